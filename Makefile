@@ -1,8 +1,6 @@
 # Everything a person or CI does with this repository. `make` alone lists the targets.
 SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.ONESHELL:
 
 # Two BLAS threads on a small machine are slower than one, and the trainer brings its own threads.
 export OPENBLAS_NUM_THREADS := 1
@@ -14,31 +12,70 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 LOCK_VENV := .cache/lock-venv
-SAY := @printf '%s\n'
+LOCK_HEADER := \# Every dependency of every extra, for Python 3.11 to 3.13. Written by: make lock
 
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
+.PHONY: demo
+demo: setup micropython ## run the whole product here: ONCE=1 ends by itself, FAULTS=1 breaks things, DEMO_ARGS="--..." for more
+	@$(BIN)/aircue-hil demo $(if $(ONCE),--once) $(if $(FAULTS),--faults) $(DEMO_ARGS)
+
+.PHONY: test
+test: setup system-packages micropython ## run every test (PYTEST_ARGS="-k name" for some)
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: unit
+unit: setup ## run the fast tests: no MicroPython, no browser, no processes
+	@$(BIN)/pytest -m "not system and not hil and not browser" $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: setup ## check style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: format
+format: setup ## put imports and format right
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: types
+types: setup ## check the types of the four packages
+	@$(BIN)/mypy
+
 .PHONY: setup
-setup: $(STAMP) ## make .venv with everything in requirements.lock (again only when the lock or pyproject.toml changes)
+setup: $(STAMP) ## make .venv with everything in requirements.lock (anew only when that or pyproject.toml changes)
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.11")'
-	test -x $(BIN)/python || { echo "setup: making $(VENV)"; $(PYTHON) -m venv $(VENV); }
-	echo "setup: installing the locked dependencies (a minute or so the first time)"
-	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
-	echo "setup: installing aircue itself"
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	touch $@
-	echo "setup: done"
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else \
+	  "setup: Python 3.11, 3.12 or 3.13 is needed; name it like this: make PYTHON=python3.12 setup")'
+	@test -x $(BIN)/pip || { echo "setup: making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "setup: installing the locked dependencies (about half a minute, once)"
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
+	@echo "setup: installing aircue itself"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "setup: done"
+
+.PHONY: system-packages
+system-packages: ## install what the tests need from the system: Mosquitto, Chromium (as root; otherwise says what to type)
+	@.ci/system-packages
+
+.PHONY: micropython
+micropython: ## find MicroPython's unix port, or fetch it once (no root needed)
+	@PYTHONPATH=hil $(PYTHON) -m aircue_hil.micropython >/dev/null
 
 .PHONY: lock
 lock: ## write requirements.lock anew from pyproject.toml
-	@test -x $(LOCK_VENV)/bin/uv || { $(PYTHON) -m venv $(LOCK_VENV); $(LOCK_VENV)/bin/pip install --quiet uv; }
-	{
-	  echo "# Every dependency of every extra, for Python 3.11 to 3.13. Written by: make lock"
-	  $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --all-extras pyproject.toml
-	} > requirements.lock.new
-	mv requirements.lock.new requirements.lock
+	@test -x $(LOCK_VENV)/bin/uv || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv; }
+	@echo "$(LOCK_HEADER)" > requirements.lock.new
+	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --upgrade --no-header --no-annotate --no-emit-index-url --no-emit-find-links --all-extras pyproject.toml \
+	  >> requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+.PHONY: clean
+clean: ## remove what the targets above made in this folder
+	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist ./*.egg-info
+	@find firmware gateway cloud hil tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,51 @@
+"""Shapes that the type checker reads; a board never imports this file, MicroPython having no typing module."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+Sample = tuple[int, int, int, list[int | None]]
+"""(sequence, uptime_ms, epoch_s or 0 while the time is not known, values: integers or None for a gap)."""
+
+Channel = tuple[str, str, int, str]
+"""(quantity, SenML unit, scale, sensor)."""
+
+Range = tuple[int, int]
+"""(first, last) sequence, both included."""
+
+Loss = tuple[int, int, int, int]
+"""(boot, first sequence, last sequence, samples dropped between them)."""
+
+SleepMs = Callable[[int], Awaitable[None]]
+
+
+class Bus(Protocol):
+    """The part of machine.I2C that drivers use; OSError where nobody answers."""
+
+    def writeto(self, addr: int, buf: bytes) -> object: ...
+
+    def readfrom_into(self, addr: int, buf: bytearray) -> object: ...
+
+
+class OutputPin(Protocol):
+    def value(self, x: int) -> object: ...
+
+
+class Wlan(Protocol):
+    """The part of network.WLAN that the node uses."""
+
+    def active(self, is_active: bool) -> object: ...
+
+    def connect(self, ssid: str, key: str) -> object: ...
+
+    def disconnect(self) -> object: ...
+
+    def isconnected(self) -> bool: ...
+
+
+class Sensor(Protocol):
+    """What a driver is to the sampler. channels: (quantity, unit, scale); read() gives one integer for each."""
+
+    name: str
+    channels: tuple[tuple[str, str, int], ...]
+
+    async def read(self) -> list[int]: ...

@@ -1,0 +1,135 @@
+"""Episodes: when a need holds, as a small event-time state machine; the same code at the edge and in the cloud.
+
+    IDLE --past enter--> PENDING --held for dwell_s--> FIRING --back past exit--> RECOVERING --for keep_s--> IDLE
+
+Time is event time (measured_at of the readings), so replaying the same readings gives the same episodes. A gap longer
+than max_gap_s freezes what was measured before it: time inside the gap counts neither as dwell nor as recovery.
+"Past" is strict: 80 does not pass a threshold of 80.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    IDLE = "idle"
+    PENDING = "pending"
+    FIRING = "firing"
+    RECOVERING = "recovering"
+
+
+class Change(StrEnum):
+    """What a reading did to an episode: it armed the dwell, ended it early, started or ended the episode, ..."""
+
+    ARMED = "armed"
+    DISARMED = "disarmed"
+    STARTED = "started"
+    RECOVERING = "recovering"
+    RESUMED = "resumed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """The condition of a need on one quantity. direction "above": enter > exit; "below": enter < exit. Times in s."""
+
+    need: str
+    quantity: str
+    direction: str
+    enter: float
+    exit: float
+    dwell_s: float
+    keep_s: float
+    max_gap_s: float
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("above", "below"):
+            raise ValueError(f"need {self.need}: direction {self.direction!r} is neither 'above' nor 'below'")
+        if self._past(self.exit, self.enter):
+            raise ValueError(f"need {self.need}: exit {self.exit} lies beyond enter {self.enter}")
+        if min(self.dwell_s, self.keep_s) < 0 or self.max_gap_s <= 0:
+            raise ValueError(f"need {self.need}: dwell_s and keep_s may not be negative, max_gap_s must be over 0")
+
+    def holds(self, value: float) -> bool:
+        return self._past(value, self.enter)
+
+    def cleared(self, value: float) -> bool:
+        """Back on the safe side of exit; between exit and enter neither holds nor is cleared (hysteresis)."""
+        return not self._past(value, self.exit)
+
+    def _past(self, value: float, threshold: float) -> bool:
+        return value > threshold if self.direction == "above" else value < threshold
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where one rule stands on one node. Times are epoch seconds of event time; held_s is counted without gaps."""
+
+    phase: Phase = Phase.IDLE
+    since: float = 0.0
+    held_s: float = 0.0
+    last_at: float | None = None
+    peak: float | None = None
+
+
+def step(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+    """The next state after a trusted reading, and what changed.
+
+    A reading not newer than the last one changes nothing: readings arrive live first, backlog behind, and whoever
+    keeps the state replays the course in order when an older part comes in.
+    """
+    if state.last_at is not None and at <= state.last_at:
+        return state, None
+    passed = _passed(rule, state, at)
+    state = replace(state, last_at=at, held_s=state.held_s + passed)
+    return _NEXT[state.phase](rule, state, at, value)
+
+
+def _passed(rule: Rule, state: State, at: float) -> float:
+    gap = 0.0 if state.last_at is None else at - state.last_at
+    return gap if gap <= rule.max_gap_s else 0.0
+
+
+def _idle(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+    if not rule.holds(value):
+        return replace(state, held_s=0.0), None
+    armed = replace(state, phase=Phase.PENDING, since=at, held_s=0.0, peak=value)
+    return _started(armed) if rule.dwell_s == 0 else (armed, Change.ARMED)
+
+
+def _pending(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+    if rule.cleared(value):
+        return State(last_at=at), Change.DISARMED
+    state = replace(state, peak=_further(rule, state.peak, value))
+    return _started(state) if state.held_s >= rule.dwell_s else (state, None)
+
+
+def _started(state: State) -> tuple[State, Change]:
+    return replace(state, phase=Phase.FIRING), Change.STARTED
+
+
+def _firing(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+    if not rule.cleared(value):
+        return replace(state, peak=_further(rule, state.peak, value)), None
+    recovering = replace(state, phase=Phase.RECOVERING, held_s=0.0)
+    return _ended(recovering) if rule.keep_s == 0 else (recovering, Change.RECOVERING)
+
+
+def _recovering(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+    if rule.holds(value):
+        resumed = replace(state, phase=Phase.FIRING, held_s=0.0, peak=_further(rule, state.peak, value))
+        return resumed, Change.RESUMED
+    return _ended(state) if state.held_s >= rule.keep_s else (state, None)
+
+
+def _ended(state: State) -> tuple[State, Change]:
+    return State(last_at=state.last_at), Change.ENDED
+
+
+def _further(rule: Rule, peak: float | None, value: float) -> float:
+    if peak is None:
+        return value
+    return max(peak, value) if rule.direction == "above" else min(peak, value)
+
+
+_NEXT = {Phase.IDLE: _idle, Phase.PENDING: _pending, Phase.FIRING: _firing, Phase.RECOVERING: _recovering}

@@ -46,10 +46,12 @@ types: setup ## check the types of the four packages
 
 .PHONY: setup
 setup: $(STAMP) ## make .venv with everything in requirements.lock (anew only when that or pyproject.toml changes)
+	@:
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else \
 	  "setup: Python 3.11, 3.12 or 3.13 is needed; name it like this: make PYTHON=python3.12 setup")'
+	@PYTHON=$(PYTHON) .ci/system-packages run
 	@test -x $(BIN)/pip || { echo "setup: making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "setup: installing the locked dependencies (about half a minute, once)"
 	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
@@ -60,7 +62,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 .PHONY: system-packages
 system-packages: ## install what the tests need from the system: Mosquitto, Chromium (as root; otherwise says what to type)
-	@.ci/system-packages
+	@.ci/system-packages test
 
 .PHONY: micropython
 micropython: ## find MicroPython's unix port, or fetch it once (no root needed)

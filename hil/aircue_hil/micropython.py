@@ -23,6 +23,7 @@ from pathlib import Path
 
 MINIMUM = (1, 22)  # Ubuntu 24.04's; older ones are not tried, before 1.21 asyncio has another name
 PACKAGE = "micropython"
+OS_RELEASE = Path("/etc/os-release")
 NEXT_RELEASE = {"bookworm": "trixie"}  # releases whose package is missing or older than MINIMUM
 ALIASES = ("stable", "oldstable", "testing")  # what a sources list may say instead of the release's own name
 COMPONENTS = ("main", "universe")
@@ -184,7 +185,9 @@ def apt_options(folder: Path) -> list[str]:
 
 
 def index_targets(run: Run) -> list[Target]:
-    return parse_targets(run(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(SIGNED_BY)"]))
+    return parse_targets(
+        run(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(SIGNED_BY)"])
+    )
 
 
 def prepare_apt(folder: Path, sources: str) -> None:
@@ -203,8 +206,8 @@ def download(folder: Path, sources: str, run: Run) -> list[Path]:
     return sorted((folder / "cache" / "archives").glob("*.deb"))
 
 
-def machine_sources(run: Run, os_release: Path = Path("/etc/os-release")) -> str:
-    if shutil.which("apt-get") is None or not os_release.is_file():
+def machine_sources(run: Run, os_release: Path) -> str:
+    if not os_release.is_file():
         raise MicropythonMissing("`micropython` is not on PATH and this system has no apt to fetch it with.")
     release = release_of(os_release.read_text())
     sources = sources_list(index_targets(run), release, run(["dpkg", "--print-architecture"]).strip())
@@ -218,14 +221,14 @@ def unpack(packages: Sequence[Path], folder: Path, run: Run) -> None:
         run(["dpkg", "-x", str(package), str(folder)])
 
 
-def fetch(folder: Path, run: Run = run) -> Path:
+def fetch(folder: Path, run: Run = run, os_release: Path = OS_RELEASE) -> Path:
     """Fills `folder` in one rename, so that an interrupted or second run never leaves half a copy behind."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as work:
         made = Path(work) / "made"
         made.mkdir()
         try:
-            unpack(download(Path(work) / "apt", machine_sources(run), run), made / "root", run)
+            unpack(download(Path(work) / "apt", machine_sources(run, os_release), run), made / "root", run)
         except CommandFailed as error:
             raise MicropythonMissing(f"`micropython` is not on PATH and fetching it failed:\n{error}") from error
         write_wrapper(made)

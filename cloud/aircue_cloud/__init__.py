@@ -1,0 +1,1 @@
+"""The cloud: ingest, layers of data, needs, recommender, decision and delivery."""

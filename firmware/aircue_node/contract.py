@@ -15,7 +15,7 @@ MYPY = False
 if MYPY:
     from typing import Any
 
-    from .ports import Channel, Loss, Range, Sample
+    from aircue_node.ports import Channel, Loss, Range, Sample
 
 VERSION = 1
 ROOT = "aircue"
@@ -135,13 +135,15 @@ def decode_ack(payload: bytes) -> "tuple[int, int, list[Range]]":
     return _field(fields, "i", int, "ack"), _field(fields, "b", int, "ack"), [_range(row) for row in ranges]
 
 
-def _range(row: list[int]) -> "Range":
-    if not (isinstance(row, list) and len(row) == 2 and all([type(n) is int for n in row]) and 0 < row[0] <= row[1]):
+def _range(row: "Any") -> "Range":
+    if not (isinstance(row, list) and len(row) == 2 and all(type(n) is int for n in row) and 0 < row[0] <= row[1]):
         raise ContractError(f"ack: {row} is no range [first, last] of sequences")
     return row[0], row[1]
 
 
-def encode_command(key: bytes, ident: str, command: str, args: "dict[str, Any]", installation: int, number: int) -> bytes:
+def encode_command(
+    key: bytes, ident: str, command: str, args: "dict[str, Any]", installation: int, number: int
+) -> bytes:
     """A signed command. number grows with every command to one installation, so that an old one is not run again."""
     text = json.dumps({"id": ident, "command": command, "args": args, "i": installation, "n": number})
     return json.dumps({"c": text, "m": _hmac_sha256(key, text.encode())}).encode()

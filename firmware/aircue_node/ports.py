@@ -45,7 +45,10 @@ class Wlan(Protocol):
 class Sensor(Protocol):
     """What a driver is to the sampler. channels: (quantity, unit, scale); read() gives one integer for each."""
 
-    name: str
-    channels: tuple[tuple[str, str, int], ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def channels(self) -> tuple[tuple[str, str, int], ...]: ...
 
     async def read(self) -> list[int]: ...

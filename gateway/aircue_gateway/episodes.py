@@ -66,7 +66,7 @@ class State:
     """Where one rule stands on one node. Times are epoch seconds of event time; held_s is counted without gaps."""
 
     phase: Phase = Phase.IDLE
-    since: float = 0.0
+    since: float | None = None
     held_s: float = 0.0
     last_at: float | None = None
     peak: float | None = None
@@ -82,7 +82,7 @@ def step(rule: Rule, state: State, at: float, value: float) -> tuple[State, Chan
         return state, None
     passed = _passed(rule, state, at)
     state = replace(state, last_at=at, held_s=state.held_s + passed)
-    return _NEXT[state.phase](rule, state, at, value)
+    return _NEXT[state.phase](rule, state, value)
 
 
 def _passed(rule: Rule, state: State, at: float) -> float:
@@ -90,16 +90,16 @@ def _passed(rule: Rule, state: State, at: float) -> float:
     return gap if gap <= rule.max_gap_s else 0.0
 
 
-def _idle(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+def _idle(rule: Rule, state: State, value: float) -> tuple[State, Change | None]:
     if not rule.holds(value):
         return replace(state, held_s=0.0), None
-    armed = replace(state, phase=Phase.PENDING, since=at, held_s=0.0, peak=value)
+    armed = replace(state, phase=Phase.PENDING, since=state.last_at, held_s=0.0, peak=value)
     return _started(armed) if rule.dwell_s == 0 else (armed, Change.ARMED)
 
 
-def _pending(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+def _pending(rule: Rule, state: State, value: float) -> tuple[State, Change | None]:
     if rule.cleared(value):
-        return State(last_at=at), Change.DISARMED
+        return State(last_at=state.last_at), Change.DISARMED
     state = replace(state, peak=_further(rule, state.peak, value))
     return _started(state) if state.held_s >= rule.dwell_s else (state, None)
 
@@ -108,14 +108,14 @@ def _started(state: State) -> tuple[State, Change]:
     return replace(state, phase=Phase.FIRING), Change.STARTED
 
 
-def _firing(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+def _firing(rule: Rule, state: State, value: float) -> tuple[State, Change | None]:
     if not rule.cleared(value):
         return replace(state, peak=_further(rule, state.peak, value)), None
     recovering = replace(state, phase=Phase.RECOVERING, held_s=0.0)
     return _ended(recovering) if rule.keep_s == 0 else (recovering, Change.RECOVERING)
 
 
-def _recovering(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
+def _recovering(rule: Rule, state: State, value: float) -> tuple[State, Change | None]:
     if rule.holds(value):
         resumed = replace(state, phase=Phase.FIRING, held_s=0.0, peak=_further(rule, state.peak, value))
         return resumed, Change.RESUMED

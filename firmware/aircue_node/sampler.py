@@ -1,0 +1,77 @@
+"""The sampler: reads every sensor once an interval, from second 0, network or not."""
+
+from aircue_node.sensors.errors import SensorError
+
+MYPY = False
+if MYPY:
+    from collections.abc import Callable
+
+    from aircue_node.clock import Clock
+    from aircue_node.ports import Channel, OutputPin, Sample, Sensor
+
+
+class Sampler:
+    """take() makes one sample; run() keeps making them and hands each to deliver.
+
+    strobe: driven high while a sample is taken (for an oscilloscope, and for a bench that counts samples), or None.
+    interval_ms may be changed at any time.
+    """
+
+    def __init__(
+        self,
+        sensors: "list[tuple[Sensor, list[int]]]",
+        clock: "Clock",
+        interval_ms: int,
+        deliver: "Callable[[Sample], None]",
+        strobe: "OutputPin | None" = None,
+    ) -> None:
+        self._sensors = sensors
+        self._clock = clock
+        self.interval_ms = interval_ms
+        self._deliver = deliver
+        self._strobe = strobe
+        self._sequence = 0
+        self.faults: dict[str, int] = {}
+        self.states: dict[str, str] = {}
+
+    async def run(self) -> None:
+        due = self._clock.uptime_ms()
+        while True:
+            self._deliver(await self.take())
+            due = max(due + self.interval_ms, self._clock.uptime_ms())
+            await self._clock.sleep_until(due)
+
+    async def take(self) -> "Sample":
+        """One sample; a sensor that fails leaves gaps and is counted, the others are read all the same."""
+        self._mark(1)
+        self._sequence += 1
+        uptime_ms = self._clock.uptime_ms()
+        values: list[int | None] = []
+        for sensor, kept in self._sensors:
+            values.extend(await self._read(sensor, kept))
+        self._mark(0)
+        return self._sequence, uptime_ms, self._clock.epoch_s(uptime_ms), values
+
+    async def _read(self, sensor: "Sensor", kept: list[int]) -> "list[int | None]":
+        try:
+            values = await sensor.read()
+        except SensorError as error:
+            self.faults[sensor.name] = self.faults.get(sensor.name, 0) + 1
+            self.states[sensor.name] = str(error)
+            return [None] * len(kept)
+        self.states[sensor.name] = "ok"
+        return [values[index] for index in kept]
+
+    def _mark(self, level: int) -> None:
+        if self._strobe is not None:
+            self._strobe.value(level)
+
+
+def channels(sensors: "list[tuple[Sensor, list[int]]]") -> "list[Channel]":
+    """(quantity, unit, scale, sensor) in the order of the values of a sample."""
+    rows = []
+    for sensor, kept in sensors:
+        for index in kept:
+            quantity, unit, scale = sensor.channels[index]
+            rows.append((quantity, unit, scale, sensor.name))
+    return rows

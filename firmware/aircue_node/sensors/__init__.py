@@ -1,0 +1,88 @@
+"""Sensor drivers, one file a sensor family: a pure decode() and a thin async class around the bus or the pin.
+
+A new sensor is a new file and a row in DRIVERS.
+"""
+
+from aircue_node.settings import SettingsError
+
+MYPY = False
+if MYPY:
+    from collections.abc import Callable
+    from typing import Any
+
+    from aircue_node.ports import Bus, Sensor, SleepMs
+
+
+class Board:
+    """What drivers may ask of a board. buses: I2C buses by id; pin: makes an input pin; dht_readinto: the port's."""
+
+    def __init__(
+        self,
+        buses: "dict[int, Bus]",
+        pin: "Callable[[int], object]",
+        dht_readinto: "Callable[[object, bytearray], None]",
+        sleep_ms: "SleepMs",
+    ) -> None:
+        self.buses = buses
+        self.pin = pin
+        self.dht_readinto = dht_readinto
+        self.sleep_ms = sleep_ms
+
+    def bus(self, row: "dict[str, Any]") -> "Bus":
+        ident = row.get("bus", 0)
+        if ident not in self.buses:
+            raise SettingsError(f"settings.json: sensor {row['driver']} is on I2C bus {ident}, which i2c does not list")
+        return self.buses[ident]
+
+
+def _sht4x(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.sht4x import ADDRESS, Sht4x
+
+    return Sht4x(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
+
+
+def _scd4x(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.scd4x import ADDRESS, Scd4x
+
+    return Scd4x(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
+
+
+def _dht22(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.dht import Dht22
+
+    if "pin" not in row:
+        raise SettingsError("settings.json: sensor dht22 needs the key pin")
+    return Dht22(board.pin(row["pin"]), board.dht_readinto)
+
+
+# Each builder imports its driver itself, so that a board holds in RAM only the drivers it uses.
+DRIVERS = {"dht22": _dht22, "scd4x": _scd4x, "sht4x": _sht4x}
+
+
+def build(rows: "list[dict[str, Any]]", board: Board) -> "list[tuple[Sensor, list[int]]]":
+    """The sensors of the settings, each with the indices of its channels that are published."""
+    sensors = [(_sensor(row, board), row.get("only")) for row in rows]
+    kept = [(sensor, _kept(sensor, only)) for sensor, only in sensors]
+    _refuse_twice([sensor.channels[index][0] for sensor, indices in kept for index in indices])
+    return kept
+
+
+def _sensor(row: "dict[str, Any]", board: Board) -> "Sensor":
+    driver = row["driver"]
+    if driver not in DRIVERS:
+        raise SettingsError(f"settings.json: unknown driver {driver}; known are {', '.join(sorted(DRIVERS))}")
+    return DRIVERS[driver](board, row)
+
+
+def _kept(sensor: "Sensor", only: "list[str] | None") -> list[int]:
+    names = [channel[0] for channel in sensor.channels]
+    for name in only or []:
+        if name not in names:
+            raise SettingsError(f"settings.json: {sensor.name} measures {', '.join(names)}, not {name}")
+    return [index for index in range(len(names)) if only is None or names[index] in only]
+
+
+def _refuse_twice(quantities: list[str]) -> None:
+    for quantity in quantities:
+        if quantities.count(quantity) > 1:
+            raise SettingsError(f"settings.json: two sensors give {quantity}: name the ones to keep with the key only")

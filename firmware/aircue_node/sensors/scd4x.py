@@ -1,0 +1,65 @@
+"""Sensirion SCD4x: CO2, temperature and humidity over I2C (datasheet version 1.6, section 3)."""
+
+from aircue_node.sensors.errors import MissingError, RangeError, StaleError
+from aircue_node.sensors.sensirion import Port, temperature_centi, words
+
+MYPY = False
+if MYPY:
+    from aircue_node.ports import Bus, SleepMs
+
+ADDRESS = 0x62
+START_PERIODIC = b"\x21\xb1"
+DATA_READY = b"\xe4\xb8"
+READ_MEASUREMENT = b"\xec\x05"
+COMMAND_MS = 1
+_READY_BITS = 0x07FF
+_CO2_LARGEST = 40000
+
+
+def decode(answer: bytes | bytearray) -> list[int]:
+    """[ppm, hundredths of a degree Celsius, hundredths of a percent] from the nine bytes of a measurement."""
+    co2, temperature, humidity = words(answer)
+    if co2 > _CO2_LARGEST:
+        raise RangeError("co2 over 40000 ppm")
+    return [co2, temperature_centi(temperature), (10000 * humidity + 32767) // 65535]
+
+
+def is_ready(answer: bytes | bytearray) -> bool:
+    return words(answer)[0] & _READY_BITS != 0
+
+
+class Scd4x:
+    """Measures by itself every 5 s once started; read() gives the newest result or says that there is none yet."""
+
+    name = "scd4x"
+    channels = (("co2", "ppm", 1), ("temperature", "Cel", 100), ("humidity", "%RH", 100))
+
+    def __init__(self, bus: "Bus", sleep_ms: "SleepMs", address: int = ADDRESS) -> None:
+        self._port = Port(bus, address)
+        self._sleep_ms = sleep_ms
+        self._started = False
+        self._status = bytearray(3)
+        self._answer = bytearray(9)
+
+    async def read(self) -> list[int]:
+        if not self._started:
+            await self._start()
+        if not is_ready(await self._ask(DATA_READY, self._status)):
+            raise StaleError("no new measurement yet")
+        return decode(await self._ask(READ_MEASUREMENT, self._answer))
+
+    async def _start(self) -> None:
+        """A sensor that kept measuring through a restart of the board refuses the start command; it then answers the
+        question for data."""
+        try:
+            self._port.write(START_PERIODIC)
+            await self._sleep_ms(COMMAND_MS)
+        except MissingError:
+            await self._ask(DATA_READY, self._status)
+        self._started = True
+
+    async def _ask(self, command: bytes, buffer: bytearray) -> bytearray:
+        self._port.write(command)
+        await self._sleep_ms(COMMAND_MS)
+        self._port.read(buffer)
+        return buffer

@@ -1,0 +1,53 @@
+"""What Sensirion's I2C sensors share: words of 16 bits, each followed by a CRC-8."""
+
+from aircue_node.sensors.errors import ChecksumError, MissingError
+
+MYPY = False
+if MYPY:
+    from aircue_node.ports import Bus
+
+
+def crc8(data: bytes | bytearray) -> int:
+    """Polynomial 0x31, start 0xFF (SHT4x datasheet 4.4, SCD4x 3.11); crc8(b"\\xbe\\xef") is 0x92."""
+    crc = 0xFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1) ^ 0x31 if crc & 0x80 else crc << 1
+        crc &= 0xFF
+    return crc
+
+
+def words(data: bytes | bytearray) -> list[int]:
+    """The words of an answer, each checked against its CRC."""
+    found = []
+    for at in range(0, len(data), 3):
+        if crc8(data[at : at + 2]) != data[at + 2]:
+            raise ChecksumError("wrong CRC")
+        found.append(data[at] << 8 | data[at + 1])
+    return found
+
+
+def temperature_centi(word: int) -> int:
+    """Hundredths of a degree Celsius: T = -45 + 175 S / 65535, rounded."""
+    return (17500 * word + 32767) // 65535 - 4500
+
+
+class Port:
+    """One address on a bus; an answer that does not come is a MissingError."""
+
+    def __init__(self, bus: "Bus", address: int) -> None:
+        self._bus = bus
+        self._address = address
+
+    def write(self, command: bytes) -> None:
+        try:
+            self._bus.writeto(self._address, command)
+        except OSError:
+            raise MissingError("no answer on the bus")
+
+    def read(self, buffer: bytearray) -> None:
+        try:
+            self._bus.readfrom_into(self._address, buffer)
+        except OSError:
+            raise MissingError("no answer on the bus")

@@ -1,0 +1,41 @@
+"""Sensirion SHT4x: temperature and humidity over I2C (datasheet version 6, sections 4.5 and 4.6)."""
+
+from aircue_node.sensors.errors import RangeError
+from aircue_node.sensors.sensirion import Port, temperature_centi, words
+
+MYPY = False
+if MYPY:
+    from aircue_node.ports import Bus, SleepMs
+
+ADDRESS = 0x44
+MEASURE_HIGH_PRECISION = b"\xfd"
+MEASURE_MS = 10
+
+
+def decode(answer: bytes | bytearray) -> list[int]:
+    """[hundredths of a degree Celsius, hundredths of a percent] from the six bytes of a measurement.
+
+    RH = -6 + 125 S / 65535; the datasheet has values beyond 0 and 100, an effect of the linear formula, cut to them.
+    """
+    temperature, humidity = words(answer)
+    centi = (12500 * humidity + 32767) // 65535 - 600
+    checked = temperature_centi(temperature)
+    if checked < -4000 or checked > 12500:
+        raise RangeError("temperature outside -40 to 125")
+    return [checked, min(max(centi, 0), 10000)]
+
+
+class Sht4x:
+    name = "sht4x"
+    channels = (("temperature", "Cel", 100), ("humidity", "%RH", 100))
+
+    def __init__(self, bus: "Bus", sleep_ms: "SleepMs", address: int = ADDRESS) -> None:
+        self._port = Port(bus, address)
+        self._sleep_ms = sleep_ms
+        self._answer = bytearray(6)
+
+    async def read(self) -> list[int]:
+        self._port.write(MEASURE_HIGH_PRECISION)
+        await self._sleep_ms(MEASURE_MS)
+        self._port.read(self._answer)
+        return decode(self._answer)

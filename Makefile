@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 LOCK_VENV := .cache/lock-venv
-LOCK_HEADER := \# Every dependency of every extra, for Python 3.11 to 3.13. Written by: make lock
+PORTS := esp32 rp2
 
 .PHONY: help
 help: ## list the targets
@@ -41,8 +41,21 @@ format: setup ## put imports and format right
 	@$(BIN)/ruff format .
 
 .PHONY: types
-types: setup ## check the types of the four packages
+types: types-cpython $(PORTS:%=types-%) ## check the types: the four packages on CPython, the firmware on each board's port
+
+.PHONY: types-cpython
+types-cpython: setup
 	@$(BIN)/mypy
+
+types-%: .cache/stubs-%/.set-up
+	@MYPYPATH=firmware:$(<D) $(BIN)/mypy --config-file .ci/mypy-board.ini --custom-typeshed-dir $(<D) \
+	  --cache-dir .mypy_cache/$* firmware
+
+.PRECIOUS: .cache/stubs-%/.set-up
+.cache/stubs-%/.set-up: .ci/stubs-%.lock | $(STAMP)
+	@rm -rf $(@D)
+	@$(BIN)/python -m pip install --quiet --require-hashes --target $(@D) -r $<
+	@touch $@
 
 .PHONY: setup
 setup: $(STAMP) ## make .venv with everything in requirements.lock (anew only when that or pyproject.toml changes)
@@ -69,13 +82,19 @@ micropython: ## find MicroPython's unix port, or fetch it once (no root needed)
 	@PYTHONPATH=hil $(PYTHON) -m aircue_hil.micropython >/dev/null
 
 .PHONY: lock
-lock: ## write requirements.lock anew from pyproject.toml
+lock: requirements.lock-new $(PORTS:%=.ci/stubs-%.lock-new) ## write the lock files anew from pyproject.toml
+	@for new in $^; do mv "$$new" "$${new%-new}"; done
+
+requirements.lock-new: LOCKED := --all-extras pyproject.toml
+.ci/stubs-%.lock-new: LOCKED = --group pyproject.toml:$(patsubst stubs-%,%,$(notdir $*))
+%.lock-new: FORCE
 	@test -x $(LOCK_VENV)/bin/uv || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv; }
-	@echo "$(LOCK_HEADER)" > requirements.lock.new
+	@echo "# For Python 3.11 to 3.13. Written from pyproject.toml by: make lock" > $@
 	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	  --upgrade --no-header --no-annotate --no-emit-index-url --no-emit-find-links --all-extras pyproject.toml \
-	  >> requirements.lock.new
-	@mv requirements.lock.new requirements.lock
+	  --upgrade --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(LOCKED) >> $@
+
+.PHONY: FORCE
+FORCE:
 
 .PHONY: clean
 clean: ## remove what the targets above made in this folder

@@ -1,0 +1,87 @@
+"""The configuration of the cloud: one TOML file, read once at start."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from aircue_cloud import db
+from aircue_cloud.errors import SettingsError
+from aircue_cloud.settings import build, load_toml
+
+DIALECTS = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """port 0: a free one. database_url: SQLite in data_dir unless given. data_dir counts from the file's folder."""
+
+    host: str = "127.0.0.1"
+    port: int = 8400
+    data_dir: str = "aircue-cloud-data"
+    database_url: str = ""
+    max_batch_bytes: int = 8 * 1024 * 1024
+    threads: int = 8
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.data_dir)
+
+    @property
+    def objects_dir(self) -> Path:
+        return self.folder / "objects"
+
+    @property
+    def model_dir(self) -> Path:
+        return self.folder / "models"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or db.sqlite_url(str(self.folder / "aircue.db"))
+
+
+def load(path: Path) -> Config:
+    """SettingsError where the file, a key or a value is not what it should be."""
+    config = build(Config, {"data_dir": Config.data_dir} | load_toml(path), str(path))
+    config = Config(**{**vars(config), "data_dir": str(path.absolute().parent / config.data_dir)})
+    _check_ranges(config, str(path))
+    _check_host(config.host, str(path))
+    _check_database(config.database, str(path))
+    return config
+
+
+def _check_ranges(config: Config, where: str) -> None:
+    for key, low, high in (("port", 0, 65535), ("threads", 1, 256), ("max_batch_bytes", 1024, 64 * 1024 * 1024)):
+        value = getattr(config, key)
+        if not low <= value <= high:
+            raise SettingsError(f"{where}: key {key!r} is {value}, expected {low} to {high}")
+
+
+def _check_host(host: str, where: str) -> None:
+    """Anyone who reaches this server reads every household's data, as long as it has no sign-in."""
+    if not is_loopback(host):
+        raise SettingsError(
+            f"{where}: key 'host' is {host!r}, expected 127.0.0.1, ::1 or localhost: there is no sign-in yet, so "
+            "whoever reaches this server could read every household's data; put an authenticating proxy in front of it"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_database(url: str, where: str) -> None:
+    """The URL itself stays out of the message: it may hold a password."""
+    try:
+        dialect = make_url(url).get_backend_name()
+    except ArgumentError:
+        dialect = "no database URL"
+    if dialect not in DIALECTS:
+        raise SettingsError(f"{where}: key 'database_url' names {dialect}, expected one of {', '.join(DIALECTS)}")

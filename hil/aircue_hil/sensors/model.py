@@ -1,0 +1,179 @@
+"""What all simulated sensors share: the reply to a bus transaction, Sensirion's CRC, lag, noise and glitches."""
+
+import math
+import random
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar, Protocol
+
+from aircue_hil.air import Air
+
+_MICRO = Decimal("0.000001")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One quantity as the bytes on the wire stand for it, exact to six decimals."""
+
+    quantity: str
+    value: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a sensor does on the bus: bytes (I2C) or a pulse train in microseconds (DHT), or no acknowledge.
+
+    `measured` is filled only when a measurement left the sensor whole. `why` names a failure (then `measured` is
+    empty) or a peculiarity of what was delivered ("spike"); None = nothing to tell.
+    """
+
+    data: bytes = b""
+    pulses: tuple[int, ...] = ()
+    ack: bool = True
+    why: str | None = None
+    measured: tuple[Measured, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glitches:
+    """Chance (0..1) of each kind of trouble, a transaction (nack) or a measurement (the others).
+
+    nack: no answer. crc: a bit flips on the wire. spike: a wrong value under a right CRC. short: the frame stops early.
+    """
+
+    nack: float = 0.0
+    crc: float = 0.0
+    spike: float = 0.0
+    short: float = 0.0
+
+
+class I2cSensor(Protocol):
+    """A sensor on an I2C bus, as a state machine. `now` is world time in us; `air` the true air at that moment."""
+
+    quantities: ClassVar[tuple[str, ...]]
+    glitches: ClassVar[frozenset[str]]
+    address: ClassVar[int]
+
+    def __init__(self, *, seed: str, glitches: Glitches) -> None: ...
+    def power_on(self, now: int) -> None: ...
+    def write(self, data: bytes, now: int, air: Air) -> Reply: ...
+    def read(self, count: int, now: int) -> Reply: ...
+
+
+class DhtSensor(Protocol):
+    """A sensor on a single line that answers a start pulse with a frame."""
+
+    quantities: ClassVar[tuple[str, ...]]
+    glitches: ClassVar[frozenset[str]]
+
+    def __init__(self, *, seed: str, glitches: Glitches) -> None: ...
+    def power_on(self, now: int, air: Air) -> None: ...
+    def frame(self, host_low_us: int, now: int, air: Air) -> Reply: ...
+
+
+class Channel:
+    """One quantity's way from the room to the converter: response lag, this specimen's offset, noise.
+
+    `tau_s` is the time to 63 % of a step; `accuracy` bounds the fixed offset (drawn uniformly, once a specimen);
+    `repeatability` is three standard deviations, as Sensirion and Aosong state it.
+    """
+
+    def __init__(self, rng: random.Random, *, tau_s: float, accuracy: float, repeatability: float) -> None:
+        self._rng = rng
+        self._tau_us = tau_s * 1e6
+        self._offset = rng.uniform(-accuracy, accuracy)
+        self._sigma = repeatability / 3.0
+        self._felt: float | None = None
+        self._at = 0
+
+    def measure(self, true: float, now: int, sigma: float | None = None) -> float:
+        felt = self._follow(true, now)
+        return felt + self._offset + self._rng.gauss(0.0, self._sigma if sigma is None else sigma)
+
+    def _follow(self, true: float, now: int) -> float:
+        if self._felt is None:
+            self._felt = true
+        passed = max(0, now - self._at)
+        self._felt += (true - self._felt) * (1.0 - math.exp(-passed / self._tau_us))
+        self._at = now
+        return self._felt
+
+
+class Dice:
+    """Decides by seed and rate when a glitch strikes."""
+
+    def __init__(self, rng: random.Random, rates: Glitches) -> None:
+        self._rng = rng
+        self._rates = rates
+
+    def nack(self) -> bool:
+        return self._rng.random() < self._rates.nack
+
+    def crc(self) -> bool:
+        return self._rng.random() < self._rates.crc
+
+    def spike(self) -> bool:
+        return self._rng.random() < self._rates.spike
+
+    def short(self) -> bool:
+        return self._rng.random() < self._rates.short
+
+    def deliver(self, whole: Reply, *, spike: bool) -> Reply:
+        """A measurement as it leaves the sensor: whole, marked as a spike, or with one bit spoilt on the wire."""
+        if self.crc():
+            return Reply(data=self.flip_bit(whole.data), why="crc")
+        return Reply(data=whole.data, why="spike" if spike else None, measured=whole.measured)
+
+    def flip_bit(self, data: bytes) -> bytes:
+        """`data` with one bit inverted."""
+        spoilt = bytearray(data)
+        bit = self._rng.randrange(8 * len(data))
+        spoilt[bit // 8] ^= 1 << (bit % 8)
+        return bytes(spoilt)
+
+    def jump(self, least: float, most: float) -> float:
+        """The height of a spike, up or down."""
+        return self._rng.choice((-1.0, 1.0)) * self._rng.uniform(least, most)
+
+
+def crc8(data: bytes) -> int:
+    """CRC-8 of Sensirion sensors: polynomial 0x31, initial value 0xFF (SHT4x datasheet 4.4).
+
+    >>> hex(crc8(bytes.fromhex("beef")))
+    '0x92'
+    """
+    crc = 0xFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = ((crc << 1) ^ 0x31) & 0xFF if crc & 0x80 else crc << 1
+    return crc
+
+
+def words(*values: int) -> bytes:
+    """16-bit words as Sensirion sends them: big-endian, each followed by its CRC."""
+    return b"".join(pair + bytes((crc8(pair),)) for pair in (value.to_bytes(2, "big") for value in values))
+
+
+def cut(answer: Reply, count: int) -> Reply:
+    """Only words that were clocked out with their CRC were delivered; past the end the bus floats high."""
+    data = answer.data[:count].ljust(count, b"\xff")
+    return Reply(data=data, why=answer.why, measured=answer.measured[: count // 3])
+
+
+def ticks(value: float, *, offset: float, span: float) -> int:
+    """The 16-bit word that stands for `value` on a scale that starts at `offset` and is `span` wide."""
+    return min(0xFFFF, max(0, round((value - offset) * 65535.0 / span)))
+
+
+def stands_for(tick: int, *, offset: int, span: int) -> Decimal:
+    """The value that a 16-bit word stands for, exact to six decimals.
+
+    >>> stands_for(0x6667, offset=-45, span=175)
+    Decimal('25.002670')
+    """
+    return (Decimal(offset) + Decimal(span) * tick / 65535).quantize(_MICRO)
+
+
+def clamp(value: Decimal, least: int, most: int) -> Decimal:
+    return min(Decimal(most), max(Decimal(least), value))

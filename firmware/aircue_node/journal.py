@@ -52,23 +52,26 @@ class Journal:
         """The oldest sample taken in this session that was never handed over."""
         found = None
         for entry in reversed(self._entries):
-            if entry[_TRIED] or entry[_SAMPLE][0] < self._live_from:
+            if not self._is_live(entry):
                 break
             found = entry
         return None if found is None else self._hand_over(found, now_ms)
 
     def take_backlog(self, limit: int, now_ms: int) -> "tuple[list[Sample], bool]":
-        """Up to limit of the oldest samples not on their way, all of one kind: (samples, handed over before)."""
+        """(samples, handed over before): up to limit of the oldest that are neither on their way nor live, of one kind."""
         taken: list[Sample] = []
         again = False
         for entry in self._entries:
-            if entry[_SENT] is not None:
+            if entry[_SENT] is not None or self._is_live(entry):
                 continue
             if len(taken) == limit or (taken and entry[_TRIED] is not again):
                 break
             again = entry[_TRIED]
             taken.append(self._hand_over(entry, now_ms))
         return taken, again
+
+    def _is_live(self, entry: list) -> bool:  # type: ignore[type-arg]  # see _entries
+        return not entry[_TRIED] and entry[_SAMPLE][0] >= self._live_from
 
     def _hand_over(self, entry: list, now_ms: int) -> "Sample":  # type: ignore[type-arg]  # see _entries
         entry[_SENT] = now_ms

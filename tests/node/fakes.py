@@ -1,0 +1,144 @@
+"""Fakes for the node: a clock moved by hand, sensors that answer as told, a gateway on loopback."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from aircue_node import contract, mqtt
+from aircue_node.clock import Monotonic
+from aircue_node.sensors.errors import SensorError
+
+
+class Ticks:
+    """A processor's counter that wraps, moved by hand."""
+
+    def __init__(self, period: int = 2**30) -> None:
+        self.now = 0
+        self._period = period
+
+    def ms(self) -> int:
+        return self.now % self._period
+
+    def difference(self, later: int, earlier: int) -> int:
+        half = self._period // 2
+        return (later - earlier + half) % self._period - half
+
+    def monotonic(self) -> Monotonic:
+        return Monotonic(self.ms, self.difference)
+
+
+class FakeSensor:
+    """Answers with the given readings in turn; an error in the list is raised."""
+
+    name = "fake"
+    channels = (("temperature", "Cel", 100), ("humidity", "%RH", 100))
+
+    def __init__(self, *answers: list[int] | SensorError) -> None:
+        self._answers = list(answers)
+
+    async def read(self) -> list[int]:
+        answer = self._answers.pop(0)
+        if isinstance(answer, SensorError):
+            raise answer
+        return answer
+
+
+class FakeWlan:
+    """A Wi-Fi that is joined at once, or never."""
+
+    def __init__(self) -> None:
+        self.up = True
+
+    def active(self, is_active: bool) -> None:
+        pass
+
+    def connect(self, ssid: str, key: str) -> None:
+        pass
+
+    def disconnect(self) -> None:
+        pass
+
+    def isconnected(self) -> bool:
+        return self.up
+
+
+class FakeGateway:
+    """Speaks MQTT on loopback. acks: whether samples are acknowledged (PUBACK and application ack)."""
+
+    def __init__(self) -> None:
+        self.acks = True
+        self.connects: list[dict[str, object]] = []
+        self.messages: list[tuple[str, bytes, bool]] = []
+        self.refusal = mqtt.ACCEPTED
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+        self._news = asyncio.Event()
+        self._closed = False
+
+    async def __aenter__(self) -> "FakeGateway":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closed = True
+        self.drop()
+        assert self._server is not None
+        self._server.close()
+        await asyncio.sleep(0)
+
+    @property
+    def port(self) -> int:
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def drop(self) -> None:
+        """Breaks every connection, as a gateway does that is killed."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    def send(self, leaf: str, payload: bytes) -> None:
+        for writer in self._writers:
+            writer.write(mqtt.publish(contract.topic("home-1", "bathroom", leaf), payload))
+
+    def of(self, leaf: str) -> list[bytes]:
+        return [payload for topic, payload, _ in self.messages if topic.endswith("/" + leaf)]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits until a condition on what arrived holds, which is tried after every message and now and then."""
+        async with asyncio.timeout(20):
+            while not condition():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), 0.02)
+                self._news.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        parser = mqtt.Parser()
+        while not self._closed and (data := await _received(reader)):
+            parser.feed(data)
+            while (packet := parser.next_packet()) is not None:
+                self._answer(writer, *packet)
+
+    def _answer(self, writer: asyncio.StreamWriter, kind: int, flags: int, body: bytes) -> None:
+        if kind == mqtt.CONNECT:
+            self.connects.append(mqtt.parse_connect(body))
+            writer.write(mqtt.connack(self.refusal))
+        elif kind == mqtt.SUBSCRIBE:
+            packet_id, filters = mqtt.parse_subscribe(body)
+            writer.write(mqtt.suback(packet_id, [1] * len(filters)))
+        elif kind == mqtt.PINGREQ:
+            writer.write(mqtt.PINGRESP_PACKET)
+        elif kind == mqtt.PUBLISH:
+            topic, payload, _, packet_id, _, duplicate = mqtt.parse_publish(flags, body)
+            self.messages.append((topic, payload, duplicate))
+            self._news.set()
+            if self.acks:
+                writer.write(mqtt.puback(packet_id))
+
+
+async def _received(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read(4096)
+    except OSError:
+        return b""

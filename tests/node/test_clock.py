@@ -1,0 +1,36 @@
+"""The node's time: uptime through wraps of the counter, and the time of day."""
+
+from tests.node.fakes import Ticks
+
+from aircue_node.clock import Clock, network_time
+
+
+def test_uptime_goes_on_when_the_counter_wraps() -> None:
+    ticks = Ticks(period=1000)
+    clock = Clock(ticks.monotonic())
+    for _ in range(10):
+        ticks.now += 400
+        clock.uptime_ms()
+    assert clock.uptime_ms() == 4000
+
+
+def test_a_faster_world_passes_faster() -> None:
+    ticks = Ticks()
+    clock = Clock(ticks.monotonic(), rate=60)
+    clock.set(1_700_000_000)
+    ticks.now += 1000
+    assert (clock.uptime_ms(), clock.epoch_s(clock.uptime_ms())) == (60_000, 1_700_000_060)
+
+
+def test_the_time_of_a_sample_taken_before_the_clock_was_set_can_be_told_later() -> None:
+    ticks = Ticks()
+    clock = Clock(ticks.monotonic())
+    assert clock.epoch_s(0) == 0
+    ticks.now += 9000
+    clock.set(1_700_000_009)
+    assert clock.epoch_s(0) == 1_700_000_000
+
+
+def test_a_port_whose_clock_begins_in_2000_gives_the_same_time() -> None:
+    assert network_time(0, 2000) == 946684800
+    assert network_time(946684800, 1970) == 946684800

@@ -1,0 +1,92 @@
+"""settings.json: taken as a whole, or refused with the key, what was found and what was expected."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aircue_node import sensors, settings
+from aircue_node.settings import SettingsError
+
+GOOD: dict[str, Any] = {
+    "site": "home-1",
+    "node": "bathroom",
+    "key": "k",
+    "gateway": "192.0.2.1",
+    "i2c": [{"id": 0, "scl": 5, "sda": 4}],
+    "sensors": [{"driver": "sht4x", "bus": 0}, {"driver": "scd4x", "bus": 0, "only": ["co2"]}],
+}
+
+
+def test_defaults_fill_what_is_not_given() -> None:
+    parsed = settings.parse(json.dumps(GOOD))
+    assert (parsed.port, parsed.interval_ms, parsed.time_scale, parsed.strobe_pin) == (1883, 30000, 1, -1)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"intervall_ms": 1000}, "unknown key intervall_ms; known are"),
+        ({"port": "1883"}, "port is '1883', a int is expected"),
+        ({"port": True}, "port is True"),
+        ({"port": 70000}, "port is 70000, 1 to 65535 is expected"),
+        ({"site": "a/b"}, "site is 'a/b', a name without"),
+        ({"node": ""}, "node is ''"),
+        ({"sensors": None}, "key sensors is missing"),
+        ({"sensors": ["sht4x"]}, "sensors holds 'sht4x'"),
+        ({"sensors": [{"bus": 0}]}, "key driver is missing"),
+        ({"sensors": [{"driver": "sht4x", "adress": 1}]}, "unknown key adress"),
+        ({"i2c": [{"id": "0"}]}, "id is '0'"),
+    ],
+)
+def test_a_wrong_setting_is_named(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        settings.parse(json.dumps(GOOD | change))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{"])
+def test_text_that_holds_no_settings_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"settings\.json"):
+        settings.parse(text)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is missing"):
+        settings.load(str(tmp_path / "settings.json"))
+
+
+async def _sleep_ms(_: int) -> None:
+    pass
+
+
+class _Bus:
+    def writeto(self, addr: int, buf: bytes) -> int:
+        return len(buf)
+
+    def readfrom_into(self, addr: int, buf: bytearray) -> None:
+        pass
+
+
+def _build(rows: list[dict[str, Any]]) -> object:
+    return sensors.build(rows, sensors.Board({0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms))
+
+
+def test_sensors_of_the_settings_are_built_with_the_channels_to_keep() -> None:
+    built = sensors.build(GOOD["sensors"], sensors.Board({0: _Bus()}, int, lambda pin, frame: None, _sleep_ms))
+    assert [(sensor.name, kept) for sensor, kept in built] == [("sht4x", [0, 1]), ("scd4x", [0])]
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ([{"driver": "sht99"}], "unknown driver sht99; known are dht22, scd4x, sht4x"),
+        ([{"driver": "sht4x", "bus": 3}], "I2C bus 3, which i2c does not list"),
+        ([{"driver": "dht22"}], "needs the key pin"),
+        ([{"driver": "sht4x", "only": ["co2"]}], "sht4x measures temperature, humidity, not co2"),
+        ([{"driver": "sht4x"}, {"driver": "scd4x"}], "two sensors give temperature"),
+    ],
+)
+def test_sensors_that_cannot_be_built_are_named(rows: list[dict[str, Any]], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        _build(rows)

@@ -1,0 +1,189 @@
+"""The uplink against a gateway on loopback that acks late, vanishes, refuses or talks nonsense."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tests.node.fakes import FakeGateway, FakeWlan
+
+from aircue_node import contract, mqtt, uplink
+from aircue_node.clock import Clock, Monotonic
+from aircue_node.commands import Commands
+from aircue_node.journal import Journal
+from aircue_node.sampler import Sampler
+from aircue_node.uplink import Link, Uplink
+from aircue_node.wifi import Wifi
+
+INSTALLATION, BOOT = 7, 3
+
+
+class Node:
+    """An uplink with its journal, and the loop that runs it."""
+
+    def __init__(self, port: int) -> None:
+        monotonic = Monotonic(_now_ms, int.__sub__)
+        self.journal = Journal(BOOT, 100)
+        self.wlan = FakeWlan()
+        self.sampler = Sampler([], Clock(monotonic), 30000, lambda _: None)
+        link = Link("127.0.0.1", port, "home-1", "bathroom", "secret", INSTALLATION, BOOT)
+        self.uplink = Uplink(
+            link,
+            Wifi(self.wlan, "net", "key"),
+            self.journal,
+            Commands(b"secret", INSTALLATION, self.sampler),
+            monotonic,
+            lambda: b'{"birth":1}',
+            lambda: b'{"status":1}',
+            lambda: None,
+            10,
+        )
+        self._taken = 0
+
+    def sample(self, count: int = 1) -> None:
+        for _ in range(count):
+            self._taken += 1
+            self.journal.append((self._taken, self._taken, 0, [self._taken]))
+        self.uplink.wake()
+
+
+def _now_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uplink, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 0.02)
+
+
+def run(story: Callable[[FakeGateway, Node], Awaitable[None]]) -> None:
+    async def play() -> None:
+        async with FakeGateway() as gateway:
+            node = Node(gateway.port)
+            running = asyncio.create_task(node.uplink.run())
+            try:
+                await story(gateway, node)
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(play())
+
+
+def sequences(gateway: FakeGateway) -> list[int]:
+    live = [json.loads(payload)["s"] for payload in gateway.of("samples")]
+    return live + [row["s"] for payload in gateway.of("backlog") for row in json.loads(payload)["m"]]
+
+
+def ack(first: int, last: int, boot: int = BOOT) -> bytes:
+    return contract.encode_ack(INSTALLATION, boot, [(first, last)])
+
+
+def test_it_connects_with_its_credentials_and_a_last_will_and_tells_its_birth_first() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        connect = gateway.connects[0]
+        assert (connect["client_id"], connect["username"], connect["password"]) == ("bathroom", "bathroom", "secret")
+        will = (contract.topic("home-1", "bathroom", "status"), contract.encode_will(INSTALLATION, BOOT), 1, True)
+        assert connect["will"] == will
+        assert gateway.messages[0][:2] == ("aircue/home-1/bathroom/birth", b'{"birth":1}')
+
+    run(story)
+
+
+def test_samples_of_an_outage_come_as_backlog_and_new_ones_live() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        node.sample(20)
+        await gateway.until(lambda: len(sequences(gateway)) == 20)
+        node.sample()
+        await gateway.until(lambda: len(gateway.of("samples")) == 1)
+        assert sorted(sequences(gateway)) == list(range(1, 22))
+        assert json.loads(gateway.of("samples")[0])["s"] == 21
+
+    run(story)
+
+
+def test_a_puback_alone_trims_nothing_and_the_application_ack_does() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        node.sample(3)
+        await gateway.until(lambda: len(sequences(gateway)) == 3)
+        await asyncio.sleep(0.05)
+        assert len(node.journal) == 3
+        gateway.send("ack", ack(1, 2))
+        await gateway.until(lambda: len(node.journal) == 1)
+
+    run(story)
+
+
+def test_an_ack_for_another_boot_trims_nothing() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        node.sample()
+        gateway.send("ack", ack(1, 9, boot=BOOT - 1))
+        gateway.send("ack", b"nonsense")
+        node.sample()
+        await gateway.until(lambda: len(sequences(gateway)) == 2)
+        assert len(node.journal) == 2
+
+    run(story)
+
+
+def test_after_a_broken_connection_everything_unacked_is_sent_again_and_marked() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        node.sample(5)
+        await gateway.until(lambda: len(sequences(gateway)) == 5)
+        gateway.messages.clear()
+        gateway.drop()
+        await gateway.until(lambda: len(sequences(gateway)) == 5)
+        assert all(duplicate for topic, _, duplicate in gateway.messages if topic.endswith("/backlog"))
+
+    run(story)
+
+
+def test_losing_the_wifi_ends_the_session_and_it_comes_back() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.connects) == 1)
+        node.wlan.up = False
+        await asyncio.sleep(0.1)
+        node.wlan.up = True
+        await gateway.until(lambda: len(gateway.connects) == 2)
+
+    run(story)
+
+
+def test_a_refused_connection_is_tried_again() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        gateway.refusal = mqtt.REFUSED_NOT_AUTHORIZED
+        await gateway.until(lambda: len(gateway.connects) >= 2)
+        gateway.refusal = mqtt.ACCEPTED
+        await gateway.until(lambda: len(gateway.of("birth")) > 0)
+
+    run(story)
+
+
+def test_unacked_messages_in_flight_are_bounded() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        gateway.acks = False
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        for _ in range(3):
+            node.sample(90)
+            gateway.send("ack", ack(1, 1000))
+            await asyncio.sleep(0.05)
+        assert len(gateway.messages) <= uplink._MOST_IN_FLIGHT + 1
+
+    run(story)
+
+
+def test_a_command_is_answered() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        command = contract.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1)
+        gateway.send("command", command)
+        await gateway.until(lambda: len(gateway.of("reply")) == 1)
+        assert json.loads(gateway.of("reply")[0]) == {"id": "c1", "ok": True}
+        assert node.sampler.interval_ms == 2000
+
+    run(story)

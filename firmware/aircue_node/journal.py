@@ -58,7 +58,7 @@ class Journal:
         return None if found is None else self._hand_over(found, now_ms)
 
     def take_backlog(self, limit: int, now_ms: int) -> "tuple[list[Sample], bool]":
-        """(samples, handed over before): up to limit of the oldest that are neither on their way nor live, of one kind."""
+        """(samples, handed over before): up to limit of the oldest of one kind, neither on their way nor live."""
         taken: list[Sample] = []
         again = False
         for entry in self._entries:

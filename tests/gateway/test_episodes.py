@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from aircue_gateway.episodes import Change, Phase, Rule, State, step
 from hypothesis import given
 from hypothesis import strategies as st
+
+from aircue_gateway.episodes import Change, Phase, Rule, State, step
 
 DAMP = Rule(
     need="damp-air",

@@ -1,7 +1,6 @@
 """The node's program, wired: MicroPython runs this file after boot."""
 
 import asyncio
-import gc
 import os
 import sys
 import time
@@ -10,25 +9,30 @@ import machine
 import network
 import ntptime
 
-from aircue_node import __version__, contract, identity, sensors, settings
+from aircue_node import identity, sensors, settings
 from aircue_node.clock import Clock, Monotonic, network_time
 from aircue_node.commands import Commands
 from aircue_node.journal import Journal
-from aircue_node.sampler import Sampler, channels
+from aircue_node.report import Report
+from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
 
-_RESETS = {
-    getattr(machine, name): text
-    for name, text in (
-        ("PWRON_RESET", "power-on"),
-        ("HARD_RESET", "hard"),
-        ("WDT_RESET", "watchdog"),
-        ("DEEPSLEEP_RESET", "deep-sleep"),
-        ("SOFT_RESET", "soft"),
-    )
-    if hasattr(machine, name)
-}
+_RESETS = (
+    ("PWRON_RESET", "power-on"),
+    ("HARD_RESET", "hard"),
+    ("WDT_RESET", "watchdog"),
+    ("DEEPSLEEP_RESET", "deep-sleep"),
+    ("SOFT_RESET", "soft"),
+)
+
+
+def _reset_cause() -> str:
+    """Ports know different causes."""
+    for name, text in _RESETS:
+        if getattr(machine, name, None) == machine.reset_cause():
+            return text
+    return "unknown"
 
 
 def _set_clock(clock: Clock) -> None:
@@ -39,60 +43,48 @@ def _set_clock(clock: Clock) -> None:
         print("clock: no network time:", error)
 
 
-def _input_pin(number: int) -> machine.Pin:
+def _ticks_ms() -> int:
+    return time.ticks_ms()  # type: ignore[return-value]  # the stubs make ticks a type of their own
+
+
+def _input_pin(number: int) -> object:
     return machine.Pin(number, machine.Pin.IN)
 
 
+def _output_pin(number: int) -> machine.Pin | None:
+    return machine.Pin(number, machine.Pin.OUT) if number >= 0 else None
+
+
 def _bus(row: dict[str, int]) -> machine.I2C:
-    pins = {name: machine.Pin(row[name]) for name in ("scl", "sda") if name in row}
-    return machine.I2C(row["id"], freq=100_000, **pins)
+    return machine.I2C(row["id"], scl=machine.Pin(row["scl"]), sda=machine.Pin(row["sda"]), freq=100_000)
+
+
+def _read_dht(pin: object, frame: bytearray) -> None:
+    machine.dht_readinto(pin, frame)
 
 
 def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
     """Everything this node runs, made once."""
     installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
-    monotonic = Monotonic(time.ticks_ms, time.ticks_diff)
+    monotonic = Monotonic(_ticks_ms, time.ticks_diff)
     clock = Clock(monotonic, config.time_scale)
-    buses = {row["id"]: _bus(row) for row in config.i2c}
-    board = sensors.Board(buses, _input_pin, getattr(machine, "dht_readinto", None), clock.sleep_ms)
+    board = sensors.Board({row["id"]: _bus(row) for row in config.i2c}, _input_pin, _read_dht, clock.sleep_ms)
     fitted = sensors.build(config.sensors, board)
     journal = Journal(boot, config.journal_samples)
-    strobe = machine.Pin(config.strobe_pin, machine.Pin.OUT) if config.strobe_pin >= 0 else None
 
     def deliver(sample: "tuple[int, int, int, list[int | None]]") -> None:
         journal.append(sample)
         uplink.wake()
 
-    sampler = Sampler(fitted, clock, config.interval_ms, deliver, strobe)
-    link = Link(config.gateway, config.port, config.site, config.node, config.key, installation, boot)
-
-    def birth() -> bytes:
-        return contract.encode_birth(
-            __version__,
-            sys.platform,
-            installation,
-            boot,
-            sampler.interval_ms,
-            _RESETS.get(machine.reset_cause(), "unknown"),
-            channels(fitted),
-            [(sensor.name, sampler.states.get(sensor.name, "unknown")) for sensor, _ in fitted],
-            journal.loss,
-        )
-
-    def status() -> bytes:
-        gc.collect()
-        return contract.encode_status(
-            installation, boot, clock.uptime_ms(), gc.mem_free(), len(journal), journal.loss, sampler.faults
-        )
-
+    sampler = Sampler(fitted, clock, config.interval_ms, deliver, _output_pin(config.strobe_pin))
+    report = Report(installation, boot, sys.platform, _reset_cause(), fitted, sampler, journal, clock)
     uplink = Uplink(
-        link,
+        Link(config.gateway, config.port, config.site, config.node, config.key, installation, boot),
         Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
         journal,
         Commands(config.key.encode(), installation, sampler),
         monotonic,
-        birth,
-        status,
+        report,
         lambda: _set_clock(clock),
         config.backlog_pause_ms,
     )

@@ -87,7 +87,7 @@ def _value(given: "dict[str, Any]", name: str) -> "Any":
     if name in ("site", "node"):
         _check_topic_level(name, value)
     if name == "i2c":
-        _check_rows(name, value, _BUS_KEYS, ("id",))
+        _check_rows(name, value, _BUS_KEYS, ("id", "scl", "sda"))
     if name == "sensors":
         _check_rows(name, value, _SENSOR_KEYS, ("driver",))
     return value

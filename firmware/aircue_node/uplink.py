@@ -13,6 +13,7 @@ if MYPY:
     from aircue_node.clock import Monotonic
     from aircue_node.commands import Commands
     from aircue_node.journal import Journal
+    from aircue_node.ports import Reporter
     from aircue_node.wifi import Wifi
 
 _MOST_IN_FLIGHT = 120
@@ -46,7 +47,7 @@ class Link:
 
 
 class Uplink:
-    """birth and status give the payloads to publish; join is called once the network is there (it sets the clock).
+    """report gives the birth and status to publish; join is called once the network is there (it sets the clock).
 
     wake() tells that the journal has something new.
     """
@@ -58,8 +59,7 @@ class Uplink:
         journal: "Journal",
         commands: "Commands",
         monotonic: "Monotonic",
-        birth: "Callable[[], bytes]",
-        status: "Callable[[], bytes]",
+        report: "Reporter",
         join: "Callable[[], None]",
         backlog_pause_ms: int,
     ) -> None:
@@ -68,8 +68,7 @@ class Uplink:
         self._journal = journal
         self._commands = commands
         self._monotonic = monotonic
-        self._birth = birth
-        self._status = status
+        self._report = report
         self._join = join
         self._backlog_pause_ms = backlog_pause_ms
         self._news = asyncio.Event()
@@ -103,7 +102,7 @@ class Uplink:
     async def _talk(self, client: Client) -> None:
         await client.connect(self._link.connect_packet())
         await client.subscribe([self._link.topic(contract.ACK), self._link.topic(contract.COMMAND)])
-        await client.publish(self._link.topic(contract.BIRTH), self._birth(), True)
+        await client.publish(self._link.topic(contract.BIRTH), self._report.birth(), True)
         self._journal.start_session()
         print("uplink: connected, backlog", len(self._journal))
         await _first_to_end(client.run(), self._send_live(client), self._send_backlog(client), self._keep(client))
@@ -143,7 +142,7 @@ class Uplink:
                 raise OSError("Wi-Fi lost")
             if now - told_ms >= _STATUS_EVERY_MS:
                 told_ms = now
-                await client.publish(self._link.topic(contract.STATUS), self._status(), True)
+                await client.publish(self._link.topic(contract.STATUS), self._report.status(), True)
             await client.keep_alive()
             self._journal.expire(now - _ACK_WITHIN_MS)
             self._news.set()

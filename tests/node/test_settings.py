@@ -37,7 +37,8 @@ def test_defaults_fill_what_is_not_given() -> None:
         ({"sensors": ["sht4x"]}, "sensors holds 'sht4x'"),
         ({"sensors": [{"bus": 0}]}, "key driver is missing"),
         ({"sensors": [{"driver": "sht4x", "adress": 1}]}, "unknown key adress"),
-        ({"i2c": [{"id": "0"}]}, "id is '0'"),
+        ({"i2c": [{"id": "0", "scl": 5, "sda": 4}]}, "id is '0'"),
+        ({"i2c": [{"id": 0, "scl": 5}]}, "key sda is missing"),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, Any], named: str) -> None:

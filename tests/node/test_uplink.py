@@ -18,6 +18,14 @@ from aircue_node.wifi import Wifi
 INSTALLATION, BOOT = 7, 3
 
 
+class FakeReport:
+    def birth(self) -> bytes:
+        return b'{"birth":1}'
+
+    def status(self) -> bytes:
+        return b'{"status":1}'
+
+
 class Node:
     """An uplink with its journal, and the loop that runs it."""
 
@@ -33,8 +41,7 @@ class Node:
             self.journal,
             Commands(b"secret", INSTALLATION, self.sampler),
             monotonic,
-            lambda: b'{"birth":1}',
-            lambda: b'{"status":1}',
+            FakeReport(),
             lambda: None,
             10,
         )

@@ -1,0 +1,1 @@
+"""Places that run the firmware for the bench."""

@@ -1,0 +1,109 @@
+"""Runs a node's firmware in MicroPython's unix port: real MicroPython and real sockets, simulated sensors and radio.
+
+It shows neither the timing nor the float width nor the radio of a board.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULES = Path(__file__).parent.parent / "modules"
+EXIT_RESET = 42  # modules/machine.py: the program asked for a reset
+POWER_ON, SOFT = "power-on", "soft"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnixNode:
+    """How to run one node.
+
+    micropython: the command that starts it. program: the firmware's main.py; its folder is the firmware's. storage: the
+    node's own folder (settings.json, counters), its working directory. environment: what the bench gave for this node
+    (Bench.environment). heap: MicroPython's memory, a true cap; objects are twice the size they have on a board.
+    """
+
+    micropython: Sequence[str]
+    program: Path
+    storage: Path
+    environment: Mapping[str, str]
+    log: Path
+    heap: str = "400k"
+
+    def command(self) -> list[str]:
+        return [*self.micropython, "-X", f"heapsize={self.heap}", str(self.program.resolve())]
+
+    def variables(self, reset: str) -> dict[str, str]:
+        """The whole environment of the process; the bench's modules come before the firmware and the built-in ones."""
+        path = ":".join((str(MODULES.resolve()), str(self.program.resolve().parent), ".frozen"))
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
+        return {**kept, **self.environment, "MICROPYPATH": path, "AIRCUE_BENCH_RESET": reset}
+
+
+class PoweredNode:
+    """A node with a power switch. A program that asks for a reset is started again; one that ends stays ended.
+
+    before_cut: called before the process is killed (bench.cut_power), so that nothing of the kill passes the radio.
+    """
+
+    def __init__(self, node: UnixNode, *, before_cut: Callable[[], None] = lambda: None) -> None:
+        self.node = node
+        self.exit_codes: list[int] = []
+        self._before_cut = before_cut
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    async def power_on(self) -> None:
+        """Does nothing where the node is running."""
+        if self.running:
+            return
+        self.node.storage.mkdir(parents=True, exist_ok=True)
+        await self._start(POWER_ON)
+        self._watch = asyncio.get_running_loop().create_task(self._keep())
+
+    async def power_off(self) -> None:
+        """The power goes: SIGKILL, whatever the program is at."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+            self._watch = None
+        if self._process is not None and self.running:
+            self._before_cut()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+    async def wait(self) -> int:
+        """Until the program ended by itself; its exit code."""
+        if self._watch is not None:
+            await asyncio.shield(self._watch)
+        return self.exit_codes[-1]
+
+    async def _start(self, reset: str) -> None:
+        with self.node.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.node.command(),
+                cwd=self.node.storage,
+                env=self.node.variables(reset),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+
+    async def _keep(self) -> None:
+        while self._process is not None:
+            code = await self._process.wait()
+            self.exit_codes.append(code)
+            if code != EXIT_RESET:
+                return
+            await self._start(SOFT)

@@ -1,0 +1,1 @@
+"""Who would want which product: learnt from what people did, served as a share of their interest."""

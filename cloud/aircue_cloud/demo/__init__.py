@@ -1,0 +1,1 @@
+"""A shop to try Aircue with: a catalogue of invented products, and simulated shoppers."""

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     create_engine,
     event,
     make_url,
@@ -365,11 +366,37 @@ _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 def insert_absent(connection: Connection, table: Table) -> sqlite.Insert:
     """An insert that leaves rows alone whose key is there already; its rowcount is the number of rows that were new."""
-    return cast(sqlite.Insert, _INSERTS[connection.dialect.name](table)).on_conflict_do_nothing()
+    return _insert(connection, table).on_conflict_do_nothing()
 
 
 def insert_or_update(connection: Connection, table: Table, changing: Sequence[str]) -> sqlite.Insert:
     """An insert that, where the primary key is there already, takes over the columns named in changing."""
-    insert = cast(sqlite.Insert, _INSERTS[connection.dialect.name](table))
-    keys = [column.name for column in table.primary_key]
-    return insert.on_conflict_do_update(index_elements=keys, set_={name: insert.excluded[name] for name in changing})
+    insert = _insert(connection, table)
+    return insert.on_conflict_do_update(
+        index_elements=_key(table), set_={name: insert.excluded[name] for name in changing}
+    )
+
+
+def insert_or_add(connection: Connection, table: Table, column: str) -> sqlite.Insert:
+    """An insert that, where the primary key is there already, adds to the number in column."""
+    insert = _insert(connection, table)
+    return insert.on_conflict_do_update(
+        index_elements=_key(table), set_={column: table.c[column] + insert.excluded[column]}
+    )
+
+
+def _insert(connection: Connection, table: Table) -> sqlite.Insert:
+    """Both dialects' inserts know the same on_conflict methods, though SQLAlchemy gives them no common type."""
+    return cast(sqlite.Insert, _INSERTS[connection.dialect.name](table))
+
+
+def _key(table: Table) -> list[str]:
+    return [column.name for column in table.primary_key]
+
+
+def insert_readings(connection: Connection) -> sqlite.Insert:
+    """insert_absent for many readings at once, which bring their instants as milliseconds."""
+    instants = ("measured_at", "received_at", "ingested_at")
+    values = {name: bindparam(name, type_=BigInteger) for name in instants}
+    columns = [column.name for column in readings.columns if column.name not in ("id", *instants)]
+    return insert_absent(connection, readings).values({name: bindparam(name) for name in columns} | values)

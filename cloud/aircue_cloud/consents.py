@@ -1,0 +1,83 @@
+"""What households agreed to: append-only rows, of which the latest holds; each has a receipt. No row: not agreed."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, insert, select
+
+from aircue_cloud import db
+
+PURPOSES = ("marketing",)
+DATA_CATEGORIES = ("sensor",)
+CHANNELS = ("inapp",)
+
+_T = db.consents.c
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    purpose: str
+    data_category: str
+    channel: str
+    granted: bool
+    at: datetime
+    receipt: str
+
+
+def record(
+    connection: Connection,
+    household: str,
+    *,
+    purpose: str,
+    data_category: str,
+    channel: str,
+    granted: bool,
+    now: datetime,
+) -> Consent:
+    consent = Consent(
+        purpose=purpose,
+        data_category=data_category,
+        channel=channel,
+        granted=granted,
+        at=now,
+        receipt=str(uuid.uuid4()),
+    )
+    connection.execute(insert(db.consents), {"household": household, **vars(consent)})
+    return consent
+
+
+def history(connection: Connection, household: str) -> list[Consent]:
+    """Everything a household ever said, oldest first."""
+    query = select(db.consents).where(_T.household == household).order_by(_T.id)
+    return [_consent(row) for row in connection.execute(query)]
+
+
+def current(connection: Connection, household: str) -> list[Consent]:
+    """What holds now."""
+    latest = {(row.purpose, row.data_category, row.channel): row for row in history(connection, household)}
+    return list(latest.values())
+
+
+def granted(connection: Connection, household: str, *, purpose: str, data_category: str, channel: str) -> bool | None:
+    """None where the household never said."""
+    mine = (
+        _T.household == household,
+        _T.purpose == purpose,
+        _T.data_category == data_category,
+        _T.channel == channel,
+    )
+    query = select(_T.granted).where(*mine).order_by(_T.id.desc()).limit(1)
+    said: bool | None = connection.execute(query).scalar_one_or_none()
+    return said
+
+
+def _consent(row: Row[tuple[object, ...]]) -> Consent:
+    return Consent(
+        purpose=row.purpose,
+        data_category=row.data_category,
+        channel=row.channel,
+        granted=row.granted,
+        at=row.at,
+        receipt=row.receipt,
+    )

@@ -1,0 +1,1 @@
+"""Whether to push, what, and why: candidates, gates, and the record of every decision."""

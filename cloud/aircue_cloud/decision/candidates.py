@@ -1,0 +1,79 @@
+"""Candidates: the remedies of a need, scored for one household. Pure.
+
+    score(household, product, need) = log affinity + log lift - cost
+
+affinity is the household's interest in the product over its mean interest in the catalogue's products (1: as
+interesting as any), averaged over its people. lift is how many times likelier the remedy is wanted while the need
+holds. cost is what an interruption costs, on the same scale. "No push" is an alternative with a fixed score: with it at
+log 0.1, an offer goes out when lift and cost make it at least a tenth as attractive as an average product is.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import numpy.typing as npt
+
+from aircue_cloud.needs.needs import Need
+
+NO_PUSH_SCORE = log(0.1)
+COST = log(1.25)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    id: str
+    name: str
+    category: str
+    stock: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """hindrance: why the household cannot be offered it; None where it can."""
+
+    product: Product
+    affinity: float
+    lift: float
+    cost: float
+    hindrance: str | None = None
+
+    @property
+    def score(self) -> float:
+        return log(self.affinity) + log(self.lift) - self.cost
+
+
+def household_affinity(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Shape (products,), mean 1, from shares of interest of shape (people, products of the whole catalogue)."""
+    mean = shares.mean(axis=0)
+    return np.asarray(mean / mean.mean())
+
+
+def candidates(
+    need: Need, products: Sequence[Product], affinity: Mapping[str, float], owned: Set[str], cost: float = COST
+) -> list[Candidate]:
+    """All products that remedy the need, best first. owned: ids of products the household has. affinity: by product."""
+    found = [
+        Candidate(
+            product=product,
+            affinity=affinity[product.id],
+            lift=need.remedies[product.category],
+            cost=cost,
+            hindrance=_hindrance(product, owned),
+        )
+        for product in products
+        if product.category in need.remedies
+    ]
+    return sorted(found, key=lambda candidate: (-candidate.score, candidate.product.id))
+
+
+def _hindrance(product: Product, owned: Set[str]) -> str | None:
+    if product.id in owned:
+        return "the household has it already"
+    return "out of stock" if product.stock <= 0 else None
+
+
+def best(found: Sequence[Candidate]) -> Candidate | None:
+    """The best one the household can be offered, whether or not it beats no push."""
+    return next((candidate for candidate in found if candidate.hindrance is None), None)

@@ -1,0 +1,213 @@
+"""Deciding about an episode, within the transaction that found it: facts are read, the policy decides, all is kept."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from aircue_cloud import consents, db, feed
+from aircue_cloud.decision.affinity import Affinity, AffinitySource, RecentPopularity
+from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Product, candidates, household_affinity
+from aircue_cloud.decision.message import Occasion, write
+from aircue_cloud.decision.policy import (
+    CHANNEL,
+    DATA_CATEGORY,
+    PURPOSE,
+    SEND,
+    Facts,
+    LastOffer,
+    Verdict,
+    decide,
+)
+from aircue_cloud.delivery.inbox import Push
+from aircue_cloud.layers.episodes import Started
+from aircue_cloud.needs.needs import Need, Needs
+
+PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
+POPULARITY_DAYS = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """Candidates, and by which model they were scored; model None where none may be looked for."""
+
+    candidates: tuple[Candidate, ...] = ()
+    model: str | None = None
+    note: str | None = None
+
+
+def about(connection: Connection, needs: Needs, source: AffinitySource, episode: Started, now: datetime) -> Push | None:
+    """Decides, stores the decision with its trace, and returns the push where there is to be one."""
+    need = needs.by_name[episode.rule.need]
+    household = _household(connection, episode.series.site)
+    judged = _Judged()
+    if household is not None and _consent(connection, household):
+        judged = _judge(connection, source, need, household, now)
+    facts = _facts(connection, need, episode, household, judged, now)
+    verdict = decide(facts)
+    _record(connection, facts, verdict, judged, _occasion_fields(episode))
+    return None if verdict.winner is None else _push(facts, verdict.winner, need, episode)
+
+
+def _household(connection: Connection, site: str) -> str | None:
+    found: str | None = connection.execute(select(db.sites.c.household).where(db.sites.c.id == site)).scalar_one()
+    return found
+
+
+def _consent(connection: Connection, household: str) -> bool | None:
+    return consents.granted(connection, household, purpose=PURPOSE, data_category=DATA_CATEGORY, channel=CHANNEL)
+
+
+def _facts(
+    connection: Connection, need: Need, episode: Started, household: str | None, judged: _Judged, now: datetime
+) -> Facts:
+    return Facts(
+        now=now,
+        site=episode.series.site,
+        household=household,
+        need=need.name,
+        episode=episode.id,
+        pushed_before=household is not None and _pushed_before(connection, household, need.name, episode.id),
+        consent=None if household is None else _consent(connection, household),
+        candidates=judged.candidates,
+        last_offer=None if household is None else _last_offer(connection, household, need),
+    )
+
+
+def _pushed_before(connection: Connection, household: str, need: str, episode: str) -> bool:
+    table = db.pushes.c
+    key = (table.household == household, table.need == need, table.episode == episode)
+    return connection.execute(select(table.id).where(*key)).first() is not None
+
+
+def _last_offer(connection: Connection, household: str, need: Need) -> LastOffer | None:
+    table = db.pushes.c
+    mine = (table.household == household, table.category.in_(sorted(need.remedies)))
+    query = select(table.category, table.created_at).where(*mine).order_by(table.created_at.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else LastOffer(category=row.category, at=row.created_at)
+
+
+def _judge(connection: Connection, source: AffinitySource, need: Need, household: str, now: datetime) -> _Judged:
+    catalogue = list(connection.execute(select(db.products.c.id).order_by(db.products.c.id)).scalars())
+    if not catalogue:
+        return _Judged(note="the catalogue is empty")
+    model, note = _model(connection, source, len(catalogue), now)
+    # Somebody nobody knows stands in for a household that names no people.
+    people = _people(connection, household) or [household]
+    interest = household_affinity(model.affinity(people, catalogue))
+    affinity = dict(zip(catalogue, interest.tolist(), strict=True))
+    remedies = _remedies(connection, need)
+    found = candidates(need, remedies, affinity, _owned(connection, household))
+    return _Judged(candidates=tuple(found), model=model.version, note=note)
+
+
+def _model(connection: Connection, source: AffinitySource, products: int, now: datetime) -> tuple[Affinity, str | None]:
+    model = source.current()
+    if model is not None:
+        return model, None
+    note = f"no model is trained yet: what was popular in the last {POPULARITY_DAYS} days stands in for it"
+    return _recent_popularity(connection, products, now), note
+
+
+def _recent_popularity(connection: Connection, products: int, now: datetime) -> RecentPopularity:
+    table = db.interactions.c
+    recent = (table.at > now - timedelta(days=POPULARITY_DAYS), table.at <= now, table.weight > 0)
+    query = select(table.product, func.sum(table.weight).label("weight")).where(*recent).group_by(table.product)
+    weights = {row.product: float(row.weight) for row in connection.execute(query)}
+    return RecentPopularity(weights=weights, products=products, days=POPULARITY_DAYS)
+
+
+def _people(connection: Connection, household: str) -> list[str]:
+    query = select(db.people.c.id).where(db.people.c.household == household).order_by(db.people.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def _remedies(connection: Connection, need: Need) -> Sequence[Product]:
+    table = db.products.c
+    query = select(table.id, table.name, table.category, table.stock).where(table.category.in_(sorted(need.remedies)))
+    return [Product(**row) for row in connection.execute(query).mappings()]
+
+
+def _owned(connection: Connection, household: str) -> frozenset[str]:
+    """Products that the household's people bought more often than they gave them back."""
+    table = db.interactions.c
+    theirs = select(db.people.c.id).where(db.people.c.household == household)
+    query = select(table.product, table.kind, func.count().label("times")).where(
+        table.person.in_(theirs), table.kind.in_(("purchase", "return"))
+    )
+    kept: dict[str, int] = {}
+    for row in connection.execute(query.group_by(table.product, table.kind)):
+        kept[row.product] = kept.get(row.product, 0) + (row.times if row.kind == "purchase" else -row.times)
+    return frozenset(product for product, times in kept.items() if times > 0)
+
+
+def _occasion_fields(episode: Started) -> dict[str, Any]:
+    """The key and the time of the reading that completed the dwell."""
+    return {
+        "node": episode.series.node,
+        "installation": episode.confirmed.installation,
+        "boot": episode.confirmed.boot,
+        "sequence": episode.confirmed.sequence,
+        "quantity": episode.series.quantity,
+        "measured_at": db.from_ms(episode.confirmed.at_ms).isoformat(timespec="milliseconds"),
+    }
+
+
+def _record(connection: Connection, facts: Facts, verdict: Verdict, judged: _Judged, trigger: dict[str, Any]) -> None:
+    columns = {"episode": facts.episode, "household": facts.household, "need": facts.need}
+    said = {"outcome": verdict.outcome, "reason": verdict.reason}
+    trace = _trace(verdict, judged, trigger)
+    connection.execute(insert(db.decisions), {**columns, **said, "at": facts.now, "trace": trace})
+    if verdict.outcome != SEND:
+        text = f"No push for {facts.need} in {trigger['node']} ({facts.site}): {verdict.reason}"
+        fields = {**columns, **said, "site": facts.site, "node": trigger["node"]}
+        feed.append(connection, [feed.Entry(kind="decision", text=text, fields=fields)], facts.now)
+
+
+def _trace(verdict: Verdict, judged: _Judged, trigger: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "trigger": trigger,
+        "gates": [asdict(gate) for gate in verdict.gates],
+        "candidates": [_candidate_fields(candidate) for candidate in judged.candidates],
+        "no_push_score": NO_PUSH_SCORE,
+        "model": judged.model,
+        "note": judged.note,
+    }
+
+
+def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "product": candidate.product.id,
+        "category": candidate.product.category,
+        "affinity": candidate.affinity,
+        "lift": candidate.lift,
+        "cost": candidate.cost,
+        "score": candidate.score,
+        "hindrance": candidate.hindrance,
+    }
+
+
+def _push(facts: Facts, winner: Candidate, need: Need, episode: Started) -> Push:
+    household = str(facts.household)
+    occasion = Occasion(
+        node=episode.series.node,
+        enter=episode.rule.enter,
+        value=episode.confirmed.value,
+        held_s=episode.held_s,
+        product=winner.product.name,
+    )
+    return Push(
+        id=str(uuid.uuid5(PUSH_NAMESPACE, f"{household}\n{need.name}\n{episode.id}")),
+        household=household,
+        need=need.name,
+        episode=episode.id,
+        product=winner.product.id,
+        category=winner.product.category,
+        message=write(need.message, occasion),
+        trigger=_occasion_fields(episode),
+        created_at=facts.now,
+    )

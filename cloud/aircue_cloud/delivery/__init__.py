@@ -1,0 +1,1 @@
+"""Channels through which a push reaches people: one file each."""

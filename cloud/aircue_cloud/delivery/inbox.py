@@ -1,0 +1,43 @@
+"""The in-app inbox: exactly once, because a push is stored by the transaction that decided it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aircue_cloud import db, feed
+from aircue_cloud.needs.needs import Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """id: the same whenever the same (household, need, episode) is decided. trigger: the reading that completed the
+    dwell, by key and time."""
+
+    id: str
+    household: str
+    need: str
+    episode: str
+    product: str
+    category: str
+    message: Message
+    trigger: dict[str, Any]
+    created_at: datetime
+
+
+def send(connection: Connection, push: Push) -> bool:
+    """False where this push is in the inbox already."""
+    if connection.execute(db.insert_absent(connection, db.pushes), [_row(push)]).rowcount == 0:
+        return False
+    names = ("household", "need", "episode", "product", "category")
+    fields = {"push": push.id, **{name: getattr(push, name) for name in names}}
+    text = f"Push to {push.household}: {push.message.title}. {push.message.reason}"
+    fields |= {"title": push.message.title, "reason": push.message.reason, "trigger": push.trigger}
+    feed.append(connection, [feed.Entry(kind="push", text=text, fields=fields)], push.created_at)
+    return True
+
+
+def _row(push: Push) -> dict[str, Any]:
+    names = ("id", "household", "need", "episode", "product", "category", "trigger", "created_at")
+    return {**{name: getattr(push, name) for name in names}, **vars(push.message)}

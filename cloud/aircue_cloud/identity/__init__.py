@@ -1,0 +1,1 @@
+"""Who may send: keys of gateways."""

@@ -1,0 +1,1 @@
+"""What is derived from stored readings: episodes, latest state."""

@@ -1,0 +1,166 @@
+"""The course of one need on one node: which episodes a run of readings holds. Pure.
+
+Readings arrive in any order. What comes in order is stepped through at once. What comes late makes a part of the course
+run again from the stored readings: from the last reading before the late ones at which the need was surely idle, to the
+first one behind them at which it surely is again. Surely idle is what stands at the end of a run of readings, all of
+them back past exit, that lasts keep_s without counting gaps: whatever the state before it, it is IDLE then.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from aircue_gateway.episodes import Change, Phase, Rule, State, step
+
+ACTIVE = (Phase.FIRING, Phase.RECOVERING)
+
+
+class Point(NamedTuple):
+    """A trusted reading. Points sort by time, and those of one instant by the reading's key; of these the first counts."""
+
+    at_ms: int
+    installation: int
+    boot: int
+    sequence: int
+    value: float
+
+    @property
+    def at(self) -> float:
+        return self.at_ms / 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """One episode as a course shows it. confirmed, held_s: the reading that completed the dwell and how long the need
+    had held by then; None where that was before the course's first reading. ended_ms: None while it lasts."""
+
+    started_ms: int
+    confirmed: Point | None
+    held_s: float | None
+    ended_ms: int | None
+    peak: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """until_ms: where a partial course met what was known before; None where it ran to the last reading."""
+
+    state: State
+    spans: tuple[Span, ...]
+    until_ms: int | None = None
+
+
+def run(rule: Rule, state: State, points: Iterable[Point], settled_after_ms: int | None = None) -> Course:
+    """Steps through points, which are in order. With settled_after_ms it stops at the first point behind that instant
+    at which the need is surely idle."""
+    spans: list[Span] = []
+    current = _ongoing(state)
+    calm = _Calm(rule)
+    for point in points:
+        before = state
+        state, change = step(rule, state, point.at, point.value)
+        if state is before:
+            continue
+        if change is Change.ENDED and current is not None:
+            spans.append(replace(current, ended_ms=point.at_ms))
+        current = _current(current, state, point)
+        if settled_after_ms is not None and point.at_ms > settled_after_ms and calm.reached(point):
+            return Course(state=state, spans=tuple(spans), until_ms=point.at_ms)
+    return Course(state=state, spans=tuple(spans if current is None else [*spans, current]))
+
+
+def _ongoing(state: State) -> Span | None:
+    """The episode that a course begins in the midst of."""
+    if state.phase not in ACTIVE or state.since is None or state.peak is None:
+        return None
+    return Span(started_ms=_ms(state.since), confirmed=None, held_s=None, ended_ms=None, peak=state.peak)
+
+
+def _current(current: Span | None, state: State, point: Point) -> Span | None:
+    """The episode that lasts after point has led to state."""
+    ongoing = _ongoing(state)
+    if ongoing is None:
+        return None
+    if current is None:
+        return replace(ongoing, confirmed=point, held_s=state.held_s)
+    return current if current.peak == ongoing.peak else replace(current, peak=ongoing.peak)
+
+
+def _ms(at: float) -> int:
+    return round(at * 1000)
+
+
+class _Calm:
+    """Tells when a run of cleared readings has lasted keep_s. Fed in order of time, or against it."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._calm_s = 0.0
+        self._last: Point | None = None
+
+    def reached(self, point: Point) -> bool:
+        if not self._rule.cleared(point.value):
+            self._last = None
+            return False
+        gap = 0.0 if self._last is None else abs(point.at - self._last.at)
+        self._calm_s = 0.0 if self._last is None else self._calm_s + (gap if gap <= self._rule.max_gap_s else 0.0)
+        self._last = point
+        return self._calm_s >= self._rule.keep_s
+
+
+def idle_before(rule: Rule, points: Sequence[Point]) -> Point | None:
+    """The latest of points, which are in order, at which the need was surely idle; None where there is no such."""
+    calm = _Calm(rule)
+    end: Point | None = None
+    for point in reversed(list(firsts(points))):
+        if not rule.cleared(point.value):
+            end = None
+        elif end is None:
+            end = point
+        if calm.reached(point):
+            return end
+    return None
+
+
+def firsts(points: Iterable[Point]) -> Iterator[Point]:
+    """The points that count: the first of each instant."""
+    last_ms: int | None = None
+    for point in points:
+        if point.at_ms != last_ms:
+            yield point
+        last_ms = point.at_ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """An episode that is stored already."""
+
+    id: str
+    started_ms: int
+    ended_ms: int | None
+    withdrawn: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciled:
+    """spans: each with the id of the stored episode it is, None where it is new. gone: ids no span stands for any more."""
+
+    spans: tuple[tuple[str | None, Span], ...]
+    gone: tuple[str, ...]
+
+
+def reconcile(known: Sequence[Known], spans: Sequence[Span]) -> Reconciled:
+    """A span is the earliest stored episode that overlaps it and that no span before it is."""
+    left = sorted(known, key=lambda episode: (episode.withdrawn, episode.started_ms, episode.id))
+    matched: list[tuple[str | None, Span]] = []
+    for span in spans:
+        found = next((episode for episode in left if _overlap(episode, span)), None)
+        if found is not None:
+            left.remove(found)
+        matched.append((None if found is None else found.id, span))
+    return Reconciled(spans=tuple(matched), gone=tuple(episode.id for episode in left if not episode.withdrawn))
+
+
+def _overlap(episode: Known, span: Span) -> bool:
+    starts_in_time = span.ended_ms is None or episode.started_ms <= span.ended_ms
+    return starts_in_time and (episode.ended_ms is None or span.started_ms <= episode.ended_ms)

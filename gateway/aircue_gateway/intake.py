@@ -1,0 +1,292 @@
+"""Messages in, rows of the spool out: decoding, sorting out repetitions, times, cleaning, episodes. No I/O.
+
+Nothing counts as taken before its window is on disk: receipts and acks leave with the window.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from aircue_gateway import log
+from aircue_gateway.alerts import Alerts, Rules
+from aircue_gateway.batch import Loss, Status
+from aircue_gateway.clock import believed
+from aircue_gateway.config import CleaningConfig
+from aircue_gateway.intervals import Intervals
+from aircue_gateway.ledger import Count
+from aircue_gateway.message import Message
+from aircue_gateway.payloads import aircue
+from aircue_gateway.stream import Lane, Stream
+from aircue_gateway.window import BirthRow, DeadLetter, LossKey, SampleRow, Stored, StreamKey, Window, loss_key
+from aircue_node import contract
+
+_PRESSING_SAMPLES = 256
+_MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
+_NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
+
+
+class Intake:
+    """retained: the last birth and status of every node, by topic."""
+
+    def __init__(self, config: CleaningConfig, stored: Stored) -> None:
+        self._config = config
+        self._alerts = Alerts(stored.rules, stored.states)
+        self._streams = {key: Stream(config, self._watch, row) for key, row in stored.streams.items()}
+        self._losses: dict[LossKey, Loss] = {loss_key(loss): loss for loss in stored.losses}
+        self._births = 0
+        for birth in stored.births:
+            self._births = max(self._births, birth.id)
+            self._stream((birth.node, birth.installation, birth.boot)).born(birth)
+        self._window = Window()
+        self._touched: set[StreamKey] = set()
+        self._held: dict[StreamKey, list[tuple[Message, int, Any]]] = {}
+        self._held_count = 0
+        self.retained = dict(stored.retained)
+        self._leaves: dict[str, Callable[[Message, int], StreamKey | None]] = {
+            contract.BIRTH: self._birth,
+            contract.SAMPLES: self._samples,
+            contract.BACKLOG: self._backlog,
+            contract.STATUS: self._status,
+            contract.REPLY: self._reply,
+        }
+
+    @property
+    def waiting(self) -> int:
+        """Samples in the open window."""
+        return len(self._window.samples)
+
+    @property
+    def empty(self) -> bool:
+        return self._window.empty and not self._touched
+
+    @property
+    def pressing(self) -> bool:
+        """Whether the open window should not wait for its time."""
+        window = self._window
+        return window.urgent or window.hurried or len(window.samples) >= _PRESSING_SAMPLES
+
+    @property
+    def rules_version(self) -> str:
+        return self._alerts.version
+
+    def replace_rules(self, rules: Rules) -> None:
+        self._alerts.replace(rules)
+
+    def count(self, name: Count) -> None:
+        self._window.counts[name] += 1
+
+    def swap(self) -> Window:
+        """The window so far; a new one is open from now on."""
+        window, self._window = self._window, Window()
+        window.streams = {key: self._streams[key].row() for key in self._touched}
+        window.states, self._alerts.changed = self._alerts.changed, {}
+        self._touched = set()
+        return window
+
+    def take(self, message: Message, received_at_ms: int, receipt: Any = None) -> None:
+        """Takes a message in. receipt: comes back in a window's receipts once that says what became of the message."""
+        try:
+            missing = self._leaves.get(message.leaf, self._strange)(message, received_at_ms)
+        except aircue.PayloadError as error:
+            self._set_aside(message.topic, str(error), message.payload, received_at_ms)
+            missing = None
+        if missing is not None:
+            self._hold(missing, message, received_at_ms, receipt)
+        elif receipt is not None:
+            self._window.receipts.append(receipt)
+
+    def _hold(self, key: StreamKey, message: Message, received_at_ms: int, receipt: Any) -> None:
+        """Samples nobody can read before their node's birth: they wait for it without a receipt, and past a number
+        of them they are left to the node, which keeps what was never acked."""
+        self.count(Count.AWAITING_BIRTH)
+        log.warning("awaiting_birth", topic=message.topic, installation=key[1], boot=key[2])
+        if self._held_count < _MOST_HELD:
+            self._held_count += 1
+            self._held.setdefault(key, []).append((message, received_at_ms, receipt))
+
+    def _release(self, key: StreamKey) -> None:
+        held = self._held.pop(key, [])
+        self._held_count -= len(held)
+        for message, received_at_ms, receipt in held:
+            self.take(message, received_at_ms, receipt)
+
+    def _strange(self, message: Message, received_at_ms: int) -> None:
+        prefix = contract.topic(message.node.site, message.node.id, "")
+        expected = (
+            f"one of {prefix}{{{', '.join(self._leaves)}}}, the only topics node {message.node.id} may publish to"
+        )
+        self._set_aside(message.topic, f"{message.topic}: topic: expected {expected}", message.payload, received_at_ms)
+
+    def _set_aside(self, topic: str, reason: str, payload: bytes, received_at_ms: int) -> None:
+        self.count(Count.DEAD_LETTERS)
+        letter = DeadLetter(received_at_ms=received_at_ms, topic=topic, reason=reason, payload=payload)
+        self._window.dead_letters.append(letter)
+        log.warning("dead_letter", topic=topic, reason=reason, remedy="look at it with: aircue-gateway deadletter")
+
+    def _retain(self, message: Message) -> None:
+        if message.retain:
+            self.retained[message.topic] = self._window.retained[message.topic] = message.payload
+
+    def _birth(self, message: Message, received_at_ms: int) -> None:
+        birth = aircue.decode_birth(message.topic, message.payload)
+        key = (message.node.id, birth.installation, birth.boot)
+        stream = self._stream(key)
+        if stream.birth is None or (stream.birth.site, stream.birth.channels) != (message.node.site, birth.channels):
+            stream.born(self._birth_row(message, birth))
+        self._declared(message.node.id, birth.installation, birth.losses)
+        self._retain(message)
+        self._window.hurried = True
+        log.event(
+            "node_joined", node=message.node.id, site=message.node.site, installation=birth.installation,
+            boot=birth.boot, firmware=birth.firmware, quantities=",".join(one.quantity for one in birth.channels),
+        )  # fmt: skip
+        self._release(key)
+
+    def _birth_row(self, message: Message, birth: aircue.Birth) -> BirthRow:
+        self._births += 1
+        row = BirthRow(
+            id=self._births,
+            site=message.node.site,
+            node=message.node.id,
+            installation=birth.installation,
+            boot=birth.boot,
+            channels=birth.channels,
+        )
+        self._window.births.append(row)
+        return row
+
+    def _stream(self, key: StreamKey) -> Stream:
+        if key not in self._streams:
+            self._streams[key] = Stream(self._config, self._watch)
+        return self._streams[key]
+
+    def _declared(self, node: str, installation: int, rows: tuple[aircue.LossRow, ...]) -> None:
+        for row in rows:
+            self._lose(
+                Loss(
+                    node=node,
+                    installation=installation,
+                    boot=row.boot,
+                    first=row.first,
+                    last=row.last,
+                    samples=row.samples,
+                    where="node",
+                )
+            )
+
+    def _lose(self, loss: Loss) -> None:
+        """Passes a loss on, once for each change: nodes repeat theirs in every status."""
+        if self._losses.get(loss_key(loss)) != loss:
+            self._losses[loss_key(loss)] = loss
+            self._window.losses.append(loss)
+
+    def _status(self, message: Message, received_at_ms: int) -> None:
+        status = aircue.decode_status(message.topic, message.payload)
+        self._declared(message.node.id, status.installation, status.losses)
+        self._retain(message)
+        stream = self._streams.get((message.node.id, status.installation, status.boot))
+        if stream is not None and status.uptime_ms is not None:
+            stream.clock.note(status.uptime_ms, 0, received_at_ms)
+        if not status.online:
+            log.event("node_left", node=message.node.id, site=message.node.site, boot=status.boot)
+
+    def _reply(self, message: Message, received_at_ms: int) -> None:
+        reply = aircue.decode_reply(message.topic, message.payload)
+        log.event("command_reply", node=message.node.id, id=reply.ident, error=reply.error or "none")
+
+    def _samples(self, message: Message, received_at_ms: int) -> StreamKey | None:
+        samples = aircue.decode_samples(message.topic, message.payload)
+        return self._take_samples(Lane.LIVE, message, samples, received_at_ms)
+
+    def _backlog(self, message: Message, received_at_ms: int) -> StreamKey | None:
+        samples = aircue.decode_backlog(message.topic, message.payload)
+        return self._take_samples(Lane.BACKLOG, message, samples, received_at_ms)
+
+    def _take_samples(
+        self, lane: Lane, message: Message, samples: aircue.Samples, received_at_ms: int
+    ) -> StreamKey | None:
+        """None, or the key of the stream whose birth is missing."""
+        key = (message.node.id, samples.installation, samples.boot)
+        stream = self._streams.get(key)
+        if stream is None or stream.birth is None:
+            return key
+        good = self._readable(key, stream.birth, message, samples, received_at_ms)
+        stream.anchor(good, received_at_ms)
+        for sample in good:
+            self._take_sample(lane, key, stream, sample, received_at_ms, message.duplicate)
+        return None
+
+    def _readable(
+        self, key: StreamKey, birth: BirthRow, message: Message, samples: aircue.Samples, received_at_ms: int
+    ) -> list[aircue.Sample]:
+        """The samples of a message; a bad one is set aside without its neighbours."""
+        good = []
+        for row in samples.rows:
+            try:
+                good.append(aircue.decode_sample(message.topic, row, len(birth.channels)))
+            except aircue.PayloadError as error:
+                self._set_aside(message.topic, str(error), json.dumps(row).encode(), received_at_ms)
+                self._give_up(key, aircue.sequence_of(row))
+        return good
+
+    def _give_up(self, key: StreamKey, sequence: int | None) -> None:
+        """A bad sample will not get better by being sent again: it is acked, and declared as lost here."""
+        if sequence is None:
+            return
+        self._ack(key, sequence)
+        if self._streams[key].seen.add(sequence):
+            self.count(Count.SAMPLES_SET_ASIDE)
+            node, installation, boot = key
+            self._lose(
+                Loss(
+                    node=node,
+                    installation=installation,
+                    boot=boot,
+                    first=sequence,
+                    last=sequence,
+                    samples=1,
+                    where="gateway",
+                )
+            )
+
+    def _take_sample(
+        self, lane: Lane, key: StreamKey, stream: Stream, sample: aircue.Sample, received_at_ms: int, duplicate: bool
+    ) -> None:
+        counts = self._window.counts
+        counts[Count.SAMPLES_RECEIVED] += 1
+        self._ack(key, sample.sequence)
+        new = stream.seen.add(sample.sequence)
+        if duplicate or not new:
+            counts[Count.SAMPLES_REDELIVERED] += 1
+        if not new:
+            return
+        row, changed = stream.accept(lane, sample, received_at_ms)
+        self._window.samples.append(row)
+        self._window.urgent = self._window.urgent or changed
+        self._window.late = self._window.late or lane is Lane.BACKLOG
+        _tally(counts, sample, row)
+
+    def _ack(self, key: StreamKey, sequence: int) -> None:
+        self._touched.add(key)
+        acked = self._window.acks.get(key)
+        if acked is None:
+            acked = self._window.acks[key] = Intervals()
+        acked.add(sequence)
+
+    def _watch(self, node: str, quantity: str, at: float, value: float) -> bool:
+        changes = self._alerts.update(node, quantity, at, value)
+        for need, change in changes:
+            log.event("episode", need=need, node=node, change=change, quantity=quantity, value=value, at=at)
+        return bool(changes)
+
+
+def _tally(counts: Counter[Count], sample: aircue.Sample, row: SampleRow) -> None:
+    counts[Count.SAMPLES_STORED] += 1
+    if not believed(sample.epoch_s):
+        counts[Count.CLOCK_DISBELIEVED] += 1
+    for status in row.statuses:
+        if status is Status.SUPPRESSED:
+            counts[Count.READINGS_SUPPRESSED] += 1
+        elif status not in _NOT_FLAGGED:
+            counts[Count.READINGS_FLAGGED] += 1

@@ -1,0 +1,25 @@
+"""What the gateway counts, for ever, in its spool: each name once."""
+
+from enum import StrEnum
+
+
+class Count(StrEnum):
+    """Samples are counted in samples, readings in readings (one quantity of one sample)."""
+
+    SAMPLES_RECEIVED = "samples_received"  # valid ones, redelivered ones included
+    SAMPLES_STORED = "samples_stored"  # new ones
+    SAMPLES_REDELIVERED = "samples_redelivered"  # marked as a repetition by the sender, or already here
+    SAMPLES_SET_ASIDE = "samples_set_aside"  # malformed ones whose sequence could be read; declared as lost
+    READINGS_FLAGGED = "readings_flagged"
+    READINGS_SUPPRESSED = "readings_suppressed"
+    AWAITING_BIRTH = "awaiting_birth"  # messages with samples that came before their node's birth
+    CLOCK_DISBELIEVED = "clock_disbelieved"  # samples whose node claims a time before 2020 or after 2100
+    DEAD_LETTERS = "dead_letters"
+    MALFORMED_PACKETS = "malformed_packets"  # each cost its sender the connection
+    UNKNOWN_NODES = "unknown_nodes"  # refused connections
+    WRONG_KEYS = "wrong_keys"  # refused connections
+    REFUSED_SUBSCRIPTIONS = "refused_subscriptions"
+    BATCHES_SEALED = "batches_sealed"
+    BATCHES_DELIVERED = "batches_delivered"
+    BATCHES_REFUSED = "batches_refused"
+    SPOOLS_SET_ASIDE = "spools_set_aside"

@@ -1,0 +1,1 @@
+"""Payload formats, one file each: bytes of a message to checked values."""

@@ -1,6 +1,7 @@
 """What households agreed to: append-only rows, of which the latest holds; each has a receipt. No row: not agreed."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,10 +54,9 @@ def history(connection: Connection, household: str) -> list[Consent]:
     return [_consent(row) for row in connection.execute(query)]
 
 
-def current(connection: Connection, household: str) -> list[Consent]:
-    """What holds now."""
-    latest = {(row.purpose, row.data_category, row.channel): row for row in history(connection, household)}
-    return list(latest.values())
+def latest(history: Sequence[Consent]) -> list[Consent]:
+    """What holds now, of a history."""
+    return list({(said.purpose, said.data_category, said.channel): said for said in history}.values())
 
 
 def granted(connection: Connection, household: str, *, purpose: str, data_category: str, channel: str) -> bool | None:

@@ -16,7 +16,7 @@ ACTIVE = (Phase.FIRING, Phase.RECOVERING)
 
 
 class Point(NamedTuple):
-    """A trusted reading. Points sort by time, and those of one instant by the reading's key; of these the first counts."""
+    """A trusted reading. Points sort by time, those of one instant by the reading's key; of these the first counts."""
 
     at_ms: int
     installation: int
@@ -143,7 +143,7 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciled:
-    """spans: each with the id of the stored episode it is, None where it is new. gone: ids no span stands for any more."""
+    """spans: each with the id of the stored episode it is, None where it is new. gone: ids that no span has."""
 
     spans: tuple[tuple[str | None, Span], ...]
     gone: tuple[str, ...]

@@ -1,0 +1,59 @@
+"""The web application: everything is built and put together here."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Flask, Response, redirect
+
+from aircue_cloud import db, problems, web
+from aircue_cloud.config import Config, is_loopback
+from aircue_cloud.decision.active_model import ActiveModel
+from aircue_cloud.decision.affinity import AffinitySource
+from aircue_cloud.errors import SettingsError
+from aircue_cloud.ingest.intake import Intake
+from aircue_cloud.needs import needs
+from aircue_cloud.objects import FolderStore
+from aircue_cloud.routes import batches, decisions, episodes, feed, households, readings, rules, status
+from aircue_cloud.routes import services as built
+from aircue_cloud.routes.services import Services
+
+ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status)
+# A page from elsewhere whose name is made to lead here must not be answered.
+HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    config: Config, *, affinity: AffinitySource | None = None, clock: Callable[[], datetime] = _utc_now
+) -> Flask:
+    """affinity: the active model in the data folder unless given. SettingsError where it may not serve."""
+    if not is_loopback(config.host):
+        raise SettingsError(f"host {config.host!r} is no loopback address, and there is no sign-in yet")
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=config.max_batch_bytes, TRUSTED_HOSTS=[*HOSTS, config.host])
+    built.register(app.extensions, _services(config, affinity, clock))
+    problems.register(app)
+    for route in ROUTES:
+        app.register_blueprint(route.blueprint)
+    web.register(app)
+    app.add_url_rule("/", "home", _home)
+    return app
+
+
+def _services(config: Config, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:
+    config.folder.mkdir(parents=True, exist_ok=True)
+    engine = db.open_database(config.database)
+    known_needs = needs.load()
+    source = ActiveModel(config.model_dir) if affinity is None else affinity
+    source.current()  # now, so that no push waits for it
+    intake = Intake(
+        engine=engine, objects=FolderStore(config.objects_dir), needs=known_needs, affinity=source, clock=clock
+    )
+    return Services(engine=engine, needs=known_needs, intake=intake)
+
+
+def _home() -> Response:
+    return redirect("/console")  # type: ignore[return-value]  # a werkzeug response; Flask serves both

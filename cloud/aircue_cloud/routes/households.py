@@ -1,0 +1,74 @@
+"""Households: their inbox, and what they agreed to."""
+
+from typing import Any
+
+from flask import Blueprint, abort
+from sqlalchemy import Connection, Row, select
+
+from aircue_cloud import consents, db
+from aircue_cloud.consents import Consent
+from aircue_cloud.routes import wire
+from aircue_cloud.routes.services import services
+
+blueprint = Blueprint("households", __name__, url_prefix="/api/v1/households")
+
+
+@blueprint.get("")
+def get() -> dict[str, Any]:
+    with db.reading(services().engine) as connection:
+        rows = connection.execute(select(db.households).order_by(db.households.c.id)).all()
+        sites = connection.execute(select(db.sites).where(db.sites.c.household.is_not(None))).all()
+    linked = {row.id: [site.id for site in sites if site.household == row.id] for row in rows}
+    return {"households": [{"id": row.id, "name": row.name, "sites": linked[row.id]} for row in rows]}
+
+
+@blueprint.get("/<household>/inbox")
+def inbox(household: str) -> dict[str, Any]:
+    """The latest push first."""
+    table = db.pushes.c
+    columns = (db.pushes, db.products.c.name.label("product_name"), db.products.c.price_minor, db.products.c.currency)
+    query = select(*columns).join(db.products, db.products.c.id == table.product).where(table.household == household)
+    with db.reading(services().engine) as connection:
+        _must_exist(connection, household)
+        rows = connection.execute(query.order_by(table.created_at.desc(), table.id))
+        return {"pushes": [_push(row) for row in rows]}
+
+
+def _push(row: Row[Any]) -> dict[str, Any]:
+    names = ("id", "need", "product", "product_name", "category", "price_minor", "currency")
+    texts = ("title", "text", "reason", "episode", "trigger")
+    return {**{name: getattr(row, name) for name in (*names, *texts)}, "at": wire.iso(row.created_at)}
+
+
+@blueprint.get("/<household>/consents")
+def get_consents(household: str) -> dict[str, Any]:
+    """What holds now, and all that was ever said."""
+    with db.reading(services().engine) as connection:
+        _must_exist(connection, household)
+        history = consents.history(connection, household)
+    return {
+        "consents": [_consent(consent) for consent in consents.latest(history)],
+        "history": [_consent(consent) for consent in history],
+    }
+
+
+@blueprint.post("/<household>/consents")
+def post_consent(household: str) -> tuple[dict[str, Any], int]:
+    said = wire.fields({"purpose": str, "data_category": str, "channel": str, "granted": bool})
+    wire.one_of("purpose", said["purpose"], consents.PURPOSES)
+    wire.one_of("data_category", said["data_category"], consents.DATA_CATEGORIES)
+    wire.one_of("channel", said["channel"], consents.CHANNELS)
+    with db.writing(services().engine) as connection:
+        _must_exist(connection, household)
+        consent = consents.record(connection, household, **said, now=services().intake.clock())
+    return _consent(consent), 201
+
+
+def _consent(consent: Consent) -> dict[str, Any]:
+    return {**vars(consent), "at": wire.iso(consent.at)}
+
+
+def _must_exist(connection: Connection, household: str) -> None:
+    query = select(db.households.c.id).where(db.households.c.id == household)
+    if connection.execute(query).first() is None:
+        abort(404, f"household {household!r:.100} is not known; GET /api/v1/households lists those that are")

@@ -1,0 +1,159 @@
+"""Our payload format: the golden files decode, and what the contract does not allow is named."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aircue_gateway.payloads import aircue
+from aircue_gateway.payloads.aircue import PayloadError
+from tests.contract.golden import golden
+
+TOPIC = "aircue/home-1/bathroom/samples"
+
+
+def payload(name: str) -> bytes:
+    text: str = golden(name)["payload"]
+    return text.encode()
+
+
+def changed(name: str, **fields: Any) -> bytes:
+    return json.dumps({**json.loads(payload(name)), **fields}).encode()
+
+
+def lists(rows: Any) -> Any:
+    """As JSON has it: tuples become lists."""
+    return json.loads(json.dumps(rows))
+
+
+def test_the_golden_birth() -> None:
+    birth, fields = aircue.decode_birth(TOPIC, payload("birth")), golden("birth")["fields"]
+    assert (birth.firmware, birth.hardware, birth.reset) == (fields["firmware"], fields["hardware"], fields["reset"])
+    assert (birth.installation, birth.boot) == (fields["installation"], fields["boot"])
+    assert birth.interval_ms == fields["interval_ms"]
+    assert [[c.quantity, c.unit, c.scale] for c in birth.channels] == [row[:3] for row in fields["channels"]]
+    assert lists(birth.sensors) == fields["sensors"]
+    assert [[row.boot, row.first, row.last, row.samples] for row in birth.losses] == fields["loss"]
+
+
+def test_the_golden_sample() -> None:
+    samples, fields = aircue.decode_samples(TOPIC, payload("samples")), golden("samples")["fields"]
+    assert (samples.installation, samples.boot) == (fields["installation"], fields["boot"])
+    assert [lists(aircue.decode_sample(TOPIC, row, 3)) for row in samples.rows] == [fields["sample"]]
+
+
+def test_the_golden_backlog() -> None:
+    samples, fields = aircue.decode_backlog(TOPIC, payload("backlog")), golden("backlog")["fields"]
+    assert (samples.installation, samples.boot) == (fields["installation"], fields["boot"])
+    assert [lists(aircue.decode_sample(TOPIC, row, 3)) for row in samples.rows] == fields["samples"]
+
+
+def test_the_golden_status_and_will() -> None:
+    status, fields = aircue.decode_status(TOPIC, payload("status")), golden("status")["fields"]
+    assert (status.online, status.installation, status.boot) == (True, fields["installation"], fields["boot"])
+    assert (status.uptime_ms, status.free) == (fields["uptime_ms"], fields["free"])
+    assert (status.waiting, dict(status.faults)) == (fields["waiting"], fields["faults"])
+    will = aircue.decode_status(TOPIC, golden("status")["will"].encode())
+    assert (will.online, will.uptime_ms, will.boot) == (False, None, fields["boot"])
+
+
+def test_the_golden_replies() -> None:
+    for reply in golden("reply")["replies"]:
+        decoded = aircue.decode_reply(TOPIC, reply["payload"].encode())
+        assert {"ident": decoded.ident, "error": decoded.error} == reply["fields"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        (b"\xff\x00", "payload"),
+        (b"[" * 100_000, "payload"),
+        (b"[1]", "payload"),
+        (changed("samples", i=None), "i"),
+        (changed("samples", i=-1), "i"),
+        (changed("samples", b=True), "b"),
+        (changed("samples", b=2**32), "b"),
+    ],
+)
+def test_a_message_without_a_known_sender_is_refused_whole(bad: bytes, field: str) -> None:
+    with pytest.raises(PayloadError, match=rf"{TOPIC}: {field}: expected"):
+        aircue.decode_samples(TOPIC, bad)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"s": 0}, "s"),
+        ({"s": 1.0}, "s"),
+        ({"u": -1}, "u"),
+        ({"t": None}, "t"),
+        ({"v": [1, 2]}, "v"),
+        ({"v": [1, 2, 3, 4]}, "v"),
+        ({"v": [1, 2, 3.5]}, "v"),
+        ({"v": [1, 2, True]}, "v"),
+        ({"v": [1, 2, 2**31]}, "v"),
+        ({"v": "123"}, "v"),
+    ],
+)
+def test_a_bad_sample_names_its_field(fields: dict[str, Any], field: str) -> None:
+    row = {**json.loads(payload("samples")), **fields}
+    with pytest.raises(PayloadError, match=f"{TOPIC}: {field}: expected"):
+        aircue.decode_sample(TOPIC, row, 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"v": 2}, "contract version 1, found 2: update this gateway"),
+        ({"fw": 3}, "fw: expected a text"),
+        ({"quantities": []}, "1 to 32 of them"),
+        ({"quantities": [7]}, "objects with q, u, scale and sensor"),
+        ({"quantities": [{"q": "mood", "u": "1", "scale": 1}]}, "found 'mood': update this gateway"),
+        ({"quantities": [{"q": "temperature", "u": "K", "scale": 1}]}, "expected Cel for temperature, found 'K'"),
+        ({"quantities": [{"q": "co2", "u": "ppm", "scale": 0}]}, "scale: expected a whole number"),
+        ({"quantities": [{"q": "co2", "u": "ppm", "scale": 1}] * 2}, "each quantity once"),
+        ({"sensors": [["sht4x", "ok"]]}, "objects with sensor and state"),
+        ({"loss": [[16, 5, 4, 1]]}, "1 <= first <= last"),
+        ({"loss": [[16, 5, 6]]}, r"rows of \[boot, first, last, samples\]"),
+    ],
+)
+def test_a_bad_birth_names_its_field(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(PayloadError, match=said):
+        aircue.decode_birth(TOPIC, changed("birth", **fields))
+
+
+@pytest.mark.parametrize("fields", [{"state": "asleep"}, {"u": "1"}, {"faults": []}, {"faults": {"sht4x": -1}}])
+def test_a_bad_status_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(PayloadError):
+        aircue.decode_status(TOPIC, changed("status", **fields))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ibsutvmqc"), inner, max_size=5),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [aircue.decode_samples, aircue.decode_backlog, aircue.decode_birth, aircue.decode_status, aircue.decode_reply],
+)
+@given(document=JSON, noise=st.binary(max_size=20))
+def test_no_payload_raises_anything_but_payload_error(decode: Any, document: Any, noise: bytes) -> None:
+    for data in (json.dumps(document).encode(), noise):
+        try:
+            decode(TOPIC, data)
+        except PayloadError as error:
+            assert str(error).startswith(TOPIC)
+
+
+@given(JSON)
+def test_no_row_raises_anything_but_payload_error(row: Any) -> None:
+    try:
+        aircue.decode_sample(TOPIC, row, 3)
+    except PayloadError as error:
+        assert str(error).startswith(TOPIC)
+    assert aircue.sequence_of(row) is None or row["s"] >= 1

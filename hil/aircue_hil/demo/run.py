@@ -218,7 +218,7 @@ async def _reckon(town: Town) -> dict[str, Any]:
         "declared_dropped": found.declared_dropped,
         "lost": len(found.lost),
         "duplicates": len(found.stored_twice) + reckoning.doubled(episodes, pushes),
-        "redelivered": gateway["redelivered_samples"] + status["redelivered_batches"],
+        "redelivered": gateway["counters"]["samples_redelivered"] + status["redelivered_batches"],
         "episodes": len(episodes),
         "pushes": len(pushes),
         "sensor_to_push_s": [None if delay is None else round(delay, 3) for delay in delays],

@@ -1,0 +1,59 @@
+"""The whole chain as a user runs it: simulated sensors at bus level, real firmware, gateway and cloud as processes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.system, pytest.mark.hil]
+
+AIRCUE_HIL = Path(sys.executable).parent / "aircue-hil"
+
+
+def demo(*arguments: str) -> tuple[dict[str, Any], str]:
+    """(the figures of its last line, everything it printed)."""
+    done = subprocess.run(
+        [AIRCUE_HIL, "demo", "--once", *arguments], capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result, done.stdout
+
+
+def assert_nothing_is_missing_or_doubled(result: dict[str, Any]) -> None:
+    assert (result["lost"], result["duplicates"], result["unexplained"]) == (0, 0, 0)
+    places = ("readings_in_cloud", "suppressed_by_deadband", "declared_dropped", "lost")
+    assert result["readings_sampled"] == sum(result[place] for place in places) > 1000
+
+
+def test_from_the_buses_of_simulated_homes_to_an_inbox(micropython: Path) -> None:
+    result, printed = demo("--simulated")
+    assert_nothing_is_missing_or_doubled(result)
+    assert result["episodes"] >= 2
+    assert result["pushes"] == len(result["sensor_to_push_s"]) >= 1
+    assert all(delay is not None and delay > 0 for delay in result["sensor_to_push_s"])
+    assert "birch has not agreed" in printed
+    assert "three virtual nodes in MicroPython, their sensors simulated" in printed
+
+
+def test_a_killed_gateway_and_a_wifi_outage_lose_and_double_nothing(micropython: Path) -> None:
+    result, printed = demo("--simulated", "--faults")
+    assert_nothing_is_missing_or_doubled(result)
+    assert result["redelivered"] > 0
+    assert result["episodes"] >= 1
+    assert result["pushes"] >= 1
+    assert "the gateway is killed" in printed
+
+
+def test_a_measured_bathroom_gets_its_push(micropython: Path) -> None:
+    if not os.environ.get("AIRCUE_DATA"):
+        pytest.skip("AIRCUE_DATA is not set: docs/data-sets.md says where home_climate comes from")
+    result, printed = demo()
+    assert_nothing_is_missing_or_doubled(result)
+    assert "house.csv.gz" in result["air"]
+    assert result["pushes"] >= 1
+    assert "damp-air" in printed

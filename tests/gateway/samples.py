@@ -16,16 +16,24 @@ BOOT = 17
 STREAM = (NODE.id, INSTALLATION, BOOT)
 BEGAN_S = 1_763_700_000  # the boot's uptime 0
 INTERVAL_S = 30
-CHANNELS = [("temperature", "Cel", 100, "sht4x"), ("humidity", "%RH", 100, "sht4x")]
+CHANNELS = (("temperature", "Cel", 100, "sht4x"), ("humidity", "%RH", 100, "sht4x"))
 
 
 def message(leaf: str, payload: bytes, **fields: Any) -> Message:
     return Message(NODE, contract.topic(NODE.site, NODE.id, leaf), leaf, payload, **fields)
 
 
-def birth(boot: int = BOOT, channels: list[Any] = CHANNELS, loss: Iterable[Any] = ()) -> bytes:  # noqa: B006  # only read
+def birth(boot: int = BOOT, channels: Iterable[Any] = CHANNELS, loss: Iterable[Any] = ()) -> bytes:
     return contract.encode_birth(
-        "0.1.0", "unix", INSTALLATION, boot, INTERVAL_S * 1000, "power-on", channels, [("sht4x", "ok")], list(loss)
+        "0.1.0",
+        "unix",
+        INSTALLATION,
+        boot,
+        INTERVAL_S * 1000,
+        "power-on",
+        list(channels),
+        [("sht4x", "ok")],
+        list(loss),
     )
 
 

@@ -1,15 +1,16 @@
 """Our payload format: the golden files decode, and what the contract does not allow is named."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.contract.golden import golden
 
 from aircue_gateway.payloads import aircue
 from aircue_gateway.payloads.aircue import PayloadError
-from tests.contract.golden import golden
 
 TOPIC = "aircue/home-1/bathroom/samples"
 
@@ -26,6 +27,15 @@ def changed(name: str, **fields: Any) -> bytes:
 def lists(rows: Any) -> Any:
     """As JSON has it: tuples become lists."""
     return json.loads(json.dumps(rows))
+
+
+def refusal(decode: Callable[..., Any], *args: Any) -> str | None:
+    """What a decoder says against its input, None where it takes it; any other error passes."""
+    try:
+        decode(*args)
+    except PayloadError as error:
+        return str(error)
+    return None
 
 
 def test_the_golden_birth() -> None:
@@ -144,16 +154,12 @@ JSON = st.recursive(
 @given(document=JSON, noise=st.binary(max_size=20))
 def test_no_payload_raises_anything_but_payload_error(decode: Any, document: Any, noise: bytes) -> None:
     for data in (json.dumps(document).encode(), noise):
-        try:
-            decode(TOPIC, data)
-        except PayloadError as error:
-            assert str(error).startswith(TOPIC)
+        said = refusal(decode, TOPIC, data)
+        assert said is None or said.startswith(TOPIC)
 
 
 @given(JSON)
 def test_no_row_raises_anything_but_payload_error(row: Any) -> None:
-    try:
-        aircue.decode_sample(TOPIC, row, 3)
-    except PayloadError as error:
-        assert str(error).startswith(TOPIC)
+    said = refusal(aircue.decode_sample, TOPIC, row, 3)
+    assert said is None or said.startswith(TOPIC)
     assert aircue.sequence_of(row) is None or row["s"] >= 1

@@ -86,6 +86,7 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
         monotonic,
         report,
         lambda: _set_clock(clock),
+        clock.dated,
         config.backlog_pause_ms,
     )
     return sampler, uplink

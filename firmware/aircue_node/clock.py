@@ -10,6 +10,8 @@ MYPY = False
 if MYPY:
     from collections.abc import Callable
 
+    from aircue_node.ports import Sample
+
 # Seconds from 1970 to 2000, where the clock of some ports begins (MicroPython docs, module time).
 EPOCH_2000 = 946684800
 _LONGEST_SLEEP_MS = 3_600_000
@@ -52,6 +54,11 @@ class Clock:
     def epoch_s(self, uptime_ms: int) -> int:
         """Seconds since 1970 at an uptime; 0 while the time is not known."""
         return 0 if self._epoch_ms is None else (self._epoch_ms + uptime_ms) // 1000
+
+    def dated(self, sample: "Sample") -> "Sample":
+        """The sample with its time, where the time became known after it was taken."""
+        sequence, uptime_ms, epoch_s, values = sample
+        return (sequence, uptime_ms, self.epoch_s(uptime_ms), values) if epoch_s == 0 else sample
 
     async def sleep_ms(self, ms: int) -> None:
         """Sleeps at least ms of this clock; in pieces, since asyncio's own timer wraps too."""

@@ -13,7 +13,7 @@ if MYPY:
     from aircue_node.clock import Monotonic
     from aircue_node.commands import Commands
     from aircue_node.journal import Journal
-    from aircue_node.ports import Reporter
+    from aircue_node.ports import Reporter, Sample
     from aircue_node.wifi import Wifi
 
 _MOST_IN_FLIGHT = 120
@@ -47,7 +47,8 @@ class Link:
 
 
 class Uplink:
-    """report gives the birth and status to publish; join is called once the network is there (it sets the clock).
+    """report gives the birth and status to publish; join is called once the network is there (it sets the clock);
+    dated gives a sample its time, where it was taken before the clock was set.
 
     wake() tells that the journal has something new.
     """
@@ -61,6 +62,7 @@ class Uplink:
         monotonic: "Monotonic",
         report: "Reporter",
         join: "Callable[[], None]",
+        dated: "Callable[[Sample], Sample]",
         backlog_pause_ms: int,
     ) -> None:
         self._link = link
@@ -70,6 +72,7 @@ class Uplink:
         self._monotonic = monotonic
         self._report = report
         self._join = join
+        self._dated = dated
         self._backlog_pause_ms = backlog_pause_ms
         self._news = asyncio.Event()
         self._replies: list[bytes] = []
@@ -120,7 +123,7 @@ class Uplink:
         sample = self._journal.take_live(self._monotonic.ms())
         if sample is None:
             return False
-        payload = contract.encode_sample(self._link.installation, self._link.boot, sample)
+        payload = contract.encode_sample(self._link.installation, self._link.boot, self._dated(sample))
         await client.publish(self._link.topic(contract.SAMPLES), payload)
         return True
 
@@ -129,7 +132,9 @@ class Uplink:
             if len(client.in_flight) < _MOST_IN_FLIGHT // 2:
                 samples, again = self._journal.take_backlog(_BACKLOG_SAMPLES, self._monotonic.ms())
                 if samples:
-                    payload = contract.encode_backlog(self._link.installation, self._link.boot, samples)
+                    payload = contract.encode_backlog(
+                        self._link.installation, self._link.boot, [self._dated(sample) for sample in samples]
+                    )
                     await client.publish(self._link.topic(contract.BACKLOG), payload, False, again)
             await asyncio.sleep(self._backlog_pause_ms / 1000)
 

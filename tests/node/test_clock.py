@@ -31,6 +31,16 @@ def test_the_time_of_a_sample_taken_before_the_clock_was_set_can_be_told_later()
     assert clock.epoch_s(0) == 1_700_000_000
 
 
+def test_a_sample_taken_before_the_clock_was_set_gets_its_time_later_and_one_with_a_time_keeps_it() -> None:
+    ticks = Ticks()
+    clock = Clock(ticks.monotonic())
+    assert clock.dated((1, 2000, 0, [5])) == (1, 2000, 0, [5])
+    ticks.now += 9000
+    clock.set(1_700_000_009)
+    assert clock.dated((1, 2000, 0, [5])) == (1, 2000, 1_700_000_002, [5])
+    assert clock.dated((1, 2000, 7, [5])) == (1, 2000, 7, [5])
+
+
 def test_a_port_whose_clock_begins_in_2000_gives_the_same_time() -> None:
     assert network_time(0, 2000) == 946684800
     assert network_time(946684800, 1970) == 946684800

@@ -43,6 +43,7 @@ class Node:
             monotonic,
             FakeReport(),
             lambda: None,
+            lambda sample: sample if sample[2] else (sample[0], sample[1], 1_700_000_000, sample[3]),
             10,
         )
         self._taken = 0
@@ -107,6 +108,15 @@ def test_samples_of_an_outage_come_as_backlog_and_new_ones_live() -> None:
         await gateway.until(lambda: len(gateway.of("samples")) == 1)
         assert sorted(sequences(gateway)) == list(range(1, 22))
         assert json.loads(gateway.of("samples")[0])["s"] == 21
+
+    run(story)
+
+
+def test_samples_taken_before_the_clock_was_set_are_dated_when_they_are_sent() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        node.sample(2)
+        await gateway.until(lambda: len(gateway.of("backlog")) == 1)
+        assert [row["t"] for row in json.loads(gateway.of("backlog")[0])["m"]] == [1_700_000_000] * 2
 
     run(story)
 

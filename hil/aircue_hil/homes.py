@@ -10,7 +10,8 @@ bedroom's night look like those of measured homes; they are no measurement of an
 import math
 import random
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from aircue_hil.air import (
@@ -100,9 +101,14 @@ ROOMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Habit:
-    """What one activity gives off an hour, and what it does to window and door."""
+    """What one activity gives off an hour, and what it does to window and door.
+
+    steam: vapour from wet surfaces into dry air; the wetter the air, the less of it. splash: water left on surfaces.
+    """
 
     vapour_g: float = 0.0
+    steam_g: float = 0.0
+    splash_g: float = 0.0
     heat_k: float = 0.0
     co2_litres: float = 0.0
     dust_ug: float = 0.0
@@ -113,7 +119,7 @@ class Habit:
 HABITS = {
     "asleep": Habit(vapour_g=35.0, heat_k=0.15, co2_litres=12.5, shuts_door=True),
     "awake": Habit(vapour_g=55.0, heat_k=0.2, co2_litres=18.0),
-    "shower": Habit(vapour_g=600.0, heat_k=9.0, shuts_door=True),
+    "shower": Habit(steam_g=2800.0, splash_g=320.0, heat_k=9.0, shuts_door=True),
     "washing": Habit(vapour_g=55.0, heat_k=0.2, co2_litres=18.0, shuts_door=True),
     "cooking": Habit(vapour_g=900.0, heat_k=2.5, co2_litres=30.0, dust_ug=6000.0),
     "laundry": Habit(vapour_g=180.0),
@@ -211,12 +217,9 @@ class Home:
         if self._plan[0] != day:
             self._plan = (day, plan(self._seed, day, self._people))
         outside = weather(self._seed, self._season, day + hour / 24.0)
-        running = [one for one in self._plan[1] if one.start_h <= hour < one.end_h]
+        going_on = _going_on(tuple(one for one in self._plan[1] if one.start_h <= hour < one.end_h))
         states = self._kept[-1]
-        now = {name: _give_off(name, running) for name in ROOMS}
-        shut = {name for name in ROOMS if any(one.room == name and HABITS[one.habit].shuts_door for one in running)}
-        exchange = {name: room.shut_m3h if name in shut else room.open_m3h for name, room in ROOMS.items()}
-        self._kept.append({name: _next(name, states, now[name], exchange, outside, hour) for name in ROOMS})
+        self._kept.append({name: _next(name, states, going_on, outside, hour) for name in ROOMS})
 
 
 def weather(seed: str, season: Season, day: float) -> Air:
@@ -300,37 +303,62 @@ def _settled(room: Room, vapour: float) -> _State:
     )
 
 
-def _give_off(room: str, running: list[Activity]) -> Habit:
-    """All that goes on in a room, added up."""
-    habits = [HABITS[one.habit] for one in running if one.room == room]
-    return Habit(
-        vapour_g=sum(one.vapour_g for one in habits),
-        heat_k=sum(one.heat_k for one in habits),
-        co2_litres=sum(one.co2_litres for one in habits),
-        dust_ug=sum(one.dust_ug for one in habits),
-        air_changes=sum(one.air_changes for one in habits),
+@dataclass(frozen=True, kw_only=True)
+class _GoingOn:
+    """All that goes on in the home at a moment: what each room is given, and its exchange with the core (m3/h)."""
+
+    given: Mapping[str, Habit]
+    exchange: Mapping[str, float]
+
+
+@lru_cache(maxsize=64)
+def _going_on(running: tuple[Activity, ...]) -> _GoingOn:
+    given = {name: _added(HABITS[one.habit] for one in running if one.room == name) for name in ROOMS}
+    return _GoingOn(
+        given=given,
+        exchange={name: room.shut_m3h if given[name].shuts_door else room.open_m3h for name, room in ROOMS.items()},
     )
 
 
-def _next(
-    name: str, states: dict[str, _State], given: Habit, exchange: dict[str, float], outside: Air, hour: float
-) -> _State:
+def _added(habits: Iterable[Habit]) -> Habit:
+    """Several habits in one room as one."""
+    total = Habit()
+    for habit in habits:
+        sums = {one.name: getattr(total, one.name) + getattr(habit, one.name) for one in fields(Habit)}
+        total = Habit(**{**sums, "shuts_door": total.shuts_door or habit.shuts_door})
+    return total
+
+
+def _next(name: str, states: dict[str, _State], going_on: _GoingOn, outside: Air, hour: float) -> _State:
     """One step of one room; the core exchanges with every other room, the others with the core alone."""
-    room, state = ROOMS[name], states[name]
+    room, state, given, exchange = ROOMS[name], states[name], going_on.given[name], going_on.exchange
     changes = room.air_changes_per_h + given.air_changes
     partners = [(_CORE, exchange[name])] if name != _CORE else [(one, exchange[one]) for one in ROOMS if one != _CORE]
     through = [(states[one], flow / room.volume_m3) for one, flow in partners]
-    warmer = _warmer(room, state, given, outside, hour)
-    moved = replace(
-        state,
-        temperature_c=state.temperature_c + warmer * _STEP_H,
+    moved = _State(
+        temperature_c=state.temperature_c + _warmer(room, state, given, outside, hour) * _STEP_H,
+        vapour_gm3=state.vapour_gm3 + _vapour(room, state, given, changes, outside, through) * _STEP_H,
         co2_ppm=state.co2_ppm + _co2(room, state, given, changes, through) * _STEP_H,
         dust_ugm3=state.dust_ugm3 + _dust(room, state, given, changes, outside, through) * _STEP_H,
+        buffer_pct=state.buffer_pct,
+        film_g=state.film_g + given.splash_g * _STEP_H,
     )
-    outside_gm3 = vapour_density_gm3(outside.temperature_c, outside.humidity_pct)
-    vapour = given.vapour_g / room.volume_m3 + changes * (outside_gm3 - state.vapour_gm3)
-    vapour += sum(rate * (other.vapour_gm3 - state.vapour_gm3) for other, rate in through)
-    return _wet(room, moved, vapour * _STEP_H)
+    return _wet(room, moved)
+
+
+def _vapour(
+    room: Room, state: _State, given: Habit, changes: float, outside: Air, through: list[tuple[_State, float]]
+) -> float:
+    """g/m3 an hour from people, wet surfaces, outdoors and the other rooms."""
+    outdoor = vapour_density_gm3(outside.temperature_c, outside.humidity_pct)
+    rate = (given.vapour_g + _steam(state, given)) / room.volume_m3 + changes * (outdoor - state.vapour_gm3)
+    return rate + sum(flow * (other.vapour_gm3 - state.vapour_gm3) for other, flow in through)
+
+
+def _steam(state: _State, given: Habit) -> float:
+    """Grams an hour that the air still takes up from what a shower wets."""
+    humidity = relative_humidity_pct(state.temperature_c, state.vapour_gm3)
+    return given.steam_g * max(0.0, 1.0 - humidity / 100.0)
 
 
 def _warmer(room: Room, state: _State, given: Habit, outside: Air, hour: float) -> float:
@@ -357,26 +385,28 @@ def _dust(
     return rate + sum(flow * (other.dust_ugm3 - state.dust_ugm3) for other, flow in through)
 
 
-def _wet(room: Room, state: _State, gained_gm3: float) -> _State:
+def _wet(room: Room, state: _State) -> _State:
     """Share the room's water between air, surfaces' buffer and film; no gram is made or lost here."""
-    air_g = (state.vapour_gm3 + gained_gm3) * room.volume_m3
-    humidity = relative_humidity_pct(state.temperature_c, air_g / room.volume_m3)
+    air_g = state.vapour_gm3 * room.volume_m3
+    humidity = relative_humidity_pct(state.temperature_c, state.vapour_gm3)
     absorbed = room.buffer_g_per_h_pct * (humidity - state.buffer_pct) * _STEP_H
-    condensed = max(-state.film_g, _condensing(room, state, air_g / room.volume_m3))
+    condensed = max(-state.film_g, _condensing(room, state))
     most_g = saturation_density_gm3(state.temperature_c) * room.volume_m3
     fog = max(0.0, air_g - absorbed - condensed - most_g)
-    return replace(
-        state,
+    return _State(
+        temperature_c=state.temperature_c,
         vapour_gm3=(air_g - absorbed - condensed - fog) / room.volume_m3,
+        co2_ppm=state.co2_ppm,
+        dust_ugm3=state.dust_ugm3,
         buffer_pct=state.buffer_pct + absorbed / room.buffer_g_per_pct,
         film_g=state.film_g + condensed + fog,
     )
 
 
-def _condensing(room: Room, state: _State, vapour_gm3: float) -> float:
+def _condensing(room: Room, state: _State) -> float:
     """Grams a step onto the coldest surface; negative where it dries, the slower the less of it is still wet."""
     surface = saturation_density_gm3(state.temperature_c - room.surface_colder_by_k)
-    driven = _CONDENSING_M_PER_H * room.surface_m2 * (vapour_gm3 - surface) * _STEP_H
+    driven = _CONDENSING_M_PER_H * room.surface_m2 * (state.vapour_gm3 - surface) * _STEP_H
     wet = min(1.0, state.film_g / (_COVERS_G_PER_M2 * room.surface_m2))
     return driven if driven > 0.0 else driven * wet
 

@@ -77,13 +77,13 @@ class Station:
     def poll(self, now: float) -> int:
         if self.status == CONNECTING:
             self._join(now)
-        elif self.status == GOT_IP and self._missed_s(now) >= self._wifi.notice_s:
+        elif self.status == GOT_IP and self._missed(now):
             self.status = BEACON_TIMEOUT
         return self.status
 
-    def _missed_s(self, now: float) -> float:
-        """How long the access point has been silent."""
-        return 0.0 if self._silent_since is None else now - self._silent_since
+    def _missed(self, now: float) -> bool:
+        """Whether the access point has been silent for long enough."""
+        return self._silent_since is not None and now - self._silent_since >= self._wifi.notice_s
 
     def _join(self, now: float) -> None:
         found = self._in_air and self._asked[0] == self._wifi.ssid

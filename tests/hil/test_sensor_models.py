@@ -1,0 +1,294 @@
+"""Simulated sensors: one property suite for every model that is listed, then what each part's datasheet says.
+
+Expected bytes are published vectors or worked out here by a naive decoder, never by the firmware's drivers.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from aircue_hil.air import Air
+from aircue_hil.sensors import I2C_MODELS, LINE_MODELS, MODELS, dht22, scd4x, sht4x
+from aircue_hil.sensors.dht22 import Dht22
+from aircue_hil.sensors.model import DhtSensor, Glitches, I2cSensor, Reply, crc8
+from aircue_hil.sensors.scd4x import Scd4x
+from aircue_hil.sensors.sht4x import Sht4x
+
+AIR = Air(temperature_c=21.0, humidity_pct=55.0, co2_ppm=900.0)
+TRUE = {"temperature": 21.0, "humidity": 55.0, "co2": 900.0}
+ACCURACY = {"temperature": 1.2, "humidity": 8.0, "co2": 130.0}
+NO_GLITCH = Glitches()
+S = 1_000_000
+START = 1_768_368_600 * S
+
+Read = Callable[[str, Glitches, int], list[Reply]]
+
+
+def read_sht4x(seed: str, glitches: Glitches, count: int) -> list[Reply]:
+    sensor = Sht4x(seed=seed, glitches=glitches)
+    sensor.power_on(START - S)
+    replies = []
+    for now in range(START, START + count * 30 * S, 30 * S):
+        written = sensor.write(b"\xfd", now, AIR)
+        replies.append(sensor.read(6, now + 10_000) if written.ack else written)
+    return replies
+
+
+def read_scd4x(seed: str, glitches: Glitches, count: int) -> list[Reply]:
+    sensor = Scd4x(seed=seed, glitches=glitches)
+    sensor.power_on(START - 3600 * S)
+    while not sensor.write(b"\x21\xb1", START - 600 * S, AIR).ack and glitches.nack < 1.0:
+        pass
+    replies = []
+    for now in range(START, START + count * 30 * S, 30 * S):
+        written = sensor.write(b"\xec\x05", now, AIR)
+        replies.append(sensor.read(9, now + 1_000) if written.ack else written)
+    return replies
+
+
+def read_dht22(seed: str, glitches: Glitches, count: int) -> list[Reply]:
+    sensor = Dht22(seed=seed, glitches=glitches)
+    sensor.power_on(START - 10 * S, AIR)
+    return [sensor.frame(18_000, now, AIR) for now in range(START, START + count * 30 * S, 30 * S)]
+
+
+READ: dict[str, Read] = {"sht4x": read_sht4x, "scd4x": read_scd4x, "dht22": read_dht22}
+
+
+def frame_of(pulses: tuple[int, ...]) -> bytes:
+    """A naive decoder of a DHT pulse train: high, low, high, then 40 times low and high."""
+    bits = "".join("1" if high > 48 else "0" for high in pulses[4:84:2])
+    return int(bits, 2).to_bytes(5, "big")
+
+
+def is_sound(reply: Reply) -> bool:
+    """Whether CRCs or the checksum of a reply are right."""
+    if reply.pulses:
+        frame = frame_of(reply.pulses)
+        return sum(frame[:4]) & 0xFF == frame[4]
+    data = reply.data
+    return all(crc8(data[i : i + 2]) == data[i + 2] for i in range(0, len(data), 3))
+
+
+def test_every_listed_model_is_read_here() -> None:
+    assert set(READ) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_measurement_is_sound_and_near_the_true_air(name: str) -> None:
+    for reply in READ[name]("seed", NO_GLITCH, 20):
+        assert reply.ack
+        assert is_sound(reply)
+        assert tuple(one.quantity for one in reply.measured) == MODELS[name].quantities
+        for one in reply.measured:
+            assert float(one.value) == pytest.approx(TRUE[one.quantity], abs=ACCURACY[one.quantity])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_seed_is_the_same_specimen_and_another_is_another(name: str) -> None:
+    assert READ[name]("one", NO_GLITCH, 5) == READ[name]("one", NO_GLITCH, 5)
+    assert READ[name]("one", NO_GLITCH, 5) != READ[name]("other", NO_GLITCH, 5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_noise_is_there_and_small(name: str) -> None:
+    values = [float(reply.measured[0].value) for reply in READ[name]("seed", NO_GLITCH, 50)]
+    assert len(set(values)) > 1
+    assert max(values) - min(values) < ACCURACY[MODELS[name].quantities[0]]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_flipped_bit_is_seen_by_the_check_and_delivers_no_value(name: str) -> None:
+    for reply in READ[name]("seed", Glitches(crc=1.0), 20):
+        assert not is_sound(reply)
+        assert reply.why in ("crc", "checksum")
+        assert reply.measured == ()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_nack_delivers_nothing_and_says_so(name: str) -> None:
+    for reply in READ[name]("seed", Glitches(nack=1.0), 5):
+        assert (reply.ack, reply.data, reply.pulses, reply.measured) == (False, b"", (), ())
+        assert reply.why
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_spike_is_a_wrong_value_under_a_right_check(name: str) -> None:
+    for reply in READ[name]("seed", Glitches(spike=1.0), 20):
+        assert is_sound(reply)
+        assert reply.why == "spike"
+        assert any(abs(float(one.value) - TRUE[one.quantity]) > 5.0 for one in reply.measured)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_glitches_come_at_about_their_rate(name: str) -> None:
+    spoilt = [reply for reply in READ[name]("seed", Glitches(crc=0.1), 400) if reply.why in ("crc", "checksum")]
+    assert 15 < len(spoilt) < 80
+
+
+@pytest.mark.parametrize("name", I2C_MODELS)
+def test_an_i2c_sensor_answers_nothing_before_it_is_powered_up_or_without_a_command(name: str) -> None:
+    sensor: I2cSensor = I2C_MODELS[name](seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START)
+    assert not sensor.write(b"\xfd", START, AIR).ack
+    assert not sensor.read(6, START + 10 * S).ack
+    assert not sensor.write(b"\x01", START + 10 * S, AIR).ack
+
+
+@pytest.mark.parametrize("name", LINE_MODELS)
+def test_a_line_sensor_wants_its_start_pulse_and_its_pause(name: str) -> None:
+    sensor: DhtSensor = LINE_MODELS[name](seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START, AIR)
+    assert not sensor.frame(18_000, START + S // 2, AIR).ack
+    assert not sensor.frame(500, START + 2 * S, AIR).ack
+    assert sensor.frame(18_000, START + 2 * S, AIR).ack
+    assert not sensor.frame(18_000, START + 3 * S, AIR).ack
+
+
+def test_sensirion_crc_vectors() -> None:
+    assert [crc8(bytes.fromhex(word)) for word in ("beef", "0000", "ffff", "8000")] == [0x92, 0x81, 0xAC, 0xA2]
+
+
+def test_scd4x_example_of_the_datasheet() -> None:
+    reply = scd4x.encode(0x01F4, 0x6667, 0x5EB9)
+    assert reply.data == bytes.fromhex("01f433 6667a2 5eb93c")
+    assert [round(one.value, 1) for one in reply.measured] == [Decimal(500), Decimal("25.0"), Decimal("37.0")]
+
+
+def test_dht22_example_of_the_datasheet_and_below_zero() -> None:
+    reply = dht22.encode(351, 652)
+    assert reply.data == bytes.fromhex("028c015fee")
+    assert [one.value for one in reply.measured] == [Decimal("35.1"), Decimal("65.2")]
+    assert dht22.encode(-101, 652).data[2:4] == bytes.fromhex("8065")
+
+
+def test_sht4x_words_stand_for_the_formula_of_the_datasheet() -> None:
+    temperature, humidity = sht4x.encode(0x6666, 0xFFFF).measured
+    assert temperature.value == Decimal("25.000000")
+    assert humidity.value == 100
+    assert sht4x.encode(0, 0).measured[1].value == 0
+
+
+def test_sht4x_nacks_a_read_before_its_conversion_is_done_and_gives_it_once() -> None:
+    sensor = Sht4x(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - S)
+    assert sensor.write(b"\xfd", START, AIR).ack
+    assert not sensor.read(6, START + 8_000).ack
+    assert not sensor.write(b"\xfd", START + 8_000, AIR).ack
+    assert sensor.read(6, START + 8_300).measured
+    assert not sensor.read(6, START + 9_000).ack
+
+
+def test_sht4x_serial_number_and_soft_reset() -> None:
+    sensor = Sht4x(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - S)
+    sensor.write(b"\x89", START, AIR)
+    data = sensor.read(6, START + 1_000).data
+    assert int.from_bytes(data[0:2] + data[3:5], "big") == sensor.serial
+    sensor.write(b"\xfd", START + S, AIR)
+    sensor.write(b"\x94", START + S + 9_000, AIR)
+    assert not sensor.read(6, START + 2 * S).ack
+
+
+def test_sht4x_read_of_one_word_delivers_the_temperature_alone() -> None:
+    sensor = Sht4x(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - S)
+    sensor.write(b"\xfd", START, AIR)
+    assert [one.quantity for one in sensor.read(3, START + 10_000).measured] == ["temperature"]
+
+
+def test_sht4x_follows_a_step_of_the_humidity_with_its_own_lag() -> None:
+    sensor = Sht4x(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - S)
+
+    def humidity(now: int, air: Air) -> float:
+        sensor.write(b"\xfd", now, air)
+        return float(sensor.read(6, now + 10_000).measured[1].value)
+
+    wet = Air(temperature_c=21.0, humidity_pct=95.0)
+    dry = humidity(START, AIR)
+    assert humidity(START + 4 * S, wet) - dry == pytest.approx(40.0 * 0.632, abs=1.0)
+    assert humidity(START + 60 * S, wet) - dry == pytest.approx(40.0, abs=1.0)
+
+
+def started_scd4x() -> Scd4x:
+    sensor = Scd4x(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - 2 * S)
+    assert sensor.write(b"\x21\xb1", START, AIR).ack
+    return sensor
+
+
+def ready(sensor: Scd4x, now: int) -> bool:
+    assert sensor.write(b"\xe4\xb8", now, AIR).ack
+    return int.from_bytes(sensor.read(3, now + 1_000).data[:2], "big") & 0x07FF != 0
+
+
+def test_scd4x_has_data_every_5_s_and_each_once() -> None:
+    sensor = started_scd4x()
+    assert not ready(sensor, START + 4_900_000)
+    assert ready(sensor, START + 5 * S)
+    sensor.write(b"\xec\x05", START + 6 * S, AIR)
+    assert sensor.read(9, START + 6 * S + 1_000).measured
+    assert not ready(sensor, START + 7 * S)
+    sensor.write(b"\xec\x05", START + 8 * S, AIR)
+    assert not sensor.read(9, START + 8 * S + 1_000).ack
+    assert ready(sensor, START + 10 * S)
+
+
+def test_scd4x_refuses_commands_while_it_measures_and_for_500_ms_after_stop() -> None:
+    sensor = started_scd4x()
+    for command in (b"\x21\xb1", b"\x36\x82", b"\x36\x46", b"\x23\x18"):
+        assert not sensor.write(command, START + S, AIR).ack
+    assert sensor.write(b"\x3f\x86", START + 2 * S, AIR).ack
+    assert not sensor.write(b"\x36\x82", START + 2 * S + 499_000, AIR).ack
+    assert sensor.write(b"\x36\x82", START + 2 * S + 500_000, AIR).ack
+    data = sensor.read(9, START + 3 * S).data
+    assert int.from_bytes(data[0:2] + data[3:5] + data[6:8], "big") == sensor.serial
+
+
+def test_scd4x_takes_an_argument_only_with_its_crc_and_loses_it_without_persist() -> None:
+    sensor = Scd4x(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - 2 * S)
+    assert not sensor.write(bytes.fromhex("241d 0912 00"), START, AIR).ack
+    assert sensor.write(bytes.fromhex("241d 0912") + bytes((crc8(b"\x09\x12"),)), START, AIR).ack
+    sensor.write(b"\x23\x18", START + S, AIR)
+    assert sensor.read(3, START + 2 * S).data[:2] == b"\x09\x12"
+    sensor.power_on(START + 3 * S)
+    sensor.write(b"\x23\x18", START + 5 * S, AIR)
+    assert sensor.read(3, START + 6 * S).data[:2] != b"\x09\x12"
+
+
+def test_scd4x_with_no_temperature_offset_states_its_own_warmth_and_drier_air() -> None:
+    sensor = Scd4x(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - 2 * S)
+    sensor.write(bytes.fromhex("241d 0000 81"), START - S, AIR)
+    sensor.write(b"\x21\xb1", START, AIR)
+    sensor.write(b"\xec\x05", START + 5 * S, AIR)
+    values = {one.quantity: float(one.value) for one in sensor.read(9, START + 6 * S).measured}
+    assert values["temperature"] == pytest.approx(25.0, abs=1.0)
+    assert values["humidity"] < 51.0
+
+
+def test_dht22_gives_the_measurement_of_the_read_before() -> None:
+    sensor = Dht22(seed="seed", glitches=NO_GLITCH)
+    hot = Air(temperature_c=40.0, humidity_pct=20.0)
+    sensor.power_on(START, AIR)
+    first = sensor.frame(18_000, START + 100 * S, hot)
+    second = sensor.frame(18_000, START + 200 * S, hot)
+    assert float(first.measured[0].value) == pytest.approx(21.0, abs=1.0)
+    assert float(second.measured[0].value) == pytest.approx(40.0, abs=1.0)
+
+
+def test_dht22_frame_has_the_timing_of_the_datasheet() -> None:
+    pulses = read_dht22("seed", NO_GLITCH, 1)[0].pulses
+    assert len(pulses) == 84
+    assert all(abs(pulse - 80) <= 5 for pulse in pulses[1:3])
+    assert all(abs(low - 50) <= 5 for low in pulses[3::2])
+    assert all(20 <= high <= 35 or 65 <= high <= 75 for high in pulses[4::2])
+
+
+def test_dht22_short_frame_lacks_edges_and_delivers_no_value() -> None:
+    for reply in read_dht22("seed", Glitches(short=1.0), 5):
+        assert len(reply.pulses) < 84
+        assert (reply.why, reply.measured) == ("short frame", ())

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, RowMapping, func, select, update
 
-from aircue_cloud import db
+from aircue_cloud import consents, db
+from aircue_cloud.decision import policy
 from aircue_cloud.demo import catalogue, reviews
 from aircue_cloud.demo.shop import Filled, fill
 from aircue_cloud.needs import needs
@@ -136,6 +137,10 @@ def test_consents_have_receipts_and_the_demos_homes_answer_as_promised(shop: Eng
     assert given["fern", "sensor"]
     assert given["birch", "behaviour"]
     assert not given["birch", "sensor"]
+    with db.reading(shop) as connection:
+        asked = {"purpose": policy.PURPOSE, "data_category": policy.DATA_CATEGORY, "channel": policy.CHANNEL}
+        assert consents.granted(connection, "fern", **asked) is True
+        assert consents.granted(connection, "birch", **asked) is False
     assert {row["id"]: row["household"] for row in rows(shop, db.sites)} == {"home-1": "fern", "home-2": "birch"}
 
 

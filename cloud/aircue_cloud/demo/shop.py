@@ -10,12 +10,12 @@ import numpy as np
 from sqlalchemy import Connection, Table, select
 
 from aircue_cloud import db
+from aircue_cloud.decision.policy import CHANNEL
 from aircue_cloud.demo import catalogue
 from aircue_cloud.demo.behaviour import DAYS, Act, Shop, Shopper
 from aircue_cloud.recommender.dataset import WEIGHTS
 
 HOUSEHOLDS = 160
-CHANNEL = "in-app"
 _NAMESPACE = uuid.UUID("5c1f2bb4-6a0b-4f5e-9d2f-7f3f6d1c9a10")
 _SIZES = ((1, 2, 3, 4, 5), (0.22, 0.34, 0.22, 0.16, 0.06))  # people in a household, and how often
 _NAMES = ("Ada", "Ben", "Cora", "Dario", "Elin", "Farah", "Gus", "Hana", "Ivo", "June", "Kofi", "Lena", "Milo", "Otto")

@@ -1,0 +1,5 @@
+"""What people see in a browser: pages rendered here, with small scripts of our own and nothing from elsewhere."""
+
+from aircue_cloud.web.console import register
+
+__all__ = ["register"]

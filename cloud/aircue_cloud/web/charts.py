@@ -1,0 +1,271 @@
+"""Charts: the course of one quantity as SVG. Pure; no style and no script inside, so a strict content policy holds.
+
+The drawing is as wide as its place and HEIGHT pixels high. Text and marks are placed in percent of the width, so they
+keep their shape; lines sit in an inner drawing of WIDTH units that is stretched to it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil, floor, log10
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+WIDTH = 1000
+HEIGHT = 136
+TOP = 10
+PLOT = 100  # height of the part with the lines
+BUCKETS = 320  # one for about two pixels
+BREAK_MS = 15 * 60 * 1000  # a line breaks over a longer silence; a quiet sensor is heard every 5 minutes
+MOST_TICKS = 6
+_SECOND, _HOUR, _DAY = 1000, 3_600_000, 86_400_000
+_STEPS_MS = tuple(
+    [minutes * 60_000 for minutes in (1, 2, 5, 10, 15, 30)]
+    + [hours * _HOUR for hours in (1, 2, 3, 6, 12)]
+    + [days * _DAY for days in (1, 2, 7, 14, 28, 91, 364)]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """Readings that share a slice of time: extremes of value, first and last time in ms, and how many they are."""
+
+    first_ms: int
+    last_ms: int
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flagged:
+    """A reading kept with its flag: shown as a mark, not part of the line."""
+
+    at_ms: int
+    value: float
+    flag: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shade:
+    """An episode; end_ms None while it is open."""
+
+    start_ms: int
+    end_ms: int | None
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """label: for those who do not see it. least_span: the value axis never shows less, so that noise stays small."""
+
+    label: str
+    start_ms: int
+    end_ms: int
+    zone: ZoneInfo
+    least_span: float
+    buckets: Sequence[Bucket]
+    flagged: Sequence[Flagged] = ()
+    shades: Sequence[Shade] = ()
+    thresholds: Sequence[Threshold] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Where a moment (percent of the width) and a value (pixels from the plot's top) lie."""
+
+    start_ms: int
+    end_ms: int
+    low: float
+    high: float
+
+    def x(self, at_ms: float) -> float:
+        return 100 * (at_ms - self.start_ms) / max(self.end_ms - self.start_ms, 1)
+
+    def y(self, value: float) -> float:
+        """Within the plot; a value beyond the axis lies on its edge."""
+        share = (value - self.low) / (self.high - self.low)
+        return PLOT * (1 - min(max(share, 0.0), 1.0))
+
+    def shows(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def svg(chart: Chart) -> Markup:
+    low, high = domain(chart)
+    scale = Scale(start_ms=chart.start_ms, end_ms=chart.end_ms, low=low, high=high)
+    parts = [
+        *_shades(chart.shades, scale),
+        *_value_axis(scale),
+        *_time_axis(chart, scale),
+        *_thresholds(chart.thresholds, scale),
+        _lines(chart.buckets, scale),
+        *_marks(chart.flagged, scale),
+    ]
+    frame = Markup('<svg class="chart" width="100%" height="{}" role="img" aria-label="{}">{}</svg>')
+    return frame.format(HEIGHT, chart.label, Markup("").join(parts))
+
+
+# The axes.
+
+
+def domain(chart: Chart) -> tuple[float, float]:
+    """The value axis: the data with some room, thresholds that are near, at least least_span."""
+    values = [value for bucket in chart.buckets for value in (bucket.low, bucket.high)]
+    values = values or [mark.value for mark in chart.flagged] or [0.0]
+    low, high = min(values), max(values)
+    reach = max(high - low, chart.least_span) * 0.35
+    near = [each.value for each in chart.thresholds if low - reach <= each.value <= high + reach]
+    low, high = min([low, *near]), max([high, *near])
+    room = max((high - low) * 0.08, (chart.least_span - (high - low)) / 2)
+    return low - room, high + room
+
+
+def value_ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Round values between low and high: steps of 1, 2 or 5 times a power of ten."""
+    raw = (high - low) / most
+    power = 10.0 ** floor(log10(raw))
+    step = next(power * nice for nice in (1, 2, 5, 10) if power * nice >= raw * 0.999)
+    return [round(index * step, 10) for index in range(ceil(low / step), floor(high / step) + 1)]
+
+
+def time_ticks(start_ms: int, end_ms: int, zone: ZoneInfo) -> list[tuple[int, str]]:
+    """Round local times between start and end, at most MOST_TICKS; midnights carry the date."""
+    span = end_ms - start_ms
+    step = next((step for step in _STEPS_MS if span / step <= MOST_TICKS), _STEPS_MS[-1])
+    ticks, at = [], _round_up(start_ms, step, zone)
+    while at <= end_ms:
+        ticks.append((at, _time_label(at, zone)))
+        at = _round_up(at + 1, step, zone)
+    return ticks
+
+
+def _round_up(at_ms: int, step: int, zone: ZoneInfo) -> int:
+    """The next local time that is a multiple of step; days are counted in local midnights, also when clocks change."""
+    local = _moment(at_ms, zone)
+    if step < _DAY:
+        shift = round(_offset(local).total_seconds() * _SECOND)
+        return -(-(at_ms + shift) // step) * step - shift
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = step // _DAY
+    ahead = -midnight.toordinal() % days
+    if midnight == local and ahead == 0:
+        return at_ms
+    # Wall-clock arithmetic: the same zone, a later date at 00:00.
+    return round((midnight + timedelta(days=ahead or days)).timestamp() * _SECOND)
+
+
+def _offset(local: datetime) -> timedelta:
+    return local.utcoffset() or timedelta()
+
+
+def _moment(at_ms: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(at_ms / _SECOND, UTC).astimezone(zone)
+
+
+def _time_label(at_ms: int, zone: ZoneInfo) -> str:
+    local = _moment(at_ms, zone)
+    return f"{local.day} {local:%b}" if (local.hour, local.minute) == (0, 0) else f"{local:%H:%M}"
+
+
+def _value_axis(scale: Scale) -> Iterable[Markup]:
+    for value in value_ticks(scale.low, scale.high):
+        y = TOP + scale.y(value)
+        yield Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_px(y))
+        yield Markup('<text class="tick" x="0" y="{}">{}</text>').format(_px(y - 3), f"{value:g}")
+
+
+def _time_axis(chart: Chart, scale: Scale) -> Iterable[Markup]:
+    for at, label in time_ticks(chart.start_ms, chart.end_ms, chart.zone):
+        x = scale.x(at)
+        yield Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(_pc(x), TOP, TOP + PLOT)
+        yield Markup('<text class="tick {}" x="{}%" y="{}">{}</text>').format(_anchor(x), _pc(x), HEIGHT - 8, label)
+
+
+def _anchor(x: float) -> str:
+    """Labels at the ends stay inside."""
+    return "start" if x < 4 else "end" if x > 96 else "middle"
+
+
+# What is drawn on them.
+
+
+def _shades(shades: Sequence[Shade], scale: Scale) -> Iterable[Markup]:
+    for shade in shades:
+        left = max(scale.x(shade.start_ms), 0.0)
+        right = min(scale.x(scale.end_ms if shade.end_ms is None else shade.end_ms), 100.0)
+        if right < 0 or left > 100:
+            continue
+        place = {"x": _pc(left), "width": _pc(max(right - left, 0.3)), "top": TOP, "height": PLOT, "label": shade.label}
+        yield Markup(
+            '<g class="episode"><title>{label}</title>'
+            '<rect class="wash" x="{x}%" width="{width}%" y="{top}" height="{height}"/>'
+            '<rect class="cap" x="{x}%" width="{width}%" y="{top}" height="2"/></g>'
+        ).format(**place)
+
+
+def _thresholds(thresholds: Sequence[Threshold], scale: Scale) -> Iterable[Markup]:
+    for threshold in thresholds:
+        if scale.shows(threshold.value):
+            y = TOP + scale.y(threshold.value)
+            yield Markup('<line class="threshold" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_px(y))
+            yield Markup('<text class="limit end" x="100%" y="{}">{}</text>').format(_px(y - 3), threshold.label)
+
+
+def courses(buckets: Sequence[Bucket]) -> list[list[tuple[int, float]]]:
+    """Unbroken pieces of the line as (time in ms, value); within a bucket it runs through both extremes."""
+    pieces: list[list[tuple[int, float]]] = []
+    last: Bucket | None = None
+    for bucket in buckets:
+        if last is None or bucket.first_ms - last.last_ms > BREAK_MS:
+            pieces.append([])
+        pieces[-1] += _through(bucket, pieces[-1][-1][1] if pieces[-1] else bucket.low)
+        last = bucket
+    return pieces
+
+
+def _through(bucket: Bucket, coming_from: float) -> list[tuple[int, float]]:
+    """The nearer extreme comes first, so that neighbouring buckets join without a jump back."""
+    if bucket.low == bucket.high:
+        return [(at, bucket.low) for at in dict.fromkeys((bucket.first_ms, bucket.last_ms))]
+    near, far = sorted((bucket.low, bucket.high), key=lambda value: abs(value - coming_from))
+    return [(bucket.first_ms, near), (bucket.last_ms, far)]
+
+
+def _lines(buckets: Sequence[Bucket], scale: Scale) -> Markup:
+    pieces = courses(buckets)
+    inner = Markup('<svg class="lines" y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none">')
+    drawn = [_polyline(piece, scale) for piece in pieces if len(piece) > 1]
+    dots = [_dot(piece[0], scale) for piece in pieces if len(piece) == 1]
+    return inner.format(TOP, PLOT, WIDTH, PLOT) + Markup("").join(drawn) + Markup("</svg>") + Markup("").join(dots)
+
+
+def _polyline(piece: Sequence[tuple[int, float]], scale: Scale) -> Markup:
+    points = " ".join(f"{scale.x(at) * WIDTH / 100:.1f},{scale.y(value):.1f}" for at, value in piece)
+    return Markup('<polyline vector-effect="non-scaling-stroke" points="{}"/>').format(points)
+
+
+def _dot(point: tuple[int, float], scale: Scale) -> Markup:
+    at, value = point
+    return Markup('<circle class="dot" cx="{}%" cy="{}" r="1.5"/>').format(_pc(scale.x(at)), _px(TOP + scale.y(value)))
+
+
+def _marks(flagged: Sequence[Flagged], scale: Scale) -> Iterable[Markup]:
+    for mark in flagged:
+        place = (_pc(scale.x(mark.at_ms)), _px(TOP + scale.y(mark.value)), f"{mark.flag.lower()}: {mark.value:g}")
+        yield Markup('<circle class="flag" cx="{}%" cy="{}" r="3"><title>{}</title></circle>').format(*place)
+
+
+def _pc(number: float) -> str:
+    return f"{number:.2f}"
+
+
+def _px(number: float) -> str:
+    return f"{number:.1f}"

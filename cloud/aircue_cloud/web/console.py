@@ -1,0 +1,132 @@
+"""The operator's console: one page, and the part of it that its script fetches again while somebody looks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Flask, Response, make_response, render_template, request
+from sqlalchemy import Connection
+
+from aircue_cloud import db
+from aircue_cloud.needs.needs import Needs
+from aircue_cloud.routes.services import services
+from aircue_cloud.web import charts, page, queries, wording
+from aircue_cloud.web.queries import Series
+
+EPISODES = 20
+PUSHES = 12
+DECLINED = 12
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+blueprint = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """All that the template shows."""
+
+    figures: list[page.Figure]
+    window: page.Window
+    cards: list[page.Card]
+    episodes: list[page.EpisodeLine]
+    pushes: list[page.PushLine]
+    declined: list[page.DeclinedLine]
+
+
+@blueprint.get("")
+def console() -> Response:
+    """The whole page."""
+    return _answer("console.html", request.args.get("window"))
+
+
+@blueprint.get("/live")
+def live() -> Response:
+    """What changes on it; 304 while nothing has been added since the version the script names."""
+    asked = request.args.get("window")
+    with db.reading(services().engine) as connection:
+        version = _version(connection, asked)
+    if request.if_none_match.contains(version):
+        return Response(status=304)
+    return _answer("live.html", asked)
+
+
+def _answer(template: str, asked: str | None) -> Response:
+    known = services()
+    now = datetime.now(UTC)
+    with db.reading(known.engine) as connection:
+        version = _version(connection, asked)
+        view = build(connection, known.needs, asked, now)
+    response = make_response(render_template(template, view=view, windows=page.WINDOWS, asked=asked, version=version))
+    response.set_etag(version)
+    return response
+
+
+def _version(connection: Connection, asked: str | None) -> str:
+    """The minute is part of it, because a node that falls silent adds nothing."""
+    return f"{queries.version(connection)}-{asked}-{datetime.now(UTC):%H%M}"
+
+
+@blueprint.after_request
+def _guard(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def build(connection: Connection, needs: Needs, asked: str | None, now: datetime) -> View:
+    """The page's content as of one moment."""
+    every = queries.series(connection)
+    last = max((one.measured_at for one in every), default=None)
+    first = None if asked in page.WINDOWS else queries.first_measured(connection, every)
+    shown = page.window(asked, first, last, now)
+    zones = {site: page.zone(name) for site, name in queries.zones(connection).items()}
+    units = {one.quantity: wording.unit(one.unit) for one in every}
+    return View(
+        figures=page.figures(queries.figures(connection)),
+        window=shown,
+        cards=_cards(connection, needs, every, shown, zones, now),
+        episodes=[
+            page.episode_line(row, needs, zones[row["site"]], units, shown.end)
+            for row in queries.episodes(connection, limit=EPISODES)
+        ],
+        pushes=[page.push_line(row, zones[row["site"]]) for row in queries.pushes(connection, PUSHES)],
+        declined=[page.declined_line(row, needs, zones[row["site"]]) for row in queries.declined(connection, DECLINED)],
+    )
+
+
+def _cards(
+    connection: Connection,
+    needs: Needs,
+    every: list[Series],
+    shown: page.Window,
+    zones: Mapping[str, ZoneInfo],
+    now: datetime,
+) -> list[page.Card]:
+    """The nodes by site and name, which is the order of `every`."""
+    episodes = queries.episodes(connection, start=shown.start)
+    homes = queries.households(connection)
+    cards = []
+    for (site, _), found in groupby(every, key=lambda one: (one.site, one.node)):
+        series = list(found)
+        newest = max(series, key=lambda one: one.measured_at)
+        drawn = [page.draw(one, shown, _course(connection, one, shown), episodes, needs, zones[site]) for one in series]
+        sender, home = queries.sender(connection, newest), homes.get(site, "")
+        cards.append(page.card(newest, sender, drawn, tz=zones[site], home=home, now=now))
+    return cards
+
+
+def _course(
+    connection: Connection, one: Series, shown: page.Window
+) -> tuple[list[charts.Bucket], list[charts.Flagged]]:
+    return queries.course(connection, one, shown.start_ms, shown.end_ms, charts.BUCKETS)

@@ -22,7 +22,7 @@ from aircue_hil.access_point import Network
 from aircue_hil.air import Source
 from aircue_hil.board import RESETS, Board, TransactionError
 from aircue_hil.clock import WorldClock, whole_days_to
-from aircue_hil.config import Config, ConfigError, NodeRow
+from aircue_hil.config import Config, ConfigError, NodeRow, check
 from aircue_hil.faults import EVERY_NODE, Act
 from aircue_hil.homes import Home
 from aircue_hil.protocol import ENODEV, Frames, ProtocolError, frame
@@ -34,15 +34,18 @@ _log = logging.getLogger(__name__)
 
 
 class Bench:
-    """`acts` plays the faults that reach beyond the bench (power-cut, gateway-kill); the bench plays the others."""
+    """`acts` plays the faults that reach beyond the bench (power-cut, gateway-kill); the bench plays the others.
 
-    def __init__(self, config: Config, *, acts: Mapping[str, Act] | None = None) -> None:
-        self.config = config
+    keep_rows: whether the witness stays in memory; a bench that runs for days keeps it in its file alone.
+    """
+
+    def __init__(self, config: Config, *, acts: Mapping[str, Act] | None = None, keep_rows: bool = True) -> None:
+        self.config = check(config)
         self._acts: dict[str, Act] = {"wifi-outage": self._outage, "sensor-unplugged": self._unplug, **(acts or {})}
         faults.refuse_unplayable(config.faults, self._acts)
         start_us = _world_start(config, time.time())
         self.clock = WorldClock(start_us=start_us, began=time.monotonic(), scale=config.world.scale)
-        self._log = TransactionLog(config.transactions)
+        self._log = TransactionLog(config.transactions, keep=keep_rows)
         self.sources = _sources(config, start_us)
         self._boards = {node.id: self._board(node) for node in config.nodes}
         self._networks = {node.id: Network(config.gateway.host, config.gateway.port) for node in config.nodes}
@@ -244,7 +247,7 @@ def run(config: Config) -> None:
 
 
 async def _run(config: Config) -> None:
-    bench = Bench(config)
+    bench = Bench(config, keep_rows=False)
     await bench.start()
     try:
         for node in config.nodes:

@@ -82,14 +82,16 @@ def rows(
 
 
 class TransactionLog:
-    """Keeps every row in memory and, where a path is given, appends it to that file at once."""
+    """Appends every row to the file at `path` at once, where one is given, and keeps it in memory where told to."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, keep: bool = True) -> None:
         self.rows: list[Transaction] = []
+        self._keep = keep
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path is not None else None
 
     def note(self, row: Transaction) -> None:
-        self.rows.append(row)
+        if self._keep:
+            self.rows.append(row)
         if self._file is not None:
             self._file.write(row.line() + "\n")
             self._file.flush()

@@ -13,13 +13,11 @@ from aircue_cloud.errors import SettingsError
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore
-from aircue_cloud.routes import batches, decisions, episodes, feed, households, readings, rules, status
+from aircue_cloud.routes import batches, decisions, episodes, feed, hosts, households, readings, rules, status
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 
 ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status)
-# A page from elsewhere whose name is made to lead here must not be answered.
-HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def _utc_now() -> datetime:
@@ -33,9 +31,10 @@ def create_app(
     if not is_loopback(config.host):
         raise SettingsError(f"host {config.host!r} is no loopback address, and there is no sign-in yet")
     app = Flask(__name__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=config.max_batch_bytes, TRUSTED_HOSTS=[*HOSTS, config.host])
+    app.config["MAX_CONTENT_LENGTH"] = config.max_batch_bytes
     built.register(app.extensions, _services(config, affinity, clock))
     problems.register(app)
+    hosts.register(app)
     for route in ROUTES:
         app.register_blueprint(route.blueprint)
     web.register(app)

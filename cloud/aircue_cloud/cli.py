@@ -164,10 +164,10 @@ _consent_command("withdraw", granted=False)
 @_with_config
 def demo_data(seed: int, config_path: Path | None) -> None:
     """Fill the shop with the demo's catalogue and simulated shoppers."""
-    from aircue_cloud import demo
+    from aircue_cloud.demo import shop
 
     with db.writing(_engine(config_path)) as connection:
-        demo.fill(connection, seed, _say)
+        shop.fill(connection, seed, _say)
 
 
 @main.command()

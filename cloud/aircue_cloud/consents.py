@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from aircue_cloud import db
 
 PURPOSES = ("marketing",)
-DATA_CATEGORIES = ("sensor",)
-CHANNELS = ("inapp",)
+DATA_CATEGORIES = ("sensor", "behaviour")
+CHANNELS = ("in-app",)
 
 _T = db.consents.c
 
@@ -70,6 +70,13 @@ def granted(connection: Connection, household: str, *, purpose: str, data_catego
     query = select(_T.granted).where(*mine).order_by(_T.id.desc()).limit(1)
     said: bool | None = connection.execute(query).scalar_one_or_none()
     return said
+
+
+def granting(*, purpose: str, data_category: str) -> Select[tuple[str]]:
+    """The ids of households that agree, through whichever channel they said so."""
+    asked = (_T.purpose == purpose, _T.data_category == data_category)
+    last = select(func.max(_T.id)).where(*asked).group_by(_T.household, _T.channel)
+    return select(_T.household).where(_T.id.in_(last), _T.granted)
 
 
 def _consent(row: Row[tuple[object, ...]]) -> Consent:

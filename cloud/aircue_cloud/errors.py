@@ -1,10 +1,10 @@
 """What can go wrong in the cloud, as one small tree.
 
-    CloudError
-    ├── SettingsError   a configuration or needs file holds something it may not
-    ├── Refused         a delivery that cannot be taken as it is; the peer's fault
-    ├── ObjectConflict  an object key is taken by other content
-    └── CommandError    a command was asked for something that is not there
+CloudError
+├── SettingsError   a configuration or needs file holds something it may not
+├── Refused         a delivery that cannot be taken as it is; the peer's fault
+├── ObjectConflict  an object key is taken by other content
+└── CommandError    a command was asked for something that is not there
 """
 
 

@@ -114,9 +114,13 @@ def _model(connection: Connection, source: AffinitySource, products: int, now: d
 
 
 def _recent_popularity(connection: Connection, products: int, now: datetime) -> RecentPopularity:
+    """Among households that agree to their behaviour being used."""
     table = db.interactions.c
     recent = (table.at > now - timedelta(days=POPULARITY_DAYS), table.at <= now, table.weight > 0)
-    query = select(table.product, func.sum(table.weight).label("weight")).where(*recent).group_by(table.product)
+    theirs = consents.granting(purpose=PURPOSE, data_category="behaviour")
+    consenting = table.person.in_(select(db.people.c.id).where(db.people.c.household.in_(theirs)))
+    query = select(table.product, func.sum(table.weight).label("weight")).where(*recent, consenting)
+    query = query.group_by(table.product)
     weights = {row.product: float(row.weight) for row in connection.execute(query)}
     return RecentPopularity(weights=weights, products=products, days=POPULARITY_DAYS)
 

@@ -13,7 +13,7 @@ from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, best
 
 PURPOSE = "marketing"
 DATA_CATEGORY = "sensor"
-CHANNEL = "inapp"
+CHANNEL = "in-app"
 COOLDOWN = timedelta(days=14)
 
 SEND = "send"

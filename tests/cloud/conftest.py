@@ -1,0 +1,61 @@
+"""A cloud to test against: see tests.cloud.stage."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.cloud.stage import NOW, Clock, Cloud, FixedAffinity, product
+
+from aircue_cloud import db
+from aircue_cloud.app import create_app
+from aircue_cloud.config import Config
+from aircue_cloud.identity import gateway_keys
+from aircue_cloud.routes.services import services
+
+
+def _bare(folder: Path) -> Cloud:
+    clock, affinity = Clock(), FixedAffinity()
+    app = create_app(Config(data_dir=str(folder)), affinity=affinity, clock=clock)
+    with app.app_context():
+        engine = services().engine
+    with db.writing(engine) as connection:
+        key = gateway_keys.add(connection, "gw-1", NOW)
+    return Cloud(app=app, engine=engine, key=key, clock=clock, affinity=affinity, folder=folder)
+
+
+def _with_a_home(cloud: Cloud) -> Cloud:
+    cloud.add(db.households, {"id": "ada", "name": "Ada's"})
+    cloud.add(db.people, {"id": "ada-1", "household": "ada", "name": "Ada"})
+    cloud.add(db.sites, {"id": "home-1", "household": "ada", "tz": "UTC"})
+    remedies = [product("drymax", "dehumidifier"), product("tumble", "dryer"), product("salt", "moisture-absorber")]
+    cloud.add(db.products, *remedies, product("lamp", "lighting"))
+    cloud.consent("ada", granted=True)
+    return cloud
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Cloud]:
+    """A cloud that knows one gateway and nothing else."""
+    cloud = _bare(tmp_path / "data")
+    yield cloud
+    cloud.engine.dispose()
+
+
+@pytest.fixture
+def cloud(bare: Cloud) -> Cloud:
+    """A cloud with a household that agreed to offers, its home, and a small shop."""
+    return _with_a_home(bare)
+
+
+@pytest.fixture
+def cloud_factory(tmp_path: Path) -> Iterator[Callable[[], Cloud]]:
+    """Any number of such clouds, each of its own."""
+    made: list[Cloud] = []
+
+    def make() -> Cloud:
+        made.append(_with_a_home(_bare(tmp_path / str(len(made)))))
+        return made[-1]
+
+    yield make
+    for cloud in made:
+        cloud.engine.dispose()

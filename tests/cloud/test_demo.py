@@ -131,16 +131,16 @@ def test_history_ends_before_now_and_covers_half_a_year(shop: Engine) -> None:
 
 def test_consents_have_receipts_and_the_demos_homes_answer_as_promised(shop: Engine) -> None:
     answers = rows(shop, db.consents)
-    assert len({row["receipt"] for row in answers}) == len(answers) == 320
-    given = {(row["household"], row["data_category"]): row["granted"] for row in answers}
-    assert given["fern", "behaviour"]
-    assert given["fern", "sensor"]
-    assert given["birch", "behaviour"]
-    assert not given["birch", "sensor"]
+    assert len({row["receipt"] for row in answers}) == len(answers)
+    given = {(row["household"], row["data_category"]) for row in answers if row["granted"]}
+    assert {("fern", "behaviour"), ("fern", "sensor"), ("birch", "behaviour")} <= given
+    homes = len(rows(shop, db.households))
+    assert 0.8 * homes < sum(category == "behaviour" for _, category in given) < homes
+    assert 0.4 * homes < sum(category == "sensor" for _, category in given) < 0.8 * homes
     with db.reading(shop) as connection:
         asked = {"purpose": policy.PURPOSE, "data_category": policy.DATA_CATEGORY, "channel": policy.CHANNEL}
         assert consents.granted(connection, "fern", **asked) is True
-        assert consents.granted(connection, "birch", **asked) is False
+        assert consents.granted(connection, "birch", **asked) is None
     assert {row["id"]: row["household"] for row in rows(shop, db.sites)} == {"home-1": "fern", "home-2": "birch"}
 
 

@@ -108,7 +108,7 @@ def _shoppers(rng: np.random.Generator) -> list[Shopper]:
 def _consents(
     shoppers: Sequence[Shopper], end: datetime, seed: int, rng: np.random.Generator
 ) -> Iterator[dict[str, Any]]:
-    """Most households let their shopping be used for marketing, fewer their air; each answer has its receipt."""
+    """Most households let their shopping be used for marketing, fewer their air; who did not agree has no row."""
     asked = end - timedelta(days=DAYS + 1)
     homes = {home.household: home for home in HOMES}
     for household in dict.fromkeys(shopper.household for shopper in shoppers):
@@ -118,13 +118,13 @@ def _consents(
             "behaviour": bool(draws[0] < 0.9) if home is None else True,
             "sensor": bool(draws[1] < 0.6) if home is None else home.sensors,
         }
-        for category, granted in answers.items():
+        for category in [name for name, agreed in answers.items() if agreed]:
             yield {
                 "household": household,
                 "purpose": "marketing",
                 "data_category": category,
                 "channel": CHANNEL,
-                "granted": granted,
+                "granted": True,
                 "at": asked,
                 "receipt": str(uuid.uuid5(_NAMESPACE, f"{seed}/{household}/marketing/{category}/{CHANNEL}")),
             }

@@ -1,7 +1,8 @@
 """Charts: the course of one quantity as SVG. Pure; no style and no script inside, so a strict content policy holds.
 
-The drawing is as wide as its place and HEIGHT pixels high. Text and marks are placed in percent of the width, so they
-keep their shape; lines sit in an inner drawing of WIDTH units that is stretched to it.
+The drawing is as wide as its place and HEIGHT pixels high; the labels of the value axis stand left of it, so the place
+leaves room there. Text and marks are placed in percent of the width, so they keep their shape; lines sit in an inner
+drawing of WIDTH units that is stretched to it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,8 @@ WIDTH = 1000
 HEIGHT = 136
 TOP = 10
 PLOT = 100  # height of the part with the lines
-BUCKETS = 320  # one for about two pixels
+GUTTER_TEXT = -7  # where the value axis' labels end, in pixels from the drawing's left edge
+BUCKETS = 240  # one for about one pixel or two
 BREAK_MS = 15 * 60 * 1000  # a line breaks over a longer silence; a quiet sensor is heard every 5 minutes
 MOST_TICKS = 6
 _SECOND, _HOUR, _DAY = 1000, 3_600_000, 86_400_000
@@ -29,13 +31,18 @@ _STEPS_MS = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """Readings that share a slice of time: extremes of value, first and last time in ms, and how many they are."""
+    """Readings that share a slice of time: first and last time in ms, lowest, mean and highest value, and how many."""
 
     first_ms: int
     last_ms: int
     low: float
+    mean: float
     high: float
     count: int
+
+    @property
+    def at_ms(self) -> float:
+        return (self.first_ms + self.last_ms) / 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +112,9 @@ def svg(chart: Chart) -> Markup:
         *_shades(chart.shades, scale),
         *_value_axis(scale),
         *_time_axis(chart, scale),
-        *_thresholds(chart.thresholds, scale),
+        *_thresholds(chart, scale),
         _lines(chart.buckets, scale),
+        *_limits(chart, scale),
         *_marks(chart.flagged, scale),
     ]
     frame = Markup('<svg class="chart" width="100%" height="{}" role="img" aria-label="{}">{}</svg>')
@@ -179,7 +187,7 @@ def _value_axis(scale: Scale) -> Iterable[Markup]:
     for value in value_ticks(scale.low, scale.high):
         y = TOP + scale.y(value)
         yield Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_px(y))
-        yield Markup('<text class="tick" x="0" y="{}">{}</text>').format(_px(y - 3), f"{value:g}")
+        yield Markup('<text class="tick end" x="{}" y="{}">{}</text>').format(GUTTER_TEXT, _px(y + 4), f"{value:g}")
 
 
 def _time_axis(chart: Chart, scale: Scale) -> Iterable[Markup]:
@@ -211,50 +219,72 @@ def _shades(shades: Sequence[Shade], scale: Scale) -> Iterable[Markup]:
         ).format(**place)
 
 
-def _thresholds(thresholds: Sequence[Threshold], scale: Scale) -> Iterable[Markup]:
-    for threshold in thresholds:
+def _thresholds(chart: Chart, scale: Scale) -> Iterable[Markup]:
+    for threshold in chart.thresholds:
         if scale.shows(threshold.value):
             y = TOP + scale.y(threshold.value)
             yield Markup('<line class="threshold" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_px(y))
-            yield Markup('<text class="limit end" x="100%" y="{}">{}</text>').format(_px(y - 3), threshold.label)
 
 
-def courses(buckets: Sequence[Bucket]) -> list[list[tuple[int, float]]]:
-    """Unbroken pieces of the line as (time in ms, value); within a bucket it runs through both extremes."""
-    pieces: list[list[tuple[int, float]]] = []
-    last: Bucket | None = None
+def _limits(chart: Chart, scale: Scale) -> Iterable[Markup]:
+    """The thresholds' labels, each where the line keeps furthest from it."""
+    for threshold in chart.thresholds:
+        if scale.shows(threshold.value):
+            x, anchor = max(_PLACES, key=lambda place: _distance(chart.buckets, threshold.value, place[0], scale))
+            y = TOP + scale.y(threshold.value) - 4
+            text = Markup('<text class="limit {}" x="{}%" y="{}">{}</text>')
+            yield text.format(anchor, x, _px(y), threshold.label)
+
+
+_PLACES = ((100, "end"), (0, "start"), (50, "middle"))
+
+
+def _distance(buckets: Sequence[Bucket], value: float, x: float, scale: Scale) -> float:
+    """Pixels between a value and the line in the third of the chart around x."""
+    near = [bucket for bucket in buckets if abs(scale.x(bucket.at_ms) - x) < (17 if x == 50 else 34)]
+    reach = [max(bucket.low - value, value - bucket.high, 0.0) for bucket in near]
+    return min(reach, default=scale.high - scale.low)
+
+
+def pieces(buckets: Sequence[Bucket]) -> list[list[Bucket]]:
+    """The course without its silences: a longer one than BREAK_MS parts it."""
+    found: list[list[Bucket]] = []
     for bucket in buckets:
-        if last is None or bucket.first_ms - last.last_ms > BREAK_MS:
-            pieces.append([])
-        pieces[-1] += _through(bucket, pieces[-1][-1][1] if pieces[-1] else bucket.low)
-        last = bucket
-    return pieces
-
-
-def _through(bucket: Bucket, coming_from: float) -> list[tuple[int, float]]:
-    """The nearer extreme comes first, so that neighbouring buckets join without a jump back."""
-    if bucket.low == bucket.high:
-        return [(at, bucket.low) for at in dict.fromkeys((bucket.first_ms, bucket.last_ms))]
-    near, far = sorted((bucket.low, bucket.high), key=lambda value: abs(value - coming_from))
-    return [(bucket.first_ms, near), (bucket.last_ms, far)]
+        if not found or bucket.first_ms - found[-1][-1].last_ms > BREAK_MS:
+            found.append([])
+        found[-1].append(bucket)
+    return found
 
 
 def _lines(buckets: Sequence[Bucket], scale: Scale) -> Markup:
-    pieces = courses(buckets)
+    """Each piece as a line through the means on a band from the lowest to the highest values."""
+    found = pieces(buckets)
     inner = Markup('<svg class="lines" y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none">')
-    drawn = [_polyline(piece, scale) for piece in pieces if len(piece) > 1]
-    dots = [_dot(piece[0], scale) for piece in pieces if len(piece) == 1]
+    drawn = [_band(piece, scale) + _polyline(piece, scale) for piece in found if len(piece) > 1]
+    dots = [_dot(piece[0], scale) for piece in found if len(piece) == 1]
     return inner.format(TOP, PLOT, WIDTH, PLOT) + Markup("").join(drawn) + Markup("</svg>") + Markup("").join(dots)
 
 
-def _polyline(piece: Sequence[tuple[int, float]], scale: Scale) -> Markup:
-    points = " ".join(f"{scale.x(at) * WIDTH / 100:.1f},{scale.y(value):.1f}" for at, value in piece)
+def _polyline(piece: Sequence[Bucket], scale: Scale) -> Markup:
+    points = _points([(bucket, bucket.mean) for bucket in piece], scale)
     return Markup('<polyline vector-effect="non-scaling-stroke" points="{}"/>').format(points)
 
 
-def _dot(point: tuple[int, float], scale: Scale) -> Markup:
-    at, value = point
-    return Markup('<circle class="dot" cx="{}%" cy="{}" r="1.5"/>').format(_pc(scale.x(at)), _px(TOP + scale.y(value)))
+def _band(piece: Sequence[Bucket], scale: Scale) -> Markup:
+    if all(bucket.low == bucket.high for bucket in piece):
+        return Markup("")
+    there = [(bucket, bucket.high) for bucket in piece]
+    back = [(bucket, bucket.low) for bucket in reversed(piece)]
+    return Markup('<polygon points="{}"/>').format(_points(there + back, scale))
+
+
+def _points(places: Sequence[tuple[Bucket, float]], scale: Scale) -> str:
+    return " ".join(f"{scale.x(bucket.at_ms) * WIDTH / 100:.1f},{scale.y(value):.1f}" for bucket, value in places)
+
+
+def _dot(bucket: Bucket, scale: Scale) -> Markup:
+    place = (_pc(scale.x(bucket.at_ms)), _px(TOP + scale.y(bucket.mean)))
+    return Markup('<circle class="dot" cx="{}%" cy="{}" r="1.5"/>').format(*place)
 
 
 def _marks(flagged: Sequence[Flagged], scale: Scale) -> Iterable[Markup]:

@@ -118,7 +118,7 @@ def _cards(
     homes = queries.households(connection)
     cards = []
     for (site, _), found in groupby(every, key=lambda one: (one.site, one.node)):
-        series = list(found)
+        series = page.in_order(found)
         newest = max(series, key=lambda one: one.measured_at)
         drawn = [page.draw(one, shown, _course(connection, one, shown), episodes, needs, zones[site]) for one in series]
         sender, home = queries.sender(connection, newest), homes.get(site, "")

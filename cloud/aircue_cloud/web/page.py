@@ -214,6 +214,12 @@ def draw(
     )
 
 
+def in_order(series: Iterable[Series]) -> list[Series]:
+    """As the table of quantities has them, then by name."""
+    places = {name: place for place, name in enumerate(wording.QUANTITIES)}
+    return sorted(series, key=lambda one: (places.get(one.quantity, len(places)), one.quantity))
+
+
 def _description(one: Series, label: str, unit: str, buckets: Sequence[Bucket], flagged: int, episodes: int) -> str:
     """The chart in a sentence, for those who do not see it."""
     if not buckets:
@@ -277,7 +283,7 @@ def episode_line(row: Row, needs: Needs, tz: ZoneInfo, units: Mapping[str, str],
         peak=peak.strip(),
         standing=_standing(row),
         outcome=_OUTCOMES.get(row["outcome"], "not decided"),
-        reason=row["reason"] or "",
+        reason=wording.sentence(row["reason"] or ""),
     )
 
 
@@ -310,6 +316,6 @@ def declined_line(row: Row, needs: Needs, tz: ZoneInfo) -> DeclinedLine:
         need=need_title(needs, row["need"]),
         node=row["node"],
         site=row["site"],
-        reason=row["reason"],
+        reason=wording.sentence(row["reason"]),
         at=wording.day_and_time(row["at"], tz),
     )

@@ -95,13 +95,13 @@ def course(
     at, value = _at_ms(), _value()
     slice_ = ((at - start_ms) // width).label("slice")
     query = (
-        select(func.min(at), func.max(at), func.min(value), func.max(value), func.count())
+        select(func.min(at), func.max(at), func.min(value), func.avg(value), func.max(value), func.count())
         .where(*_is(one), *_between(start_ms, end_ms), db.readings.c.flag == "OK")
         .group_by(slice_)
         .order_by(slice_)
     )
     rows = connection.execute(query).all()
-    found = [Bucket(first_ms=r[0], last_ms=r[1], low=r[2], high=r[3], count=r[4]) for r in rows]
+    found = [Bucket(first_ms=r[0], last_ms=r[1], low=r[2], mean=r[3], high=r[4], count=r[5]) for r in rows]
     return found, _flagged(connection, one, start_ms, end_ms)
 
 

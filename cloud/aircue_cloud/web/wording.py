@@ -43,6 +43,10 @@ def unit(symbol: str) -> str:
     return UNITS.get(symbol, symbol)
 
 
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def count(number: int) -> str:
     return f"{number:,}".replace(",", _THIN)
 

@@ -63,11 +63,15 @@ class Committer:
         await self._seal(urgent=True)
         sealing = asyncio.create_task(self._seal_in_time())
         try:
-            while not self._stopping:
-                await self._due.wait()
+            while not await self._stop_or_due():
                 await self._write()
+            await self._write()
         finally:
             sealing.cancel()
+
+    async def _stop_or_due(self) -> bool:
+        await self._due.wait()
+        return self._stopping
 
     async def _seal_in_time(self) -> None:
         while True:

@@ -77,7 +77,7 @@ SELECT sequence, body FROM batches WHERE sequence = (
     ORDER BY urgent AND sealed_at_ms > ? DESC, sequence LIMIT 1
 )
 """
-_FORGET_DEAD_LETTERS = f"DELETE FROM dead_letters WHERE id <= (SELECT max(id) FROM dead_letters) - {_DEAD_LETTERS_KEPT}"
+_FORGET_DEAD_LETTERS = "DELETE FROM dead_letters WHERE id <= (SELECT max(id) FROM dead_letters) - ?"
 _EMPTY_AGAIN = "starting empty: nodes send again what was never acked; the old file is kept to be looked at"
 
 
@@ -147,7 +147,7 @@ class Spool:
             for statement, rows in _statements(window):
                 db.executemany(statement, rows)
             if window.dead_letters:
-                db.execute(_FORGET_DEAD_LETTERS)
+                db.execute(_FORGET_DEAD_LETTERS, (_DEAD_LETTERS_KEPT,))
             for name, count in window.counts.items():
                 self._add(name, count)
 

@@ -1,0 +1,291 @@
+"""The listener on real sockets of 127.0.0.1: who gets in, who is told what, and how connections end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.gateway.samples import NODE, birth, live, message
+
+from aircue_gateway.config import Config, ListenerConfig, Node, UplinkConfig
+from aircue_gateway.ledger import Count
+from aircue_gateway.listener import Connection, Listener
+from aircue_gateway.message import Message
+from aircue_node import contract, mqtt
+
+OTHER = Node(id="kitchen", site="home-1", key="battery staple")
+BIRTH = contract.topic(NODE.site, NODE.id, "birth")
+ACK = contract.topic(NODE.site, NODE.id, "ack")
+STATUS = contract.topic(NODE.site, NODE.id, "status")
+
+
+class Client:
+    """A bare MQTT client that shows every packet."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._parser = mqtt.Parser()
+
+    async def send(self, *packets: bytes) -> None:
+        self._writer.write(b"".join(packets))
+        await self._writer.drain()
+
+    async def packet(self) -> tuple[int, int, bytes] | None:
+        """The next one, None when the gateway closed the connection."""
+        while (found := self._parser.next_packet()) is None:
+            try:
+                data = await self._reader.read(4096)
+            except ConnectionError:
+                return None
+            if not data:
+                return None
+            self._parser.feed(data)
+        return found
+
+    async def join(self, node: Node = NODE, name: str = "", keep_alive_s: int = 0, will: bool = False) -> "Client":
+        topic = STATUS if will else None
+        await self.send(mqtt.connect(name or node.id, node.id, node.key, keep_alive_s, topic, b"gone"))
+        assert await self.packet() == (mqtt.CONNACK, 0, b"\0\0")
+        return self
+
+    async def silent(self) -> bool:
+        """Whether the gateway has sent nothing but the answer to a ping."""
+        await self.send(mqtt.PINGREQ_PACKET)
+        return await self.packet() == (mqtt.PINGRESP, 0, b"")
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Hall:
+    """A listener, what it took in, and the clients of a test."""
+
+    def __init__(self) -> None:
+        config = Config(
+            file=Path("/etc/aircue/gateway.toml"),
+            name="gw-1",
+            data_dir=Path("unused"),
+            uplink=UplinkConfig(url="http://127.0.0.1:1", key="unused"),
+            listener=ListenerConfig(host="127.0.0.1", port=0, max_packet=1024),
+            nodes={NODE.id: NODE, OTHER.id: OTHER},
+        )
+        self.taken: list[tuple[Message, Connection]] = []
+        self.counts: Counter[Count] = Counter()
+        self.retained = {BIRTH: birth()}
+        self.news = asyncio.Event()
+        self.listener = Listener(
+            config,
+            take=lambda taken, connection: self.taken.append((taken, connection)),
+            noticed=self.news.set,
+            count=lambda name: self.counts.update([name]),
+            retained=self.retained,
+        )
+        self._port = 0
+        self._clients: list[Client] = []
+
+    async def open(self) -> None:
+        self._port = await self.listener.start()
+
+    async def client(self) -> Client:
+        one = Client(*await asyncio.open_connection("127.0.0.1", self._port))
+        self._clients.append(one)
+        return one
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            await self.news.wait()
+            self.news.clear()
+
+    async def close(self) -> None:
+        self.listener.stop()
+        self.listener.close()
+        for one in self._clients:
+            one.close()
+        await asyncio.sleep(0.01)
+
+
+def played(story: Callable[[Hall], Awaitable[None]]) -> None:
+    async def play() -> None:
+        hall = Hall()
+        await hall.open()
+        try:
+            await story(hall)
+        finally:
+            await hall.close()
+
+    asyncio.run(asyncio.wait_for(play(), 10))
+
+
+def test_puback_waits_for_the_acknowledgement() -> None:
+    async def story(hall: Hall) -> None:
+        client = await (await hall.client()).join()
+        topic = contract.topic(NODE.site, NODE.id, "samples")
+        await client.send(mqtt.publish(topic, live(1), 1, 7), mqtt.publish(topic, live(2), 1, 8))
+        assert await client.silent()
+        assert [taken.packet_id for taken, _ in hall.taken] == [7, 8]
+        hall.listener.acknowledge([(connection, taken.packet_id) for taken, connection in hall.taken])
+        assert [await client.packet() for _ in range(2)] == [(mqtt.PUBACK, 0, b"\0\7"), (mqtt.PUBACK, 0, b"\0\x08")]
+
+    played(story)
+
+
+@pytest.mark.parametrize(
+    ("user", "key", "code", "counted", "remedy"),
+    [
+        (
+            "porch",
+            "any key",
+            5,
+            Count.UNKNOWN_NODES,
+            "and restart: [[nodes]] | id = 'porch' | site = 'THE-SITE' | key = 'THE-NODES-KEY'",
+        ),
+        (NODE.id, "guessed it", 4, Count.WRONG_KEYS, "make key under [[nodes]] id = 'bathroom'"),
+    ],
+)
+def test_a_stranger_is_refused_counted_and_told_the_remedy_and_others_go_on(
+    user: str, key: str, code: int, counted: Count, remedy: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(hall: Hall) -> None:
+        known = await (await hall.client()).join()
+        stranger = await hall.client()
+        await stranger.send(mqtt.connect(user, user, key, 0))
+        assert await stranger.packet() == (mqtt.CONNACK, 0, bytes([0, code]))
+        assert await stranger.packet() is None
+        assert hall.counts == {counted: 1}
+        assert await known.silent()
+
+    played(story)
+    assert remedy in caplog.text
+    assert key not in caplog.text
+
+
+@pytest.mark.parametrize("bad", [b"\x00\x00", b"\x32\xff\xff\x7f", mqtt.packet(0x34, b"\x00\x01a\x00\x01")])
+def test_a_malformed_packet_costs_its_sender_the_connection_and_nobody_else(
+    bad: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(hall: Hall) -> None:
+        good, broken = await (await hall.client()).join(OTHER), await (await hall.client()).join()
+        await broken.send(mqtt.publish(BIRTH, birth(), 1, 1), bad)
+        assert await broken.packet() is None
+        assert hall.counts == {Count.MALFORMED_PACKETS: 1}
+        assert [taken.leaf for taken, _ in hall.taken] == ["birth"]
+        assert await good.silent()
+
+    played(story)
+    assert "event=malformed_packet node=bathroom" in caplog.text
+
+
+def test_a_subscriber_gets_what_is_retained_and_then_what_is_published() -> None:
+    async def story(hall: Hall) -> None:
+        client = await (await hall.client()).join()
+        await client.send(mqtt.subscribe(1, [(ACK, 1), (BIRTH, 0)]))
+        assert await client.packet() == (mqtt.SUBACK, 0, b"\0\1\0\0")
+        kind, flags, body = await client.packet() or (0, 0, b"")
+        assert (kind, flags & 1, mqtt.parse_publish(flags, body)[:2]) == (mqtt.PUBLISH, 1, (BIRTH, birth()))
+        hall.listener.publish(ACK, b"first")
+        kind, flags, body = await client.packet() or (0, 0, b"")
+        assert (flags & 1, mqtt.parse_publish(flags, body)[:2]) == (0, (ACK, b"first"))
+        await client.send(mqtt.packet(0xA2, mqtt.subscribe(2, [(ACK, 0)])[2:-1]))
+        assert await client.packet() == (mqtt.UNSUBACK, 0, b"\0\2")
+        hall.listener.publish(ACK, b"second")
+        assert await client.silent()
+
+    played(story)
+
+
+def test_a_node_cannot_listen_to_its_neighbours() -> None:
+    async def story(hall: Hall) -> None:
+        client = await (await hall.client()).join(OTHER)
+        await client.send(mqtt.subscribe(1, [(ACK, 1), ("#", 0)]))
+        assert await client.packet() == (mqtt.SUBACK, 0, b"\0\1\x80\x80")
+        hall.listener.publish(ACK, b"secret")
+        assert await client.silent()
+        assert hall.counts == {Count.REFUSED_SUBSCRIPTIONS: 2}
+
+    played(story)
+
+
+def test_a_second_client_of_a_node_sees_what_the_first_one_publishes() -> None:
+    async def story(hall: Hall) -> None:
+        watcher, node = await (await hall.client()).join(name="watcher"), await (await hall.client()).join()
+        await watcher.send(mqtt.subscribe(1, [(f"aircue/{NODE.site}/{NODE.id}/+", 0)]))
+        assert [(await watcher.packet() or (0,))[0] for _ in range(2)] == [mqtt.SUBACK, mqtt.PUBLISH]
+        await node.send(mqtt.publish(STATUS, b"well"))
+        _, flags, body = await watcher.packet() or (0, 0, b"")
+        assert mqtt.parse_publish(flags, body)[:2] == (STATUS, b"well")
+
+    played(story)
+
+
+def test_the_last_will_is_published_when_a_connection_drops_and_not_after_leave() -> None:
+    async def story(hall: Hall) -> None:
+        polite, dropped = [await (await hall.client()).join(name=name, will=True) for name in ("a", "b")]
+        await polite.send(mqtt.DISCONNECT_PACKET)
+        assert await polite.packet() is None
+        assert hall.taken == []
+        dropped.close()
+        await hall.until(lambda: bool(hall.taken))
+        assert [taken for taken, _ in hall.taken] == [message("status", b"gone", retain=True)]
+
+    played(story)
+
+
+def test_a_client_that_comes_back_takes_over_and_its_old_will_comes_first() -> None:
+    async def story(hall: Hall) -> None:
+        first = await (await hall.client()).join(will=True)
+        second = await (await hall.client()).join(will=True)
+        await second.send(mqtt.publish(STATUS, b"here again"))
+        assert await first.packet() is None
+        await hall.until(lambda: len(hall.taken) == 2)
+        assert [taken.payload for taken, _ in hall.taken] == [b"gone", b"here again"]
+        await second.send(mqtt.subscribe(1, [(ACK, 1)]))
+        assert await second.packet() == (mqtt.SUBACK, 0, b"\0\1\0")
+        hall.listener.publish(ACK, b"to the second")
+        assert (await second.packet() or (0,))[0] == mqtt.PUBLISH
+
+    played(story)
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_a_silent_client_is_cut_off(logged_in: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aircue_gateway.listener._PATIENCE", 0.05)
+    monkeypatch.setattr("aircue_gateway.listener._LOGIN_S", 0.05)
+    monkeypatch.setattr("aircue_gateway.listener._SWEEP_S", 0.01)
+
+    async def story(hall: Hall) -> None:
+        client = await hall.client()
+        if logged_in:
+            await client.join(keep_alive_s=1, will=True)
+        sweeping = asyncio.create_task(hall.listener.sweep())
+        assert await client.packet() is None
+        sweeping.cancel()
+        assert [taken.payload for taken, _ in hall.taken] == [b"gone"] * logged_in
+
+    played(story)
+
+
+def test_no_will_is_published_when_the_gateway_leaves() -> None:
+    async def story(hall: Hall) -> None:
+        client = await (await hall.client()).join(will=True)
+        hall.listener.stop()
+        hall.listener.close()
+        assert await client.packet() is None
+        assert hall.taken == []
+
+    played(story)
+
+
+def test_a_client_that_never_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aircue_gateway.listener._LARGEST_UNSENT", 100_000)
+
+    async def story(hall: Hall) -> None:
+        client = await (await hall.client()).join(will=True)
+        await client.send(mqtt.subscribe(1, [(ACK, 1)]))
+        assert (await client.packet() or (0,))[0] == mqtt.SUBACK
+        while not hall.taken:
+            hall.listener.publish(ACK, bytes(60_000))
+            await asyncio.sleep(0)
+        assert hall.taken[0][0].payload == b"gone"
+
+    played(story)

@@ -1,0 +1,213 @@
+"""The spool: what was committed leaves in exactly one batch, whatever happens in between."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.gateway.samples import BOOT, INSTALLATION, NODE, STREAM, sealed, sequences
+
+from aircue_gateway.batch import Channel, Loss, Status
+from aircue_gateway.episodes import Phase, State
+from aircue_gateway.ledger import Count
+from aircue_gateway.report import dead_letters, status
+from aircue_gateway.spool import FILE_NAME, Spool, SpoolError, SpoolUnavailable
+from aircue_gateway.window import BirthRow, DeadLetter, SampleRow, StreamRow, Window
+
+NOW_MS = 1_763_751_302_000
+CHANNELS = (Channel(quantity="temperature", unit="Cel", scale=100), Channel(quantity="co2", unit="ppm", scale=1))
+BIRTH = BirthRow(id=1, site=NODE.site, node=NODE.id, installation=INSTALLATION, boot=BOOT, channels=CHANNELS)
+LOSS = Loss(node=NODE.id, installation=INSTALLATION, boot=16, first=301, last=480, samples=180, where="node")
+
+
+def row(sequence: int) -> SampleRow:
+    return SampleRow(
+        1, sequence, 1000 * sequence, NOW_MS + 1000 * sequence, NOW_MS, True, (2150, None), (Status.SPIKE, Status.GAP)
+    )
+
+
+def window(*numbers: int, births: tuple[BirthRow, ...] = ()) -> Window:
+    return Window(births=list(births), samples=[row(number) for number in numbers])
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    one = Spool.open(tmp_path, "gw-1", NOW_MS)
+    one.commit(window(births=(BIRTH,)))
+    yield one
+    one.close()
+
+
+def test_a_sealed_batch_holds_what_was_committed(spool: Spool) -> None:
+    spool.commit(window(2, 1))
+    assert spool.seal(NOW_MS, urgent=False) == 1
+    (batch,) = sealed(spool)
+    (group,) = batch.groups
+    assert (batch.gateway, batch.sequence, batch.sealed_at_ms) == ("gw-1", 1, NOW_MS)
+    assert (group.site, group.node, group.installation, group.boot) == (NODE.site, *STREAM)
+    assert group.channels == CHANNELS
+    assert [one.sequence for one in group.samples] == [1, 2]
+    first = group.samples[0]
+    assert (first.values, first.statuses, first.clock) == ((2150, None), (Status.SPIKE, Status.GAP), "gateway")
+    assert (first.uptime_ms, first.measured_at_ms, first.received_at_ms) == (1000, NOW_MS + 1000, NOW_MS)
+
+
+def test_nothing_is_sealed_twice_and_an_empty_batch_never(spool: Spool) -> None:
+    spool.commit(window(1))
+    assert [spool.seal(NOW_MS, urgent=False) for _ in range(2)] == [1, 0]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(st.lists(st.sampled_from(["commit", "seal", "send", "restart"]), max_size=25))
+def test_whatever_the_order_every_sample_leaves_exactly_once(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str]
+) -> None:
+    folder, next_sequence, sent = tmp_path_factory.mktemp("spool"), 1, []
+    spool = Spool.open(folder, "gw-1", NOW_MS)
+    spool.commit(window(births=(BIRTH,)))
+    for step in steps:
+        if step == "commit":
+            spool.commit(window(next_sequence, next_sequence + 1))
+            next_sequence += 2
+        elif step == "seal":
+            spool.seal(NOW_MS, urgent=False)
+        elif step == "send":
+            sent += sealed(spool)
+        else:
+            spool.close()
+            spool = Spool.open(folder, "gw-1", NOW_MS)
+    spool.seal(NOW_MS, urgent=False)
+    sent += sealed(spool)
+    spool.close()
+    assert sorted(sequences(sent)) == list(range(1, next_sequence))
+    assert len({batch.id for batch in sent}) == len(sent)
+
+
+def test_everything_a_restart_needs_is_there(tmp_path: Path) -> None:
+    state = State(phase=Phase.FIRING, since=1.0, held_s=900.0, last_at=901.5, peak=85.5)
+    full = window(1, births=(BIRTH,))
+    full.streams = {STREAM: StreamRow(ranges=((1, 1), (3, 7)), offset_ms=NOW_MS, known=True)}
+    full.losses, full.states, full.retained = [LOSS], {("damp-air", NODE.id): state}, {"aircue/a/b/birth": b"{}"}
+    first = Spool.open(tmp_path, "gw-1", NOW_MS)
+    first.commit(full)
+    first.close()
+    again = Spool.open(tmp_path, "gw-1", NOW_MS)
+    stored = again.load()
+    again.close()
+    assert stored.births == (BIRTH,)
+    assert stored.streams == full.streams
+    assert stored.losses == (LOSS,)
+    assert stored.states == full.states
+    assert stored.retained == full.retained
+
+
+def test_a_loss_travels_once_and_again_when_it_grew(spool: Spool) -> None:
+    for losses in ([LOSS], [], [Loss(**{**_fields(LOSS), "last": 490, "samples": 190})]):
+        spool.commit(Window(losses=losses))
+        spool.seal(NOW_MS, urgent=False)
+    assert [[loss.samples for loss in batch.losses] for batch in sealed(spool)] == [[180], [190]]
+
+
+def _fields(loss: Loss) -> dict[str, object]:
+    return {name: getattr(loss, name) for name in Loss.__slots__}
+
+
+def test_a_fresh_urgent_batch_goes_first_and_the_others_in_order(spool: Spool) -> None:
+    for number, (sealed_at_ms, urgent) in enumerate([(0, True), (1, False), (NOW_MS, False), (NOW_MS, True)], start=1):
+        spool.commit(window(number))
+        spool.seal(sealed_at_ms, urgent)
+    order = []
+    while (ready := spool.next_batch(NOW_MS)) is not None:
+        order.append(ready.sequence)
+        spool.delivered(ready.sequence)
+    assert order == [4, 1, 2, 3]
+
+
+def test_a_refused_batch_is_kept_and_not_sent_again(spool: Spool, tmp_path: Path) -> None:
+    for number in (1, 2):
+        spool.commit(window(number))
+        spool.seal(NOW_MS, urgent=False)
+    spool.refused(1, "422 wrong hash")
+    assert sequences(sealed(spool)) == [2]
+    found = status(tmp_path)
+    assert (found["refused_batches"], found["waiting_batches"]) == (1, 0)
+    assert found["counters"]["batches_refused"] == 1
+
+
+def test_a_large_backlog_becomes_several_batches(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aircue_gateway.spool._LARGEST_BATCH", 3)
+    spool.commit(window(*range(1, 8)))
+    assert spool.seal(NOW_MS, urgent=False) == 3
+    assert sequences(sealed(spool)) == list(range(1, 8))
+
+
+def test_a_full_disk_commits_nothing_of_a_window_and_later_all_of_it(spool: Spool) -> None:
+    """The database's own limit on its size stands in for the disk's."""
+    pages = spool._db.execute("PRAGMA page_count").fetchone()[0]
+    spool._db.execute(f"PRAGMA max_page_count = {pages}")
+    large = window(*range(1, 2000))
+    with pytest.raises(SpoolUnavailable, match=r"full: check the space left"):
+        spool.commit(large)
+    assert spool.seal(NOW_MS, urgent=False) == 0
+    spool._db.execute("PRAGMA max_page_count = 1000000")
+    spool.commit(large)
+    spool.seal(NOW_MS, urgent=False)
+    assert sequences(sealed(spool)) == list(range(1, 2000))
+
+
+def break_spool(file: Path) -> None:
+    file.write_bytes(b"no database at all" * 1000)
+
+
+def break_page(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[4096:8192] = b"\xff" * 4096
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [break_spool, break_page])
+def test_a_corrupt_spool_is_kept_aside_and_a_new_one_begun(
+    tmp_path: Path, damage: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Spool.open(tmp_path, "gw-1", NOW_MS)
+    epoch = first._epoch
+    first.close()
+    assert callable(damage)
+    damage(tmp_path / FILE_NAME)
+    again = Spool.open(tmp_path, "gw-1", NOW_MS)
+    assert again._epoch != epoch
+    again.close()
+    assert (tmp_path / f"{FILE_NAME}.broken-{NOW_MS}").exists()
+    assert "event=spool_set_aside" in caplog.text
+    assert status(tmp_path)["counters"][Count.SPOOLS_SET_ASIDE] == 1
+
+
+def test_a_spool_of_another_version_is_left_alone(tmp_path: Path) -> None:
+    Spool.open(tmp_path, "gw-1", NOW_MS).close()
+    db = sqlite3.connect(tmp_path / FILE_NAME)
+    db.execute("PRAGMA user_version = 9")
+    db.close()
+    with pytest.raises(SpoolError, match="has version 9, this gateway reads 1"):
+        Spool.open(tmp_path, "gw-1", NOW_MS)
+    assert list(tmp_path.glob("*.broken-*")) == []
+
+
+def test_a_spool_belongs_to_one_process(spool: Spool, tmp_path: Path) -> None:
+    with pytest.raises(SpoolError, match="used by another gateway"):
+        Spool.open(tmp_path, "gw-1", NOW_MS)
+
+
+def test_dead_letters_are_listed_and_the_oldest_forgotten(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aircue_gateway.spool._DEAD_LETTERS_KEPT", 2)
+    for payload in (b"first", b"second", b"\xff"):
+        letter = DeadLetter(received_at_ms=NOW_MS, topic="aircue/a/b/samples", reason="no JSON", payload=payload)
+        spool.commit(Window(dead_letters=[letter]))
+    found = dead_letters(tmp_path)
+    assert [(one["id"], one.get("payload"), one.get("payload_hex")) for one in found] == [
+        (2, "second", None),
+        (3, None, "ff"),
+    ]

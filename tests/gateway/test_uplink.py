@@ -1,0 +1,118 @@
+"""Batches on their way: which answers end them, set them aside or keep them, and when rules are fetched."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from tests.gateway.fakes import NoPause, Outbox, ScriptedCloud
+
+from aircue_gateway.alerts import Rules
+from aircue_gateway.cloud import Answer
+from aircue_gateway.spool_thread import SpoolThread
+from aircue_gateway.uplink import Uplink, pause_s
+
+
+def problem(status: int, title: str, detail: str) -> Answer:
+    return Answer(status, json.dumps({"title": title, "detail": detail, "status": status}).encode())
+
+
+def ran(outbox: Outbox, cloud: ScriptedCloud, until: Callable[[], bool], version: str = "") -> list[Rules]:
+    """Runs an uplink until something holds; the rules it passed on."""
+    got: list[Rules] = []
+
+    async def play() -> None:
+        thread = SpoolThread()
+        uplink = Uplink(
+            spool=outbox,
+            thread=thread,
+            cloud=cloud,
+            rules_version=lambda: got[-1].version if got else version,
+            new_rules=got.append,
+            now_ms=lambda: 0,
+            random=NoPause(),
+        )
+        running = asyncio.create_task(uplink.run())
+        while not until():
+            assert not running.done()
+            await asyncio.sleep(0.001)
+        running.cancel()
+        await asyncio.wait([running])
+        thread.close()
+
+    asyncio.run(asyncio.wait_for(play(), 10))
+    return got
+
+
+def test_batches_go_one_after_the_other() -> None:
+    outbox = Outbox(1, 2, 3)
+    ran(outbox, ScriptedCloud(outbox), lambda: not outbox.waiting)
+    assert outbox.done == [1, 2, 3]
+
+
+def test_a_refused_batch_is_set_aside_with_the_clouds_words_and_the_next_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outbox = Outbox(1, 2)
+    ran(
+        outbox,
+        ScriptedCloud(outbox, problem(422, "Undecodable", "batch hash does not fit")),
+        lambda: outbox.done == [2],
+    )
+    assert outbox.set_aside == {1: "422 Undecodable: batch hash does not fit"}
+    assert 'event=batch_refused batch=gw-1/e/1 reason="422 Undecodable: batch hash does not fit"' in caplog.text
+    assert "it is kept in the spool" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "no route"),
+        (problem(401, "Unknown key", "no gateway has it"), "make key under [uplink] the one"),
+        (problem(408, "Timeout", ""), "408 Timeout"),
+        (problem(429, "Too many", ""), "429 Too many"),
+        (problem(503, "Down", ""), "503 Down"),
+        (Answer(502, b"<html>Bad gateway</html>"), "502 <html>Bad gateway</html>"),
+        (Answer(200, b"<html>Please log in</html>"), "no Aircue cloud"),
+        (Answer(200, b'{"batch":"gw-1/e/9"}'), "no Aircue cloud"),
+        (Answer(302, b""), "302"),
+    ],
+)
+def test_what_time_or_a_person_can_mend_keeps_the_batch(
+    answer: Answer | None, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = Outbox(1)
+    cloud = ScriptedCloud(outbox, answer)
+    ran(outbox, cloud, lambda: outbox.done == [1])
+    assert (cloud.posts, outbox.set_aside) == (2, {})
+    assert said in caplog.text
+
+
+def test_rules_are_fetched_at_the_start_and_when_their_version_changes() -> None:
+    outbox = Outbox()
+    cloud = ScriptedCloud(outbox, version="1")
+    got = ran(outbox, cloud, lambda: bool(outbox.rules))
+    assert [rules.version for rules in got] == ["1"]
+    outbox = Outbox(1, 2)
+    cloud = ScriptedCloud(outbox, version="2")
+    got = ran(outbox, cloud, lambda: outbox.done == [1, 2], version="1")
+    assert [rules.version for rules in got] == ["2"]
+    assert cloud.asked_for_rules == 1
+
+
+def test_rules_nobody_can_run_leave_those_of_before_and_hold_up_no_batch(caplog: pytest.LogCaptureFixture) -> None:
+    outbox = Outbox(1, 2, 3)
+    cloud = ScriptedCloud(outbox, version="2")
+    cloud.rules = b'{"version":"2","rules":[{"need":"damp-air"}]}'
+    assert ran(outbox, cloud, lambda: outbox.done == [1, 2, 3]) == []
+    assert "event=rules_refused" in caplog.text
+    assert (outbox.rules, cloud.asked_for_rules) == ([], 1)
+
+
+def test_pauses_grow_are_bounded_and_never_all_the_same() -> None:
+    random = Random(1)
+    assert all(0.05 <= pause_s(0, random) <= 0.5 for _ in range(100))
+    late = [pause_s(50, random) for _ in range(100)]
+    assert all(3 <= seconds <= 30 for seconds in late)
+    assert len(set(late)) == 100

@@ -7,6 +7,7 @@ Ids that are names stay text; ids drawn by us are UUIDs as text. Money is an int
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -366,12 +367,17 @@ _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 def insert_absent(connection: Connection, table: Table) -> sqlite.Insert:
     """An insert that leaves rows alone whose key is there already; its rowcount is the number of rows that were new."""
-    return _insert(connection, table).on_conflict_do_nothing()
+    return _insert(connection.dialect.name, table).on_conflict_do_nothing()
 
 
 def insert_or_update(connection: Connection, table: Table, changing: Sequence[str]) -> sqlite.Insert:
     """An insert that, where the primary key is there already, takes over the columns named in changing."""
-    insert = _insert(connection, table)
+    return _insert_or_update(connection.dialect.name, table, tuple(changing))
+
+
+@cache  # SQLAlchemy builds such a statement slowly
+def _insert_or_update(dialect: str, table: Table, changing: tuple[str, ...]) -> sqlite.Insert:
+    insert = _insert(dialect, table)
     return insert.on_conflict_do_update(
         index_elements=_key(table), set_={name: insert.excluded[name] for name in changing}
     )
@@ -379,15 +385,20 @@ def insert_or_update(connection: Connection, table: Table, changing: Sequence[st
 
 def insert_or_add(connection: Connection, table: Table, column: str) -> sqlite.Insert:
     """An insert that, where the primary key is there already, adds to the number in column."""
-    insert = _insert(connection, table)
+    return _insert_or_add(connection.dialect.name, table, column)
+
+
+@cache
+def _insert_or_add(dialect: str, table: Table, column: str) -> sqlite.Insert:
+    insert = _insert(dialect, table)
     return insert.on_conflict_do_update(
         index_elements=_key(table), set_={column: table.c[column] + insert.excluded[column]}
     )
 
 
-def _insert(connection: Connection, table: Table) -> sqlite.Insert:
+def _insert(dialect: str, table: Table) -> sqlite.Insert:
     """Both dialects' inserts know the same on_conflict methods, though SQLAlchemy gives them no common type."""
-    return cast(sqlite.Insert, _INSERTS[connection.dialect.name](table))
+    return cast(sqlite.Insert, _INSERTS[dialect](table))
 
 
 def _key(table: Table) -> list[str]:

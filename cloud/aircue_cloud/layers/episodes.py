@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, insert, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, insert, select, tuple_, type_coerce, update
 
 from aircue_cloud import db, feed
 from aircue_cloud.layers.course import Course, Known, Point, Span, idle_before, reconcile, run
@@ -49,11 +49,31 @@ class Started:
 
 def follow(connection: Connection, needs: Needs, arrivals: Sequence[Arrivals], now: datetime) -> list[Started]:
     """Brings every need that watches these series up to date; the episodes that are new."""
+    watched = [(arrival, rule) for arrival in arrivals for rule in needs.by_quantity.get(arrival.series.quantity, ())]
+    stored = _load_states(connection, {arrival.series for arrival, _ in watched})
+    states: list[dict[str, Any]] = []
     started: list[Started] = []
-    for arrival in arrivals:
-        for rule in needs.by_quantity.get(arrival.series.quantity, ()):
-            started += _Follower(connection, rule, arrival.series, now).take(arrival)
+    for arrival, rule in watched:
+        follower = _Follower(connection, rule, arrival.series, now)
+        state, found = follower.take(arrival, stored.get((*follower.key.values(), rule_version(rule))))
+        started += found
+        if state is not None:
+            states.append({**follower.key, "rule": rule_version(rule), "state": vars(state)})
+    if states:
+        connection.execute(db.insert_or_update(connection, db.rule_states, ("rule", "state")), states)
     return started
+
+
+def _load_states(connection: Connection, series: set[Series]) -> dict[tuple[str, ...], State]:
+    """By need, site, node and the rule's version."""
+    table = db.rule_states.c
+    nodes = sorted({(one.site, one.node) for one in series})
+    rows = connection.execute(select(db.rule_states).where(tuple_(table.site, table.node).in_(nodes)))
+    return {(row.need, row.site, row.node, row.rule): _state(row.state) for row in rows}
+
+
+def _state(fields: dict[str, Any]) -> State:
+    return State(**(fields | {"phase": Phase(fields["phase"])}))
 
 
 class _Follower:
@@ -64,32 +84,24 @@ class _Follower:
         self._rule = rule
         self._series = series
         self._now = now
-        self._key = {"need": rule.need, "site": series.site, "node": series.node}
+        self.key = {"need": rule.need, "site": series.site, "node": series.node}
 
-    def take(self, arrival: Arrivals) -> list[Started]:
-        state = self._load_state()
+    def take(self, arrival: Arrivals, state: State | None) -> tuple[State | None, list[Started]]:
+        """state: where the need stands by the rule as it is now, None where that is not known. The state afterwards,
+        None where it is the same, and the episodes that are new."""
         if state is None or arrival.stored_before or not _in_order(state, arrival.points):
             return self._replay(arrival.points[0].at_ms, arrival.points[-1].at_ms, known=state is not None)
         course = run(self._rule, state, arrival.points)
-        if course.spans:
-            return self._settle(course, since_ms=_last_ms(state))
-        self._save_state(course.state)
-        return []
+        started = self._settle(course, since_ms=_last_ms(state)) if course.spans else []
+        return course.state, started
 
-    def _replay(self, first_ms: int, last_ms: int, *, known: bool) -> list[Started]:
+    def _replay(self, first_ms: int, last_ms: int, *, known: bool) -> tuple[State | None, list[Started]]:
         """known: what is stored fits the rule as it is now, so that only a part of the course runs again."""
         idle = self._idle_before(first_ms)
         state = State() if idle is None else State(last_at=idle.at)
         since_ms = None if idle is None else idle.at_ms
-        points = self._points_after(since_ms)
-        return self._settle(run(self._rule, state, points, last_ms if known else None), since_ms=since_ms)
-
-    def _load_state(self) -> State | None:
-        table = db.rule_states
-        row = self._connection.execute(select(table.c.rule, table.c.state).where(*self._is_mine(table))).one_or_none()
-        if row is None or row.rule != rule_version(self._rule):
-            return None
-        return State(**(row.state | {"phase": Phase(row.state["phase"])}))
+        course = run(self._rule, state, self._points_after(since_ms), last_ms if known else None)
+        return course.state if course.until_ms is None else None, self._settle(course, since_ms=since_ms)
 
     def _settle(self, course: Course, *, since_ms: int | None) -> list[Started]:
         """Makes the stored episodes, as far as the course reaches, those of the course."""
@@ -104,13 +116,7 @@ class _Follower:
                 self._update(before[id_], span)
         for id_ in result.gone:
             self._let_go(before[id_], since_ms)
-        if course.until_ms is None:
-            self._save_state(course.state)
         return started
-
-    def _save_state(self, state: State) -> None:
-        row = {**self._key, "rule": rule_version(self._rule), "state": asdict(state)}
-        self._connection.execute(db.insert_or_update(self._connection, db.rule_states, ["rule", "state"]), [row])
 
     def _stored_episodes(self, since_ms: int | None, until_ms: int | None) -> Sequence[RowMapping]:
         table = db.episodes
@@ -124,10 +130,10 @@ class _Follower:
 
     def _insert(self, span: Span) -> Started:
         if span.confirmed is None or span.held_s is None:
-            raise RuntimeError(f"{self._key}: the state knows an episode since {span.started_ms} that is not stored")
+            raise RuntimeError(f"{self.key}: the state knows an episode since {span.started_ms} that is not stored")
         row = {
             "id": str(uuid.uuid4()),
-            **self._key,
+            **self.key,
             "quantity": self._series.quantity,
             "started_at": db.from_ms(span.started_ms),
             "withdrawn": False,
@@ -172,7 +178,7 @@ class _Follower:
         feed.append(self._connection, [entry], self._now)
 
     def _is_mine(self, table: Any) -> list[ColumnElement[bool]]:
-        return [table.c[name] == value for name, value in self._key.items()]
+        return [table.c[name] == value for name, value in self.key.items()]
 
     def _idle_before(self, at_ms: int) -> Point | None:
         """The latest stored point before at_ms at which the need was surely idle."""

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -62,6 +62,7 @@ class Needs:
         return {name: tuple(rule for rule in self.rules if rule.quantity == name) for name in sorted(quantities)}
 
 
+@cache
 def rule_version(rule: Rule) -> str:
     return _version(asdict(rule))
 

@@ -234,8 +234,10 @@ def test_the_last_will_is_published_when_a_connection_drops_and_not_after_leave(
 def test_a_client_that_comes_back_takes_over_and_its_old_will_comes_first() -> None:
     async def story(hall: Hall) -> None:
         first = await (await hall.client()).join(will=True)
-        second = await (await hall.client()).join(will=True)
-        await second.send(mqtt.publish(STATUS, b"here again"))
+        second = await hall.client()
+        hello = mqtt.connect(NODE.id, NODE.id, NODE.key, 0, STATUS, b"gone")
+        await second.send(hello + mqtt.publish(STATUS, b"here again"))
+        assert await second.packet() == (mqtt.CONNACK, 0, b"\0\0")
         assert await first.packet() is None
         await hall.until(lambda: len(hall.taken) == 2)
         assert [taken.payload for taken, _ in hall.taken] == [b"gone", b"here again"]

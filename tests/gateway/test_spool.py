@@ -54,6 +54,11 @@ def test_a_sealed_batch_holds_what_was_committed(spool: Spool) -> None:
     assert (first.uptime_ms, first.measured_at_ms, first.received_at_ms) == (1000, NOW_MS + 1000, NOW_MS)
 
 
+def test_every_commit_is_synced_to_the_disk(spool: Spool) -> None:
+    """SQLite's FULL (2) syncs the log at each commit; NORMAL would leave the last ones to a power cut."""
+    assert [spool._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")] == [2, "wal"]
+
+
 def test_nothing_is_sealed_twice_and_an_empty_batch_never(spool: Spool) -> None:
     spool.commit(window(1))
     assert [spool.seal(NOW_MS, urgent=False) for _ in range(2)] == [1, 0]

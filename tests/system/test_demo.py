@@ -36,7 +36,8 @@ def test_from_the_buses_of_simulated_homes_to_an_inbox(micropython: Path) -> Non
     assert result["episodes"] >= 2
     assert result["pushes"] == len(result["sensor_to_push_s"]) >= 1
     assert all(delay is not None and delay > 0 for delay in result["sensor_to_push_s"])
-    assert "birch has not agreed" in printed
+    assert "household birch" in printed
+    assert "damp-air in shower-room (home-2)" in printed
     assert "three virtual nodes in MicroPython, their sensors simulated" in printed
 
 

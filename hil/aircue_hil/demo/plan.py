@@ -120,9 +120,9 @@ def _nodes(wish: Wish) -> tuple[Node, ...]:
     on_i2c = Glitches(nack=0.002, crc=0.002, spike=0.002)
     on_line = Glitches(crc=0.004, short=0.004, spike=0.002)
     return (
-        Node(id="fern-bathroom", site="home-1", driver="sht4x", air=bathroom, glitches=on_i2c),
-        Node(id="fern-bedroom", site="home-1", driver="scd4x", air="fern/bedroom", glitches=on_i2c),
-        Node(id="birch-bathroom", site="home-2", driver="dht22", air="birch/bathroom", glitches=on_line),
+        Node(id="bathroom", site="home-1", driver="sht4x", air=bathroom, glitches=on_i2c),
+        Node(id="bedroom", site="home-1", driver="scd4x", air="fern/bedroom", glitches=on_i2c),
+        Node(id="shower-room", site="home-2", driver="dht22", air="birch/bathroom", glitches=on_line),
     )
 
 

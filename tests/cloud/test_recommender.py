@@ -182,7 +182,8 @@ def test_als_reaches_the_objective_of_the_naive_reference() -> None:
     r = tiny().toarray().astype(float)
     model = Als(ORACLE)
     model.fit(tiny())
-    reached, reference = objective(r, model.x, model.y, ORACLE), objective(r, *naive_als(r, ORACLE), ORACLE)
+    reached = objective(r, model.x.astype(float), model.y.astype(float), ORACLE)
+    reference = objective(r, *naive_als(r, ORACLE), ORACLE)
     assert reached == pytest.approx(reference, rel=1e-4)
 
 

@@ -1,8 +1,10 @@
 """Training from the database, the artefacts it leaves, and what is served from them."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,10 +131,18 @@ def test_everything_is_synced_before_it_is_named(tmp_path: Path, monkeypatch: py
     """A power cut after a rename must find the content on the disk: files, then their folder, then the name."""
     steps: list[str] = []
     sync, sync_folder, rename, replace = store._sync, store._sync_folder, Path.rename, Path.replace
-    monkeypatch.setattr(store, "_sync", lambda file: (steps.append("file"), sync(file)))
-    monkeypatch.setattr(store, "_sync_folder", lambda folder: (steps.append("folder"), sync_folder(folder)))
-    monkeypatch.setattr(Path, "rename", lambda path, to: (steps.append("name"), rename(path, to))[1])
-    monkeypatch.setattr(Path, "replace", lambda path, to: (steps.append("name"), replace(path, to))[1])
+
+    def noted(step: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def both(*arguments: Any) -> Any:
+            steps.append(step)
+            return act(*arguments)
+
+        return both
+
+    monkeypatch.setattr(store, "_sync", noted("file", sync))
+    monkeypatch.setattr(store, "_sync_folder", noted("folder", sync_folder))
+    monkeypatch.setattr(Path, "rename", noted("name", rename))
+    monkeypatch.setattr(Path, "replace", noted("name", replace))
     saved(tmp_path)
     assert steps == ["file", "file", "folder", "name", "folder", "file", "name", "folder"]
 
@@ -178,7 +188,9 @@ def test_recommend_ranks_by_affinity_and_leaves_out_what_it_is_told(tmp_path: Pa
         "lamp",
         "mug",
     ]
-    assert recommender.recommend("stranger", 1) == [("lamp", pytest.approx(0.5))]
+    [(favourite, share)] = recommender.recommend("stranger", 1)
+    assert favourite == "lamp"
+    assert share == pytest.approx(0.5)
     assert recommender.version == "0001-ffffffffffff"
 
 

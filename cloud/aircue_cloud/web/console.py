@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -45,34 +45,40 @@ class View:
 @blueprint.get("")
 def console() -> Response:
     """The whole page."""
-    return _answer("console.html", request.args.get("window"))
+    return _answer("console.html", _asked())
 
 
 @blueprint.get("/live")
 def live() -> Response:
     """What changes on it; 304 while nothing has been added since the version the script names."""
-    asked = request.args.get("window")
-    with db.reading(services().engine) as connection:
-        version = _version(connection, asked)
+    asked, known = _asked(), services()
+    with db.reading(known.engine) as connection:
+        version = _version(connection, asked, known.intake.clock())
     if request.if_none_match.contains(version):
         return Response(status=304)
     return _answer("live.html", asked)
 
 
+def _asked() -> str | None:
+    """The window that is asked for; None for the one that fits."""
+    name = request.args.get("window")
+    return name if name in page.WINDOWS else None
+
+
 def _answer(template: str, asked: str | None) -> Response:
     known = services()
-    now = datetime.now(UTC)
+    now = known.intake.clock()
     with db.reading(known.engine) as connection:
-        version = _version(connection, asked)
+        version = _version(connection, asked, now)
         view = build(connection, known.needs, asked, now)
     response = make_response(render_template(template, view=view, windows=page.WINDOWS, asked=asked, version=version))
     response.set_etag(version)
     return response
 
 
-def _version(connection: Connection, asked: str | None) -> str:
+def _version(connection: Connection, asked: str | None, now: datetime) -> str:
     """The minute is part of it, because a node that falls silent adds nothing."""
-    return f"{queries.version(connection)}-{asked}-{datetime.now(UTC):%H%M}"
+    return f"{queries.version(connection)}-{asked}-{now:%H%M}"
 
 
 @blueprint.after_request
@@ -87,9 +93,8 @@ def _guard(response: Response) -> Response:
 def build(connection: Connection, needs: Needs, asked: str | None, now: datetime) -> View:
     """The page's content as of one moment."""
     every = queries.series(connection)
-    last = max((one.measured_at for one in every), default=None)
-    first = None if asked in page.WINDOWS else queries.first_measured(connection, every)
-    shown = page.window(asked, first, last, now)
+    first = None if asked is not None else queries.first_measured(connection, every)
+    shown = page.window(asked, first, [one.measured_at for one in every], now)
     zones = {site: page.zone(name) for site, name in queries.zones(connection).items()}
     units = {one.quantity: wording.unit(one.unit) for one in every}
     return View(

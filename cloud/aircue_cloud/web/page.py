@@ -22,6 +22,7 @@ WINDOWS = {
 }
 WIDEST_UNASKED = "24h"
 SILENT_AFTER = timedelta(minutes=15)
+AHEAD = timedelta(hours=1)
 TABLE_ROWS = 24
 
 Row = Mapping[str, Any]
@@ -128,9 +129,12 @@ class DeclinedLine:
     at: str
 
 
-def window(name: str | None, first: datetime | None, last: datetime | None, now: datetime) -> Window:
-    """The one asked for; else the smallest that shows everything, up to WIDEST_UNASKED. Ends at the latest reading."""
-    end = last if last is not None else now
+def window(name: str | None, first: datetime | None, latest: Sequence[datetime], now: datetime) -> Window:
+    """The one asked for; else the smallest that shows everything, up to WIDEST_UNASKED.
+
+    It ends at the latest reading. A clock that runs ahead may not drag it away from everybody else's readings.
+    """
+    end = max((at for at in latest if at <= now + AHEAD), default=now)
     chosen = name if name in WINDOWS else _fitting(end - first if first is not None else timedelta())
     return Window(name=chosen, start=end - WINDOWS[chosen], end=end)
 
@@ -156,7 +160,7 @@ def figures(counts: Mapping[str, int]) -> list[Figure]:
         Figure(label="Readings", value=wording.count(counts["readings"]), note=f"in {batches} batches"),
         Figure(label="Episodes", value=wording.count(counts["episodes"]), note=f"{opened} open"),
         Figure(label="Pushes", value=wording.count(counts["pushes"]), note=f"{held} held back"),
-        Figure(label="Redelivered", value=wording.count(counts["redelivered_batches"]), note="batches, stored once"),
+        Figure(label="Redelivered", value=wording.count(counts["redelivered_batches"]), note="batches"),
         Figure(label="Lost, declared", value=wording.count(counts["losses"]), note="samples", tone=lost),
     ]
 

@@ -60,12 +60,20 @@ def price(minor: int, currency: str) -> str:
 
 def day_and_time(at: datetime, zone: ZoneInfo) -> str:
     """With the zone named: 21 Nov 18:42 GMT."""
-    local = at.astimezone(zone)
+    local = _local(at, zone)
     return f"{local.day} {local:%b %H:%M %Z}"
 
 
 def time(at: datetime, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%H:%M:%S %Z}"
+    return f"{_local(at, zone):%H:%M:%S %Z}"
+
+
+def _local(at: datetime, zone: ZoneInfo) -> datetime:
+    """A broken clock's last hours of the year 9999 have no local time east of Greenwich."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at
 
 
 def span(seconds: float) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from flask import Flask, Response, redirect
 
 from aircue_cloud import db, problems, web
-from aircue_cloud.config import Config, is_loopback
+from aircue_cloud.config import Config, is_loopback, make_folder
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.errors import SettingsError
@@ -43,7 +43,7 @@ def create_app(
 
 
 def _services(config: Config, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:
-    config.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(config)
     engine = db.open_database(config.database)
     known_needs = needs.load()
     source = ActiveModel(config.model_dir) if affinity is None else affinity

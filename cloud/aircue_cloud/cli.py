@@ -40,7 +40,7 @@ def _load(path: Path | None) -> Config:
 
 def _engine(path: Path | None) -> Engine:
     config = _load(path)
-    config.folder.mkdir(parents=True, exist_ok=True)
+    configuration.make_folder(config)
     return db.open_database(config.database)
 
 

@@ -42,6 +42,13 @@ class Config:
         return self.database_url or db.sqlite_url(str(self.folder / "aircue.db"))
 
 
+def make_folder(config: Config) -> None:
+    try:
+        config.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"data_dir {config.folder} cannot be made: {error.strerror}; set another one") from error
+
+
 def load(path: Path) -> Config:
     """SettingsError where the file, a key or a value is not what it should be."""
     config = build(Config, {"data_dir": Config.data_dir} | load_toml(path), str(path))

@@ -32,7 +32,10 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeDecorator
+
+from aircue_cloud.errors import SettingsError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BUSY_TIMEOUT_MS = 30_000
@@ -323,12 +326,19 @@ counters = Table(
 
 
 def open_database(url: str) -> Engine:
-    """An engine with all tables in place."""
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    metadata.create_all(engine)
+    """An engine with all tables in place; SettingsError where there is no driver or no such database."""
+    try:
+        engine = create_engine(url)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        metadata.create_all(engine)
+    except ModuleNotFoundError as error:
+        remedy = "install psycopg and begin database_url with postgresql+psycopg://"
+        raise SettingsError(f"database driver {error.name} is not installed: {remedy}") from error
+    except OperationalError as error:
+        shown = make_url(url).render_as_string(hide_password=True)
+        raise SettingsError(f"database {shown} cannot be opened: {error.orig}; check database_url, data_dir") from error
     return engine
 
 

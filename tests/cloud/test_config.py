@@ -65,3 +65,20 @@ def test_loopback_hosts_are_served(tmp_path: Path, host: str) -> None:
 def test_the_application_itself_refuses_other_hosts(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no sign-in"):
         create_app(Config(host="192.0.2.1", data_dir=str(tmp_path)))
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"data_dir .*file/data cannot be made"):
+        create_app(Config(data_dir=str(tmp_path / "file" / "data")))
+
+
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/none/x.db"
+    with pytest.raises(SettingsError, match=r"database sqlite:.*none/x.db cannot be opened"):
+        create_app(Config(data_dir=str(tmp_path), database_url=url))
+
+
+def test_a_database_without_its_driver_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="psycopg2 is not installed: install psycopg"):
+        create_app(Config(data_dir=str(tmp_path), database_url="postgresql+psycopg2://aircue:geheim@localhost/x"))

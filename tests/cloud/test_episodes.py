@@ -196,3 +196,13 @@ def test_a_flagged_reading_is_stored_and_feeds_no_episode(cloud: Cloud) -> None:
     cloud.post(batch(replace(group, samples=flagged)))
     assert cloud.get("status")["readings"] == 16
     assert cloud.get("episodes")["episodes"] == []
+
+
+def test_a_reading_that_was_flagged_when_it_was_stored_stays_out_when_it_comes_again(cloud: Cloud) -> None:
+    group = humidity([85.0] * 16)
+    flagged = tuple(replace(sample, statuses=(Status.SPIKE,)) for sample in group.samples)
+    cloud.post(batch(replace(group, samples=flagged), humidity({16: 60.0}, boot=2), sequence=1))
+    cloud.post(batch(humidity(dict.fromkeys(range(20, 23), 60.0), boot=2), sequence=2))
+    again = tuple(replace(sample, measured_at_ms=sample.measured_at_ms + 3_600_000) for sample in group.samples)
+    cloud.post(batch(replace(group, samples=again), sequence=3))
+    assert cloud.get("episodes")["episodes"] == []

@@ -214,6 +214,12 @@ class TestRefused:
         assert said in row["reason"]
         assert (cloud.folder / "objects" / row["object_key"]).read_bytes() == content
 
+    def test_a_bomb_is_refused_before_it_unpacks(self, cloud: Cloud) -> None:
+        packed = zlib.compress(bytes(50_000_000))
+        content = b"\x01" + hashlib.sha256(packed).digest() + packed
+        assert len(content) < 60_000
+        assert "batch unpacks to over 2097152 bytes" in refusal(cloud.post(content), 422)
+
     def test_values_that_no_node_has_are_refused(self, cloud: Cloud) -> None:
         assert "impossible value of humidity" in refusal(cloud.post(batch(humidity([1e16]))), 422)
 

@@ -18,6 +18,7 @@ class Count(StrEnum):
     MALFORMED_PACKETS = "malformed_packets"  # each cost its sender the connection
     UNKNOWN_NODES = "unknown_nodes"  # refused connections
     WRONG_KEYS = "wrong_keys"  # refused connections
+    REFUSED_CONNECTIONS = "refused_connections"  # for any other reason
     REFUSED_SUBSCRIPTIONS = "refused_subscriptions"
     BATCHES_SEALED = "batches_sealed"
     BATCHES_DELIVERED = "batches_delivered"

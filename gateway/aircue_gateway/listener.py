@@ -106,7 +106,12 @@ class Listener:
         """Listens from now on; the port. OSError where it is taken."""
         loop = asyncio.get_running_loop()
         listener = self._config.listener
-        self._server = await loop.create_server(self._connection, listener.host, listener.port)
+        try:
+            self._server = await loop.create_server(self._connection, listener.host, listener.port)
+        except OSError as error:
+            where = f"{listener.host}:{listener.port}"
+            remedy = f"set another host or port under [listener] in {self._config.file}, or stop what listens there"
+            raise OSError(f"cannot listen on {where}: {error.strerror}: {remedy}") from error
         port: int = self._server.sockets[0].getsockname()[1]
         log.event("listening", host=listener.host, port=port, nodes=len(self._config.nodes))
         return port
@@ -201,9 +206,7 @@ class Listener:
         self._clients[event.key] = connection
 
     def _refused(self, connection: Connection, event: Refused) -> None:
-        counted = _REFUSALS.get(event.reason)
-        if counted is not None:
-            self._count(counted)
+        self._count(_REFUSALS.get(event.reason, Count.REFUSED_CONNECTIONS))
         log.warning(
             "connection_refused", node=event.username, reason=event.reason, code=event.code,
             remedy=_remedy(self._config, event),
@@ -247,7 +250,7 @@ def _remedy(config: Config, event: Refused) -> str:
         return f"add these lines to {config.file} and restart: {lines}"
     if event.reason == "wrong key":
         return f"make key under [[nodes]] id = '{event.username}' in {config.file} the one the node was given"
-    return "set the client to MQTT 3.1.1, a client id, and a last will below its own prefix"
+    return f"set the client to MQTT 3.1.1, a client id, and the site that {config.file} gives this node"
 
 
 def _name(connection: Connection) -> str:

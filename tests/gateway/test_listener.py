@@ -61,13 +61,13 @@ class Client:
 class Hall:
     """A listener, what it took in, and the clients of a test."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         config = Config(
             file=Path("/etc/aircue/gateway.toml"),
             name="gw-1",
             data_dir=Path("unused"),
             uplink=UplinkConfig(url="http://127.0.0.1:1", key="unused"),
-            listener=ListenerConfig(host="127.0.0.1", port=0, max_packet=1024),
+            listener=ListenerConfig(host="127.0.0.1", port=port, max_packet=1024),
             nodes={NODE.id: NODE, OTHER.id: OTHER},
         )
         self.taken: list[tuple[Message, Connection]] = []
@@ -81,14 +81,14 @@ class Hall:
             count=lambda name: self.counts.update([name]),
             retained=self.retained,
         )
-        self._port = 0
+        self.port = port
         self._clients: list[Client] = []
 
     async def open(self) -> None:
-        self._port = await self.listener.start()
+        self.port = await self.listener.start()
 
     async def client(self) -> Client:
-        one = Client(*await asyncio.open_connection("127.0.0.1", self._port))
+        one = Client(*await asyncio.open_connection("127.0.0.1", self.port))
         self._clients.append(one)
         return one
 
@@ -158,6 +158,28 @@ def test_a_stranger_is_refused_counted_and_told_the_remedy_and_others_go_on(
     played(story)
     assert remedy in caplog.text
     assert key not in caplog.text
+
+
+def test_a_node_set_up_for_another_site_is_refused_and_told_which_topics_are_its_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story(hall: Hall) -> None:
+        client = await hall.client()
+        await client.send(mqtt.connect(NODE.id, NODE.id, NODE.key, 0, "aircue/home-2/bathroom/status", b""))
+        assert await client.packet() == (mqtt.CONNACK, 0, b"\0\5")
+        assert hall.counts == {Count.REFUSED_CONNECTIONS: 1}
+
+    played(story)
+    assert "its last will lies outside aircue/home-1/bathroom/" in caplog.text
+    assert "the site that /etc/aircue/gateway.toml gives this node" in caplog.text
+
+
+def test_a_port_that_is_taken_is_named_with_the_remedy() -> None:
+    async def story(hall: Hall) -> None:
+        with pytest.raises(OSError, match=rf"cannot listen on 127\.0\.0\.1:{hall.port}: .* under \[listener\] in /etc"):
+            await Hall(hall.port).open()
+
+    played(story)
 
 
 @pytest.mark.parametrize("bad", [b"\x00\x00", b"\x32\xff\xff\x7f", mqtt.packet(0x34, b"\x00\x01a\x00\x01")])

@@ -129,10 +129,10 @@ def test_a_thresholds_label_keeps_clear_of_the_line() -> None:
 @pytest.mark.parametrize(
     ("start", "hours", "labels"),
     [
-        ("2026-11-21T10:07", 1, ["10:10", "10:20", "10:30", "10:40", "10:50", "11:00"]),
-        ("2026-11-21T18:10", 6, ["19:00", "20:00", "21:00", "22:00", "23:00", "22 Nov"]),
+        ("2026-11-21T10:07", 1, ["10:15", "10:30", "10:45", "11:00"]),
+        ("2026-11-21T18:10", 6, ["20:00", "22:00", "22 Nov"]),
         ("2026-11-20T21:30", 24, ["21 Nov", "06:00", "12:00", "18:00"]),
-        ("2026-11-18T12:00", 72, ["19 Nov", "12:00", "20 Nov", "12:00", "21 Nov", "12:00"]),
+        ("2026-11-18T12:00", 72, ["19 Nov", "20 Nov", "21 Nov"]),
     ],
 )
 def test_time_ticks_are_round_local_times(start: str, hours: int, labels: list[str]) -> None:
@@ -144,8 +144,8 @@ def test_time_ticks_are_round_local_times(start: str, hours: int, labels: list[s
 
 def test_days_are_counted_in_local_midnights_when_clocks_change() -> None:
     start = ms("2026-10-22T09:00", LONDON)
-    ticks = charts.time_ticks(start, start + 6 * 24 * HOUR, LONDON)
-    assert [label for _, label in ticks] == ["23 Oct", "24 Oct", "25 Oct", "26 Oct", "27 Oct", "28 Oct"]
+    ticks = charts.time_ticks(start, start + 5 * 24 * HOUR, LONDON)
+    assert [label for _, label in ticks] == ["23 Oct", "24 Oct", "25 Oct", "26 Oct", "27 Oct"]
     locals_ = [datetime.fromtimestamp(at / 1000, UTC).astimezone(LONDON) for at, _ in ticks]
     assert all((local.hour, local.minute) == (0, 0) for local in locals_)
 

@@ -1,10 +1,11 @@
 """Training from the database, the artefacts it leaves, and what is served from them."""
 
 import json
+import os
+import stat
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -130,19 +131,22 @@ def _break_off(path: Path) -> str:
 def test_everything_is_synced_before_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A power cut after a rename must find the content on the disk: files, then their folder, then the name."""
     steps: list[str] = []
-    sync, sync_folder, rename, replace = store._sync, store._sync_folder, Path.rename, Path.replace
+    fsync, rename, replace = os.fsync, Path.rename, Path.replace
 
-    def noted(step: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        def both(*arguments: Any) -> Any:
-            steps.append(step)
-            return act(*arguments)
+    def synced(descriptor: int) -> None:
+        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def named(act: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def both(path: Path, target: Path) -> Path:
+            steps.append("name")
+            return act(path, target)
 
         return both
 
-    monkeypatch.setattr(store, "_sync", noted("file", sync))
-    monkeypatch.setattr(store, "_sync_folder", noted("folder", sync_folder))
-    monkeypatch.setattr(Path, "rename", noted("name", rename))
-    monkeypatch.setattr(Path, "replace", noted("name", replace))
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", named(rename))
+    monkeypatch.setattr(Path, "replace", named(replace))
     saved(tmp_path)
     assert steps == ["file", "file", "folder", "name", "folder", "file", "name", "folder"]
 

@@ -20,7 +20,7 @@ PLOT = 100  # height of the part with the lines
 GUTTER_TEXT = -7  # where the value axis' labels end, in pixels from the drawing's left edge
 BUCKETS = 240  # one for about one pixel or two
 BREAK_MS = 15 * 60 * 1000  # a line breaks over a longer silence; a quiet sensor is heard every 5 minutes
-MOST_TICKS = 6
+MOST_TICKS = 5
 _SECOND, _HOUR, _DAY = 1000, 3_600_000, 86_400_000
 _STEPS_MS = tuple(
     [minutes * 60_000 for minutes in (1, 2, 5, 10, 15, 30)]
@@ -109,9 +109,9 @@ def svg(chart: Chart) -> Markup:
     low, high = domain(chart)
     scale = Scale(start_ms=chart.start_ms, end_ms=chart.end_ms, low=low, high=high)
     parts = [
-        *_shades(chart.shades, scale),
         *_value_axis(scale),
         *_time_axis(chart, scale),
+        *_shades(chart.shades, scale),
         *_thresholds(chart, scale),
         _lines(chart.buckets, scale),
         *_limits(chart, scale),

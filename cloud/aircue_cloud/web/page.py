@@ -310,8 +310,12 @@ def push_line(row: Row, tz: ZoneInfo) -> PushLine:
         price=wording.price(row["price_minor"], row["currency"]),
         reason=row["reason"],
         at=wording.day_and_time(row["created_at"], tz),
-        origin=f"{row['node']}, {row['site']}",
+        origin=f"{row['node']}, {row['site']}, reading of {_measured(row['trigger'], tz)}",
     )
+
+
+def _measured(trigger: Mapping[str, Any], tz: ZoneInfo) -> str:
+    return wording.day_and_time(datetime.fromisoformat(trigger["measured_at"]), tz)
 
 
 def declined_line(row: Row, needs: Needs, tz: ZoneInfo) -> DeclinedLine:

@@ -10,6 +10,7 @@ await bench.stop()
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -241,12 +242,14 @@ class _Line(asyncio.Protocol):
 
 
 def run(config: Config) -> None:
-    """Runs a bench until it is interrupted, and says how to start its nodes."""
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(config))
+    """Runs a bench until SIGINT or SIGTERM, and says how to start its nodes."""
+    asyncio.run(_run(config))
 
 
 async def _run(config: Config) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
     bench = Bench(config, keep_rows=False)
     await bench.start()
     try:
@@ -254,7 +257,7 @@ async def _run(config: Config) -> None:
             given = " ".join(f"{name}={value}" for name, value in bench.environment(node.id).items())
             sys.stdout.write(f"{node.id}: {given}, gateway at 127.0.0.1:{bench.node_port(node.id)}\n")
         sys.stdout.flush()
-        await asyncio.Event().wait()
+        await told.wait()
     finally:
         await bench.stop()
 

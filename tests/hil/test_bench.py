@@ -3,6 +3,8 @@
 import asyncio
 import json
 import struct
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -290,3 +292,18 @@ def test_a_row_of_the_witness_is_one_line_of_json_with_all_decimals() -> None:
     )
     assert json.loads(row.line())["value"] is None
     assert '"value": 81.237514' in replace(row, value=Decimal("81.237514")).line()
+
+
+def test_a_bench_of_its_own_says_how_to_start_nodes_and_ends_when_told(tmp_path: Path) -> None:
+    config = tmp_path / "bench.toml"
+    config.write_text('[homes.flat]\n[[nodes]]\nid = "n"\nair = "flat/bedroom"\n[[nodes.sensors]]\ndriver = "sht4x"\n')
+    code = (
+        "import sys, pathlib; from aircue_hil import bench, config; bench.run(config.load(pathlib.Path(sys.argv[1])))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, config], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("n: AIRCUE_BENCH_PORT=")
+        finally:
+            process.terminate()
+        assert process.wait(10.0) == 0

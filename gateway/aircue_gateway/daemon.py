@@ -74,6 +74,7 @@ class Daemon:
                 for task in endless:
                     task.cancel()
         finally:
+            self._listener.stop()
             self._listener.close()
             self._thread.close()
             self._spool.close()

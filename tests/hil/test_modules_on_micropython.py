@@ -110,7 +110,7 @@ def test_what_a_program_reads_is_what_the_witness_noted(tmp_path: Path, micropyt
     stage = Stage(tmp_path, micropython, "sensors")
 
     async def body(bench: Bench, node: PoweredNode) -> None:
-        assert await node.wait() == 0
+        assert await node.wait() == 0, stage.printed[-1]
         told = [json.loads(line) for line in stage.printed]
         assert told[0] == {"scan": [0x44, 0x62]}
         read = [

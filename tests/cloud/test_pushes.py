@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.cloud.stage import DAMP, NOW, Cloud, batch, humidity, product
 
 from aircue_cloud import db
-from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import RecentPopularity
 
 QUIET = dict.fromkeys(range(20, 40), 60.0)
@@ -194,10 +193,6 @@ def test_without_a_trained_model_recent_popularity_of_consenting_households_stan
 def test_popularity_gives_everything_a_share_and_everybody_the_same() -> None:
     shares = RecentPopularity(weights={"a": 3.0}, products=2, days=90).affinity(["u", "v"], ["a", "b"])
     assert shares == pytest.approx(np.array([[3.5 / 4, 0.5 / 4]] * 2))
-
-
-def test_a_folder_without_a_model_has_none(tmp_path: Any) -> None:
-    assert ActiveModel(tmp_path / "models").current() is None
 
 
 def test_a_late_reading_that_undoes_an_episode_withdraws_it_and_keeps_the_push(cloud: Cloud) -> None:

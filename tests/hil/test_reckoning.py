@@ -30,8 +30,9 @@ def transaction(
     )
 
 
-def push(episode: str = "e1", need: str = "damp-air") -> Seen:
-    fields = {"id": f"p-{episode}", "need": need, "episode": episode, "trigger": {"node": "bath"}}
+def push(episode: str = "e1", need: str = "damp-air", sequence: int = 4) -> Seen:
+    trigger = {"node": "bath", "boot": 1, "sequence": sequence, "quantity": "humidity"}
+    fields = {"id": f"p-{episode}", "need": need, "episode": episode, "trigger": trigger}
     return Seen(push=fields, household="fern", visible_s=1010.5)
 
 
@@ -98,5 +99,24 @@ def test_the_time_to_a_push_begins_with_the_read_that_completed_the_dwell() -> N
         max_gap_s=1800,
     )
     buses = reckoning.measured([transaction(n) for n in range(1, 9)])
-    assert reckoning.sensor_to_push_s(push(), [rule], buses) == 6.5
-    assert reckoning.sensor_to_push_s(push(need="heat"), [rule], buses) is None
+    on_time, late, early = (push(sequence=sequence) for sequence in (4, 6, 3))
+    assert reckoning.sensor_to_push_s(on_time, [rule], buses) == 6.5
+    assert reckoning.sensor_to_push_s(late, [rule], buses) == 6.5
+    assert reckoning.sensor_to_push_s(early, [rule], buses) == 7.5
+
+
+def test_an_earlier_episodes_dwell_is_not_this_ones_and_a_reading_no_bus_had_has_no_time() -> None:
+    rule = Rule(
+        need="damp-air",
+        quantity="humidity",
+        direction="above",
+        enter=80,
+        exit=78,
+        dwell_s=900,
+        keep_s=0,
+        max_gap_s=1800,
+    )
+    dry = [transaction(n, "50") for n in range(5, 7)]
+    buses = reckoning.measured([*(transaction(n) for n in range(1, 5)), *dry, *(transaction(n) for n in range(7, 11))])
+    assert reckoning.sensor_to_push_s(push(sequence=10), [rule], buses) == 0.5
+    assert reckoning.sensor_to_push_s(push(sequence=99), [rule], buses) is None

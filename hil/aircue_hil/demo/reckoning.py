@@ -118,14 +118,20 @@ def _overlaps(episodes: Sequence[dict[str, Any]]) -> int:
 def sensor_to_push_s(seen: Seen, rules: Sequence[Rule], buses: Sequence[Measured]) -> float | None:
     """From the bus read that completes the need's dwell to the push in the inbox, in real seconds.
 
-    The read is found from the buses alone. None where no dwell of that need was completed on the bus before the push.
+    That read is found twice: by running the rule over the buses alone, and by the key of the reading that the push
+    names. The earlier of the two counts; they may differ by a sample, since the cloud's times are the node's whole
+    seconds. None where no bus ever had the named reading.
     """
     trigger = seen.push["trigger"]
-    completed = [
-        row.real_s
-        for rule in rules
-        if rule.need == seen.push["need"]
-        for row in dwell_completed(rule, trigger["node"], buses)
-        if row.real_s <= seen.visible_s
-    ]
-    return None if not completed else seen.visible_s - max(completed)
+    named = (trigger["node"], trigger["boot"], trigger["sequence"], trigger["quantity"])
+    read = next((row for row in buses if row.key == named), None)
+    if read is None:
+        return None
+    completed = [row for rule in rules if rule.need == seen.push["need"] for row in _completed(rule, read, buses)]
+    return seen.visible_s - min(row.real_s for row in (read, *completed))
+
+
+def _completed(rule: Rule, read: Measured, buses: Sequence[Measured]) -> list[Measured]:
+    """Reads that complete the rule's dwell on the bus no more than one dwell before a read: those of its episode."""
+    earliest = read.world_ms - rule.dwell_s * 1000
+    return [row for row in dwell_completed(rule, read.key[0], buses) if earliest <= row.world_ms <= read.world_ms]

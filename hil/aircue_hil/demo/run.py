@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -78,7 +79,7 @@ def run(wish: Wish, folder: Path | None) -> int:
         town = Town(wish, place.resolve(), story)
         try:
             return asyncio.run(_play(town))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             story.say("stopped")
             return 0
 
@@ -94,6 +95,7 @@ def _make_empty(folder: Path) -> None:
 
 
 async def _play(town: Town) -> int:
+    _stop_on_sigterm()
     _set_up_cloud(town)
     async with _running(town):
         await _watch(town)
@@ -102,6 +104,13 @@ async def _play(town: Town) -> int:
         result = await _reckon(town)
     sys.stdout.write(json.dumps(result) + "\n")
     return 0 if result["lost"] == 0 and result["duplicates"] == 0 and result["unexplained"] == 0 else 1
+
+
+def _stop_on_sigterm() -> None:
+    """As on Ctrl-C: this task is cancelled, and on its way out everything that was started is stopped."""
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
 
 
 def _set_up_cloud(town: Town) -> None:

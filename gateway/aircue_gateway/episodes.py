@@ -4,7 +4,8 @@
 
 Time is event time (measured_at of the readings), so replaying the same readings gives the same episodes. A gap longer
 than max_gap_s freezes what was measured before it: time inside the gap counts neither as dwell nor as recovery.
-"Past" is strict: 80 does not pass a threshold of 80.
+"Past" is strict: 80 does not pass a threshold of 80. Between exit and enter nothing changes: the dwell goes on, but an
+episode starts only with a reading that is past enter.
 """
 
 from dataclasses import dataclass, replace
@@ -101,7 +102,7 @@ def _pending(rule: Rule, state: State, value: float) -> tuple[State, Change | No
     if rule.cleared(value):
         return State(last_at=state.last_at), Change.DISARMED
     state = replace(state, peak=_further(rule, state.peak, value))
-    return _started(state) if state.held_s >= rule.dwell_s else (state, None)
+    return _started(state) if state.held_s >= rule.dwell_s and rule.holds(value) else (state, None)
 
 
 def _started(state: State) -> tuple[State, Change]:

@@ -45,8 +45,10 @@ def test_an_episode_starts_when_the_dwell_is_over_and_ends_after_recovery() -> N
     ]
 
 
-def test_between_exit_and_enter_nothing_changes() -> None:
-    assert course(DAMP, (0, 81), (5, 79), (15, 79)) == [(0, Change.ARMED), (15, Change.STARTED)]
+def test_between_exit_and_enter_the_dwell_goes_on_but_no_episode_starts() -> None:
+    assert course(DAMP, (0, 81), (5, 79), (15, 79), (16, 80)) == [(0, Change.ARMED)]
+    assert course(DAMP, (0, 81), (5, 79), (15, 79), (17, 81)) == [(0, Change.ARMED), (17, Change.STARTED)]
+    assert course(DAMP, (0, 81), (15, 81), (20, 79), (60, 79)) == [(0, Change.ARMED), (15, Change.STARTED)]
 
 
 def test_a_short_excursion_starts_nothing() -> None:

@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 import pytest
 import urllib3
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from tests.cloud.stage import batch, humidity
 from tests.system.cloud_process import Server, command
 
@@ -73,7 +73,7 @@ def check_whole(folder: Path, acknowledged: int) -> None:
     assert pushes == decided == found <= 1
 
 
-def _readings_by_batch():  # type: ignore[no-untyped-def]  # SQLAlchemy's own type says no more
+def _readings_by_batch() -> Select[tuple[str, int]]:
     return select(db.readings.c.batch, func.count().label("n")).group_by(db.readings.c.batch)
 
 
@@ -99,10 +99,12 @@ def test_ten_kills_leave_whole_batches_and_posting_again_completes(tmp_path: Pat
 def complete(folder: Path, config: Path, key: str) -> None:
     """A gateway that knows of no acknowledgement posts everything again."""
     server = Server(config)
-    replies = [server.post(content(sequence), key).json() for sequence in range(BATCHES)]
-    figures = server.get("/api/v1/status").json()
-    pushes = server.get("/api/v1/households/fern/inbox").json()["pushes"]
-    assert server.stop() == 0
+    try:
+        replies = [server.post(content(sequence), key).json() for sequence in range(BATCHES)]
+        figures = server.get("/api/v1/status").json()
+        pushes = server.get("/api/v1/households/fern/inbox").json()["pushes"]
+    finally:
+        assert server.stop() == 0
     assert [reply["readings"] for reply in replies] == [(NODES + 1) * MINUTES] * BATCHES
     assert (figures["readings"], figures["duplicates"]) == ((NODES + 1) * MINUTES * BATCHES, 0)
     assert (figures["episodes"], len(pushes)) == (1, 1)

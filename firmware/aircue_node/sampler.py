@@ -38,7 +38,7 @@ class Sampler:
         due = self._clock.uptime_ms()
         while True:
             self._deliver(await self.take())
-            due = max(due + self.interval_ms, self._clock.uptime_ms())
+            due = next_due(due, self._clock.uptime_ms(), self.interval_ms)
             await self._clock.sleep_until(due)
 
     async def take(self) -> "Sample":
@@ -65,6 +65,11 @@ class Sampler:
     def _mark(self, level: int) -> None:
         if self._strobe is not None:
             self._strobe.value(level)
+
+
+def next_due(due: int, now: int, interval_ms: int) -> int:
+    """The next moment of the grid after now: what was missed is not made up for, because sensors need their rest."""
+    return due + interval_ms * ((now - due) // interval_ms + 1)
 
 
 def channels(sensors: "list[tuple[Sensor, list[int]]]") -> "list[Channel]":

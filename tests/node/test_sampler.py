@@ -6,7 +6,7 @@ import contextlib
 from tests.node.fakes import FakeSensor, Ticks
 
 from aircue_node.clock import Clock
-from aircue_node.sampler import Sampler, channels
+from aircue_node.sampler import Sampler, channels, next_due
 from aircue_node.sensors.errors import ChecksumError, StaleError
 
 Taken = tuple[int, int, int, list[int | None]]
@@ -51,6 +51,13 @@ def test_the_strobe_is_high_while_a_sample_is_taken() -> None:
     strobe = Strobe()
     asyncio.run(sampler(FakeSensor([1, 2]), strobe=strobe).take())
     assert strobe.levels == [1, 0]
+
+
+def test_a_missed_moment_is_skipped_and_the_grid_is_kept() -> None:
+    assert next_due(1000, 1001, 500) == 1500
+    assert next_due(1000, 1499, 500) == 1500
+    assert next_due(1000, 1500, 500) == 2000
+    assert next_due(1000, 3700, 500) == 4000
 
 
 def test_samples_begin_at_once_and_carry_no_time_until_somebody_tells_it() -> None:

@@ -11,7 +11,8 @@ ADDRESS = 0x62
 START_PERIODIC = b"\x21\xb1"
 DATA_READY = b"\xe4\xb8"
 READ_MEASUREMENT = b"\xec\x05"
-COMMAND_MS = 1
+# The datasheet's 1 ms and one more: a sleep of 1 ms may end within the running millisecond.
+COMMAND_MS = 2
 _READY_BITS = 0x07FF
 _CO2_LARGEST = 40000
 

@@ -97,12 +97,14 @@ def _make_empty(folder: Path) -> None:
 async def _play(town: Town) -> int:
     _stop_on_sigterm()
     _set_up_cloud(town)
-    async with _running(town):
+    async with _running(town) as nodes:
         await _watch(town)
-        if not town.wish.once:
-            await _until_interrupted(town)
         result = await _reckon(town)
-    sys.stdout.write(json.dumps(result) + "\n")
+        if not town.wish.once:
+            town.story.say(f"the figures: {json.dumps(result)}")
+            await _until_interrupted(town, nodes)
+    if town.wish.once:
+        sys.stdout.write(json.dumps(result) + "\n")
     return 0 if result["lost"] == 0 and result["duplicates"] == 0 and result["unexplained"] == 0 else 1
 
 
@@ -129,7 +131,7 @@ def _set_up_cloud(town: Town) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _running(town: Town) -> AsyncIterator[None]:
+async def _running(town: Town) -> AsyncIterator[list[PoweredNode]]:
     """Cloud, gateway, bench and nodes; all stopped at the end, whatever happens in between."""
     nodes: list[PoweredNode] = []
     try:
@@ -146,7 +148,7 @@ async def _running(town: Town) -> AsyncIterator[None]:
         for node in nodes:
             await node.power_on()
         _introduce(town)
-        yield
+        yield nodes
     finally:
         for node in nodes:
             await node.power_off()
@@ -202,7 +204,10 @@ async def _look(town: Town) -> None:
         town.story.say(f"{row['kind']}: {row['text']}")
 
 
-async def _until_interrupted(town: Town) -> None:
+async def _until_interrupted(town: Town, nodes: list[PoweredNode]) -> None:
+    """The homes' time has caught up with ours: the nodes stop, the console stays."""
+    for node in nodes:
+        await node.power_off()
     town.story.say(f"the day is over; console at {town.cloud.url}/console, Ctrl-C ends the demo")
     while True:
         await _look(town)

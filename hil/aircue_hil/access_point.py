@@ -83,6 +83,7 @@ class _Link:
         else:
             self.gateway.resume_if(self.flowing)
             self.node.resume_if(self.flowing)
+            self.node.pass_on()
 
     def let_flow(self, flowing: bool) -> None:
         if self._orphaned:
@@ -91,6 +92,7 @@ class _Link:
             self._dialling = asyncio.get_running_loop().create_task(self._dial())
         for side in (self.node, self.gateway):
             side.resume_if(flowing and self.gateway.open)
+            side.pass_on()
 
     async def _dial(self) -> None:
         try:
@@ -124,7 +126,11 @@ class _Link:
 
 
 class _Side(asyncio.Protocol):
-    """One socket of a link: what it reads goes to the other side."""
+    """One socket of a link: what it reads goes to the other side, once packets flow and there is another side.
+
+    Reading is paused meanwhile, but bytes may come in all the same: in Python 3.11.2 a transport that is paused as soon
+    as it is made reads on.
+    """
 
     other: "_Side"
 
@@ -132,6 +138,7 @@ class _Side(asyncio.Protocol):
         self._link = link
         self._transport: asyncio.Transport | None = None
         self._room = True
+        self._held = bytearray()
 
     @property
     def open(self) -> bool:
@@ -143,7 +150,14 @@ class _Side(asyncio.Protocol):
         self._link.arrived(self)
 
     def data_received(self, data: bytes) -> None:
-        self.other.write(data)
+        self._held += data
+        self.pass_on()
+
+    def pass_on(self) -> None:
+        """Gives to the other side what is held, if it can go."""
+        if self._held and self._link.flowing and self.other.open:
+            self.other.write(bytes(self._held))
+            self._held.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

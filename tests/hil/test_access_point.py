@@ -180,3 +180,37 @@ def test_a_slow_reader_holds_the_sender_back_and_loses_no_byte() -> None:
         assert await asyncio.wait_for(reader.readexactly(len(much)), PATIENCE_S) == much
 
     play(body)
+
+
+class EagerTransport(asyncio.Transport):
+    """Reads on although it was paused, as Python 3.11.2's does when it is paused as soon as it is made."""
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+def test_bytes_that_come_before_there_is_another_side_are_kept_for_it() -> None:
+    async def story() -> None:
+        gateway = Gateway()
+        network = Network("127.0.0.1", await gateway.start())
+        node = network._link()
+        node.connection_made(EagerTransport())
+        node.data_received(b"CON")
+        network.let_flow(True)
+        node.data_received(b"NECT")
+        await gateway.has(b"CONNECT")
+        network.let_flow(False)
+        node.data_received(b"PUB")
+        await asyncio.sleep(SILENCE_S)
+        await gateway.has(b"CONNECT")
+        network.let_flow(True)
+        await gateway.has(b"CONNECTPUB")
+        await gateway.stop()
+
+    asyncio.run(story())

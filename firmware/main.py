@@ -1,6 +1,7 @@
 """The node's program, wired: MicroPython runs this file after boot."""
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -92,8 +93,15 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
     return sampler, uplink
 
 
+def _collect_early() -> None:
+    """Garbage is collected each time a quarter of the free heap was used, so that large free pieces remain."""
+    gc.collect()
+    gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
+
+
 async def main() -> None:
     sampler, uplink = build(settings.load("settings.json"))
+    _collect_early()
     await asyncio.gather(sampler.run(), uplink.run())
 
 
@@ -103,3 +111,6 @@ if __name__ == "__main__":
     except settings.SettingsError as error:
         print("settings:", error)
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001 -- told whole; a board has no other supervisor than a reset
+        sys.print_exception(error)
+        machine.reset()

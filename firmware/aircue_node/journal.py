@@ -2,10 +2,15 @@
 
 Held in RAM, bounded in samples. Only the gateway's application ack removes a sample; when the journal is full the
 oldest goes and the loss ledger says exactly which. An entry is [sent at, handed over before, sample].
+
+All slots are made at the start and reused: a list that grows needs a large piece of memory in one, and after days of
+small allocations there is none.
 """
 
 MYPY = False
 if MYPY:
+    from collections.abc import Iterator
+
     from aircue_node.ports import Loss, Range, Sample
 
 _SENT = 0
@@ -17,12 +22,15 @@ class Journal:
     def __init__(self, boot: int, capacity: int) -> None:
         self._boot = boot
         self._capacity = capacity
-        self._entries: list[list] = []  # type: ignore[type-arg]  # mixed on purpose: one small list a sample
+        # Mixed on purpose: one small list a sample.
+        self._slots: list[list] = [[None, False, None] for _ in range(capacity)]  # type: ignore[type-arg]
+        self._first = 0
+        self._count = 0
         self._loss: list[Loss] = []
         self._live_from = 1
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._count
 
     @property
     def loss(self) -> "list[Loss]":
@@ -30,11 +38,24 @@ class Journal:
         return self._loss
 
     def append(self, sample: "Sample") -> None:
-        if len(self._entries) >= self._capacity:
-            self._drop(self._entries.pop(0)[_SAMPLE][0])
-        self._entries.append([None, False, sample])
+        if self._count == self._capacity:
+            self._drop_oldest()
+        entry = self._entry(self._count)
+        entry[_SENT], entry[_TRIED], entry[_SAMPLE] = None, False, sample
+        self._count += 1
 
-    def _drop(self, sequence: int) -> None:
+    def _entry(self, index: int) -> list:  # type: ignore[type-arg]  # see _slots
+        return self._slots[(self._first + index) % self._capacity]
+
+    def _entries(self) -> "Iterator[list]":  # type: ignore[type-arg]  # see _slots
+        """From the oldest to the newest."""
+        for index in range(self._count):
+            yield self._entry(index)
+
+    def _drop_oldest(self) -> None:
+        sequence = self._entry(0)[_SAMPLE][0]
+        self._first = (self._first + 1) % self._capacity
+        self._count -= 1
         if self._loss and self._loss[-1][2] == sequence - 1:
             boot, first, _, samples = self._loss.pop()
             self._loss.append((boot, first, sequence, samples + 1))
@@ -43,15 +64,15 @@ class Journal:
 
     def start_session(self) -> None:
         """A new connection: nothing is on its way any more, and what waits now is backlog."""
-        for entry in self._entries:
+        for entry in self._entries():
             entry[_SENT] = None
-        if self._entries:
-            self._live_from = self._entries[-1][_SAMPLE][0] + 1
+            self._live_from = entry[_SAMPLE][0] + 1
 
     def take_live(self, now_ms: int) -> "Sample | None":
         """The oldest sample taken in this session that was never handed over."""
         found = None
-        for entry in reversed(self._entries):
+        for index in range(self._count - 1, -1, -1):
+            entry = self._entry(index)
             if not self._is_live(entry):
                 break
             found = entry
@@ -61,7 +82,7 @@ class Journal:
         """(samples, handed over before): up to limit of the oldest of one kind, neither on their way nor live."""
         taken: list[Sample] = []
         again = False
-        for entry in self._entries:
+        for entry in self._entries():
             if entry[_SENT] is not None or self._is_live(entry):
                 continue
             if len(taken) == limit or (taken and entry[_TRIED] is not again):
@@ -70,22 +91,35 @@ class Journal:
             taken.append(self._hand_over(entry, now_ms))
         return taken, again
 
-    def _is_live(self, entry: list) -> bool:  # type: ignore[type-arg]  # see _entries
+    def _is_live(self, entry: list) -> bool:  # type: ignore[type-arg]  # see _slots
         return not entry[_TRIED] and entry[_SAMPLE][0] >= self._live_from
 
-    def _hand_over(self, entry: list, now_ms: int) -> "Sample":  # type: ignore[type-arg]  # see _entries
+    def _hand_over(self, entry: list, now_ms: int) -> "Sample":  # type: ignore[type-arg]  # see _slots
         entry[_SENT] = now_ms
         entry[_TRIED] = True
         sample: Sample = entry[_SAMPLE]
         return sample
 
     def ack(self, ranges: "list[Range]") -> None:
-        """The gateway has these on disk."""
-        self._entries = [entry for entry in self._entries if not _within(entry[_SAMPLE][0], ranges)]
+        """The gateway has these on disk. What stays moves together, slots and all."""
+        kept = 0
+        for index in range(self._count):
+            entry = self._entry(index)
+            if not _within(entry[_SAMPLE][0], ranges):
+                self._swap(kept, index)
+                kept += 1
+        for index in range(kept, self._count):
+            self._entry(index)[_SAMPLE] = None
+        self._count = kept
+
+    def _swap(self, left: int, right: int) -> None:
+        slots = self._slots
+        left, right = (self._first + left) % self._capacity, (self._first + right) % self._capacity
+        slots[left], slots[right] = slots[right], slots[left]
 
     def expire(self, sent_before_ms: int) -> None:
         """What was handed over before this moment and never acked counts as not sent."""
-        for entry in self._entries:
+        for entry in self._entries():
             if entry[_SENT] is not None and entry[_SENT] < sent_before_ms:
                 entry[_SENT] = None
 

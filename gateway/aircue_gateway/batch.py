@@ -22,7 +22,9 @@ from itertools import pairwise
 from typing import Any
 
 VERSION = 1
-LARGEST_BODY = 64 * 1024 * 1024
+# Content of 20,000 samples of ten quantities is under half of this.
+LARGEST_CONTENT = 2 * 1024 * 1024
+_LONGEST_VARINT = 10
 _HASH_SIZE = 32
 
 
@@ -189,7 +191,7 @@ def decode(data: bytes) -> Batch:
         groups = tuple(_decode_group(row, reader) for row in header["groups"])
         losses = tuple(Loss(**row) for row in header["losses"])
         fields = {name: header[name] for name in ("gateway", "epoch", "sequence", "sealed_at_ms")}
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
         raise BatchError(f"batch content cannot be read: {error}") from error
     if reader.left:
         raise BatchError(f"batch has {reader.left} bytes behind its last column")
@@ -209,11 +211,11 @@ def _verified(data: bytes) -> bytes:
 def _inflated(body: bytes) -> bytes:
     inflater = zlib.decompressobj()
     try:
-        content = inflater.decompress(body, LARGEST_BODY)
+        content = inflater.decompress(body, LARGEST_CONTENT)
     except zlib.error as error:
         raise BatchError(f"batch content does not decompress: {error}") from error
     if inflater.unconsumed_tail:
-        raise BatchError(f"batch content is over {LARGEST_BODY} bytes")
+        raise BatchError(f"batch unpacks to over {LARGEST_CONTENT} bytes: seal smaller ones")
     return content
 
 
@@ -272,13 +274,13 @@ class _Reader:
         return self._content[self._at - count : self._at]
 
     def varint(self) -> int:
-        number = shift = 0
-        while True:
+        number = 0
+        for place in range(_LONGEST_VARINT):
             byte = self.take(1)[0]
-            number |= (byte & 127) << shift
+            number |= (byte & 127) << 7 * place
             if byte < 128:
                 return number
-            shift += 7
+        raise BatchError(f"batch holds a number of more than {_LONGEST_VARINT} bytes")
 
     def differences(self, count: int) -> list[int]:
         if count > self.left:

@@ -8,7 +8,7 @@ than max_gap_s freezes what was measured before it: time inside the gap counts n
 episode starts only with a reading that is past enter.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -64,7 +64,8 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Where one rule stands on one node. Times are epoch seconds of event time; held_s is counted without gaps."""
+    """Where one rule stands on one node. Times are epoch seconds of event time; held_s counts since the
+    phase began, without gaps."""
 
     phase: Phase = Phase.IDLE
     since: float | None = None
@@ -81,53 +82,56 @@ def step(rule: Rule, state: State, at: float, value: float) -> tuple[State, Chan
     """
     if state.last_at is not None and at <= state.last_at:
         return state, None
-    passed = _passed(rule, state, at)
-    state = replace(state, last_at=at, held_s=state.held_s + passed)
-    return _NEXT[state.phase](rule, state, value)
+    return _NEXT[state.phase](rule, state, at, value)
 
 
-def _passed(rule: Rule, state: State, at: float) -> float:
+def _held_s(rule: Rule, state: State, at: float) -> float:
+    """The time counted so far with the time since the last reading, unless that is a gap."""
     gap = 0.0 if state.last_at is None else at - state.last_at
-    return gap if gap <= rule.max_gap_s else 0.0
+    return state.held_s + gap if gap <= rule.max_gap_s else state.held_s
 
 
-def _idle(rule: Rule, state: State, value: float) -> tuple[State, Change | None]:
+def _idle(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
     if not rule.holds(value):
-        return replace(state, held_s=0.0), None
-    armed = replace(state, phase=Phase.PENDING, since=state.last_at, held_s=0.0, peak=value)
-    return _started(armed) if rule.dwell_s == 0 else (armed, Change.ARMED)
+        return State(last_at=at), None
+    if rule.dwell_s == 0:
+        return State(phase=Phase.FIRING, since=at, last_at=at, peak=value), Change.STARTED
+    return State(phase=Phase.PENDING, since=at, last_at=at, peak=value), Change.ARMED
 
 
-def _pending(rule: Rule, state: State, value: float) -> tuple[State, Change | None]:
+def _pending(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
     if rule.cleared(value):
-        return State(last_at=state.last_at), Change.DISARMED
-    state = replace(state, peak=_further(rule, state.peak, value))
-    return _started(state) if state.held_s >= rule.dwell_s and rule.holds(value) else (state, None)
+        return State(last_at=at), Change.DISARMED
+    held_s, peak = _held_s(rule, state, at), _further(rule, state.peak, value)
+    if held_s >= rule.dwell_s and rule.holds(value):
+        return State(phase=Phase.FIRING, since=state.since, held_s=held_s, last_at=at, peak=peak), Change.STARTED
+    return State(phase=Phase.PENDING, since=state.since, held_s=held_s, last_at=at, peak=peak), None
 
 
-def _started(state: State) -> tuple[State, Change]:
-    return replace(state, phase=Phase.FIRING), Change.STARTED
-
-
-def _firing(rule: Rule, state: State, value: float) -> tuple[State, Change | None]:
+def _firing(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
     if not rule.cleared(value):
-        return replace(state, peak=_further(rule, state.peak, value)), None
-    recovering = replace(state, phase=Phase.RECOVERING, held_s=0.0)
-    return _ended(recovering) if rule.keep_s == 0 else (recovering, Change.RECOVERING)
+        return _still_firing(rule, state, at, value), None
+    if rule.keep_s == 0:
+        return State(last_at=at), Change.ENDED
+    return State(phase=Phase.RECOVERING, since=state.since, last_at=at, peak=state.peak), Change.RECOVERING
 
 
-def _recovering(rule: Rule, state: State, value: float) -> tuple[State, Change | None]:
+def _recovering(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
     if rule.holds(value):
-        resumed = replace(state, phase=Phase.FIRING, held_s=0.0, peak=_further(rule, state.peak, value))
-        return resumed, Change.RESUMED
-    return _ended(state) if state.held_s >= rule.keep_s else (state, None)
+        return _still_firing(rule, state, at, value), Change.RESUMED
+    held_s = _held_s(rule, state, at)
+    if held_s >= rule.keep_s:
+        return State(last_at=at), Change.ENDED
+    return State(phase=Phase.RECOVERING, since=state.since, held_s=held_s, last_at=at, peak=state.peak), None
 
 
-def _ended(state: State) -> tuple[State, Change]:
-    return State(last_at=state.last_at), Change.ENDED
+def _still_firing(rule: Rule, state: State, at: float, value: float) -> State:
+    peak = _further(rule, state.peak, value)
+    return State(phase=Phase.FIRING, since=state.since, held_s=_held_s(rule, state, at), last_at=at, peak=peak)
 
 
 def _further(rule: Rule, peak: float | None, value: float) -> float:
+    """The one of the two that lies further past the threshold."""
     if peak is None:
         return value
     return max(peak, value) if rule.direction == "above" else min(peak, value)

@@ -113,7 +113,7 @@ def _sealed(content: bytes) -> bytes:
 
 def test_a_zip_bomb_is_refused_before_it_unfolds() -> None:
     with pytest.raises(BatchError, match="over"):
-        batch.decode(_sealed(bytes(batch.LARGEST_BODY + 1)))
+        batch.decode(_sealed(bytes(batch.LARGEST_CONTENT + 1)))
 
 
 def test_a_status_that_contradicts_its_value_is_refused() -> None:
@@ -131,3 +131,11 @@ def test_a_status_that_contradicts_its_value_is_refused() -> None:
     wrong = Batch(gateway="g", epoch="e", sequence=1, sealed_at_ms=1, groups=(group,))
     with pytest.raises(BatchError, match="OK"):
         batch.encode(wrong)
+
+
+def test_a_header_nested_without_end_and_a_number_without_end_are_refused() -> None:
+    deep = b"[" * 100_000
+    with pytest.raises(BatchError):
+        batch.decode(_sealed(bytes([0xA0, 0x8D, 0x06]) + deep))
+    with pytest.raises(BatchError, match="number of more than"):
+        batch.decode(_sealed(b"\xff" * 20))

@@ -101,7 +101,7 @@ class TestPolicy:
             (
                 "cooldown",
                 {"last_offer": LastOffer(category="dryer", at=NOW - timedelta(days=13))},
-                "none before 2026-11-22",
+                "none before 22 Nov 2026",
             ),
             ("worth", {"candidates": tuple(found(dict.fromkeys(EVEN, 0.001)))}, "worth an interruption"),
         ],

@@ -81,7 +81,7 @@ def _not_pushed_before(facts: Facts) -> tuple[dict[str, Any], str | None]:
 
 def _consented(facts: Facts) -> tuple[dict[str, Any], str | None]:
     inputs = {"purpose": PURPOSE, "data_category": DATA_CATEGORY, "channel": CHANNEL, "granted": facts.consent}
-    what = f"the use of {DATA_CATEGORY} data for {PURPOSE} through {CHANNEL}"
+    what = f"the use of {DATA_CATEGORY} data for {PURPOSE} ({CHANNEL})"
     reasons = {
         None: f"household {facts.household} has not agreed to {what}",
         False: f"household {facts.household} has withdrawn its agreement to {what}",
@@ -107,7 +107,7 @@ def _cooled_down(facts: Facts) -> tuple[dict[str, Any], str | None]:
     }
     if last is None or facts.now - last.at >= COOLDOWN:
         return inputs, None
-    until = (last.at + COOLDOWN).isoformat(timespec="minutes")
+    until = f"{last.at + COOLDOWN:%d %b %Y %H:%M} UTC"
     return inputs, f"household {facts.household} was offered a product of category {last.category}: none before {until}"
 
 

@@ -32,8 +32,9 @@ def send(connection: Connection, push: Push) -> bool:
         return False
     names = ("household", "need", "episode", "product", "category")
     fields = {"push": push.id, **{name: getattr(push, name) for name in names}}
-    text = f"Push to {push.household}: {push.message.title}. {push.message.reason}"
-    fields |= {"title": push.message.title, "reason": push.message.reason, "trigger": push.trigger}
+    message = push.message
+    text = f"Push to {push.household}: {message.title}. {message.text} Why: {message.reason}"
+    fields |= {"title": message.title, "reason": message.reason, "trigger": push.trigger}
     feed.append(connection, [feed.Entry(kind="push", text=text, fields=fields)], push.created_at)
     return True
 

@@ -17,7 +17,7 @@ def decode_dht22(frame: bytes | bytearray) -> list[int]:
     12-bit two's complement (0F F8 = -0.8); within -40 to 80 degrees one rule reads all of them.
     """
     if (frame[0] + frame[1] + frame[2] + frame[3]) & 0xFF != frame[4]:
-        raise ChecksumError("wrong checksum")
+        raise ChecksumError("wrong checksum: check the length of its cable and the pull-up")
     humidity = frame[0] << 8 | frame[1]
     temperature = _signed(frame[2] << 8 | frame[3])
     if humidity > 1000 or temperature < -400 or temperature > 800:
@@ -46,5 +46,5 @@ class Dht22:
         try:
             self._read_into(self._pin, self._frame)
         except OSError:
-            raise MissingError("no answer on the pin")
+            raise MissingError("no answer on the pin: check its power, the pin and the pull-up")
         return decode_dht22(self._frame)

@@ -23,7 +23,7 @@ def words(data: bytes | bytearray) -> list[int]:
     found = []
     for at in range(0, len(data), 3):
         if crc8(data[at : at + 2]) != data[at + 2]:
-            raise ChecksumError("wrong CRC")
+            raise ChecksumError("wrong CRC: check the length and the shielding of its cable")
         found.append(data[at] << 8 | data[at + 1])
     return found
 
@@ -44,10 +44,10 @@ class Port:
         try:
             self._bus.writeto(self._address, command)
         except OSError:
-            raise MissingError("no answer on the bus")
+            raise MissingError("no answer on the bus: check its power, wiring and address")
 
     def read(self, buffer: bytearray) -> None:
         try:
             self._bus.readfrom_into(self._address, buffer)
         except OSError:
-            raise MissingError("no answer on the bus")
+            raise MissingError("no answer on the bus: check its power, wiring and address")

@@ -86,7 +86,11 @@ def test_the_whole_file_is_read(tmp_path: Path) -> None:
         ("nack = 0.01", "nak = 0.01", r"glitches: unknown key nak; known are crc, nack, short, spike"),
         ("nack = 0.01", "short = 0.01", r"sht4x glitches is 'short'; known are crc, nack, spike"),
         ("nack = 0.01", "nack = 1.5", r"sht4x glitch nack is 1\.5, a chance of 0 to 1 is expected"),
-        ('driver = "sht4x"', 'driver = "sht9x"', r"node bath-1: driver is 'sht9x'; known are dht22, scd4x, sht4x"),
+        (
+            'driver = "sht4x"',
+            'driver = "sht9x"',
+            r"node bath-1: driver is 'sht9x'; known are dht11, dht22, scd4x, sht3x",
+        ),
         ('driver = "sht4x"', "", r"sensors\[0\]: key driver is missing"),
         ("pin = 15", "", r"node bath-1: sensor dht22 needs the key pin"),
         ("scale = 240", 'scale = "240"', r"world: scale is '240', a int is expected"),

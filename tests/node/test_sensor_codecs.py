@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aircue_node.sensors import dht, scd4x, sensirion, sht4x
+from aircue_node.sensors import dht, scd4x, sensirion, sht3x, sht4x
 from aircue_node.sensors.errors import ChecksumError, RangeError
 
 
@@ -59,6 +59,82 @@ def test_dht22_beyond_its_range_is_refused(frame: str) -> None:
 def test_dht22_with_a_wrong_checksum_is_refused() -> None:
     with pytest.raises(ChecksumError):
         _dht("028C015FEF")
+
+
+def _dht11(humidity: int, humidity_tenths: int, degrees: int, tenths: int, change: int = 0) -> list[int]:
+    body = bytes((humidity, humidity_tenths, degrees, tenths))
+    return dht.decode_dht11(body + bytes(((sum(body) + change) & 0xFF,)))
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ((53, 0, 24, 4), [2440, 5300]),
+        ((53, 9, 10, 0x81), [-1010, 5390]),
+        ((0, 0, 0, 0x85), [-50, 0]),
+        ((100, 0, 60, 0), [6000, 10000]),
+        ((20, 0, 20, 0x80), [-2000, 2000]),
+    ],
+)
+def test_dht11_has_tenths_in_bytes_of_their_own_and_the_sign_in_bit_7(
+    frame: tuple[int, int, int, int], expected: list[int]
+) -> None:
+    assert _dht11(*frame) == expected
+
+
+@pytest.mark.parametrize(
+    "frame", [(100, 1, 20, 0), (50, 0, 60, 1), (50, 0, 20, 0x81), (50, 10, 20, 0), (50, 0, 20, 10), (50, 0, 20, 0x8A)]
+)
+def test_dht11_beyond_its_range_is_refused(frame: tuple[int, int, int, int]) -> None:
+    with pytest.raises(RangeError):
+        _dht11(*frame)
+
+
+def test_a_frame_of_a_dht22_read_as_a_dht11_is_refused_and_says_so() -> None:
+    with pytest.raises(RangeError, match="is it a dht22"):
+        dht.decode_dht11(bytes.fromhex("028C015FEE"))
+
+
+@given(st.integers(1, 255))
+def test_dht11_with_a_wrong_checksum_is_refused(change: int) -> None:
+    with pytest.raises(ChecksumError):
+        _dht11(53, 0, 24, 4, change)
+
+
+def test_a_clone_whose_checksum_leaves_the_tenths_out_is_refused_and_named() -> None:
+    with pytest.raises(ChecksumError, match="leaves the tenths out"):
+        dht.decode_dht11(bytes((53, 0, 24, 4, 77)))
+    assert dht.decode_dht11(bytes((53, 0, 24, 0, 77))) == [2400, 5300]
+
+
+@given(st.integers(0, 65535), st.integers(0, 65535))
+def test_sht3x_is_the_datasheets_formula_rounded_to_hundredths(temperature: int, humidity: int) -> None:
+    degrees, percent = -45 + 175 * temperature / 65535, 100 * humidity / 65535
+    answer = _word(temperature) + _word(humidity)
+    if degrees < -40.005 or degrees > 125.005:
+        with pytest.raises(RangeError):
+            sht3x.decode(answer)
+    elif -39.995 < degrees < 124.995:
+        assert sht3x.decode(answer) == pytest.approx([degrees * 100, percent * 100], abs=0.501)
+
+
+@pytest.mark.parametrize(("word", "centi"), [(1872, -4000), (63662, 12500), (0x6666, 2500)])
+def test_sht3x_at_the_ends_of_its_range(word: int, centi: int) -> None:
+    assert sht3x.decode(_word(word) + _word(0x8000)) == [centi, 5000]
+
+
+@pytest.mark.parametrize("word", [1870, 63665])
+def test_sht3x_beyond_its_range_is_refused(word: int) -> None:
+    with pytest.raises(RangeError):
+        sht3x.decode(_word(word) + _word(0x8000))
+
+
+@given(st.integers(0, 5), st.integers(1, 255))
+def test_sht3x_with_one_changed_byte_is_refused(where: int, change: int) -> None:
+    answer = bytearray(_word(0x6666) + _word(0x8000))
+    answer[where] ^= change
+    with pytest.raises(ChecksumError):
+        sht3x.decode(answer)
 
 
 @given(st.integers(0, 65535), st.integers(0, 65535))

@@ -41,22 +41,39 @@ def _sht4x(board: Board, row: "dict[str, Any]") -> "Sensor":
     return Sht4x(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
 
 
+def _sht3x(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.sht3x import ADDRESS, Sht3x
+
+    return Sht3x(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
+
+
 def _scd4x(board: Board, row: "dict[str, Any]") -> "Sensor":
     from aircue_node.sensors.scd4x import ADDRESS, Scd4x
 
     return Scd4x(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
 
 
+def _dht11(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.dht import Dht11
+
+    return Dht11(board.pin(_needed(row, "pin")), board.dht_readinto)
+
+
 def _dht22(board: Board, row: "dict[str, Any]") -> "Sensor":
     from aircue_node.sensors.dht import Dht22
 
-    if "pin" not in row:
-        raise SettingsError("settings.json: sensor dht22 needs the key pin")
-    return Dht22(board.pin(row["pin"]), board.dht_readinto)
+    return Dht22(board.pin(_needed(row, "pin")), board.dht_readinto)
+
+
+def _needed(row: "dict[str, Any]", key: str) -> int:
+    if key not in row:
+        raise SettingsError(f"settings.json: sensor {row['driver']} needs the key {key}")
+    number: int = row[key]
+    return number
 
 
 # Each builder imports its driver itself, so that a board holds in RAM only the drivers it uses.
-DRIVERS = {"dht22": _dht22, "scd4x": _scd4x, "sht4x": _sht4x}
+DRIVERS = {"dht11": _dht11, "dht22": _dht22, "scd4x": _scd4x, "sht3x": _sht3x, "sht4x": _sht4x}
 
 
 def build(rows: "list[dict[str, Any]]", board: Board) -> "list[tuple[Sensor, list[int]]]":

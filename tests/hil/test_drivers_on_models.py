@@ -204,4 +204,5 @@ def test_a_restarted_node_reads_a_sensor_that_stayed_powered(name: str) -> None:
 def test_an_sht3x_left_measuring_by_itself_is_reset_and_read() -> None:
     rig = Rig("sht3x")
     rig.writeto(0x44, b"\x21\x30")
+    rig.rest(10)
     assert rig.read() == pytest.approx(rig.on_the_wire(), abs=0.51)

@@ -89,7 +89,7 @@ def test_the_whole_file_is_read(tmp_path: Path) -> None:
         (
             'driver = "sht4x"',
             'driver = "sht9x"',
-            r"node bath-1: driver is 'sht9x'; known are dht11, dht22, scd4x, sht3x",
+            r"node bath-1: driver is 'sht9x'; known are bme280, bmp280, dht11, dht22",
         ),
         ('driver = "sht4x"', "", r"sensors\[0\]: key driver is missing"),
         ("pin = 15", "", r"node bath-1: sensor dht22 needs the key pin"),

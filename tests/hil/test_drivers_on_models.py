@@ -19,7 +19,7 @@ from aircue_hil.transactions import Moment, Transaction
 from aircue_node import sensors
 from aircue_node.contract import QUANTITIES
 from aircue_node.ports import Sensor
-from aircue_node.sensors.errors import ChecksumError, MissingError, SensorError
+from aircue_node.sensors.errors import ChecksumError, MissingError, SensorError, WrongPartError
 
 AIR = Air(temperature_c=-3.5, humidity_pct=55.0, co2_ppm=900.0, pm25_ugm3=37.5)
 STROBE, PIN = 2, 15
@@ -206,3 +206,12 @@ def test_an_sht3x_left_measuring_by_itself_is_reset_and_read() -> None:
     rig.writeto(0x44, b"\x21\x30")
     rig.rest(10)
     assert rig.read() == pytest.approx(rig.on_the_wire(), abs=0.51)
+
+
+@pytest.mark.parametrize(("fitted", "named"), [("bme280", "bmp280"), ("bmp280", "bme280")])
+def test_another_part_of_the_family_is_named(fitted: str, named: str) -> None:
+    rig = Rig(fitted)
+    wired = sensors.Board({0: rig}, lambda number: number, rig.dht_readinto, rig.sleep_ms)
+    rig.driver = sensors.build([{"driver": named}], wired)[0][0]
+    with pytest.raises(WrongPartError, match=f"is {fitted}, not {named}: change driver in settings.json"):
+        rig.read()

@@ -1,11 +1,13 @@
 """Sensor codecs against published vectors (datasheets; see each driver's docstring)."""
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aircue_node.sensors import dht, scd4x, sensirion, sht3x, sht4x
-from aircue_node.sensors.errors import ChecksumError, RangeError
+from aircue_node.sensors import bme280, dht, scd4x, sensirion, sht3x, sht4x
+from aircue_node.sensors.errors import ChecksumError, RangeError, StaleError
 
 
 def _dht(hexadecimal: str) -> list[int]:
@@ -166,3 +168,134 @@ def test_scd4x_is_ready_when_one_of_the_lowest_eleven_bits_is_set(answer: str, r
 def test_scd4x_beyond_its_range_is_refused() -> None:
     with pytest.raises(RangeError):
         scd4x.decode(_word(40001) + _word(0x6667) + _word(0x5EB9))
+
+
+# BMP280 datasheet, section 3.12.
+_T = (27504, 26435, -1000)
+_P = (36477, -10685, 3024, 2855, 140, -7, 15500, -14600, 6000)
+_H = (75, 362, 3, 313, -50, 30)
+_LOW = struct.pack("<HhhHhhhhhhhh", *_T, *_P) + bytes((0, _H[0]))
+# 313 is 0x139 and -50 is 0xFCE: their low nibbles 9 and E share one byte.
+_HIGH = bytes.fromhex("6a01 03 13 e9 fc 1e")
+
+
+def _burst(raw_t: int, raw_p: int, raw_h: int | None = None) -> bytes:
+    registers = (raw_p << 4).to_bytes(3, "big") + (raw_t << 4).to_bytes(3, "big")
+    return registers if raw_h is None else registers + raw_h.to_bytes(2, "big")
+
+
+def _t_fine(raw: int) -> float:
+    """BST-BME280-DS002 8.1, in floating point, as are the next two."""
+    t1, t2, t3 = _T
+    return (raw / 16384.0 - t1 / 1024.0) * t2 + (raw / 131072.0 - t1 / 8192.0) ** 2 * t3
+
+
+def _pascals(t_fine: float, raw: int) -> float:
+    p1, p2, p3, p4, p5, p6, p7, p8, p9 = _P
+    var1 = t_fine / 2.0 - 64000.0
+    var2 = var1 * var1 * p6 / 32768.0
+    var2 = var2 + var1 * p5 * 2.0
+    var2 = var2 / 4.0 + p4 * 65536.0
+    var1 = (p3 * var1 * var1 / 524288.0 + p2 * var1) / 524288.0
+    var1 = (1.0 + var1 / 32768.0) * p1
+    pressure = 1048576.0 - raw
+    pressure = (pressure - var2 / 4096.0) * 6250.0 / var1
+    var1 = p9 * pressure * pressure / 2147483648.0
+    var2 = pressure * p8 / 32768.0
+    return pressure + (var1 + var2 + p7) / 16.0
+
+
+def _percent(h: tuple[int, ...], t_fine: float, raw: int) -> float:
+    h1, h2, h3, h4, h5, h6 = h
+    var = t_fine - 76800.0
+    var = (raw - (h4 * 64.0 + h5 / 16384.0 * var)) * (
+        h2 / 65536.0 * (1.0 + h6 / 67108864.0 * var * (1.0 + h3 / 67108864.0 * var))
+    )
+    return min(max(var * (1.0 - h1 * var / 524288.0), 0.0), 100.0)
+
+
+def test_bmp280_example_of_the_datasheet() -> None:
+    calibration = bme280.Calibration(_LOW)
+    assert (calibration.t, calibration.p, calibration.h) == (_T, _P, ())
+    assert bme280.fine_temperature(_T, 519888) >> 34 == 128422
+    # The datasheet's figure prints 25767236, the 64-bit formula beside it gives 3 less: a hundredth of a pascal.
+    assert bme280.pressure(_P, 128422, 415148) == 25767236 - 3
+    assert bme280.decode(calibration, _burst(519888, 415148)) == [2508, 10065]
+
+
+def test_bme280_calibration_has_two_signed_twelve_bit_words_that_share_a_byte() -> None:
+    assert bme280.Calibration(_LOW, _HIGH).h == _H
+    other = bme280.Calibration(_LOW, bytes.fromhex("6a01 03 f1 2e 03 80")).h
+    assert other[3:] == (-256 + 16 + 14, 0x32, -128)
+
+
+@given(st.integers(314_000, 712_000).filter(lambda raw: raw != 0x80000))
+def test_bme280_temperature_is_the_datasheets_formula_rounded_to_hundredths(raw: int) -> None:
+    centi = _t_fine(raw) / 51.2
+    assert -4000 < centi < 8500
+    assert bme280.decode(bme280.Calibration(_LOW), _burst(raw, 415148))[0] == pytest.approx(centi, abs=0.5001)
+
+
+@given(st.integers(300_000, 650_000), st.integers(340_000, 600_000))
+def test_bme280_pressure_is_the_datasheets_formula_within_half_a_pascal(raw_t: int, raw_p: int) -> None:
+    t_fine = _t_fine(raw_t)
+    assert bme280.pressure(_P, int(t_fine), raw_p) / 256 == pytest.approx(_pascals(t_fine, raw_p), abs=0.5)
+
+
+@given(
+    st.integers(300_000, 650_000),
+    st.integers(0, 65535),
+    st.tuples(
+        st.integers(0, 255),
+        st.integers(300, 420),
+        st.integers(0, 255),
+        st.integers(-2048, 2047),
+        st.integers(-2048, 2047),
+        st.integers(-128, 127),
+    ),
+)
+def test_bme280_humidity_is_the_datasheets_formula_rounded_to_hundredths(
+    raw_t: int, raw_h: int, h: tuple[int, ...]
+) -> None:
+    t_fine = int(_t_fine(raw_t))
+    assert bme280.humidity(h, t_fine, raw_h) == pytest.approx(100 * _percent(h, t_fine, raw_h), abs=0.51)
+
+
+def test_bme280_gives_temperature_humidity_and_pressure_in_this_order() -> None:
+    values = bme280.decode(bme280.Calibration(_LOW, _HIGH), _burst(519888, 415148, 30000))
+    percent = _percent(_H, 128422, 30000)
+    assert 40 < percent < 70
+    assert values == [2508, round(100 * percent), 10065]
+
+
+@pytest.mark.parametrize(("raw_h", "centi"), [(0, 0), (65535, 10000)])
+def test_bme280_humidity_ends_at_0_and_100(raw_h: int, centi: int) -> None:
+    assert bme280.decode(bme280.Calibration(_LOW, _HIGH), _burst(519888, 415148, raw_h))[1] == centi
+
+
+@pytest.mark.parametrize(
+    ("raw_t", "raw_p", "raw_h"), [(0x80000, 415148, 1), (519888, 0x80000, 1), (519888, 415148, 0x8000)]
+)
+def test_bme280_with_a_skipped_conversion_has_nothing_to_give(raw_t: int, raw_p: int, raw_h: int) -> None:
+    with pytest.raises(StaleError, match="check its power"):
+        bme280.decode(bme280.Calibration(_LOW, _HIGH), _burst(raw_t, raw_p, raw_h))
+
+
+@pytest.mark.parametrize(
+    ("raw_t", "raw_p", "named"),
+    [
+        (313689, 415148, "temperature outside"),
+        (712491, 415148, "temperature outside"),
+        (519888, 0, "pressure outside"),
+        (519888, 1000000, "pressure outside"),
+    ],
+)
+def test_bme280_beyond_its_range_is_refused(raw_t: int, raw_p: int, named: str) -> None:
+    with pytest.raises(RangeError, match=named):
+        bme280.decode(bme280.Calibration(_LOW), _burst(raw_t, raw_p))
+
+
+@pytest.mark.parametrize("low", [bytes(26), b"\x01" + bytes(25)])
+def test_bme280_without_a_calibration_is_refused(low: bytes) -> None:
+    with pytest.raises(RangeError, match="empty calibration"):
+        bme280.Calibration(low)

@@ -81,7 +81,7 @@ def test_sensors_of_the_settings_are_built_with_the_channels_to_keep() -> None:
 @pytest.mark.parametrize(
     ("rows", "named"),
     [
-        ([{"driver": "sht99"}], "unknown driver sht99; known are dht11, dht22, scd4x, sht3x, sht4x"),
+        ([{"driver": "sht99"}], "unknown driver sht99; known are bme280, bmp280, dht11, dht22, scd4x, sht3x, sht4x"),
         ([{"driver": "sht4x", "bus": 3}], "I2C bus 3, which i2c does not list"),
         ([{"driver": "dht22"}], "needs the key pin"),
         ([{"driver": "sht4x", "only": ["co2"]}], "sht4x measures temperature, humidity, not co2"),

@@ -53,6 +53,18 @@ def _scd4x(board: Board, row: "dict[str, Any]") -> "Sensor":
     return Scd4x(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
 
 
+def _bme280(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.bme280 import ADDRESS, Bme280
+
+    return Bme280(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
+
+
+def _bmp280(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.bme280 import ADDRESS, Bmp280
+
+    return Bmp280(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
+
+
 def _dht11(board: Board, row: "dict[str, Any]") -> "Sensor":
     from aircue_node.sensors.dht import Dht11
 
@@ -73,7 +85,15 @@ def _needed(row: "dict[str, Any]", key: str) -> int:
 
 
 # Each builder imports its driver itself, so that a board holds in RAM only the drivers it uses.
-DRIVERS = {"dht11": _dht11, "dht22": _dht22, "scd4x": _scd4x, "sht3x": _sht3x, "sht4x": _sht4x}
+DRIVERS = {
+    "bme280": _bme280,
+    "bmp280": _bmp280,
+    "dht11": _dht11,
+    "dht22": _dht22,
+    "scd4x": _scd4x,
+    "sht3x": _sht3x,
+    "sht4x": _sht4x,
+}
 
 
 def build(rows: "list[dict[str, Any]]", board: Board) -> "list[tuple[Sensor, list[int]]]":

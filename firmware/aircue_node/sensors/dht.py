@@ -68,7 +68,7 @@ class _Line:
         try:
             self._read_into(self._pin, self._frame)
         except OSError:
-            raise MissingError("no answer on the pin")
+            raise MissingError("no answer on the pin: check wiring and pull-up")
         return self._frame
 
 

@@ -1,7 +1,8 @@
 """Sensirion SCD4x: CO2, temperature and humidity over I2C (datasheet version 1.6, section 3)."""
 
+from aircue_node.sensors.bus import Port
 from aircue_node.sensors.errors import MissingError, RangeError, StaleError
-from aircue_node.sensors.sensirion import Port, temperature_centi, words
+from aircue_node.sensors.sensirion import temperature_centi, words
 
 MYPY = False
 if MYPY:

@@ -1,7 +1,8 @@
 """Sensirion SHT3x (SHT30, SHT31, SHT35): temperature and humidity over I2C (datasheet version 7, section 4)."""
 
+from aircue_node.sensors.bus import Port
 from aircue_node.sensors.errors import RangeError, SensorError
-from aircue_node.sensors.sensirion import Port, temperature_centi, words
+from aircue_node.sensors.sensirion import temperature_centi, words
 
 MYPY = False
 if MYPY:

@@ -83,7 +83,7 @@ def test_the_whole_file_is_read(tmp_path: Path) -> None:
         ),
         ("port = 0", "prot = 0", r"bench\.toml: unknown key prot; known are faults, gateway, homes"),
         ("pin = 15", "pni = 15", r"nodes\[0\]: sensors\[1\]: unknown key pni; known are address, bus, driver"),
-        ("nack = 0.01", "nak = 0.01", r"glitches: unknown key nak; known are crc, nack, short, spike"),
+        ("nack = 0.01", "nak = 0.01", r"glitches: unknown key nak; known are crc, garbage, nack, short, spike"),
         ("nack = 0.01", "short = 0.01", r"sht4x glitches is 'short'; known are crc, nack, spike"),
         ("nack = 0.01", "nack = 1.5", r"sht4x glitch nack is 1\.5, a chance of 0 to 1 is expected"),
         (

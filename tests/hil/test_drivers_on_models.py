@@ -5,6 +5,7 @@ One property suite for every driver in the table; the oracle is the bench's reco
 
 import asyncio
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,14 +20,20 @@ from aircue_hil.transactions import Moment, Transaction
 from aircue_node import sensors
 from aircue_node.contract import QUANTITIES
 from aircue_node.ports import Sensor
-from aircue_node.sensors.errors import ChecksumError, MissingError, SensorError, WrongPartError
+from aircue_node.sensors.errors import ChecksumError, MissingError, SensorError, StaleError, WrongPartError
 
 AIR = Air(temperature_c=-3.5, humidity_pct=55.0, co2_ppm=900.0, pm25_ugm3=37.5)
-STROBE, PIN = 2, 15
+STROBE, PIN, UART = 2, 15, 1
 INTERVAL_MS = 30_000
 # Reads until a sensor that was switched on must give values, warm-up included.
 PATIENCE = 10
-PLACES: dict[str, dict[str, int]] = {"dht11": {"pin": PIN}, "dht22": {"pin": PIN}}
+PLACES: dict[str, dict[str, int]] = {
+    "dht11": {"pin": PIN},
+    "dht22": {"pin": PIN},
+    "mhz19": {"uart": UART},
+    "pms5003": {"uart": UART},
+    "pms7003": {"uart": UART},
+}
 EVERY = sorted(sensors.DRIVERS)
 
 
@@ -35,6 +42,23 @@ class ConstantAir:
 
     def air(self, room: str, at: int) -> Air:
         return AIR
+
+
+class Uart:
+    """machine.UART as the bench plays it, without MicroPython."""
+
+    def __init__(self, ask: Callable[[str, bytes], bytes]) -> None:
+        self._ask = ask
+
+    def any(self) -> int:
+        return int.from_bytes(self._ask("U", bytes((UART,)) + b"A"), "big")
+
+    def read(self, nbytes: int) -> bytes | None:
+        return self._ask("U", bytes((UART,)) + b"R" + nbytes.to_bytes(2, "big")) or None
+
+    def write(self, buf: bytes) -> int:
+        self._ask("U", bytes((UART,)) + b"W" + buf)
+        return len(buf)
 
 
 @dataclass
@@ -55,8 +79,19 @@ class Rig:
         self.driver = self._driver()
 
     def _driver(self) -> Sensor:
-        wired = sensors.Board({0: self}, lambda number: number, self.dht_readinto, self.sleep_ms)
-        return sensors.build([{"driver": self.name, **PLACES.get(self.name, {})}], wired)[0][0]
+        row = {"driver": self.name, **PLACES.get(self.name, {})}
+        return sensors.build([row], self.wired())[0][0]
+
+    def wired(self) -> sensors.Board:
+        """The board as drivers see it."""
+        return sensors.Board(
+            {0: self},
+            lambda number: number,
+            self.dht_readinto,
+            self.sleep_ms,
+            lambda: self.now_us // 1000,
+            {UART: Uart(self._ask)},
+        )
 
     def restart_the_node(self) -> None:
         """The program begins anew, the sensor stays powered."""
@@ -65,7 +100,7 @@ class Rig:
 
     def switch_the_sensor_off_and_on(self) -> None:
         self.board.start("power-on", self._moment())
-        self.rest(1_000)
+        self.rest(5_000)
 
     def read(self) -> list[int]:
         """One read within a sample, then a rest to the next."""
@@ -92,6 +127,10 @@ class Rig:
 
     def rest(self, ms: int) -> None:
         self.now_us += ms * 1000
+
+    def set_baudrate(self, baudrate: int) -> None:
+        """The node's side of the UART."""
+        self._ask("U", bytes((UART,)) + b"B" + baudrate.to_bytes(4, "big"))
 
     async def sleep_ms(self, ms: int) -> None:
         self.rest(ms)
@@ -148,6 +187,7 @@ def test_a_driver_gives_what_crossed_the_wire(name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_a_silent_sensor_is_missing(name: str) -> None:
     rig = Rig(name)
+    rig.read_until_it_works()
     rig.board.unplugged = True
     for _ in range(3):
         with pytest.raises(MissingError, match="no answer"):
@@ -211,7 +251,72 @@ def test_an_sht3x_left_measuring_by_itself_is_reset_and_read() -> None:
 @pytest.mark.parametrize(("fitted", "named"), [("bme280", "bmp280"), ("bmp280", "bme280")])
 def test_another_part_of_the_family_is_named(fitted: str, named: str) -> None:
     rig = Rig(fitted)
-    wired = sensors.Board({0: rig}, lambda number: number, rig.dht_readinto, rig.sleep_ms)
-    rig.driver = sensors.build([{"driver": named}], wired)[0][0]
+    rig.driver = sensors.build([{"driver": named}], rig.wired())[0][0]
     with pytest.raises(WrongPartError, match=f"is {fitted}, not {named}: change driver in settings.json"):
         rig.read()
+
+
+@pytest.mark.parametrize(("name", "warm_up_s"), [("mhz19", 180), ("pms5003", 30), ("pms7003", 30)])
+def test_a_cold_sensor_is_not_asked_and_says_how_long_it_takes(name: str, warm_up_s: int) -> None:
+    rig = Rig(name)
+    for left_s in range(warm_up_s, 0, -INTERVAL_MS // 1000):
+        with pytest.raises(StaleError, match=f"warming up, {left_s} s to go"):
+            rig.read()
+    assert all(row.sequence == 0 or row.why == "warming up" for row in rig.witness)
+    assert rig.read() == pytest.approx(rig.on_the_wire())
+
+
+@pytest.mark.parametrize("name", with_glitch("garbage"))
+def test_garbage_before_a_frame_does_not_hide_it(name: str) -> None:
+    rig = Rig(name, Glitches(garbage=1.0))
+    rig.read_until_it_works()
+    for _ in range(20):
+        assert rig.read() == pytest.approx(rig.on_the_wire())
+
+
+@pytest.mark.parametrize("name", with_glitch("garbage"))
+def test_half_a_frame_is_no_value_and_does_not_spoil_the_next(name: str) -> None:
+    rig = Rig(name, Glitches(short=0.3))
+    rig.read_until_it_works()
+    refused = 0
+    for _ in range(40):
+        try:
+            assert rig.read() == pytest.approx(rig.on_the_wire())
+        except ChecksumError:
+            refused += 1
+    assert 3 < refused < 25
+
+
+@pytest.mark.parametrize("name", with_glitch("garbage"))
+def test_a_wrong_baud_rate_gives_no_value(name: str) -> None:
+    rig = Rig(name)
+    rig.read_until_it_works()
+    rig.set_baudrate(115_200)
+    with pytest.raises(SensorError):
+        rig.read()
+    rig.set_baudrate(9_600)
+    assert rig.read() == pytest.approx(rig.on_the_wire())
+
+
+@pytest.mark.parametrize("name", with_glitch("garbage"))
+def test_a_sensor_that_answers_again_after_silence_warms_up_anew(name: str) -> None:
+    rig = Rig(name)
+    rig.read_until_it_works()
+    rig.board.unplugged = True
+    for _ in range(2):
+        with pytest.raises(MissingError, match="check tx, rx and the 5 V supply"):
+            rig.read()
+    rig.board.unplugged = False
+    with pytest.raises(StaleError, match="warming up"):
+        rig.read()
+
+
+@pytest.mark.parametrize("name", with_glitch("garbage"))
+def test_one_answer_that_is_lost_costs_one_value(name: str) -> None:
+    rig = Rig(name)
+    rig.read_until_it_works()
+    rig.board.unplugged = True
+    with pytest.raises(MissingError):
+        rig.read()
+    rig.board.unplugged = False
+    assert rig.read() == pytest.approx(rig.on_the_wire())

@@ -9,18 +9,20 @@ from decimal import Decimal
 import pytest
 
 from aircue_hil.air import Air
-from aircue_hil.sensors import I2C_MODELS, LINE_MODELS, MODELS, dht11, dht22, scd4x, sht3x, sht4x
+from aircue_hil.sensors import I2C_MODELS, LINE_MODELS, MODELS, dht11, dht22, mhz19, pms5003, scd4x, sht3x, sht4x
 from aircue_hil.sensors.bme280 import Bme280, Bmp280, Bosch
 from aircue_hil.sensors.dht11 import Dht11
 from aircue_hil.sensors.dht22 import Dht22
-from aircue_hil.sensors.model import DhtSensor, Glitches, I2cSensor, Reply, crc8
+from aircue_hil.sensors.mhz19 import Mhz19
+from aircue_hil.sensors.model import DhtSensor, Glitches, I2cSensor, Reply, UartSensor, crc8
+from aircue_hil.sensors.pms5003 import Pms5003
 from aircue_hil.sensors.scd4x import Scd4x
 from aircue_hil.sensors.sht3x import Sht3x
 from aircue_hil.sensors.sht4x import Sht4x
 
-AIR = Air(temperature_c=21.0, humidity_pct=55.0, co2_ppm=900.0)
-TRUE = {"temperature": 21.0, "humidity": 55.0, "co2": 900.0, "pressure": 1013.25}
-ACCURACY = {"temperature": 1.2, "humidity": 8.0, "co2": 130.0, "pressure": 1.5}
+AIR = Air(temperature_c=21.0, humidity_pct=55.0, co2_ppm=900.0, pm25_ugm3=37.0)
+TRUE = {"temperature": 21.0, "humidity": 55.0, "co2": 900.0, "pressure": 1013.25, "pm25": 37.0}
+ACCURACY = {"temperature": 1.2, "humidity": 8.0, "co2": 130.0, "pressure": 1.5, "pm25": 8.0}
 COARSE = {("dht11", "temperature"): 2.5}
 NO_GLITCH = Glitches()
 S = 1_000_000
@@ -81,6 +83,28 @@ def read_bosch(sensor: Bosch, count: int) -> list[Reply]:
     return replies
 
 
+def read_mhz19(seed: str, glitches: Glitches, count: int) -> list[Reply]:
+    sensor = Mhz19(seed=seed, glitches=glitches)
+    sensor.power_on(START - 600 * S)
+    return read_asked(sensor, bytes.fromhex("ff 01 86 00 00 00 00 00 79"), count)
+
+
+def read_pms5003(seed: str, glitches: Glitches, count: int) -> list[Reply]:
+    sensor = Pms5003(seed=seed, glitches=glitches)
+    sensor.power_on(START - 600 * S)
+    sensor.write(bytes.fromhex("42 4d e1 00 00 01 70"), START - 600 * S, AIR)
+    sensor.sent(START - S, AIR)
+    return read_asked(sensor, bytes.fromhex("42 4d e2 00 00 01 71"), count)
+
+
+def read_asked(sensor: UartSensor, request: bytes, count: int) -> list[Reply]:
+    replies = []
+    for now in range(START, START + count * 30 * S, 30 * S):
+        sensor.write(request, now, AIR)
+        replies += [reply for _, reply in sensor.sent(now + S, AIR)]
+    return replies
+
+
 def read_dht11(seed: str, glitches: Glitches, count: int) -> list[Reply]:
     sensor = Dht11(seed=seed, glitches=glitches)
     sensor.power_on(START - 10 * S, AIR)
@@ -99,6 +123,9 @@ READ: dict[str, Read] = {
     "sht3x": read_sht3x,
     "sht4x": read_sht4x,
     "scd4x": read_scd4x,
+    "mhz19": read_mhz19,
+    "pms5003": read_pms5003,
+    "pms7003": read_pms5003,
     "dht11": read_dht11,
     "dht22": read_dht22,
 }
@@ -125,6 +152,10 @@ def is_sound(name: str, reply: Reply) -> bool:
         frame = frame_of(reply.pulses)
         return sum(frame[:4]) & 0xFF == frame[4]
     data = reply.data
+    if name == "mhz19":
+        return data[0] == 0xFF and sum(data[1:]) % 256 == 0
+    if name.startswith("pms"):
+        return data[:2] == b"\x42\x4d" and sum(data[:30]) == int.from_bytes(data[30:], "big")
     return all(crc8(data[i : i + 2]) == data[i + 2] for i in range(0, len(data), 3))
 
 
@@ -245,6 +276,48 @@ def test_dht11_wants_a_start_pulse_of_18_ms() -> None:
     sensor = Dht11(seed="seed", glitches=NO_GLITCH)
     sensor.power_on(START, AIR)
     assert not sensor.frame(17_000, START + 2 * S, AIR).ack
+
+
+def test_mhz19_example_of_the_datasheet() -> None:
+    reply = mhz19.encode(608, 31.0)
+    assert reply.data == bytes.fromhex("ff 86 02 60 47 00 00 00 d1")
+    assert [one.value for one in reply.measured] == [608]
+
+
+def test_mhz19_says_410_ppm_for_three_minutes_and_nothing_to_a_spoilt_request() -> None:
+    sensor = Mhz19(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START)
+    sensor.write(bytes.fromhex("ff 01 86 00 00 00 00 00 78"), START + S, AIR)
+    assert sensor.sent(START + 2 * S, AIR) == []
+    sensor.write(bytes.fromhex("ff 01 86 00 00 00 00 00 79"), START + 179 * S, AIR)
+    (_, cold), *_ = sensor.sent(START + 179 * S, AIR)
+    assert (cold.measured[0].value, cold.why) == (410, "warming up")
+
+
+def test_pms5003_speaks_every_second_until_it_is_told_to_wait() -> None:
+    sensor = Pms5003(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START)
+    assert len(sensor.sent(START + 5 * S, AIR)) == 5
+    sensor.write(bytes.fromhex("42 4d e1 00 00 01 70"), START + 5 * S, AIR)
+    assert [reply.data for _, reply in sensor.sent(START + 60 * S, AIR)] == [bytes.fromhex("42 4d 00 04 e1 00 01 74")]
+    assert sensor.sent(START + 90 * S, AIR) == []
+
+
+def test_pms5003_asleep_says_nothing_and_is_cold_after_waking() -> None:
+    sensor = Pms5003(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - 60 * S)
+    sensor.sent(START, AIR)
+    sensor.write(bytes.fromhex("42 4d e4 00 00 01 73"), START, AIR)
+    assert sensor.sent(START + 60 * S, AIR) == []
+    sensor.write(bytes.fromhex("42 4d e4 00 01 01 74"), START + 60 * S, AIR)
+    whys = [reply.why for _, reply in sensor.sent(START + 65 * S, AIR)]
+    assert whys == ["warming up"] * 5
+
+
+def test_pms5003_frame_has_13_words_and_their_sum() -> None:
+    data = pms5003.encode(40).data
+    assert (len(data), data[:4]) == (32, bytes.fromhex("42 4d 00 1c"))
+    assert int.from_bytes(data[12:14], "big") == 40
 
 
 def started_bme280() -> Bme280:

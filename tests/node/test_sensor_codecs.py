@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aircue_node.sensors import bme280, dht, scd4x, sensirion, sht3x, sht4x
+from aircue_node.sensors import bme280, dht, mhz19, pms5003, scd4x, sensirion, serial, sht3x, sht4x
 from aircue_node.sensors.errors import ChecksumError, RangeError, StaleError
 
 
@@ -299,3 +299,83 @@ def test_bme280_beyond_its_range_is_refused(raw_t: int, raw_p: int, named: str) 
 def test_bme280_without_a_calibration_is_refused(low: bytes) -> None:
     with pytest.raises(RangeError, match="empty calibration"):
         bme280.Calibration(low)
+
+
+def _mhz19(co2: int) -> bytes:
+    body = bytes((0x86, co2 >> 8, co2 & 0xFF, 0x47, 0, 0, 0))
+    return b"\xff" + body + bytes(((0x100 - sum(body)) & 0xFF,))
+
+
+def test_mhz19_answer_of_the_datasheet() -> None:
+    assert mhz19.decode(bytes.fromhex("FF 86 02 60 47 00 00 00 D1")) == [608]
+
+
+def test_mhz19_request_carries_its_own_checksum() -> None:
+    assert bytes.fromhex("FF 01 86 00 00 00 00 00 79") == mhz19.READ_CO2
+    assert mhz19.is_sound(mhz19.READ_CO2)
+
+
+@given(st.integers(0, 10_000))
+def test_mhz19_reads_every_value_of_its_range(co2: int) -> None:
+    assert mhz19.decode(_mhz19(co2)) == [co2]
+
+
+def test_mhz19_beyond_its_range_is_refused() -> None:
+    with pytest.raises(RangeError):
+        mhz19.decode(_mhz19(10_001))
+
+
+@given(st.integers(1, 8), st.integers(1, 255))
+def test_mhz19_with_one_changed_byte_is_refused(where: int, change: int) -> None:
+    frame = bytearray(_mhz19(608))
+    frame[where] ^= change
+    with pytest.raises(ChecksumError):
+        mhz19.decode(bytes(frame))
+
+
+def _pms(*words: int) -> bytes:
+    whole = bytes.fromhex("424D001C") + struct.pack(">13H", *words)
+    return whole + sum(whole).to_bytes(2, "big")
+
+
+def test_pms_commands_of_the_data_manual() -> None:
+    commands = [pms5003.PASSIVE, pms5003.READ, pms5003.WAKE]
+    assert commands == [bytes.fromhex(text) for text in ("424DE100000170", "424DE200000171", "424DE400010174")]
+    assert [sum(one[:5]) for one in commands] == [int.from_bytes(one[5:], "big") for one in commands]
+
+
+@pytest.mark.parametrize("pm25", [0, 12, 300, 1000])
+def test_pms_publishes_the_fifth_word_in_tenths(pm25: int) -> None:
+    assert pms5003.decode(_pms(1, 2, 3, 4, pm25, 6, 7, 8, 9, 10, 11, 12, 13)) == [pm25 * 10]
+
+
+def test_pms_beyond_its_range_is_refused() -> None:
+    with pytest.raises(RangeError):
+        pms5003.decode(_pms(1, 2, 3, 4, 1001, 6, 7, 8, 9, 10, 11, 12, 13))
+
+
+@given(st.integers(0, 31), st.integers(1, 255))
+def test_pms_with_one_changed_byte_is_refused(where: int, change: int) -> None:
+    frame = bytearray(_pms(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13))
+    frame[where] ^= change
+    with pytest.raises(ChecksumError):
+        pms5003.decode(bytes(frame))
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_a_frame_is_found_among_garbage(before: bytes, after: bytes) -> None:
+    frame = _pms(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
+    assert serial.find(before + frame + after, pms5003.HEAD, 32, pms5003.is_sound) == frame
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_a_frame_is_found_after_the_beginning_of_another(cut: int) -> None:
+    frame = _mhz19(608)
+    whole = frame[:cut] + frame
+    assert serial.find(whole, mhz19.HEAD, 9, mhz19.is_sound) == frame
+    assert serial.find(whole[:-1], mhz19.HEAD, 9, mhz19.is_sound) is None
+
+
+def test_of_two_frames_the_first_is_found() -> None:
+    data = _mhz19(608) + _mhz19(700)
+    assert serial.find(data, mhz19.HEAD, 9, mhz19.is_sound) == _mhz19(608)

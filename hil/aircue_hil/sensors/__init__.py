@@ -3,7 +3,9 @@
 from aircue_hil.sensors.bme280 import Bme280, Bmp280
 from aircue_hil.sensors.dht11 import Dht11
 from aircue_hil.sensors.dht22 import Dht22
-from aircue_hil.sensors.model import DhtSensor, I2cSensor
+from aircue_hil.sensors.mhz19 import Mhz19
+from aircue_hil.sensors.model import DhtSensor, I2cSensor, UartSensor
+from aircue_hil.sensors.pms5003 import Pms5003
 from aircue_hil.sensors.scd4x import Scd4x
 from aircue_hil.sensors.sht3x import Sht3x
 from aircue_hil.sensors.sht4x import Sht4x
@@ -16,4 +18,9 @@ I2C_MODELS: dict[str, type[I2cSensor]] = {
     "scd4x": Scd4x,
 }
 LINE_MODELS: dict[str, type[DhtSensor]] = {"dht11": Dht11, "dht22": Dht22}
-MODELS: dict[str, type[I2cSensor] | type[DhtSensor]] = {**I2C_MODELS, **LINE_MODELS}
+UART_MODELS: dict[str, type[UartSensor]] = {"mhz19": Mhz19, "pms5003": Pms5003, "pms7003": Pms5003}
+MODELS: dict[str, type[I2cSensor] | type[DhtSensor] | type[UartSensor]] = {
+    **I2C_MODELS,
+    **LINE_MODELS,
+    **UART_MODELS,
+}

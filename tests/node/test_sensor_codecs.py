@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aircue_node.sensors import bme280, dht, mhz19, pms5003, scd4x, sensirion, serial, sht3x, sht4x
@@ -58,6 +58,10 @@ def test_dht22_beyond_its_range_is_refused(frame: str) -> None:
         _dht(frame)
 
 
+def test_dht22_ends_at_100_percent() -> None:
+    assert _dht("03E8015F") == [3510, 10000]
+
+
 def test_dht22_with_a_wrong_checksum_is_refused() -> None:
     with pytest.raises(ChecksumError):
         _dht("028C015FEF")
@@ -72,6 +76,7 @@ def _dht11(humidity: int, humidity_tenths: int, degrees: int, tenths: int, chang
     ("frame", "expected"),
     [
         ((53, 0, 24, 4), [2440, 5300]),
+        ((53, 0, 24, 5), [2450, 5300]),
         ((53, 9, 10, 0x81), [-1010, 5390]),
         ((0, 0, 0, 0x85), [-50, 0]),
         ((100, 0, 60, 0), [6000, 10000]),
@@ -316,6 +321,7 @@ def test_mhz19_request_carries_its_own_checksum() -> None:
 
 
 @given(st.integers(0, 10_000))
+@example(10_000)
 def test_mhz19_reads_every_value_of_its_range(co2: int) -> None:
     assert mhz19.decode(_mhz19(co2)) == [co2]
 

@@ -52,6 +52,10 @@ def _input_pin(number: int) -> object:
     return machine.Pin(number, machine.Pin.IN)
 
 
+def _analog_pin(number: int) -> machine.ADC:
+    return machine.ADC(machine.Pin(number))
+
+
 def _output_pin(number: int) -> machine.Pin | None:
     return machine.Pin(number, machine.Pin.OUT) if number >= 0 else None
 
@@ -81,6 +85,7 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
         clock.sleep_ms,
         clock.uptime_ms,
         {row["id"]: _uart(row) for row in config.uart},
+        _analog_pin,
     )
     fitted = sensors.build(config.sensors, board)
     journal = Journal(boot, config.journal_samples)

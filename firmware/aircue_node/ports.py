@@ -36,6 +36,12 @@ class Uart(Protocol):
     def write(self, buf: bytes) -> object: ...
 
 
+class AnalogPin(Protocol):
+    """The part of machine.ADC that drivers use: 0 to 65535."""
+
+    def read_u16(self) -> int: ...
+
+
 class OutputPin(Protocol):
     def value(self, x: int) -> object: ...
 

@@ -34,7 +34,17 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
 }
 _BUS_KEYS = {"id": int, "scl": int, "sda": int}
 _UART_KEYS = {"id": int, "tx": int, "rx": int}
-_SENSOR_KEYS = {"driver": str, "bus": int, "address": int, "pin": int, "uart": int, "only": list}
+_SENSOR_KEYS = {
+    "driver": str,
+    "bus": int,
+    "address": int,
+    "pin": int,
+    "uart": int,
+    "only": list,
+    "load_ohm": int,
+    "clean_ohm": int,
+    "full_scale_mv": int,
+}
 
 
 class Settings:

@@ -10,7 +10,7 @@ from aircue_hil.air import Air, Source
 from aircue_hil.config import NodeRow, SensorRow, address_of
 from aircue_hil.protocol import EIO, ENODEV, EPROTO, ETIMEDOUT
 from aircue_hil.radio import Station, Wifi
-from aircue_hil.sensors import I2C_MODELS, LINE_MODELS, UART_MODELS
+from aircue_hil.sensors import ADC_MODELS, I2C_MODELS, LINE_MODELS, UART_MODELS
 from aircue_hil.sensors.model import Reply
 from aircue_hil.transactions import Moment, Note, rows
 from aircue_hil.uart import Wire
@@ -20,6 +20,7 @@ _PULLED_UP = 1
 _NO_AIR = Reply(ack=False, why="gap in the trace")
 _UNPLUGGED = Reply(ack=False, why="unplugged")
 _NOTHING = b""
+_NO_VOLTS = b"\0\0"
 
 
 class TransactionError(Exception):
@@ -54,6 +55,11 @@ class Board:
             for row in node.sensors
             if row.driver in LINE_MODELS
         }
+        self._voltages = {
+            row.pin: (row.driver, ADC_MODELS[row.driver](seed=f"{seed}/{node.id}/{row.driver}", glitches=row.glitches))
+            for row in node.sensors
+            if row.driver in ADC_MODELS
+        }
         self._wires = {
             row.uart: Wire(
                 row.driver, UART_MODELS[row.driver](seed=f"{seed}/{node.id}/{row.driver}", glitches=row.glitches)
@@ -66,6 +72,7 @@ class Board:
             ord("R"): self._read,
             ord("D"): self._dht,
             ord("U"): self._uart,
+            ord("V"): self._adc,
             ord("O"): self._output,
             ord("I"): self._input,
             ord("N"): self._network,
@@ -96,6 +103,8 @@ class Board:
             chip.power_on(at.world_us)
         for wire in self._wires.values():
             wire.power_on(at.world_us)
+        for _, voltage in self._voltages.values():
+            voltage.power_on(at.world_us)
         air = self._source.air(self._room, at.world_us) or Air(temperature_c=0.0, humidity_pct=0.0)
         for probe in self._probes.values():
             probe.power_on(at.world_us, air)
@@ -135,6 +144,16 @@ class Board:
         if not reply.ack:
             raise TransactionError(ETIMEDOUT)
         return struct.pack(f">{len(reply.pulses)}H", *reply.pulses)
+
+    def _adc(self, payload: bytes, at: Moment) -> bytes:
+        """A pin that nothing drives is at 0 V here."""
+        if payload[0] not in self._voltages:
+            return _NO_VOLTS
+        driver, voltage = self._voltages[payload[0]]
+        air = self._air(at)
+        reply = air if isinstance(air, Reply) else voltage.convert(at.world_us, air)
+        self._witness(driver, voltage.quantities, reply, at)
+        return reply.data or _NO_VOLTS
 
     def _uart(self, payload: bytes, at: Moment) -> bytes:
         """A UART nobody is connected to takes every byte and gives none."""

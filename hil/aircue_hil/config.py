@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from aircue_hil import faults, homes, traces
 from aircue_hil.faults import Fault
 from aircue_hil.radio import Wifi
-from aircue_hil.sensors import I2C_MODELS, LINE_MODELS, MODELS, UART_MODELS
+from aircue_hil.sensors import ADC_MODELS, I2C_MODELS, LINE_MODELS, MODELS, UART_MODELS
 from aircue_hil.sensors.model import Glitches
 
 Row = TypeVar("Row")
@@ -139,7 +139,7 @@ def _check_node(node: NodeRow, config: Config, where: str) -> None:
     _one_of(node.air.partition("/")[0], [*config.homes, *config.traces], f"{where}: air")
     for sensor in node.sensors:
         _one_of(sensor.driver, MODELS, f"{where}: driver")
-        if sensor.driver in LINE_MODELS and sensor.pin is None:
+        if sensor.driver in (*LINE_MODELS, *ADC_MODELS) and sensor.pin is None:
             raise ConfigError(f"{where}: sensor {sensor.driver} needs the key pin")
         if sensor.driver in UART_MODELS and sensor.uart is None:
             raise ConfigError(f"{where}: sensor {sensor.driver} needs the key uart")
@@ -162,7 +162,7 @@ def _check_glitches(sensor: SensorRow, where: str) -> None:
 
 
 def _place(sensor: SensorRow) -> tuple[str, int | None]:
-    if sensor.driver in LINE_MODELS:
+    if sensor.driver in (*LINE_MODELS, *ADC_MODELS):
         return "line", sensor.pin
     if sensor.driver in UART_MODELS:
         return "UART", sensor.uart

@@ -224,7 +224,7 @@ FITTED = {
         SensorRow(driver="sht3x", address=0x45),
         SensorRow(driver="pms7003", uart=1),
     ),
-    "bmp280": (SensorRow(driver="bmp280"),),
+    "bmp280 and mq135": (SensorRow(driver="bmp280"), SensorRow(driver="mq135", pin=26)),
     "dht11": (SensorRow(driver="dht11", pin=4),),
 }
 

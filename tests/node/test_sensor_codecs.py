@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aircue_node.sensors import bme280, dht, mhz19, pms5003, scd4x, sensirion, serial, sht3x, sht4x
-from aircue_node.sensors.errors import ChecksumError, RangeError, StaleError
+from aircue_node.sensors import bme280, dht, mhz19, mq135, pms5003, scd4x, sensirion, serial, sht3x, sht4x
+from aircue_node.sensors.errors import ChecksumError, MissingError, RangeError, StaleError
 
 
 def _dht(hexadecimal: str) -> list[int]:
@@ -385,3 +385,29 @@ def test_a_frame_is_found_after_the_beginning_of_another(cut: int) -> None:
 def test_of_two_frames_the_first_is_found() -> None:
     data = _mhz19(608) + _mhz19(700)
     assert serial.find(data, mhz19.HEAD, 9, mhz19.is_sound) == _mhz19(608)
+
+
+@given(st.integers(1_000, 65_534), st.integers(1_000, 100_000), st.integers(10_000, 200_000), st.integers(2_000, 4_900))
+def test_mq135_is_the_ratio_of_resistances(raw: int, load_ohm: int, clean_ohm: int, full_mv: int) -> None:
+    volts = full_mv / 1000 * raw / 65535
+    ratio = load_ohm * (5.0 / volts - 1.0) / clean_ohm
+    assert mq135.decode(raw, load_ohm, clean_ohm, full_mv) == [pytest.approx(1000 * ratio, abs=0.501, rel=1e-9)]
+
+
+def test_mq135_in_clean_air_is_one() -> None:
+    """5 V over 76.63 and 10 kohm leaves 0.5772 V at the load."""
+    assert mq135.decode(round(0.5772 / 3.3 * 65535), 10_000, 76_630, 3300) == [1000]
+
+
+@pytest.mark.parametrize("raw", [0, 397])
+def test_mq135_without_a_voltage_is_missing(raw: int) -> None:
+    with pytest.raises(MissingError, match="check wiring"):
+        mq135.decode(raw, 10_000, 76_630, 3300)
+    assert mq135.decode(398, 10_000, 76_630, 3300)
+
+
+@pytest.mark.parametrize(("raw", "full_mv"), [(65535, 3300), (54613, 6000)])
+def test_mq135_beyond_the_converter_or_its_supply_is_refused(raw: int, full_mv: int) -> None:
+    with pytest.raises(RangeError, match="divider"):
+        mq135.decode(raw, 10_000, 76_630, full_mv)
+    assert mq135.decode(raw - 1, 10_000, 76_630, full_mv)

@@ -83,9 +83,17 @@ class _Uart:
         return len(buf)
 
 
+class _Adc:
+    def __init__(self, number: int) -> None:
+        pass
+
+    def read_u16(self) -> int:
+        return 0
+
+
 def _board() -> sensors.Board:
     return sensors.Board(
-        {0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms, lambda: 0, {1: _Uart()}
+        {0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms, lambda: 0, {1: _Uart()}, _Adc
     )
 
 
@@ -101,10 +109,12 @@ def test_sensors_of_the_settings_are_built_with_the_channels_to_keep() -> None:
 @pytest.mark.parametrize(
     ("rows", "named"),
     [
-        ([{"driver": "sht99"}], "unknown driver sht99; known are bme280, bmp280, dht11, dht22, mhz19, pms5003"),
+        ([{"driver": "sht99"}], "unknown driver sht99; known are bme280, bmp280, dht11, dht22, mhz19, mq135"),
         ([{"driver": "sht4x", "bus": 3}], "I2C bus 3, which i2c does not list"),
         ([{"driver": "dht22"}], "needs the key pin"),
         ([{"driver": "mhz19"}], "needs the key uart"),
+        ([{"driver": "mq135"}], "needs the key pin"),
+        ([{"driver": "mq135", "pin": 26, "clean_ohm": 0}], "clean_ohm of sensor mq135 is 0, 1 or more is expected"),
         ([{"driver": "mhz19", "uart": 2}], "UART 2, which uart does not list"),
         ([{"driver": "mhz19", "uart": 1}, {"driver": "pms5003", "uart": 1}], "two sensors are on UART 1"),
         ([{"driver": "sht4x", "only": ["co2"]}], "sht4x measures temperature, humidity, not co2"),

@@ -10,12 +10,12 @@ if MYPY:
     from collections.abc import Callable
     from typing import Any
 
-    from aircue_node.ports import Bus, Sensor, SleepMs, Uart
+    from aircue_node.ports import AnalogPin, Bus, Sensor, SleepMs, Uart
 
 
 class Board:
     """What drivers may ask of a board. buses: I2C buses by id; uarts: UARTs of 9600 baud by id; pin: makes an input
-    pin; dht_readinto: the port's; sleep_ms and uptime_ms: the measuring clock."""
+    pin; analog_pin: one of the converter; dht_readinto: the port's; sleep_ms and uptime_ms: the measuring clock."""
 
     def __init__(
         self,
@@ -25,10 +25,12 @@ class Board:
         sleep_ms: "SleepMs",
         uptime_ms: "Callable[[], int]",
         uarts: "dict[int, Uart]",
+        analog_pin: "Callable[[int], AnalogPin]",
     ) -> None:
         self.buses = buses
         self.uarts = uarts
         self.pin = pin
+        self.analog_pin = analog_pin
         self.dht_readinto = dht_readinto
         self.sleep_ms = sleep_ms
         self.uptime_ms = uptime_ms
@@ -94,6 +96,18 @@ def _mhz19(board: Board, row: "dict[str, Any]") -> "Sensor":
     return Mhz19(board.uart(row), board.sleep_ms, board.uptime_ms)
 
 
+def _mq135(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.mq135 import CLEAN_OHM, FULL_SCALE_MV, LOAD_OHM, Mq135
+
+    return Mq135(
+        board.analog_pin(_needed(row, "pin")),
+        board.uptime_ms,
+        _positive(row, "load_ohm", LOAD_OHM),
+        _positive(row, "clean_ohm", CLEAN_OHM),
+        _positive(row, "full_scale_mv", FULL_SCALE_MV),
+    )
+
+
 def _pms5003(board: Board, row: "dict[str, Any]") -> "Sensor":
     from aircue_node.sensors.pms5003 import Pms5003
 
@@ -104,6 +118,13 @@ def _pms7003(board: Board, row: "dict[str, Any]") -> "Sensor":
     from aircue_node.sensors.pms5003 import Pms7003
 
     return Pms7003(board.uart(row), board.sleep_ms, board.uptime_ms)
+
+
+def _positive(row: "dict[str, Any]", key: str, default: int) -> int:
+    number: int = row.get(key, default)
+    if number < 1:
+        raise SettingsError(f"settings.json: {key} of sensor {row['driver']} is {number}, 1 or more is expected")
+    return number
 
 
 def _needed(row: "dict[str, Any]", key: str) -> int:
@@ -120,6 +141,7 @@ DRIVERS = {
     "dht11": _dht11,
     "dht22": _dht22,
     "mhz19": _mhz19,
+    "mq135": _mq135,
     "pms5003": _pms5003,
     "pms7003": _pms7003,
     "scd4x": _scd4x,

@@ -89,6 +89,18 @@ class I2C:
             return False
 
 
+class ADC:
+    """A converter's pin; 65535 is the reference voltage of 3.3 V."""
+
+    ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
+
+    def __init__(self, id, *, atten=ATTN_11DB):
+        self._pin = bytes((id.id if isinstance(id, Pin) else id,))
+
+    def read_u16(self):
+        return struct.unpack(">H", bench_line.ask(b"V", self._pin))[0]
+
+
 class UART:
     """What the sensor sent so far waits at the bench; nothing blocks."""
 

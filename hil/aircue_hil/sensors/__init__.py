@@ -4,7 +4,8 @@ from aircue_hil.sensors.bme280 import Bme280, Bmp280
 from aircue_hil.sensors.dht11 import Dht11
 from aircue_hil.sensors.dht22 import Dht22
 from aircue_hil.sensors.mhz19 import Mhz19
-from aircue_hil.sensors.model import DhtSensor, I2cSensor, UartSensor
+from aircue_hil.sensors.model import AdcSensor, DhtSensor, I2cSensor, UartSensor
+from aircue_hil.sensors.mq135 import Mq135
 from aircue_hil.sensors.pms5003 import Pms5003
 from aircue_hil.sensors.scd4x import Scd4x
 from aircue_hil.sensors.sht3x import Sht3x
@@ -19,8 +20,10 @@ I2C_MODELS: dict[str, type[I2cSensor]] = {
 }
 LINE_MODELS: dict[str, type[DhtSensor]] = {"dht11": Dht11, "dht22": Dht22}
 UART_MODELS: dict[str, type[UartSensor]] = {"mhz19": Mhz19, "pms5003": Pms5003, "pms7003": Pms5003}
-MODELS: dict[str, type[I2cSensor] | type[DhtSensor] | type[UartSensor]] = {
+ADC_MODELS: dict[str, type[AdcSensor]] = {"mq135": Mq135}
+MODELS: dict[str, type[I2cSensor] | type[DhtSensor] | type[UartSensor] | type[AdcSensor]] = {
     **I2C_MODELS,
     **LINE_MODELS,
     **UART_MODELS,
+    **ADC_MODELS,
 }

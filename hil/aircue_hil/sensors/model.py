@@ -73,6 +73,17 @@ class DhtSensor(Protocol):
     def frame(self, host_low_us: int, now: int, air: Air) -> Reply: ...
 
 
+class AdcSensor(Protocol):
+    """A sensor that is a voltage; a reply carries the 16-bit conversion, most significant byte first."""
+
+    quantities: ClassVar[tuple[str, ...]]
+    glitches: ClassVar[frozenset[str]]
+
+    def __init__(self, *, seed: str, glitches: Glitches) -> None: ...
+    def power_on(self, now: int) -> None: ...
+    def convert(self, now: int, air: Air) -> Reply: ...
+
+
 class UartSensor(Protocol):
     """A sensor that speaks on a UART. sent() gives what it began to say since it was last asked, with the moments."""
 

@@ -52,12 +52,21 @@ def _input_pin(number: int) -> object:
     return machine.Pin(number, machine.Pin.IN)
 
 
+def _analog_pin(number: int) -> machine.ADC:
+    return machine.ADC(machine.Pin(number))
+
+
 def _output_pin(number: int) -> machine.Pin | None:
     return machine.Pin(number, machine.Pin.OUT) if number >= 0 else None
 
 
 def _bus(row: dict[str, int]) -> machine.I2C:
     return machine.I2C(row["id"], scl=machine.Pin(row["scl"]), sda=machine.Pin(row["sda"]), freq=100_000)
+
+
+def _uart(row: dict[str, int]) -> machine.UART:
+    """Every sensor on a UART that the firmware knows speaks 9600 baud, 8N1."""
+    return machine.UART(row["id"], baudrate=9600, tx=machine.Pin(row["tx"]), rx=machine.Pin(row["rx"]))
 
 
 def _read_dht(pin: object, frame: bytearray) -> None:
@@ -69,7 +78,15 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
     installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
     monotonic = Monotonic(_ticks_ms, time.ticks_diff)
     clock = Clock(monotonic, config.time_scale)
-    board = sensors.Board({row["id"]: _bus(row) for row in config.i2c}, _input_pin, _read_dht, clock.sleep_ms)
+    board = sensors.Board(
+        {row["id"]: _bus(row) for row in config.i2c},
+        _input_pin,
+        _read_dht,
+        clock.sleep_ms,
+        clock.uptime_ms,
+        {row["id"]: _uart(row) for row in config.uart},
+        _analog_pin,
+    )
     fitted = sensors.build(config.sensors, board)
     journal = Journal(boot, config.journal_samples)
 

@@ -38,6 +38,7 @@ QUANTITIES = {
     "pm25": ("ug/m3", 10),
     "pressure": ("hPa", 10),
     "voc_index": ("1", 1),
+    "gas_ratio": ("1", 1000),
 }
 
 _HASH_BLOCK = 64

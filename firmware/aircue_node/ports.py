@@ -26,6 +26,22 @@ class Bus(Protocol):
     def readfrom_into(self, addr: int, buf: bytearray) -> object: ...
 
 
+class Uart(Protocol):
+    """The part of machine.UART that drivers use; read gives None or fewer bytes where less came in."""
+
+    def any(self) -> int: ...
+
+    def read(self, nbytes: int) -> bytes | None: ...
+
+    def write(self, buf: bytes) -> object: ...
+
+
+class AnalogPin(Protocol):
+    """The part of machine.ADC that drivers use: 0 to 65535."""
+
+    def read_u16(self) -> int: ...
+
+
 class OutputPin(Protocol):
     def value(self, x: int) -> object: ...
 

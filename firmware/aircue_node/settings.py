@@ -29,10 +29,22 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "time_scale": (int, 1, 1, 100000),
     "strobe_pin": (int, -1, -1, 255),
     "i2c": (list, [], None, None),
+    "uart": (list, [], None, None),
     "sensors": (list, None, None, None),
 }
 _BUS_KEYS = {"id": int, "scl": int, "sda": int}
-_SENSOR_KEYS = {"driver": str, "bus": int, "address": int, "pin": int, "only": list}
+_UART_KEYS = {"id": int, "tx": int, "rx": int}
+_SENSOR_KEYS = {
+    "driver": str,
+    "bus": int,
+    "address": int,
+    "pin": int,
+    "uart": int,
+    "only": list,
+    "load_ohm": int,
+    "clean_ohm": int,
+    "full_scale_mv": int,
+}
 
 
 class Settings:
@@ -52,6 +64,7 @@ class Settings:
         self.time_scale: int = fields["time_scale"]
         self.strobe_pin: int = fields["strobe_pin"]
         self.i2c: list[dict[str, Any]] = fields["i2c"]
+        self.uart: list[dict[str, Any]] = fields["uart"]
         self.sensors: list[dict[str, Any]] = fields["sensors"]
 
 
@@ -88,6 +101,8 @@ def _value(given: "dict[str, Any]", name: str) -> "Any":
         _check_topic_level(name, value)
     if name == "i2c":
         _check_rows(name, value, _BUS_KEYS, ("id", "scl", "sda"))
+    if name == "uart":
+        _check_rows(name, value, _UART_KEYS, ("id", "tx", "rx"))
     if name == "sensors":
         _check_rows(name, value, _SENSOR_KEYS, ("driver",))
     return value

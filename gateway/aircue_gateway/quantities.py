@@ -15,8 +15,8 @@ class Limits:
     spike_floor: float
 
 
-# Ranges are the widest of the sensors in use (SHT4x, DHT22, SCD4x, PMS5003, BME280, SGP40); indoor air never falls
-# to 200 ppm of CO2, and a VOC index of 0 is the sensor's way to say that it is not ready.
+# Ranges are the widest of the sensors in use (SHT4x, DHT22, SCD4x, PMS5003, BME280, SGP40, MQ-135); indoor air never
+# falls to 200 ppm of CO2, and a VOC index of 0 is the sensor's way to say that it is not ready.
 LIMITS = {
     "temperature": Limits(low=-40.0, high=125.0, spike_floor=0.5),
     "humidity": Limits(low=0.0, high=100.0, spike_floor=3.0),
@@ -24,6 +24,7 @@ LIMITS = {
     "pm25": Limits(low=0.0, high=1000.0, spike_floor=15.0),
     "pressure": Limits(low=300.0, high=1100.0, spike_floor=1.0),
     "voc_index": Limits(low=1.0, high=500.0, spike_floor=40.0),
+    "gas_ratio": Limits(low=0.01, high=50.0, spike_floor=0.1),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 ABSOLUTE_ZERO_C = -273.15
 VAPOUR_GAS_CONSTANT = 461.5  # J/(kg K)
+SEA_LEVEL_HPA = 1013.25  # ICAO standard atmosphere
 OUTDOOR_CO2_PPM = 422.0  # global mean of 2024, NOAA
 
 
@@ -14,13 +15,14 @@ OUTDOOR_CO2_PPM = 422.0  # global mean of 2024, NOAA
 class Air:
     """True air, before any sensor. `None` = this source does not know the quantity.
 
-    temperature in degrees Celsius, relative humidity in % (0..100), CO2 in ppm, PM2.5 in ug/m3.
+    temperature in degrees Celsius, relative humidity in % (0..100), CO2 in ppm, PM2.5 in ug/m3, pressure in hPa.
     """
 
     temperature_c: float
     humidity_pct: float
     co2_ppm: float | None = None
     pm25_ugm3: float | None = None
+    pressure_hpa: float | None = None
 
 
 class Source(Protocol):

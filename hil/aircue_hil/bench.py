@@ -27,6 +27,7 @@ from aircue_hil.config import Config, ConfigError, NodeRow, check
 from aircue_hil.faults import EVERY_NODE, Act
 from aircue_hil.homes import Home
 from aircue_hil.protocol import ENODEV, Frames, ProtocolError, frame
+from aircue_hil.sensors import MODELS
 from aircue_hil.traces import Trace
 from aircue_hil.transactions import Moment, Transaction, TransactionLog
 
@@ -297,5 +298,5 @@ def _covering(trace: Trace, moved: int, start_us: int, name: str) -> Trace:
 
 def _refuse_co2(node: NodeRow, room: str) -> None:
     for sensor in node.sensors:
-        if sensor.driver == "scd4x":
+        if "co2" in MODELS[sensor.driver].quantities:
             raise ConfigError(f"node {node.id}: {sensor.driver} needs CO2, which the trace has not for {room}")

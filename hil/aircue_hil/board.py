@@ -10,15 +10,17 @@ from aircue_hil.air import Air, Source
 from aircue_hil.config import NodeRow, SensorRow, address_of
 from aircue_hil.protocol import EIO, ENODEV, EPROTO, ETIMEDOUT
 from aircue_hil.radio import Station, Wifi
-from aircue_hil.sensors import I2C_MODELS, LINE_MODELS
+from aircue_hil.sensors import ADC_MODELS, I2C_MODELS, LINE_MODELS, UART_MODELS
 from aircue_hil.sensors.model import Reply
 from aircue_hil.transactions import Moment, Note, rows
+from aircue_hil.uart import Wire
 
 RESETS = ("power-on", "soft")
 _PULLED_UP = 1
 _NO_AIR = Reply(ack=False, why="gap in the trace")
 _UNPLUGGED = Reply(ack=False, why="unplugged")
 _NOTHING = b""
+_NO_VOLTS = b"\0\0"
 
 
 class TransactionError(Exception):
@@ -53,10 +55,24 @@ class Board:
             for row in node.sensors
             if row.driver in LINE_MODELS
         }
+        self._voltages = {
+            row.pin: (row.driver, ADC_MODELS[row.driver](seed=f"{seed}/{node.id}/{row.driver}", glitches=row.glitches))
+            for row in node.sensors
+            if row.driver in ADC_MODELS
+        }
+        self._wires = {
+            row.uart: Wire(
+                row.driver, UART_MODELS[row.driver](seed=f"{seed}/{node.id}/{row.driver}", glitches=row.glitches)
+            )
+            for row in node.sensors
+            if row.driver in UART_MODELS
+        }
         self._serve: dict[int, Callable[[bytes, Moment], bytes]] = {
             ord("W"): self._write,
             ord("R"): self._read,
             ord("D"): self._dht,
+            ord("U"): self._uart,
+            ord("V"): self._adc,
             ord("O"): self._output,
             ord("I"): self._input,
             ord("N"): self._network,
@@ -85,6 +101,10 @@ class Board:
     def _power_sensors(self, at: Moment) -> None:
         for chip in self._chips.values():
             chip.power_on(at.world_us)
+        for wire in self._wires.values():
+            wire.power_on(at.world_us)
+        for _, voltage in self._voltages.values():
+            voltage.power_on(at.world_us)
         air = self._source.air(self._room, at.world_us) or Air(temperature_c=0.0, humidity_pct=0.0)
         for probe in self._probes.values():
             probe.power_on(at.world_us, air)
@@ -124,6 +144,53 @@ class Board:
         if not reply.ack:
             raise TransactionError(ETIMEDOUT)
         return struct.pack(f">{len(reply.pulses)}H", *reply.pulses)
+
+    def _adc(self, payload: bytes, at: Moment) -> bytes:
+        """A pin that nothing drives is at 0 V here."""
+        if payload[0] not in self._voltages:
+            return _NO_VOLTS
+        driver, voltage = self._voltages[payload[0]]
+        air = self._air(at)
+        reply = air if isinstance(air, Reply) else voltage.convert(at.world_us, air)
+        self._witness(driver, voltage.quantities, reply, at)
+        return reply.data or _NO_VOLTS
+
+    def _uart(self, payload: bytes, at: Moment) -> bytes:
+        """A UART nobody is connected to takes every byte and gives none."""
+        wire, action, rest = self._wires.get(payload[0]), payload[1:2], payload[2:]
+        if wire is None:
+            return struct.pack(">H", 0) if action == b"A" else _NOTHING
+        if action == b"B":
+            (wire.baudrate,) = struct.unpack(">I", rest)
+            return _NOTHING
+        self._listen(wire, at)
+        if action == b"W":
+            return self._uart_write(wire, rest, at)
+        if action == b"A":
+            return struct.pack(">H", wire.waiting(at.world_us))
+        (count,) = struct.unpack(">H", rest)
+        data, replies = wire.read(count, at.world_us)
+        for reply in replies:
+            self._witness(wire.driver, wire.sensor.quantities, reply, at)
+        return data
+
+    def _uart_write(self, wire: Wire, data: bytes, at: Moment) -> bytes:
+        air = self._air(at)
+        if isinstance(air, Reply):
+            self._witness(wire.driver, wire.sensor.quantities, air, at)
+        elif wire.understood:
+            wire.sensor.write(data, at.world_us, air)
+            self._listen(wire, at)
+        return _NOTHING
+
+    def _listen(self, wire: Wire, at: Moment) -> None:
+        """What the sensor said comes onto the wire; what it should have said and did not is noted."""
+        air = self._air(at)
+        if isinstance(air, Reply):
+            wire.silence(at.world_us)
+            return
+        for reply in wire.listen(at.world_us, air):
+            self._witness(wire.driver, wire.sensor.quantities, reply, at)
 
     def _air(self, at: Moment) -> Air | Reply:
         """The room's air, or the silence of a sensor that is unplugged or whose trace has a gap."""

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from aircue_hil import faults, homes, traces
 from aircue_hil.faults import Fault
 from aircue_hil.radio import Wifi
-from aircue_hil.sensors import I2C_MODELS, LINE_MODELS, MODELS
+from aircue_hil.sensors import ADC_MODELS, I2C_MODELS, LINE_MODELS, MODELS, UART_MODELS
 from aircue_hil.sensors.model import Glitches
 
 Row = TypeVar("Row")
@@ -59,12 +59,13 @@ class TraceRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SensorRow:
-    """One sensor: on an I2C bus (`bus`, `address`; None = the model's own) or on a `pin`."""
+    """One sensor: on an I2C bus (`bus`, `address`; None = the model's own), on a `pin` or on a `uart`."""
 
     driver: str
     bus: int = 0
     address: int | None = None
     pin: int | None = None
+    uart: int | None = None
     glitches: Glitches = field(default_factory=Glitches)
 
 
@@ -138,11 +139,15 @@ def _check_node(node: NodeRow, config: Config, where: str) -> None:
     _one_of(node.air.partition("/")[0], [*config.homes, *config.traces], f"{where}: air")
     for sensor in node.sensors:
         _one_of(sensor.driver, MODELS, f"{where}: driver")
-        if sensor.driver in LINE_MODELS and sensor.pin is None:
+        if sensor.driver in (*LINE_MODELS, *ADC_MODELS) and sensor.pin is None:
             raise ConfigError(f"{where}: sensor {sensor.driver} needs the key pin")
+        if sensor.driver in UART_MODELS and sensor.uart is None:
+            raise ConfigError(f"{where}: sensor {sensor.driver} needs the key uart")
         _check_glitches(sensor, where)
     places = [_place(sensor) for sensor in node.sensors]
-    _refuse_twice([repr(place) for place in places], f"{where}: two sensors share (bus or line, address or pin)")
+    _refuse_twice(
+        [repr(place) for place in places], f"{where}: two sensors share (bus, line or UART, and address, pin or id)"
+    )
 
 
 def _check_glitches(sensor: SensorRow, where: str) -> None:
@@ -157,8 +162,10 @@ def _check_glitches(sensor: SensorRow, where: str) -> None:
 
 
 def _place(sensor: SensorRow) -> tuple[str, int | None]:
-    if sensor.driver in LINE_MODELS:
+    if sensor.driver in (*LINE_MODELS, *ADC_MODELS):
         return "line", sensor.pin
+    if sensor.driver in UART_MODELS:
+        return "UART", sensor.uart
     return f"bus {sensor.bus}", address_of(sensor)
 
 

@@ -7,6 +7,8 @@ status (one byte: 0, or the error number that MicroPython raises as OSError), pa
     W  I2C write  bus, address, bytes                                              -> nothing
     R  I2C read   bus, address, count (16 bits)                                    -> bytes
     D  DHT read   pin, start pulse in us (16 bits)                                 -> pulses in us, 16 bits each
+    U  UART       id, "B" baud rate (32 bits) | "W" bytes | "A" | "R" count        -> "A": count (16 bits); "R": bytes
+    V  ADC        pin                                                              -> 16 bits of the reference voltage
     O  output     pin, level                                                       -> nothing
     I  input      pin                                                              -> level
     N  network    "A" on/off | "C" ssid NUL key | "D" leave | "S" state | "L" scan -> "S": status, on, rssi; "L": ssid

@@ -16,8 +16,9 @@ from aircue_node.contract import QUANTITIES
 
 Key = tuple[str, int, int, str]
 
-# A stored value is the wire's value rounded to the quantity's scale.
-_ROUNDING = Decimal("0.500001")
+# A stored value is the wire's value rounded to the quantity's scale. The hundredth is what a part's compensation in
+# integers may differ from the exact one that the bench knows.
+_ROUNDING = Decimal("0.51")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from urllib import request
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import SessionNotCreatedException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 from tests.cloud.stage import NOW, Clock, Cloud, FixedAffinity, product
@@ -105,17 +106,31 @@ def serve() -> Iterator[Callable[..., Site]]:
         server.server_close()
 
 
+_STARTS = 3
+
+
 @pytest.fixture(scope="session")
 def chromium(need_program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """One browser for all tests."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(need_program("chromium"))
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=LoopbackService(str(need_program("chromedriver"))))
+    """One browser for all tests. On a machine that never ran it, the first start may be too slow for its driver."""
+    programs = need_program("chromium"), need_program("chromedriver")
+    for left in reversed(range(_STARTS)):
+        try:
+            driver = _started(*programs, tmp_path_factory.mktemp("chromium"))
+            break
+        except SessionNotCreatedException:
+            if not left:
+                raise
     yield driver
     driver.quit()
+
+
+def _started(chromium: Path, chromedriver: Path, profile: Path) -> WebDriver:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(chromium)
+    for switch in (*SWITCHES, f"--user-data-dir={profile}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=LoopbackService(str(chromedriver)))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ firmware, folder = sys.argv[1], sys.argv[2]
 sys.path.insert(0, firmware)
 
 from aircue_node import contract  # noqa: E402 -- the path comes first
-from aircue_node.sensors import dht, scd4x, sensirion, sht4x  # noqa: E402
+from aircue_node.sensors import bme280, dht, mhz19, pms5003, scd4x, sensirion, serial, sht3x, sht4x  # noqa: E402
 
 passed = 0
 
@@ -51,4 +51,15 @@ check("dht22", dht.decode_dht22(bytes.fromhex("028C015FEE")), [3510, 6520])
 check("dht22 negative", dht.decode_dht22(bytes([1, 0x90, 0x80, 0x65, 0x76])), [-1010, 4000])
 half = b"\x80\x00" + bytes([sensirion.crc8(b"\x80\x00")])
 check("sht4x", sht4x.decode(half + half), [4250, 5650])
+check("sht3x", sht3x.decode(half + half), [4250, 5000])
+check("dht11", dht.decode_dht11(bytes([53, 0, 10, 0x81, 0xC0])), [-1010, 5300])
+low = bytes.fromhex("706b436718fc7d8e43d6d00b270b8c00f9ff8c3cf8c67017004b")
+calibration = bme280.Calibration(low, bytes.fromhex("6a01001329031e"))
+burst = bytes.fromhex("655ac07eed007530")
+check("bmp280", bme280.decode(bme280.Calibration(low), burst[:6]), [2508, 10065])
+check("bme280", bme280.decode(calibration, burst), [2508, 5500, 10065])
+found = serial.find(b"\xff\x86\x00" + bytes.fromhex("ff86026047000000d1"), mhz19.HEAD, mhz19.SIZE, mhz19.is_sound)
+check("mhz19", mhz19.decode(found or b""), [608])
+frame = bytes.fromhex("424d001c000100020003000400250006") + bytes(14)
+check("pms5003", pms5003.decode(frame + bytes([0, sum(frame)])), [370])
 print("passed", passed)

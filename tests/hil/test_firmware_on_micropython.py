@@ -15,7 +15,7 @@ def test_golden_files_and_sensor_vectors_hold_in_micropython(micropython: Path) 
     script = Path(__file__).parent / "contract_on_micropython.py"
     command = [micropython, "-X", "heapsize=160k", script, FIRMWARE, ROOT / "tests" / "contract"]
     printed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert printed.stdout.splitlines() == ["passed 21"], printed.stdout + printed.stderr
+    assert printed.stdout.splitlines() == ["passed 27"], printed.stdout + printed.stderr
 
 
 def test_every_module_of_the_node_is_imported_by_micropython(micropython: Path) -> None:

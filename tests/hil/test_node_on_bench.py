@@ -17,7 +17,9 @@ from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
 from aircue_hil.config import Gateway as GatewayRow
 from aircue_hil.demo import reckoning
 from aircue_hil.radio import Wifi
+from aircue_hil.sensors import MODELS
 from aircue_node import contract, mqtt
+from aircue_node.contract import QUANTITIES
 
 pytestmark = pytest.mark.hil
 
@@ -52,8 +54,11 @@ def keys(topic: str, payload: bytes) -> list[tuple[int, int, int]]:
     return []
 
 
+SHT4X = (SensorRow(driver="sht4x"),)
+
+
 class Stage:
-    """One node with an SHT4x in a simulated bathroom, its bench and its gateway."""
+    """One node with an SHT4x (or what a test fits) in a simulated bathroom, its bench and its gateway."""
 
     def __init__(self, gateway: AckingGateway, bench: Bench, node: PoweredNode) -> None:
         self.gateway = gateway
@@ -70,19 +75,26 @@ class Stage:
         return found
 
     def on_the_bus(self) -> dict[int, list[int | None]]:
-        """The same from the bench's record, in the wire's hundredths; without the sample in the making."""
+        """The same from the bench's record, in the wire's scales; without the sample in the making."""
         values: dict[int, list[int | None]] = {}
         last = reckoning.cut(self.bench.witness).get(("bathroom", 1), 0)
         for row in self.bench.witness:
             if row.in_sample and row.sequence <= last:
-                values.setdefault(row.sequence, []).append(None if row.value is None else round(row.value * 100))
+                scale = QUANTITIES[row.quantity][1]
+                values.setdefault(row.sequence, []).append(None if row.value is None else round(row.value * scale))
         return values
 
 
-def on_stage(tmp_path: Path, micropython: Path, journal: int, story: Callable[[Stage], Awaitable[None]]) -> None:
+def on_stage(
+    tmp_path: Path,
+    micropython: Path,
+    journal: int,
+    story: Callable[[Stage], Awaitable[None]],
+    fitted: tuple[SensorRow, ...] = SHT4X,
+) -> None:
     async def play() -> None:
         async with AckingGateway() as gateway:
-            row = NodeRow(id="bathroom", air="flat/bathroom", sensors=(SensorRow(driver="sht4x"),), strobe_pin=STROBE)
+            row = NodeRow(id="bathroom", air="flat/bathroom", sensors=fitted, strobe_pin=STROBE)
             config = Config(
                 nodes=(row,),
                 world=World(scale=SCALE),
@@ -92,7 +104,7 @@ def on_stage(tmp_path: Path, micropython: Path, journal: int, story: Callable[[S
             )
             bench = Bench(config)
             await bench.start()
-            (tmp_path / "settings.json").write_text(json.dumps(settings(bench, journal)))
+            (tmp_path / "settings.json").write_text(json.dumps(settings(bench, journal, fitted)))
             node = PoweredNode(
                 UnixNode(
                     micropython=[str(micropython)],
@@ -113,7 +125,7 @@ def on_stage(tmp_path: Path, micropython: Path, journal: int, story: Callable[[S
     asyncio.run(play())
 
 
-def settings(bench: Bench, journal: int) -> dict[str, object]:
+def settings(bench: Bench, journal: int, fitted: tuple[SensorRow, ...]) -> dict[str, object]:
     wifi = bench.config.wifi
     return {
         "site": "home-1",
@@ -128,8 +140,14 @@ def settings(bench: Bench, journal: int) -> dict[str, object]:
         "backlog_pause_ms": 10,
         "strobe_pin": STROBE,
         "i2c": [{"id": 0, "scl": 5, "sda": 4}],
-        "sensors": [{"driver": "sht4x"}],
+        "uart": [{"id": 1, "tx": 8, "rx": 9}, {"id": 2, "tx": 17, "rx": 16}],
+        "sensors": [setting(row) for row in fitted],
     }
+
+
+def setting(row: SensorRow) -> dict[str, object]:
+    places = {"driver": row.driver, "pin": row.pin, "uart": row.uart, "address": row.address}
+    return {key: value for key, value in places.items() if value is not None}
 
 
 async def all_of_the_bus_arrived(stage: Stage) -> dict[int, list[int | None]]:
@@ -193,3 +211,39 @@ def declared(stage: Stage, dropped: set[int]) -> set[int]:
         for _, first, last, _ in json.loads(payload)["loss"]:
             dropped |= set(range(first, last + 1))
     return dropped
+
+
+# What one node measures beside each other without two sensors giving the same quantity.
+FITTED = {
+    "bme280, mhz19 and pms5003": (
+        SensorRow(driver="bme280"),
+        SensorRow(driver="mhz19", uart=1),
+        SensorRow(driver="pms5003", uart=2),
+    ),
+    "sht3x at its second address and pms7003": (
+        SensorRow(driver="sht3x", address=0x45),
+        SensorRow(driver="pms7003", uart=1),
+    ),
+    "bmp280 and mq135": (SensorRow(driver="bmp280"), SensorRow(driver="mq135", pin=26)),
+    "dht11": (SensorRow(driver="dht11", pin=4),),
+}
+
+
+@pytest.mark.parametrize("fitted", FITTED.values(), ids=FITTED)
+def test_every_other_sensor_is_read_as_it_speaks(
+    tmp_path: Path, micropython: Path, fitted: tuple[SensorRow, ...]
+) -> None:
+    """Simulated sensors, the real drivers in MicroPython: what the wires carried is what arrives, warm-up included."""
+    width = sum(len(MODELS[row.driver].quantities) for row in fitted)
+
+    async def story(stage: Stage) -> None:
+        await stage.gateway.until(lambda: len([1 for row in stage.arrived().values() if None not in row]) >= 10)
+        expected = await all_of_the_bus_arrived(stage)
+        arrived = stage.arrived()
+        whole = [n for n, values in expected.items() if len(values) == width]
+        assert len(whole) >= 5
+        for sequence in whole:
+            assert arrived[sequence] == pytest.approx(expected[sequence], abs=1.01)
+        assert all(None in arrived[n] for n, values in expected.items() if len(values) < width)
+
+    on_stage(tmp_path, micropython, 200, story, fitted)

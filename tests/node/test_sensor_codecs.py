@@ -1,11 +1,13 @@
 """Sensor codecs against published vectors (datasheets; see each driver's docstring)."""
 
+import struct
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aircue_node.sensors import dht, scd4x, sensirion, sht4x
-from aircue_node.sensors.errors import ChecksumError, RangeError
+from aircue_node.sensors import bme280, dht, mhz19, mq135, pms5003, scd4x, sensirion, serial, sht3x, sht4x
+from aircue_node.sensors.errors import ChecksumError, MissingError, RangeError, StaleError
 
 
 def _dht(hexadecimal: str) -> list[int]:
@@ -56,9 +58,90 @@ def test_dht22_beyond_its_range_is_refused(frame: str) -> None:
         _dht(frame)
 
 
+def test_dht22_ends_at_100_percent() -> None:
+    assert _dht("03E8015F") == [3510, 10000]
+
+
 def test_dht22_with_a_wrong_checksum_is_refused() -> None:
     with pytest.raises(ChecksumError):
         _dht("028C015FEF")
+
+
+def _dht11(humidity: int, humidity_tenths: int, degrees: int, tenths: int, change: int = 0) -> list[int]:
+    body = bytes((humidity, humidity_tenths, degrees, tenths))
+    return dht.decode_dht11(body + bytes(((sum(body) + change) & 0xFF,)))
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ((53, 0, 24, 4), [2440, 5300]),
+        ((53, 0, 24, 5), [2450, 5300]),
+        ((53, 9, 10, 0x81), [-1010, 5390]),
+        ((0, 0, 0, 0x85), [-50, 0]),
+        ((100, 0, 60, 0), [6000, 10000]),
+        ((20, 0, 20, 0x80), [-2000, 2000]),
+    ],
+)
+def test_dht11_has_tenths_in_bytes_of_their_own_and_the_sign_in_bit_7(
+    frame: tuple[int, int, int, int], expected: list[int]
+) -> None:
+    assert _dht11(*frame) == expected
+
+
+@pytest.mark.parametrize(
+    "frame", [(100, 1, 20, 0), (50, 0, 60, 1), (50, 0, 20, 0x81), (50, 10, 20, 0), (50, 0, 20, 10), (50, 0, 20, 0x8A)]
+)
+def test_dht11_beyond_its_range_is_refused(frame: tuple[int, int, int, int]) -> None:
+    with pytest.raises(RangeError):
+        _dht11(*frame)
+
+
+def test_a_frame_of_a_dht22_read_as_a_dht11_is_refused_and_says_so() -> None:
+    with pytest.raises(RangeError, match="is it a dht22"):
+        dht.decode_dht11(bytes.fromhex("028C015FEE"))
+
+
+@given(st.integers(1, 255))
+def test_dht11_with_a_wrong_checksum_is_refused(change: int) -> None:
+    with pytest.raises(ChecksumError):
+        _dht11(53, 0, 24, 4, change)
+
+
+def test_a_clone_whose_checksum_leaves_the_tenths_out_is_refused_and_named() -> None:
+    with pytest.raises(ChecksumError, match="leaves the tenths out"):
+        dht.decode_dht11(bytes((53, 0, 24, 4, 77)))
+    assert dht.decode_dht11(bytes((53, 0, 24, 0, 77))) == [2400, 5300]
+
+
+@given(st.integers(0, 65535), st.integers(0, 65535))
+def test_sht3x_is_the_datasheets_formula_rounded_to_hundredths(temperature: int, humidity: int) -> None:
+    degrees, percent = -45 + 175 * temperature / 65535, 100 * humidity / 65535
+    answer = _word(temperature) + _word(humidity)
+    if degrees < -40.005 or degrees > 125.005:
+        with pytest.raises(RangeError):
+            sht3x.decode(answer)
+    elif -39.995 < degrees < 124.995:
+        assert sht3x.decode(answer) == pytest.approx([degrees * 100, percent * 100], abs=0.501)
+
+
+@pytest.mark.parametrize(("word", "centi"), [(1872, -4000), (63662, 12500), (0x6666, 2500)])
+def test_sht3x_at_the_ends_of_its_range(word: int, centi: int) -> None:
+    assert sht3x.decode(_word(word) + _word(0x8000)) == [centi, 5000]
+
+
+@pytest.mark.parametrize("word", [1870, 63665])
+def test_sht3x_beyond_its_range_is_refused(word: int) -> None:
+    with pytest.raises(RangeError):
+        sht3x.decode(_word(word) + _word(0x8000))
+
+
+@given(st.integers(0, 5), st.integers(1, 255))
+def test_sht3x_with_one_changed_byte_is_refused(where: int, change: int) -> None:
+    answer = bytearray(_word(0x6666) + _word(0x8000))
+    answer[where] ^= change
+    with pytest.raises(ChecksumError):
+        sht3x.decode(answer)
 
 
 @given(st.integers(0, 65535), st.integers(0, 65535))
@@ -90,3 +173,241 @@ def test_scd4x_is_ready_when_one_of_the_lowest_eleven_bits_is_set(answer: str, r
 def test_scd4x_beyond_its_range_is_refused() -> None:
     with pytest.raises(RangeError):
         scd4x.decode(_word(40001) + _word(0x6667) + _word(0x5EB9))
+
+
+# BMP280 datasheet, section 3.12.
+_T = (27504, 26435, -1000)
+_P = (36477, -10685, 3024, 2855, 140, -7, 15500, -14600, 6000)
+_H = (75, 362, 3, 313, -50, 30)
+_LOW = struct.pack("<HhhHhhhhhhhh", *_T, *_P) + bytes((0, _H[0]))
+# 313 is 0x139 and -50 is 0xFCE: their low nibbles 9 and E share one byte.
+_HIGH = bytes.fromhex("6a01 03 13 e9 fc 1e")
+
+
+def _burst(raw_t: int, raw_p: int, raw_h: int | None = None) -> bytes:
+    registers = (raw_p << 4).to_bytes(3, "big") + (raw_t << 4).to_bytes(3, "big")
+    return registers if raw_h is None else registers + raw_h.to_bytes(2, "big")
+
+
+def _t_fine(raw: int) -> float:
+    """BST-BME280-DS002 8.1, in floating point, as are the next two."""
+    t1, t2, t3 = _T
+    return (raw / 16384.0 - t1 / 1024.0) * t2 + (raw / 131072.0 - t1 / 8192.0) ** 2 * t3
+
+
+def _pascals(t_fine: float, raw: int) -> float:
+    p1, p2, p3, p4, p5, p6, p7, p8, p9 = _P
+    var1 = t_fine / 2.0 - 64000.0
+    var2 = var1 * var1 * p6 / 32768.0
+    var2 = var2 + var1 * p5 * 2.0
+    var2 = var2 / 4.0 + p4 * 65536.0
+    var1 = (p3 * var1 * var1 / 524288.0 + p2 * var1) / 524288.0
+    var1 = (1.0 + var1 / 32768.0) * p1
+    pressure = 1048576.0 - raw
+    pressure = (pressure - var2 / 4096.0) * 6250.0 / var1
+    var1 = p9 * pressure * pressure / 2147483648.0
+    var2 = pressure * p8 / 32768.0
+    return pressure + (var1 + var2 + p7) / 16.0
+
+
+def _percent(h: tuple[int, ...], t_fine: float, raw: int) -> float:
+    h1, h2, h3, h4, h5, h6 = h
+    var = t_fine - 76800.0
+    var = (raw - (h4 * 64.0 + h5 / 16384.0 * var)) * (
+        h2 / 65536.0 * (1.0 + h6 / 67108864.0 * var * (1.0 + h3 / 67108864.0 * var))
+    )
+    return min(max(var * (1.0 - h1 * var / 524288.0), 0.0), 100.0)
+
+
+def test_bmp280_example_of_the_datasheet() -> None:
+    calibration = bme280.Calibration(_LOW)
+    assert (calibration.t, calibration.p, calibration.h) == (_T, _P, ())
+    assert bme280.fine_temperature(_T, 519888) >> 34 == 128422
+    # The datasheet's figure prints 25767236, the 64-bit formula beside it gives 3 less: a hundredth of a pascal.
+    assert bme280.pressure(_P, 128422, 415148) == 25767236 - 3
+    assert bme280.decode(calibration, _burst(519888, 415148)) == [2508, 10065]
+
+
+def test_bme280_calibration_has_two_signed_twelve_bit_words_that_share_a_byte() -> None:
+    assert bme280.Calibration(_LOW, _HIGH).h == _H
+    other = bme280.Calibration(_LOW, bytes.fromhex("6a01 03 f1 2e 03 80")).h
+    assert other[3:] == (-256 + 16 + 14, 0x32, -128)
+
+
+@given(st.integers(314_000, 712_000).filter(lambda raw: raw != 0x80000))
+def test_bme280_temperature_is_the_datasheets_formula_rounded_to_hundredths(raw: int) -> None:
+    centi = _t_fine(raw) / 51.2
+    assert -4000 < centi < 8500
+    assert bme280.decode(bme280.Calibration(_LOW), _burst(raw, 415148))[0] == pytest.approx(centi, abs=0.5001)
+
+
+@given(st.integers(300_000, 650_000), st.integers(340_000, 600_000))
+def test_bme280_pressure_is_the_datasheets_formula_within_half_a_pascal(raw_t: int, raw_p: int) -> None:
+    t_fine = _t_fine(raw_t)
+    assert bme280.pressure(_P, int(t_fine), raw_p) / 256 == pytest.approx(_pascals(t_fine, raw_p), abs=0.5)
+
+
+@given(
+    st.integers(300_000, 650_000),
+    st.integers(0, 65535),
+    st.tuples(
+        st.integers(0, 255),
+        st.integers(300, 420),
+        st.integers(0, 255),
+        st.integers(-2048, 2047),
+        st.integers(-2048, 2047),
+        st.integers(-128, 127),
+    ),
+)
+def test_bme280_humidity_is_the_datasheets_formula_rounded_to_hundredths(
+    raw_t: int, raw_h: int, h: tuple[int, ...]
+) -> None:
+    t_fine = int(_t_fine(raw_t))
+    assert bme280.humidity(h, t_fine, raw_h) == pytest.approx(100 * _percent(h, t_fine, raw_h), abs=0.51)
+
+
+def test_bme280_gives_temperature_humidity_and_pressure_in_this_order() -> None:
+    values = bme280.decode(bme280.Calibration(_LOW, _HIGH), _burst(519888, 415148, 30000))
+    percent = _percent(_H, 128422, 30000)
+    assert 40 < percent < 70
+    assert values == [2508, round(100 * percent), 10065]
+
+
+@pytest.mark.parametrize(("raw_h", "centi"), [(0, 0), (65535, 10000)])
+def test_bme280_humidity_ends_at_0_and_100(raw_h: int, centi: int) -> None:
+    assert bme280.decode(bme280.Calibration(_LOW, _HIGH), _burst(519888, 415148, raw_h))[1] == centi
+
+
+@pytest.mark.parametrize(
+    ("raw_t", "raw_p", "raw_h"), [(0x80000, 415148, 1), (519888, 0x80000, 1), (519888, 415148, 0x8000)]
+)
+def test_bme280_with_a_skipped_conversion_has_nothing_to_give(raw_t: int, raw_p: int, raw_h: int) -> None:
+    with pytest.raises(StaleError, match="check its power"):
+        bme280.decode(bme280.Calibration(_LOW, _HIGH), _burst(raw_t, raw_p, raw_h))
+
+
+@pytest.mark.parametrize(
+    ("raw_t", "raw_p", "named"),
+    [
+        (313689, 415148, "temperature outside"),
+        (712491, 415148, "temperature outside"),
+        (519888, 0, "pressure outside"),
+        (519888, 1000000, "pressure outside"),
+    ],
+)
+def test_bme280_beyond_its_range_is_refused(raw_t: int, raw_p: int, named: str) -> None:
+    with pytest.raises(RangeError, match=named):
+        bme280.decode(bme280.Calibration(_LOW), _burst(raw_t, raw_p))
+
+
+@pytest.mark.parametrize("low", [bytes(26), b"\x01" + bytes(25)])
+def test_bme280_without_a_calibration_is_refused(low: bytes) -> None:
+    with pytest.raises(RangeError, match="empty calibration"):
+        bme280.Calibration(low)
+
+
+def _mhz19(co2: int) -> bytes:
+    body = bytes((0x86, co2 >> 8, co2 & 0xFF, 0x47, 0, 0, 0))
+    return b"\xff" + body + bytes(((0x100 - sum(body)) & 0xFF,))
+
+
+def test_mhz19_answer_of_the_datasheet() -> None:
+    assert mhz19.decode(bytes.fromhex("FF 86 02 60 47 00 00 00 D1")) == [608]
+
+
+def test_mhz19_request_carries_its_own_checksum() -> None:
+    assert bytes.fromhex("FF 01 86 00 00 00 00 00 79") == mhz19.READ_CO2
+    assert mhz19.is_sound(mhz19.READ_CO2)
+
+
+@given(st.integers(0, 10_000))
+@example(10_000)
+def test_mhz19_reads_every_value_of_its_range(co2: int) -> None:
+    assert mhz19.decode(_mhz19(co2)) == [co2]
+
+
+def test_mhz19_beyond_its_range_is_refused() -> None:
+    with pytest.raises(RangeError):
+        mhz19.decode(_mhz19(10_001))
+
+
+@given(st.integers(1, 8), st.integers(1, 255))
+def test_mhz19_with_one_changed_byte_is_refused(where: int, change: int) -> None:
+    frame = bytearray(_mhz19(608))
+    frame[where] ^= change
+    with pytest.raises(ChecksumError):
+        mhz19.decode(bytes(frame))
+
+
+def _pms(*words: int) -> bytes:
+    whole = bytes.fromhex("424D001C") + struct.pack(">13H", *words)
+    return whole + sum(whole).to_bytes(2, "big")
+
+
+def test_pms_commands_of_the_data_manual() -> None:
+    commands = [pms5003.PASSIVE, pms5003.READ, pms5003.WAKE]
+    assert commands == [bytes.fromhex(text) for text in ("424DE100000170", "424DE200000171", "424DE400010174")]
+    assert [sum(one[:5]) for one in commands] == [int.from_bytes(one[5:], "big") for one in commands]
+
+
+@pytest.mark.parametrize("pm25", [0, 12, 300, 1000])
+def test_pms_publishes_the_fifth_word_in_tenths(pm25: int) -> None:
+    assert pms5003.decode(_pms(1, 2, 3, 4, pm25, 6, 7, 8, 9, 10, 11, 12, 13)) == [pm25 * 10]
+
+
+def test_pms_beyond_its_range_is_refused() -> None:
+    with pytest.raises(RangeError):
+        pms5003.decode(_pms(1, 2, 3, 4, 1001, 6, 7, 8, 9, 10, 11, 12, 13))
+
+
+@given(st.integers(0, 31), st.integers(1, 255))
+def test_pms_with_one_changed_byte_is_refused(where: int, change: int) -> None:
+    frame = bytearray(_pms(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13))
+    frame[where] ^= change
+    with pytest.raises(ChecksumError):
+        pms5003.decode(bytes(frame))
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_a_frame_is_found_among_garbage(before: bytes, after: bytes) -> None:
+    frame = _pms(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
+    assert serial.find(before + frame + after, pms5003.HEAD, 32, pms5003.is_sound) == frame
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_a_frame_is_found_after_the_beginning_of_another(cut: int) -> None:
+    frame = _mhz19(608)
+    whole = frame[:cut] + frame
+    assert serial.find(whole, mhz19.HEAD, 9, mhz19.is_sound) == frame
+    assert serial.find(whole[:-1], mhz19.HEAD, 9, mhz19.is_sound) is None
+
+
+def test_of_two_frames_the_first_is_found() -> None:
+    data = _mhz19(608) + _mhz19(700)
+    assert serial.find(data, mhz19.HEAD, 9, mhz19.is_sound) == _mhz19(608)
+
+
+@given(st.integers(1_000, 65_534), st.integers(1_000, 100_000), st.integers(10_000, 200_000), st.integers(2_000, 4_900))
+def test_mq135_is_the_ratio_of_resistances(raw: int, load_ohm: int, clean_ohm: int, full_mv: int) -> None:
+    volts = full_mv / 1000 * raw / 65535
+    ratio = load_ohm * (5.0 / volts - 1.0) / clean_ohm
+    assert mq135.decode(raw, load_ohm, clean_ohm, full_mv) == [pytest.approx(1000 * ratio, abs=0.501, rel=1e-9)]
+
+
+def test_mq135_in_clean_air_is_one() -> None:
+    """5 V over 76.63 and 10 kohm leaves 0.5772 V at the load."""
+    assert mq135.decode(round(0.5772 / 3.3 * 65535), 10_000, 76_630, 3300) == [1000]
+
+
+@pytest.mark.parametrize("raw", [0, 397])
+def test_mq135_without_a_voltage_is_missing(raw: int) -> None:
+    with pytest.raises(MissingError, match="check wiring"):
+        mq135.decode(raw, 10_000, 76_630, 3300)
+    assert mq135.decode(398, 10_000, 76_630, 3300)
+
+
+@pytest.mark.parametrize(("raw", "full_mv"), [(65535, 3300), (54613, 6000)])
+def test_mq135_beyond_the_converter_or_its_supply_is_refused(raw: int, full_mv: int) -> None:
+    with pytest.raises(RangeError, match="divider"):
+        mq135.decode(raw, 10_000, 76_630, full_mv)
+    assert mq135.decode(raw - 1, 10_000, 76_630, full_mv)

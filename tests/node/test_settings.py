@@ -39,6 +39,9 @@ def test_defaults_fill_what_is_not_given() -> None:
         ({"sensors": [{"driver": "sht4x", "adress": 1}]}, "unknown key adress"),
         ({"i2c": [{"id": "0", "scl": 5, "sda": 4}]}, "id is '0'"),
         ({"i2c": [{"id": 0, "scl": 5}]}, "key sda is missing"),
+        ({"uart": [{"id": 1, "tx": 8}]}, "uart: key rx is missing"),
+        ({"uart": [{"id": 1, "tx": 8, "rx": "9"}]}, "uart: rx is '9', a int is expected"),
+        ({"uart": [{"id": 1, "tx": 8, "rx": 9, "baud": 9600}]}, "uart: unknown key baud"),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, Any], named: str) -> None:
@@ -69,21 +72,51 @@ class _Bus:
         pass
 
 
+class _Uart:
+    def any(self) -> int:
+        return 0
+
+    def read(self, nbytes: int) -> None:
+        return None
+
+    def write(self, buf: bytes) -> int:
+        return len(buf)
+
+
+class _Adc:
+    def __init__(self, number: int) -> None:
+        pass
+
+    def read_u16(self) -> int:
+        return 0
+
+
+def _board() -> sensors.Board:
+    return sensors.Board(
+        {0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms, lambda: 0, {1: _Uart()}, _Adc
+    )
+
+
 def _build(rows: list[dict[str, Any]]) -> object:
-    return sensors.build(rows, sensors.Board({0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms))
+    return sensors.build(rows, _board())
 
 
 def test_sensors_of_the_settings_are_built_with_the_channels_to_keep() -> None:
-    built = sensors.build(GOOD["sensors"], sensors.Board({0: _Bus()}, int, lambda pin, frame: None, _sleep_ms))
+    built = sensors.build(GOOD["sensors"], _board())
     assert [(sensor.name, kept) for sensor, kept in built] == [("sht4x", [0, 1]), ("scd4x", [0])]
 
 
 @pytest.mark.parametrize(
     ("rows", "named"),
     [
-        ([{"driver": "sht99"}], "unknown driver sht99; known are dht22, scd4x, sht4x"),
+        ([{"driver": "sht99"}], "unknown driver sht99; known are bme280, bmp280, dht11, dht22, mhz19, mq135"),
         ([{"driver": "sht4x", "bus": 3}], "I2C bus 3, which i2c does not list"),
         ([{"driver": "dht22"}], "needs the key pin"),
+        ([{"driver": "mhz19"}], "needs the key uart"),
+        ([{"driver": "mq135"}], "needs the key pin"),
+        ([{"driver": "mq135", "pin": 26, "clean_ohm": 0}], "clean_ohm of sensor mq135 is 0, 1 or more is expected"),
+        ([{"driver": "mhz19", "uart": 2}], "UART 2, which uart does not list"),
+        ([{"driver": "mhz19", "uart": 1}, {"driver": "pms5003", "uart": 1}], "two sensors are on UART 1"),
         ([{"driver": "sht4x", "only": ["co2"]}], "sht4x measures temperature, humidity, not co2"),
         ([{"driver": "sht4x"}, {"driver": "scd4x"}], "two sensors give temperature"),
     ],

@@ -21,6 +21,7 @@ QUANTITIES = {
     "pm25": Quantity(label="Fine dust PM2.5", decimals=1, least_span=10),
     "pm10": Quantity(label="Dust PM10", decimals=1, least_span=10),
     "voc_index": Quantity(label="VOC index", decimals=0, least_span=40),
+    "gas_ratio": Quantity(label="Gas sensor, Rs/R0", decimals=2, least_span=0.2),
     "pressure": Quantity(label="Pressure", decimals=1, least_span=4),
     "dew_point": Quantity(label="Dew point", decimals=1, least_span=2),
     "absolute_humidity": Quantity(label="Absolute humidity", decimals=1, least_span=2),

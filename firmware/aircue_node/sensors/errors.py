@@ -5,6 +5,7 @@ SensorError
   ChecksumError  an answer with a wrong CRC or checksum
   RangeError     a value the datasheet rules out
   StaleError     nothing new to read yet
+  WrongPartError another part answers than the settings name
 """
 
 
@@ -25,4 +26,8 @@ class RangeError(SensorError):
 
 
 class StaleError(SensorError):
+    pass
+
+
+class WrongPartError(SensorError):
     pass

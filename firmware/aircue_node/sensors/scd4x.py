@@ -1,7 +1,8 @@
 """Sensirion SCD4x: CO2, temperature and humidity over I2C (datasheet version 1.6, section 3)."""
 
+from aircue_node.sensors.bus import Port
 from aircue_node.sensors.errors import MissingError, RangeError, StaleError
-from aircue_node.sensors.sensirion import Port, temperature_centi, words
+from aircue_node.sensors.sensirion import temperature_centi, words
 
 MYPY = False
 if MYPY:
@@ -14,6 +15,8 @@ READ_MEASUREMENT = b"\xec\x05"
 # The datasheet's 1 ms and one more: a sleep of 1 ms may end within the running millisecond.
 COMMAND_MS = 2
 _READY_BITS = 0x07FF
+# Reads are a second apart or more, so this many without news outlast a period: the sensor lost its power and idles.
+_STALE_LIMIT = 6
 _CO2_LARGEST = 40000
 
 
@@ -39,6 +42,7 @@ class Scd4x:
         self._port = Port(bus, address)
         self._sleep_ms = sleep_ms
         self._started = False
+        self._stale = 0
         self._status = bytearray(3)
         self._answer = bytearray(9)
 
@@ -46,8 +50,15 @@ class Scd4x:
         if not self._started:
             await self._start()
         if not is_ready(await self._ask(DATA_READY, self._status)):
+            self._count_stale()
             raise StaleError("no new measurement yet")
+        self._stale = 0
         return decode(await self._ask(READ_MEASUREMENT, self._answer))
+
+    def _count_stale(self) -> None:
+        self._stale += 1
+        if self._stale == _STALE_LIMIT:
+            self._started, self._stale = False, 0
 
     async def _start(self) -> None:
         """A sensor that kept measuring through a restart of the board refuses the start command; it then answers the

@@ -1,10 +1,6 @@
 """What Sensirion's I2C sensors share: words of 16 bits, each followed by a CRC-8."""
 
-from aircue_node.sensors.errors import ChecksumError, MissingError
-
-MYPY = False
-if MYPY:
-    from aircue_node.ports import Bus
+from aircue_node.sensors.errors import ChecksumError
 
 
 def crc8(data: bytes | bytearray) -> int:
@@ -31,23 +27,3 @@ def words(data: bytes | bytearray) -> list[int]:
 def temperature_centi(word: int) -> int:
     """Hundredths of a degree Celsius: T = -45 + 175 S / 65535, rounded."""
     return (17500 * word + 32767) // 65535 - 4500
-
-
-class Port:
-    """One address on a bus; an answer that does not come is a MissingError."""
-
-    def __init__(self, bus: "Bus", address: int) -> None:
-        self._bus = bus
-        self._address = address
-
-    def write(self, command: bytes) -> None:
-        try:
-            self._bus.writeto(self._address, command)
-        except OSError:
-            raise MissingError("no answer on the bus: check its power, wiring and address")
-
-    def read(self, buffer: bytearray) -> None:
-        try:
-            self._bus.readfrom_into(self._address, buffer)
-        except OSError:
-            raise MissingError("no answer on the bus: check its power, wiring and address")

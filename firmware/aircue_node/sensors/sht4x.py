@@ -1,7 +1,8 @@
 """Sensirion SHT4x: temperature and humidity over I2C (datasheet version 6, sections 4.5 and 4.6)."""
 
+from aircue_node.sensors.bus import Port
 from aircue_node.sensors.errors import RangeError
-from aircue_node.sensors.sensirion import Port, temperature_centi, words
+from aircue_node.sensors.sensirion import temperature_centi, words
 
 MYPY = False
 if MYPY:

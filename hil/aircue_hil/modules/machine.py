@@ -1,4 +1,4 @@
-"""MicroPython's machine module for a node on the bench: pins, I2C and the DHT line are played by the bench."""
+"""MicroPython's machine module for a node on the bench: pins, I2C, UART and the DHT line are played by the bench."""
 
 import hashlib
 import struct
@@ -87,6 +87,47 @@ class I2C:
             return True
         except OSError:
             return False
+
+
+class ADC:
+    """A converter's pin; 65535 is the reference voltage of 3.3 V."""
+
+    ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
+
+    def __init__(self, id, *, atten=ATTN_11DB):
+        self._pin = bytes((id.id if isinstance(id, Pin) else id,))
+
+    def read_u16(self):
+        return struct.unpack(">H", bench_line.ask(b"V", self._pin))[0]
+
+
+class UART:
+    """What the sensor sent so far waits at the bench; nothing blocks."""
+
+    def __init__(self, id, baudrate=9600, bits=8, parity=None, stop=1, *, tx=None, rx=None, timeout=0, rxbuf=256):
+        self._id = bytes((id,))
+        self.init(baudrate, bits, parity, stop)
+
+    def init(self, baudrate=9600, bits=8, parity=None, stop=1, *, tx=None, rx=None, timeout=0, rxbuf=256):
+        self._ask(b"B", struct.pack(">I", baudrate))
+
+    def any(self):
+        return struct.unpack(">H", self._ask(b"A"))[0]
+
+    def read(self, nbytes=256):
+        return self._ask(b"R", struct.pack(">H", nbytes)) or None
+
+    def readinto(self, buf, nbytes=None):
+        data = self.read(len(buf) if nbytes is None else nbytes) or b""
+        buf[: len(data)] = data
+        return len(data) or None
+
+    def write(self, buf):
+        self._ask(b"W", bytes(buf))
+        return len(buf)
+
+    def _ask(self, action, payload=b""):
+        return bench_line.ask(b"U", self._id + action + payload)
 
 
 class SoftI2C(I2C):

@@ -2,7 +2,7 @@
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import ClassVar, Protocol
 
@@ -39,12 +39,14 @@ class Glitches:
     """Chance (0..1) of each kind of trouble, a transaction (nack) or a measurement (the others).
 
     nack: no answer. crc: a bit flips on the wire. spike: a wrong value under a right CRC. short: the frame stops early.
+    garbage: bytes that mean nothing come before the frame.
     """
 
     nack: float = 0.0
     crc: float = 0.0
     spike: float = 0.0
     short: float = 0.0
+    garbage: float = 0.0
 
 
 class I2cSensor(Protocol):
@@ -69,6 +71,30 @@ class DhtSensor(Protocol):
     def __init__(self, *, seed: str, glitches: Glitches) -> None: ...
     def power_on(self, now: int, air: Air) -> None: ...
     def frame(self, host_low_us: int, now: int, air: Air) -> Reply: ...
+
+
+class AdcSensor(Protocol):
+    """A sensor that is a voltage; a reply carries the 16-bit conversion, most significant byte first."""
+
+    quantities: ClassVar[tuple[str, ...]]
+    glitches: ClassVar[frozenset[str]]
+
+    def __init__(self, *, seed: str, glitches: Glitches) -> None: ...
+    def power_on(self, now: int) -> None: ...
+    def convert(self, now: int, air: Air) -> Reply: ...
+
+
+class UartSensor(Protocol):
+    """A sensor that speaks on a UART. sent() gives what it began to say since it was last asked, with the moments."""
+
+    quantities: ClassVar[tuple[str, ...]]
+    glitches: ClassVar[frozenset[str]]
+    baudrate: ClassVar[int]
+
+    def __init__(self, *, seed: str, glitches: Glitches) -> None: ...
+    def power_on(self, now: int) -> None: ...
+    def write(self, data: bytes, now: int, air: Air) -> None: ...
+    def sent(self, now: int, air: Air) -> list[tuple[int, Reply]]: ...
 
 
 class Channel:
@@ -123,6 +149,17 @@ class Dice:
         if self.crc():
             return Reply(data=self.flip_bit(whole.data), why="crc")
         return Reply(data=whole.data, why="spike" if spike else None, measured=whole.measured)
+
+    def say(self, whole: Reply, *, spike: bool) -> Reply:
+        """The same of a frame on a UART, where it may also not come at all, stop early, or follow garbage."""
+        if self.nack():
+            return Reply(ack=False, why="no answer")
+        if self.short():
+            return Reply(data=whole.data[: len(whole.data) // 2], why="short frame")
+        said = self.deliver(whole, spike=spike)
+        if self._rng.random() < self._rates.garbage:
+            return replace(said, data=self._rng.randbytes(5) + whole.data[:3] + said.data)
+        return said
 
     def flip_bit(self, data: bytes) -> bytes:
         """`data` with one bit inverted."""

@@ -1,0 +1,55 @@
+"""Winsen MQ-135 on an analogue pin: a module with RL of 10 kohm at 5 V, R0 of 76.63 kohm, on a pin of 3.3 V."""
+
+import random
+from decimal import Decimal
+from typing import ClassVar
+
+from aircue_hil.air import OUTDOOR_CO2_PPM, Air
+from aircue_hil.sensors.model import Channel, Dice, Glitches, Measured, Reply
+
+_LOAD_OHM, _CLEAN_OHM = Decimal(10_000), Decimal(76_630)
+_SUPPLY_V, _FULL_V = Decimal(5), Decimal("3.3")
+_WARM_UP_US = 180_000_000
+_COLD = 3.0  # the ratio of a cold heater
+_SPIKE = (6.0, 9.0)
+_MILLIONTH = Decimal("0.000001")
+
+
+class Mq135:
+    """Its ratio falls as the air is breathed: simulated by the CO2 of people, whose company the gases keep. A wire that
+    is off reads 0 V."""
+
+    quantities: ClassVar[tuple[str, ...]] = ("gas_ratio",)
+    glitches: ClassVar[frozenset[str]] = frozenset({"spike"})
+
+    def __init__(self, *, seed: str, glitches: Glitches) -> None:
+        rng = random.Random(seed)
+        self._ratio = Channel(rng, tau_s=30.0, accuracy=0.05, repeatability=0.03)
+        self._dice = Dice(random.Random(seed + "/glitches"), glitches)
+        self._warm_at = 0
+
+    def power_on(self, now: int) -> None:
+        self._warm_at = now + _WARM_UP_US
+
+    def convert(self, now: int, air: Air) -> Reply:
+        """A 16-bit conversion, most significant byte first."""
+        breathed = (OUTDOOR_CO2_PPM if air.co2_ppm is None else air.co2_ppm) / OUTDOOR_CO2_PPM
+        ratio = self._ratio.measure(breathed**-0.35, now)
+        if now < self._warm_at:
+            cold = encode(_raw(ratio + _COLD))
+            return Reply(data=cold.data, why="warming up", measured=cold.measured)
+        spike = self._dice.spike()
+        whole = encode(_raw(ratio + (abs(self._dice.jump(*_SPIKE)) if spike else 0.0)))
+        return Reply(data=whole.data, why="spike" if spike else None, measured=whole.measured)
+
+
+def _raw(ratio: float) -> int:
+    volts = _SUPPLY_V * _LOAD_OHM / (_LOAD_OHM + _CLEAN_OHM * Decimal(max(0.07, ratio)))
+    return int(volts / _FULL_V * 65535)
+
+
+def encode(raw: int) -> Reply:
+    """The conversion and the ratio it stands for."""
+    volts = _FULL_V * raw / 65535
+    ratio = (_LOAD_OHM * (_SUPPLY_V / volts - 1) / _CLEAN_OHM).quantize(_MILLIONTH)
+    return Reply(data=raw.to_bytes(2, "big"), measured=(Measured(quantity="gas_ratio", value=ratio),))

@@ -74,7 +74,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "setup: done"
 
 .PHONY: system-packages
-system-packages: ## install what the tests need from the system: Mosquitto, Chromium (as root; otherwise says what to type)
+system-packages: ## install what the tests need from the system: Mosquitto, Chromium, PostgreSQL (as root; otherwise says what to type)
 	@.ci/system-packages test
 
 .PHONY: micropython

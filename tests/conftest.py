@@ -19,6 +19,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# Debian keeps the programs of each PostgreSQL version out of PATH.
+_POSTGRESQL = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+
+
 def unavailable(reason: str) -> None:
     """Skips the test, or fails it in CI."""
     if os.environ.get("CI"):
@@ -31,7 +35,7 @@ def need_program() -> Callable[[str], Path]:
     """`need_program("mosquitto")` is the program's path."""
 
     def path_of(name: str) -> Path:
-        found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        found = shutil.which(name, path=":".join([os.environ.get("PATH", ""), "/usr/sbin", *_POSTGRESQL]))
         if found is None:
             unavailable(f"the program {name!r} is not installed; type: make system-packages")
         return Path(str(found))

@@ -30,7 +30,9 @@ from sqlalchemy import (
     bindparam,
     create_engine,
     event,
+    func,
     make_url,
+    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
@@ -363,8 +365,13 @@ def _begin_sqlite(connection: Connection) -> None:
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: all of it, or nothing. Writers wait for each other; none may wait for itself."""
     with _turn(engine), engine.connect().execution_options(writing=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_POSTGRESQL_TURN)))
         yield connection
 
+
+# The number of the advisory lock that PostgreSQL's writers take in turn; SQLite has one writer at a time by itself.
+_POSTGRESQL_TURN = 0x41495243
 
 # SQLite's own waiting is by sleeping and asking again, which costs half the speed; it is left to other processes.
 _sqlite_turn = Lock()
@@ -416,8 +423,11 @@ def _insert_or_add(dialect: str, table: Table, column: str) -> sqlite.Insert:
 
 
 def _insert(dialect: str, table: Table) -> sqlite.Insert:
-    """Both dialects' inserts know the same on_conflict methods, though SQLAlchemy gives them no common type."""
-    return cast(sqlite.Insert, _INSERTS[dialect](table))
+    """Both dialects' inserts know the same on_conflict methods, though SQLAlchemy gives them no common type.
+
+    psycopg forgets how many rows were new unless it is asked to keep the count.
+    """
+    return cast(sqlite.Insert, _INSERTS[dialect](table)).execution_options(preserve_rowcount=True)
 
 
 def _key(table: Table) -> list[str]:

@@ -57,10 +57,16 @@ class Sampler:
             values = await sensor.read()
         except SensorError as error:
             self.faults[sensor.name] = self.faults.get(sensor.name, 0) + 1
-            self.states[sensor.name] = str(error)
+            self._note(sensor.name, str(error))
             return [None] * len(kept)
-        self.states[sensor.name] = "ok"
+        self._note(sensor.name, "ok")
         return [values[index] for index in kept]
+
+    def _note(self, name: str, state: str) -> None:
+        """Said on the console whenever it changes, and in every birth."""
+        if self.states.get(name) != state:
+            self.states[name] = state
+            print("sensor", name + ":", state)
 
     def _mark(self, level: int) -> None:
         if self._strobe is not None:

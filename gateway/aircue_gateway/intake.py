@@ -5,7 +5,7 @@ Nothing counts as taken before its window is on disk: receipts and acks leave wi
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aircue_gateway import log
@@ -43,6 +43,7 @@ class Intake:
         self._held: dict[StreamKey, list[tuple[Message, int, Any]]] = {}
         self._held_count = 0
         self.retained = dict(stored.retained)
+        self._faults = _known_faults(stored.retained)
         self._leaves: dict[str, Callable[[Message, int], StreamKey | None]] = {
             contract.BIRTH: self._birth,
             contract.SAMPLES: self._samples,
@@ -184,12 +185,28 @@ class Intake:
     def _status(self, message: Message, received_at_ms: int) -> None:
         status = aircue.decode_status(message.topic, message.payload)
         self._declared(message.node.id, status.installation, status.losses)
+        self._note_faults(message, status)
         self._retain(message)
         stream = self._streams.get((message.node.id, status.installation, status.boot))
         if stream is not None and status.uptime_ms is not None:
             stream.clock.note(status.uptime_ms, 0, received_at_ms)
         if not status.online:
             log.event("node_left", node=message.node.id, site=message.node.site, boot=status.boot)
+
+    def _note_faults(self, message: Message, status: aircue.NodeStatus) -> None:
+        """Counts the reads that failed since this boot's status before."""
+        boot = (status.installation, status.boot)
+        before_boot, before = self._faults.get(message.topic, (boot, {}))
+        known = before if before_boot == boot else {}
+        new = sum(max(0, count - known.get(sensor, 0)) for sensor, count in status.faults)
+        if not status.online or not new:
+            return
+        self._faults[message.topic] = (boot, dict(status.faults))
+        self._window.counts[Count.SENSOR_FAULTS] += new
+        log.warning(
+            "sensor_faults", node=message.node.id, new=new, failed_reads=dict(status.faults),
+            remedy="the node's console says what is wrong with the sensor and what to check",
+        )  # fmt: skip
 
     def _reply(self, message: Message, received_at_ms: int) -> None:
         reply = aircue.decode_reply(message.topic, message.payload)
@@ -279,6 +296,16 @@ class Intake:
         for need, change in changes:
             log.event("episode", need=need, node=node, change=change, quantity=quantity, value=value, at=at)
         return bool(changes)
+
+
+def _known_faults(retained: Mapping[str, bytes]) -> dict[str, tuple[tuple[int, int], dict[str, int]]]:
+    """((installation, boot), failed reads by sensor) of the last status of every node, by topic."""
+    found = {}
+    for topic, payload in retained.items():
+        if topic.endswith("/" + contract.STATUS):
+            status = aircue.decode_status(topic, payload)
+            found[topic] = ((status.installation, status.boot), dict(status.faults))
+    return found
 
 
 def _tally(counts: Counter[Count], sample: aircue.Sample, row: SampleRow) -> None:

@@ -14,6 +14,9 @@ class Count(StrEnum):
     READINGS_SUPPRESSED = "readings_suppressed"
     AWAITING_BIRTH = "awaiting_birth"  # messages with samples that came before their node's birth
     CLOCK_DISBELIEVED = "clock_disbelieved"  # samples whose node claims a time before 2020 or after 2100
+    SENSOR_FAULTS = (
+        "sensor_faults"  # reads that failed on the nodes (wrong CRC, no answer ...), as their statuses count
+    )
     DEAD_LETTERS = "dead_letters"
     MALFORMED_PACKETS = "malformed_packets"  # each cost its sender the connection
     UNKNOWN_NODES = "unknown_nodes"  # refused connections

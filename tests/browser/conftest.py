@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from urllib import request
 
 import pytest
 from selenium import webdriver
@@ -29,6 +30,21 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+class LoopbackService(Service):
+    """Chromedriver by its address: a bare system may not know the name localhost."""
+
+    @property
+    def service_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def is_connectable(self) -> bool:
+        try:
+            with request.urlopen(f"{self.service_url}/status", timeout=5) as reply:
+                return bool(reply.status == 200)
+        except OSError:
+            return False
 
 
 @pytest.fixture
@@ -97,7 +113,7 @@ def chromium(need_program: Callable[[str], Path], tmp_path_factory: pytest.TempP
     for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(need_program("chromedriver"))))
+    driver = webdriver.Chrome(options=options, service=LoopbackService(str(need_program("chromedriver"))))
     yield driver
     driver.quit()
 

@@ -1,9 +1,12 @@
 """A cloud to test against: see tests.cloud.stage."""
 
+import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 from tests.cloud.stage import NOW, Clock, Cloud, FixedAffinity, product
 
 from aircue_cloud import db
@@ -13,9 +16,23 @@ from aircue_cloud.identity import gateway_keys
 from aircue_cloud.routes.services import services
 
 
+def new_database() -> str:
+    """The URL of an empty database on the PostgreSQL server that AIRCUE_TEST_DATABASE names; "" for SQLite."""
+    server = os.environ.get("AIRCUE_TEST_DATABASE", "")
+    if not server:
+        return ""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
 def _bare(folder: Path) -> Cloud:
     clock, affinity = Clock(), FixedAffinity()
-    app = create_app(Config(data_dir=str(folder)), affinity=affinity, clock=clock)
+    config = Config(data_dir=str(folder), database_url=new_database())
+    app = create_app(config, affinity=affinity, clock=clock)
     with app.app_context():
         engine = services().engine
     with db.writing(engine) as connection:

@@ -5,19 +5,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rules import DAMP
 
 from aircue_gateway.episodes import Change, Phase, Rule, State, step
 
-DAMP = Rule(
-    need="damp-air",
-    quantity="humidity",
-    direction="above",
-    enter=80,
-    exit=78,
-    dwell_s=900,
-    keep_s=600,
-    max_gap_s=1800,
-)
 DRY = replace(DAMP, need="dry-air", direction="below", enter=30, exit=33)
 
 

@@ -175,6 +175,19 @@ def test_a_status_says_how_late_a_backlog_is() -> None:
     assert NOW_MS - window.samples[0].measured_at_ms == 870_000
 
 
+def test_failed_reads_of_a_sensor_are_counted_once_each_through_restarts() -> None:
+    def status(failed: int) -> Message:
+        payload = contract.encode_status(INSTALLATION, BOOT, 900_000, 1000, 3, [], {"sht4x": failed})
+        return message("status", payload, retain=True)
+
+    one = intake()
+    first = taken(one, status(2), status(2), status(5))
+    assert first.counts[Count.SENSOR_FAULTS] == 5
+    restarted = Intake(CleaningConfig(), Stored(retained=first.retained))
+    assert taken(restarted, status(5)).counts[Count.SENSOR_FAULTS] == 0
+    assert taken(restarted, status(6)).counts[Count.SENSOR_FAULTS] == 1
+
+
 def test_an_unbelievable_clock_is_counted_and_the_sample_kept() -> None:
     payload = contract.encode_sample(INSTALLATION, BOOT, (1, 30_000, 946_684_800, [2150, 5500]))
     window = taken(intake(), message("samples", payload))

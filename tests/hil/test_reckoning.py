@@ -1,12 +1,13 @@
 """The demo's figures: what counts as measured, doubled, overlapping, and how long a push took."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tests.contract.golden import golden
+from tests.rules import DAMP
 
-from aircue_gateway.episodes import Rule
 from aircue_hil.demo import reckoning
 from aircue_hil.demo.reckoning import BaseLayer, Seen
 from aircue_hil.transactions import Transaction
@@ -88,34 +89,15 @@ def test_a_node_with_two_installations_shows() -> None:
 
 
 def test_the_time_to_a_push_begins_with_the_read_that_completed_the_dwell() -> None:
-    rule = Rule(
-        need="damp-air",
-        quantity="humidity",
-        direction="above",
-        enter=80,
-        exit=78,
-        dwell_s=900,
-        keep_s=600,
-        max_gap_s=1800,
-    )
     buses = reckoning.measured([transaction(n) for n in range(1, 9)])
     on_time, late, early = (push(sequence=sequence) for sequence in (4, 6, 3))
-    assert reckoning.sensor_to_push_s(on_time, [rule], buses) == 6.5
-    assert reckoning.sensor_to_push_s(late, [rule], buses) == 6.5
-    assert reckoning.sensor_to_push_s(early, [rule], buses) == 7.5
+    assert reckoning.sensor_to_push_s(on_time, [DAMP], buses) == 6.5
+    assert reckoning.sensor_to_push_s(late, [DAMP], buses) == 6.5
+    assert reckoning.sensor_to_push_s(early, [DAMP], buses) == 7.5
 
 
 def test_an_earlier_episodes_dwell_is_not_this_ones_and_a_reading_no_bus_had_has_no_time() -> None:
-    rule = Rule(
-        need="damp-air",
-        quantity="humidity",
-        direction="above",
-        enter=80,
-        exit=78,
-        dwell_s=900,
-        keep_s=0,
-        max_gap_s=1800,
-    )
+    rule = replace(DAMP, keep_s=0)
     dry = [transaction(n, "50") for n in range(5, 7)]
     buses = reckoning.measured([*(transaction(n) for n in range(1, 5)), *dry, *(transaction(n) for n in range(7, 11))])
     assert reckoning.sensor_to_push_s(push(sequence=10), [rule], buses) == 0.5

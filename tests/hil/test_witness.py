@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from aircue_gateway.episodes import Rule
+from tests.rules import DAMP
+
 from aircue_hil.witness import Account, Dropped, Key, Measured, Stored, account, dwell_completed
 
 
@@ -68,18 +69,6 @@ def test_a_value_that_is_not_the_buss_is_named() -> None:
 def test_a_reading_nobody_measured_is_named() -> None:
     result = told(stored(1), stored(2), stored(3), stored(4))
     assert (result.never_measured, result.balanced) == ((key(4),), False)
-
-
-DAMP = Rule(
-    need="damp-air",
-    quantity="humidity",
-    direction="above",
-    enter=80,
-    exit=78,
-    dwell_s=900,
-    keep_s=600,
-    max_gap_s=1800,
-)
 
 
 def test_the_read_that_completes_the_dwell_is_found_from_the_bus_alone() -> None:

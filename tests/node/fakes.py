@@ -43,6 +43,16 @@ class FakeSensor:
         return answer
 
 
+class FakeReport:
+    """Gives payloads that are easy to tell apart."""
+
+    def birth(self) -> bytes:
+        return b'{"birth":1}'
+
+    def status(self) -> bytes:
+        return b'{"status":1}'
+
+
 class FakeWlan:
     """A Wi-Fi that is joined at once, or never."""
 

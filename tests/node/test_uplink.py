@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.node.fakes import FakeGateway, FakeWlan
+from tests.node.fakes import FakeGateway, FakeReport, FakeWlan
 
 from aircue_node import contract, mqtt, uplink
 from aircue_node.clock import Clock, Monotonic
@@ -16,14 +16,6 @@ from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
 
 INSTALLATION, BOOT = 7, 3
-
-
-class FakeReport:
-    def birth(self) -> bytes:
-        return b'{"birth":1}'
-
-    def status(self) -> bytes:
-        return b'{"status":1}'
 
 
 class Node:

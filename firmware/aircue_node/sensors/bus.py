@@ -32,4 +32,4 @@ class Port:
         return buffer
 
     def _missing(self) -> MissingError:
-        return MissingError(f"no answer from I2C address 0x{self._address:02x}: check its wiring")
+        return MissingError(f"no answer from I2C address 0x{self._address:02x}: check its power, wiring and address")

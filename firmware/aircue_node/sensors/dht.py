@@ -53,7 +53,7 @@ def _check(frame: bytes | bytearray) -> None:
         return
     if (frame[0] + frame[2]) & 0xFF == frame[4]:
         raise ChecksumError("the checksum leaves the tenths out: a clone that cannot be trusted, replace it")
-    raise ChecksumError("wrong checksum")
+    raise ChecksumError("wrong checksum: check the length of its cable and the pull-up")
 
 
 class _Line:
@@ -68,7 +68,7 @@ class _Line:
         try:
             self._read_into(self._pin, self._frame)
         except OSError:
-            raise MissingError("no answer on the pin: check wiring and pull-up")
+            raise MissingError("no answer on the pin: check its power, the pin and the pull-up")
         return self._frame
 
 

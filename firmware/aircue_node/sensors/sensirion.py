@@ -19,7 +19,7 @@ def words(data: bytes | bytearray) -> list[int]:
     found = []
     for at in range(0, len(data), 3):
         if crc8(data[at : at + 2]) != data[at + 2]:
-            raise ChecksumError("wrong CRC")
+            raise ChecksumError("wrong CRC: check the length and the shielding of its cable")
         found.append(data[at] << 8 | data[at + 1])
     return found
 

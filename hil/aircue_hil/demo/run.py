@@ -201,7 +201,7 @@ async def _look(town: Town) -> None:
         for push in pushes:
             town.seen.setdefault(push["id"], Seen(push=push, household=household, visible_s=time.time()))
     for row in await asyncio.to_thread(town.cloud.new_feed):
-        town.story.say(f"{row['kind']}: {row['text']}")
+        town.story.tell(row["kind"], row["text"])
 
 
 async def _until_interrupted(town: Town, nodes: list[PoweredNode]) -> None:

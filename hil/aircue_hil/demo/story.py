@@ -5,6 +5,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+# What a row's own text does not say already.
+_LABELS = {"episode": "Episode: "}
+
 
 class Story:
     """world_us gives the simulated world's time once there is one."""
@@ -20,6 +23,10 @@ class Story:
     def say(self, text: str) -> None:
         sys.stdout.write(f"{self.elapsed_s:6.1f} s {self._world()} {text}\n")
         sys.stdout.flush()
+
+    def tell(self, kind: str, text: str) -> None:
+        """A row of the cloud's feed."""
+        self.say(_LABELS.get(kind, "") + text)
 
     def _world(self) -> str:
         """The time in the homes (UTC), or nothing before their day begins."""

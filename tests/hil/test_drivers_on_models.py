@@ -264,8 +264,8 @@ def test_another_part_of_the_family_is_named(fitted: str, named: str) -> None:
 @pytest.mark.parametrize(("name", "warm_up_s"), [("mhz19", 180), ("mq135", 180), ("pms5003", 30), ("pms7003", 30)])
 def test_a_cold_sensor_is_not_asked_and_says_how_long_it_takes(name: str, warm_up_s: int) -> None:
     rig = Rig(name)
-    for left_s in range(warm_up_s, 0, -INTERVAL_MS // 1000):
-        with pytest.raises(StaleError, match=f"warming up, {left_s} s to go"):
+    for _ in range(0, 1000 * warm_up_s, INTERVAL_MS):
+        with pytest.raises(StaleError, match=f"warming up for {warm_up_s} s"):
             rig.read()
     assert all(row.sequence == 0 or row.why == "warming up" for row in rig.witness)
     assert rig.read() == pytest.approx(rig.on_the_wire(), abs=0.51)

@@ -60,9 +60,8 @@ class Mq135:
             self._convert()
         if self._lost or self._warm_at is None:
             self._lost, self._warm_at = False, self._uptime_ms() + WARM_UP_MS
-        left_ms = self._warm_at - self._uptime_ms()
-        if left_ms > 0:
-            raise StaleError(f"warming up, {(left_ms + 999) // 1000} s to go")
+        if self._uptime_ms() < self._warm_at:
+            raise StaleError(f"warming up for {WARM_UP_MS // 1000} s")
         return self._convert()
 
     def _convert(self) -> list[int]:

@@ -113,9 +113,8 @@ class Asked:
         await self._line.settle()
 
     def _wait_until_warm(self) -> None:
-        left_ms = (self._warm_at or 0) - self._uptime_ms()
-        if left_ms > 0:
-            raise StaleError(f"warming up, {(left_ms + 999) // 1000} s to go")
+        if self._uptime_ms() < (self._warm_at or 0):
+            raise StaleError(f"warming up for {self.warm_up_ms // 1000} s")
 
     async def _ask(self) -> bytes:
         try:

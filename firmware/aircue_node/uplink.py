@@ -177,7 +177,10 @@ def _next_pause(pause_s: float, lasted_ms: int) -> float:
 
 
 async def _first_to_end(*jobs) -> None:  # type: ignore[no-untyped-def]  # coroutines; MicroPython has no name for them
-    """Runs jobs side by side until one fails; the others are stopped and its error is raised."""
+    """Runs jobs side by side until one fails; the others are stopped and its error is raised.
+
+    Nobody waits for the stopped ones: a cancellation that arrives during such a wait could not be told from theirs.
+    """
     failed: list[BaseException] = []
     ended = asyncio.Event()
 
@@ -194,14 +197,5 @@ async def _first_to_end(*jobs) -> None:  # type: ignore[no-untyped-def]  # corou
     finally:
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            await _stopped(task)
     if failed:
         raise failed[0]
-
-
-async def _stopped(task: "asyncio.Task[None]") -> None:
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass

@@ -43,6 +43,13 @@ class FakeSensor:
         return answer
 
 
+async def stop(task: "asyncio.Task[None]") -> None:
+    """Cancels until it ends: wait_for of Python 3.11 may swallow a cancellation that comes as its work is done."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
+
+
 class FakeReport:
     """Gives payloads that are easy to tell apart."""
 

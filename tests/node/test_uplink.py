@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.node.fakes import FakeGateway, FakeReport, FakeWlan
+from tests.node.fakes import FakeGateway, FakeReport, FakeWlan, stop
 
 from aircue_node import contract, mqtt, uplink
 from aircue_node.clock import Clock, Monotonic
@@ -65,8 +65,7 @@ def run(story: Callable[[FakeGateway, Node], Awaitable[None]]) -> None:
             try:
                 await story(gateway, node)
             finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
+                await stop(running)
 
     asyncio.run(play())
 
@@ -184,6 +183,34 @@ def test_unacked_messages_in_flight_are_bounded() -> None:
         assert len(gateway.messages) <= uplink._MOST_IN_FLIGHT + 1
 
     run(story)
+
+
+@pytest.mark.parametrize("moment_s", [0, 0.05])
+def test_a_session_that_is_cancelled_or_fails_stops_its_jobs_and_ends(moment_s: float) -> None:
+    stopped = []
+
+    async def fails() -> None:
+        await asyncio.sleep(0.05)
+        raise OSError("gone")
+
+    async def lasts() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.append(True)
+
+    async def story() -> None:
+        session = asyncio.create_task(uplink._first_to_end(fails(), lasts()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(moment_s)
+        session.cancel()
+        with pytest.raises((asyncio.CancelledError, OSError)):
+            await session
+        await asyncio.sleep(0)
+        assert session.done()
+        assert stopped == [True]
+
+    asyncio.run(story())
 
 
 def test_a_command_is_answered() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.node.fakes import FakeReport, FakeWlan
+from tests.node.fakes import FakeReport, FakeWlan, stop
 
 from aircue_node import contract
 from aircue_node.clock import Monotonic
@@ -104,8 +104,7 @@ def test_samples_pass_a_real_broker_and_the_application_ack_comes_back(broker: i
             await until(lambda: len(journal) == 0)
             assert sorted(gateway.sequences()) == list(range(1, 32))
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await stop(running)
         await until(lambda: any(b"offline" in one.payload for one in gateway.seen.get("status", [])))
         gateway.close()
 

@@ -3,7 +3,8 @@
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,10 +39,16 @@ def _load(path: Path | None) -> Config:
     return Config() if path is None else configuration.load(path)
 
 
-def _engine(path: Path | None) -> Engine:
+@contextmanager
+def _database(path: Path | None) -> Iterator[Engine]:
+    """The configured database, closed again at the end of the command."""
     config = _load(path)
     configuration.make_folder(config)
-    return db.open_database(config.database)
+    engine = db.open_database(config.database)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _now() -> datetime:
@@ -78,7 +85,7 @@ def gateway() -> None:
 @_with_config
 def gateway_add(name: str, config_path: Path | None) -> None:
     """Make a key for a new gateway; it is shown once, here."""
-    with db.writing(_engine(config_path)) as connection:
+    with _database(config_path) as engine, db.writing(engine) as connection:
         click.echo(gateway_keys.add(connection, name, _now()))
     _say(f"put this key into the configuration of gateway {name}; it is not shown again")
 
@@ -88,7 +95,7 @@ def gateway_add(name: str, config_path: Path | None) -> None:
 @_with_config
 def gateway_rotate(name: str, config_path: Path | None) -> None:
     """Make a new key for a gateway; the old one ends at once."""
-    with db.writing(_engine(config_path)) as connection:
+    with _database(config_path) as engine, db.writing(engine) as connection:
         click.echo(gateway_keys.rotate(connection, name))
     _say(f"put this key into the configuration of gateway {name}; it is not shown again")
 
@@ -105,7 +112,7 @@ def household() -> None:
 def household_add(household_id: str, name: str | None, config_path: Path | None) -> None:
     """Add a household."""
     row = {"id": household_id, "name": name or household_id}
-    with db.writing(_engine(config_path)) as connection:
+    with _database(config_path) as engine, db.writing(engine) as connection:
         if connection.execute(db.insert_absent(connection, db.households), [row]).rowcount == 0:
             raise CommandError(f"household {household_id} is there already")
     _say(f"household {household_id} added")
@@ -123,7 +130,7 @@ def site() -> None:
 def site_link(site_id: str, household_id: str, config_path: Path | None) -> None:
     """Say whose home a site is; the site need not have sent anything yet."""
     row = {"id": site_id, "household": household_id, "tz": "UTC"}
-    with db.writing(_engine(config_path)) as connection:
+    with _database(config_path) as engine, db.writing(engine) as connection:
         _must_know(connection, household_id)
         connection.execute(db.insert_or_update(connection, db.sites, ["household"]), [row])
     _say(f"site {site_id} is the home of household {household_id}")
@@ -147,7 +154,7 @@ def _consent_command(name: str, *, granted: bool) -> None:
     @click.option("--channel", type=click.Choice(consents.CHANNELS), default=consents.CHANNELS[0], show_default=True)
     @_with_config
     def command(household_id: str, config_path: Path | None, **said: str) -> None:
-        with db.writing(_engine(config_path)) as connection:
+        with _database(config_path) as engine, db.writing(engine) as connection:
             _must_know(connection, household_id)
             recorded = consents.record(connection, household_id, **said, granted=granted, now=_now())
         _say(f"household {household_id}: {name} recorded, receipt {recorded.receipt}")
@@ -166,7 +173,7 @@ def demo_data(seed: int, config_path: Path | None) -> None:
     """Fill the shop with the demo's catalogue and simulated shoppers."""
     from aircue_cloud.demo import shop
 
-    with db.writing(_engine(config_path)) as connection:
+    with _database(config_path) as engine, db.writing(engine) as connection:
         shop.fill(connection, seed, _say)
 
 
@@ -177,7 +184,7 @@ def train(config_path: Path | None) -> None:
     from aircue_cloud.recommender import training
 
     config = _load(config_path)
-    with db.reading(_engine(config_path)) as connection:
+    with _database(config_path) as engine, db.reading(engine) as connection:
         training.train(connection, config.model_dir, _say)
 
 
@@ -185,7 +192,7 @@ def train(config_path: Path | None) -> None:
 @_with_config
 def show_status(config_path: Path | None) -> None:
     """Show the figures of the whole installation."""
-    with db.reading(_engine(config_path)) as connection:
+    with _database(config_path) as engine, db.reading(engine) as connection:
         for name, value in status.figures(connection).items():
             click.echo(f"{name:24} {value:>12,}")
 

@@ -2,11 +2,12 @@
 
 import os
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from tests.cloud.stage import NOW, Clock, Cloud, FixedAffinity, product
 
 from aircue_cloud import db
@@ -14,6 +15,36 @@ from aircue_cloud.app import create_app
 from aircue_cloud.config import Config
 from aircue_cloud.identity import gateway_keys
 from aircue_cloud.routes.services import services
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+_held: list[Engine] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_engines() -> Iterator[None]:
+    """Every engine that is opened is known, and lives until its test is over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "open_database", _opened(db.open_database))
+        yield
+
+
+def _opened(open_database: Callable[[str], Engine]) -> Callable[[str], Engine]:
+    def opened(url: str) -> Engine:
+        engine = open_database(url)
+        _engines.add(engine)
+        _held.append(engine)
+        return engine
+
+    return opened
+
+
+@pytest.fixture(autouse=True)
+def closed_databases() -> Iterator[None]:
+    """From Python 3.13 on, SQLite warns of a connection that nobody closed."""
+    yield
+    for engine in list(_engines):
+        engine.dispose()
+    _held.clear()
 
 
 def new_database() -> str:

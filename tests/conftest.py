@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from aircue_hil import micropython as finder
 
@@ -18,6 +19,15 @@ from aircue_hil import micropython as finder
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+# No test depends on how quick the machine is just now; CI looks harder than a person who waits.
+settings.register_profile(
+    "aircue",
+    deadline=None,
+    max_examples=100 if os.environ.get("CI") else 40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("aircue")
 
 # Debian keeps the programs of each PostgreSQL version out of PATH.
 _POSTGRESQL = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)

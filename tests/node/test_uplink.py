@@ -158,6 +158,7 @@ def test_losing_the_wifi_ends_the_session_and_it_comes_back() -> None:
         await asyncio.sleep(0.1)
         node.wlan.up = True
         await gateway.until(lambda: len(gateway.connects) == 2)
+        assert gateway.connects[0] == gateway.connects[1]
 
     run(story)
 
@@ -167,7 +168,9 @@ def test_a_refused_connection_is_tried_again() -> None:
         gateway.refusal = mqtt.REFUSED_NOT_AUTHORIZED
         await gateway.until(lambda: len(gateway.connects) >= 2)
         gateway.refusal = mqtt.ACCEPTED
+        assert gateway.messages == []
         await gateway.until(lambda: len(gateway.of("birth")) > 0)
+        assert gateway.of("birth")[0] == b'{"birth":1}'
 
     run(story)
 

@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 LOCK_VENV := .cache/lock-venv
 PORTS := esp32 rp2
+# These publish no wheels.
+SOURCE_ONLY := esptool,sensirion-gas-index-algorithm
 
 .PHONY: help
 help: ## list the targets
@@ -67,7 +69,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@PYTHON=$(PYTHON) .ci/system-packages run
 	@test -x $(BIN)/pip || { echo "setup: making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "setup: installing the locked dependencies (about half a minute, once)"
-	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: --no-binary $(SOURCE_ONLY) -r requirements.lock
 	@echo "setup: installing aircue itself"
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

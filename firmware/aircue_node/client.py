@@ -1,7 +1,8 @@
 """An MQTT 3.1.1 client over one TCP connection: QoS 1 publishing, subscriptions, keep-alive. No retry of its own.
 
-Errors: OSError when the connection is gone or the peer is silent, mqtt.ProtocolError when it talks nonsense. After
-either the object is spent; whoever made it makes a new one.
+Errors: OSError when the connection is gone, Silence (an OSError) when the peer says nothing whole any more,
+mqtt.ProtocolError when it says what nobody asked for. After any of them the object is spent; whoever made it makes a
+new one.
 """
 
 import asyncio
@@ -15,10 +16,16 @@ if MYPY:
     from aircue_node.clock import Monotonic
 
 KEEP_ALIVE_S = 16
-_PING_EVERY_MS = 6000
-_SILENCE_MS = 15000
+# A gateway that lost its power and has it back refuses the next packet it sees: a ping soon finds that out.
+_PING_EVERY_MS = 3000
+_SILENCE_MS = 12000
+_PUBACK_WITHIN_MS = 60000
 _ANSWER_S = 10
 _CHUNK = 1024
+
+
+class Silence(OSError):
+    """The peer is there no more, as far as this connection tells."""
 
 
 class Client:
@@ -42,13 +49,20 @@ class Client:
         self._parser = mqtt.Parser(packet_limit)
         self._heard_ms = monotonic.ms()
         self._pinged_ms = self._heard_ms
+        self._acked_ms = self._heard_ms
+        self._unanswered_pings = 0
+        self._subscribing = 0
         self._last_id = 0
+        self._sending = asyncio.Lock()
         self.in_flight: set[int] = set()
 
     async def connect(self, packet: bytes) -> None:
         """Sends CONNECT and waits for its answer."""
         await self._send(packet)
-        kind, _, body = await asyncio.wait_for(self._next(), _ANSWER_S)
+        try:
+            kind, _, body = await asyncio.wait_for(self._next(), _ANSWER_S)
+        except asyncio.TimeoutError:
+            raise OSError(f"the gateway took the connection and gave no CONNACK in {_ANSWER_S} s")
         if kind != mqtt.CONNACK:
             raise mqtt.ProtocolError(f"packet type {kind} instead of CONNACK")
         code = mqtt.parse_connack(body)
@@ -56,11 +70,14 @@ class Client:
             raise mqtt.ProtocolError(f"connection refused with code {code}: check node, site and key")
 
     async def subscribe(self, topics: list[str]) -> None:
-        await self._send(mqtt.subscribe(self._packet_id(), [(topic, 1) for topic in topics]))
+        self._subscribing = self._packet_id()
+        await self._send(mqtt.subscribe(self._subscribing, [(topic, 1) for topic in topics]))
 
     async def publish(self, topic: str, payload: bytes, retain: bool = False, duplicate: bool = False) -> None:
         """Hands a QoS 1 message to the network; its packet id stays in in_flight until the PUBACK."""
         packet_id = self._packet_id()
+        if not self.in_flight:
+            self._acked_ms = self._monotonic.ms()
         self.in_flight.add(packet_id)
         await self._send(mqtt.publish(topic, payload, 1, packet_id, retain, duplicate))
 
@@ -68,50 +85,85 @@ class Client:
         """Takes in packets for ever."""
         while True:
             kind, flags, body = await self._next()
-            await self._handle(kind, flags, body)
+            if kind == mqtt.PUBLISH:
+                await self._take(flags, body)
+            else:
+                self._answered(kind, body)
 
-    async def keep_alive(self) -> None:
-        """Pings when due; a peer that has been silent for longer than a ping takes is gone. Call it every second."""
+    def check(self) -> None:
+        """Raises where the peer is gone or acknowledges nothing. It sends nothing, so that nothing can hold it up; call
+        it every second."""
         now = self._monotonic.ms()
         if now - self._heard_ms > _SILENCE_MS:
-            raise OSError("the gateway is silent")
+            raise Silence("the gateway is silent")
+        if self.in_flight and now - self._acked_ms > _PUBACK_WITHIN_MS:
+            raise mqtt.ProtocolError("no PUBACK for a minute")
+
+    async def keep_alive(self) -> None:
+        """Pings when due; call it every second."""
+        now = self._monotonic.ms()
         if now - self._pinged_ms >= _PING_EVERY_MS:
             self._pinged_ms = now
+            self._unanswered_pings += 1
             await self._send(mqtt.PINGREQ_PACKET)
 
     async def disconnect(self) -> None:
         """Says good-bye, so that the last will is not published."""
         await self._send(mqtt.DISCONNECT_PACKET)
 
-    async def _handle(self, kind: int, flags: int, body: bytes) -> None:
+    async def _take(self, flags: int, body: bytes) -> None:
+        topic, payload, qos, packet_id, _, _ = mqtt.parse_publish(flags, body)
+        if qos > 1:
+            raise mqtt.ProtocolError("PUBLISH with a QoS of 2: 1 was asked for")
+        self._deliver(topic, payload)
+        if qos == 1:
+            await self._send(mqtt.puback(packet_id))
+
+    def _answered(self, kind: int, body: bytes) -> None:
+        """An answer must have its question."""
         if kind == mqtt.PUBACK:
-            self.in_flight.discard(mqtt.parse_packet_id(body))
-        elif kind == mqtt.PUBLISH:
-            topic, payload, qos, packet_id, _, _ = mqtt.parse_publish(flags, body)
-            self._deliver(topic, payload)
-            if qos == 1:
-                await self._send(mqtt.puback(packet_id))
-        elif kind not in (mqtt.SUBACK, mqtt.PINGRESP):
-            raise mqtt.ProtocolError(f"packet type {kind} from a gateway")
+            self._acknowledged(mqtt.parse_packet_id(body))
+        elif kind == mqtt.PINGRESP and self._unanswered_pings:
+            self._unanswered_pings -= 1
+        elif kind == mqtt.SUBACK:
+            self._subscribed(*mqtt.parse_suback(body))
+        else:
+            raise mqtt.ProtocolError(f"packet type {kind} that nothing asked for")
+
+    def _acknowledged(self, packet_id: int) -> None:
+        if packet_id not in self.in_flight:
+            raise mqtt.ProtocolError(f"PUBACK for {packet_id}, which is not on its way")
+        self.in_flight.remove(packet_id)
+        self._acked_ms = self._monotonic.ms()
+
+    def _subscribed(self, packet_id: int, codes: list[int]) -> None:
+        if packet_id != self._subscribing:
+            raise mqtt.ProtocolError(f"SUBACK for {packet_id}, which is not on its way")
+        if max(codes or [128]) > 2:
+            raise mqtt.ProtocolError("the subscription was refused: check what this node may read")
+        self._subscribing = 0
 
     async def _next(self) -> tuple[int, int, bytes]:
+        """The next whole packet. Bytes of one that never ends count as silence."""
         while True:
             packet = self._parser.next_packet()
             if packet is not None:
+                self._heard_ms = self._monotonic.ms()
                 return packet
             data = await self._reader.read(_CHUNK)
             if not data:
                 raise OSError("the gateway closed the connection")
-            self._heard_ms = self._monotonic.ms()
             self._parser.feed(data)
 
     async def _send(self, packet: bytes) -> None:
-        self._writer.write(packet)
-        await self._writer.drain()
+        """One at a time: MicroPython's streams allow one waiting writer, and a second would end the program."""
+        async with self._sending:
+            self._writer.write(packet)
+            await self._writer.drain()
 
     def _packet_id(self) -> int:
         """The next of 1 to 65535 that is not in flight (2.3.1)."""
         while True:
             self._last_id = self._last_id % mqtt.LAST_PACKET_ID + 1
-            if self._last_id not in self.in_flight:
+            if self._last_id not in self.in_flight and self._last_id != self._subscribing:
                 return self._last_id

@@ -99,23 +99,34 @@ def _values(values: list[int | None]) -> str:
 
 
 def encode_status(
-    installation: int, boot: int, uptime_ms: int, free: int, waiting: int, loss: "list[Loss]", faults: dict[str, int]
+    installation: int,
+    boot: int,
+    uptime_ms: int,
+    free: int,
+    waiting: int,
+    loss: "list[Loss]",
+    faults: dict[str, int],
+    refused: str = "",
+    refusals: int = 0,
 ) -> bytes:
     """How this node is. free: heap bytes; waiting: samples in the journal; loss: (boot, first, last, samples) rows of
-    what the journal dropped; faults: failed reads by sensor."""
-    return json.dumps(
-        {
-            "v": VERSION,
-            "state": ONLINE,
-            "i": installation,
-            "b": boot,
-            "u": uptime_ms,
-            "free": free,
-            "waiting": waiting,
-            "loss": [list(row) for row in loss],
-            "faults": faults,
-        }
-    ).encode()
+    what the journal dropped; faults: failed reads by sensor; refused: what this node refused last and why, the
+    refusals of this boot counted; left out where it refused nothing."""
+    fields = {
+        "v": VERSION,
+        "state": ONLINE,
+        "i": installation,
+        "b": boot,
+        "u": uptime_ms,
+        "free": free,
+        "waiting": waiting,
+        "loss": [list(row) for row in loss],
+        "faults": faults,
+    }
+    if refusals:
+        fields["refused"] = refused
+        fields["refusals"] = refusals
+    return json.dumps(fields).encode()
 
 
 def encode_will(installation: int, boot: int) -> bytes:

@@ -44,6 +44,11 @@ class Courier:
         """Samples that the gateway has not acked."""
         return len(self._journal)
 
+    @property
+    def unsaid(self) -> int:
+        """Replies that no line has taken yet."""
+        return len(self._replies)
+
     def start_session(self) -> "Message":
         """A line stands: the birth to send first. Nothing is on its way any more."""
         self._journal.start_session()

@@ -190,6 +190,8 @@ def parse_connack(body: bytes) -> int:
     """The return code; 0 is accepted (3.2.2.3)."""
     if len(body) != 2:
         raise ProtocolError("CONNACK is not 2 bytes")
+    if body[0] > 1:
+        raise ProtocolError("CONNACK with its reserved flags set")
     return body[1]
 
 

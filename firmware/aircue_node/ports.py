@@ -60,6 +60,29 @@ class Wlan(Protocol):
 
     def isconnected(self) -> bool: ...
 
+    def status(self) -> int: ...
+
+    def config(self, *, pm: int = ..., reconnects: int = ...) -> object: ...
+
+
+class Dog(Protocol):
+    """machine.WDT."""
+
+    def feed(self) -> object: ...
+
+
+class Announcer(Protocol):
+    """Says what this node is to a home automation: topic and payload of a retained message, and the topic on which
+    that side says "online" when it wants to hear it again. edition: another number when the payload has changed."""
+
+    topic: str
+    asked_on: str
+
+    @property
+    def edition(self) -> int: ...
+
+    def payload(self) -> bytes: ...
+
 
 class Sensor(Protocol):
     """What a driver is to the sampler. channels: (quantity, unit, scale); read() gives one integer for each."""

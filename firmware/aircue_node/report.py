@@ -13,6 +13,9 @@ if MYPY:
     from aircue_node.sampler import Sampler
 
 
+_LONGEST_TEXT = 100
+
+
 class Report:
     """hardware: the port's name; reset: why this boot happened."""
 
@@ -35,6 +38,13 @@ class Report:
         self._sampler = sampler
         self._journal = journal
         self._clock = clock
+        self._refused = ""
+        self._refusals = 0
+
+    def refuse(self, text: str) -> None:
+        """Something from outside was refused: the status says what and why."""
+        self._refused = text[:_LONGEST_TEXT]
+        self._refusals += 1
 
     def birth(self) -> bytes:
         return contract.encode_birth(
@@ -59,6 +69,8 @@ class Report:
             len(self._journal),
             self._journal.loss,
             self._sampler.faults,
+            self._refused,
+            self._refusals,
         )
 
 

@@ -23,6 +23,10 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "wifi_key": (str, "", None, None),
     "gateway": (str, None, None, None),
     "port": (int, 1883, 1, 65535),
+    "tls": (bool, False, None, None),
+    "ca": (str, "", None, None),
+    "discovery": (bool, False, None, None),
+    "watchdog_s": (int, 8, 0, 8),
     "interval_ms": (int, 30000, 1000, 86400000),
     "journal_samples": (int, 120, 1, 100000),
     "journal_bytes": (int, 262144, 0, 16777216),
@@ -33,6 +37,7 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "uart": (list, [], None, None),
     "sensors": (list, None, None, None),
 }
+_PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _BUS_KEYS = {"id": int, "scl": int, "sda": int}
 _UART_KEYS = {"id": int, "tx": int, "rx": int}
 _SENSOR_KEYS = {
@@ -59,6 +64,10 @@ class Settings:
         self.wifi_key: str = fields["wifi_key"]
         self.gateway: str = fields["gateway"]
         self.port: int = fields["port"]
+        self.tls: bool = fields["tls"]
+        self.ca: str = fields["ca"]
+        self.discovery: bool = fields["discovery"]
+        self.watchdog_s: int = fields["watchdog_s"]
         self.interval_ms: int = fields["interval_ms"]
         self.journal_samples: int = fields["journal_samples"]
         self.backlog_pause_ms: int = fields["backlog_pause_ms"]
@@ -77,7 +86,10 @@ def parse(text: str) -> Settings:
     if not isinstance(given, dict):
         raise SettingsError("settings.json holds no object of keys and values")
     _refuse_unknown(given, _KEYS, "settings.json")
-    return Settings({name: _value(given, name) for name in _KEYS})
+    settings = Settings({name: _value(given, name) for name in _KEYS})
+    _check_tls(settings)
+    _check_discovery(settings)
+    return settings
 
 
 def load(path: str) -> Settings:
@@ -107,6 +119,22 @@ def _value(given: "dict[str, Any]", name: str) -> "Any":
     if name == "sensors":
         _check_rows(name, value, _SENSOR_KEYS, ("driver",))
     return value
+
+
+def _check_tls(settings: Settings) -> None:
+    """Whoever wants TLS wants to know whom the node talks to."""
+    if settings.tls and not settings.ca:
+        raise SettingsError("settings.json: tls is true without ca: name the file with the CA's certificate")
+    if settings.ca and not settings.tls:
+        raise SettingsError("settings.json: ca is given and tls is false: set tls, or leave ca out")
+
+
+def _check_discovery(settings: Settings) -> None:
+    """Home Assistant takes no other characters in the topic."""
+    if settings.discovery and not all(letter in _PLAIN for letter in settings.node):
+        raise SettingsError(
+            f"settings.json: node is {settings.node!r}; with discovery, A-Z a-z 0-9 _ and - are expected"
+        )
 
 
 def _check_topic_level(name: str, value: str) -> None:

@@ -1,44 +1,65 @@
 """The uplink: carries what the courier has to the gateway over Wi-Fi and MQTT, through every outage."""
 
 import asyncio
+import errno
 import random
 
 from aircue_node import contract, mqtt
-from aircue_node.client import KEEP_ALIVE_S, Client
+from aircue_node.client import KEEP_ALIVE_S, Client, Silence
+from aircue_node.escalation import ABSENT, ANSWERED, REFUSED, REJOIN, RESET, UNREACHED, Escalation
+from aircue_node.wifi import NotJoined
 
 MYPY = False
 if MYPY:
     from collections.abc import Callable
+    from typing import Any
 
     from aircue_node.clock import Monotonic
     from aircue_node.courier import Courier
-    from aircue_node.ports import Message
+    from aircue_node.ports import Announcer, Message
     from aircue_node.wifi import Wifi
 
 _MOST_IN_FLIGHT = 120
+_MOST_UNSAID = 8
 _STATUS_EVERY_MS = 60_000
+_SETTLED_MS = 10_000
 _HOUSEKEEPING_S = 1
-_OPEN_S = 10
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30
+# TCP asks at 0, 1 and 3 s; a new attempt asks sooner than its next question would.
+_OPEN_S = 4
+_INTRODUCTION_S = 10
+_NO_SIGN = [
+    getattr(errno, name, None)
+    for name in ("EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "ETIMEDOUT", "ECONNABORTED")
+]
+# Numbers below zero are a resolver's; those of TLS in MicroPython lie far below.
+_LAST_OF_THE_RESOLVER = -1000
 
 
 class Link:
-    """Where the gateway is and how this node names itself there."""
+    """Where the gateway is and how this node names itself there. tls: an ssl.SSLContext, or None for plain TCP."""
 
-    def __init__(self, host: str, port: int, site: str, node: str, key: str) -> None:
+    def __init__(self, host: str, port: int, site: str, node: str, key: str, tls: "Any" = None) -> None:
         self.host = host
         self.port = port
         self.site = site
         self.node = node
         self.key = key
+        self.tls = tls
 
     def topic(self, leaf: str) -> str:
         return contract.topic(self.site, self.node, leaf)
 
 
+def _nothing(*_: object) -> None:
+    pass
+
+
 class Uplink:
-    """join is called once the network is there (it sets the clock). wake() tells that the journal has something new."""
+    """join is called once the network is there (it sets the clock). wake() tells that the journal has something new.
+
+    tick: called while the uplink gets on, at least every minute. refused: told why a gateway's words or certificate
+    were refused. reset: ends this boot, for the sake of a radio that is stuck.
+    """
 
     def __init__(
         self,
@@ -48,6 +69,11 @@ class Uplink:
         monotonic: "Monotonic",
         join: "Callable[[], None]",
         backlog_pause_ms: int,
+        escalation: Escalation | None = None,
+        tick: "Callable[[], None]" = _nothing,
+        refused: "Callable[[str], None]" = _nothing,
+        reset: "Callable[[], None]" = _nothing,
+        announcer: "Announcer | None" = None,
     ) -> None:
         self._link = link
         self._wifi = wifi
@@ -55,40 +81,96 @@ class Uplink:
         self._monotonic = monotonic
         self._join = join
         self._backlog_pause_ms = backlog_pause_ms
+        self._escalation = Escalation(0) if escalation is None else escalation
+        self._tick = tick
+        self._refused = refused
+        self._reset = reset
+        self._announcer = announcer
+        self._announced = -1
         self._news = asyncio.Event()
         self._leaves = {link.topic(leaf): leaf for leaf in (contract.ACK, contract.COMMAND)}
+        if announcer is not None:
+            self._leaves[announcer.asked_on] = ""
 
     def wake(self) -> None:
         self._news.set()
 
     async def run(self) -> None:
-        """Connects, and after every failure again, with pauses that grow and are never the same."""
-        pause_s = _FIRST_PAUSE_S
+        """Connects, and after every failure again, with pauses that are never the same."""
         while True:
-            began = self._monotonic.ms()
-            try:
-                await self._session()
-            except (OSError, mqtt.ProtocolError, asyncio.TimeoutError) as error:
-                print("uplink:", str(error) or "no answer in time")
-            pause_s = _next_pause(pause_s, self._monotonic.ms() - began)
-            await asyncio.sleep(pause_s * (0.5 + random.random() / 2))
+            self._tick()
+            await self._recover(*await self._attempt())
+            pause_ms = self._escalation.pause_ms()
+            await asyncio.sleep(pause_ms * (0.5 + random.random() / 2) / 1000)
+
+    async def _attempt(self) -> tuple[str, str]:
+        """(kind, text) of what ended one connection."""
+        try:
+            await self._session()
+        except (OSError, mqtt.ProtocolError, asyncio.TimeoutError) as error:
+            return kind_of(error), str(error) or "no answer in time"
+        return ANSWERED, "the session ended"
+
+    async def _recover(self, kind: str, text: str) -> None:
+        print("uplink:", text)
+        if kind == REFUSED:
+            self._refused(text)
+        step = self._escalation.after(kind, self._monotonic.ms())
+        if step == REJOIN:
+            await self._wifi.restart()
+        elif step == RESET:
+            self._reset()
 
     async def _session(self) -> None:
         """One connection, from joining the Wi-Fi to its end."""
         await self._wifi.connect()
+        self._escalation.joined()
         self._join()
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(self._link.host, self._link.port), _OPEN_S)
+        self._tick()
+        reader, writer = await self._open()
         try:
             await self._talk(Client(reader, writer, self._monotonic, self._receive))
         finally:
             writer.close()
 
+    async def _open(self) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter]":
+        """The name is looked up anew each time, and only in a network: elsewhere a Pico W waits for ever."""
+        self._check_wifi()
+        link = self._link
+        options = {} if link.tls is None else {"ssl": link.tls, "server_hostname": link.host}
+        opening = asyncio.open_connection(link.host, link.port, **options)
+        try:
+            return await asyncio.wait_for(opening, _OPEN_S)
+        except ValueError as error:
+            raise self._untrusted(error)
+
     async def _talk(self, client: Client) -> None:
-        await client.connect(self._connect_packet())
+        await self._enter(client)
+        await asyncio.wait_for(self._introduce(client), _INTRODUCTION_S)
+        print("uplink: connected, backlog", self._courier.waiting)
+        await _first_to_end(
+            client.run(), self._send_live(client), self._send_backlog(client), self._keep(client), self._guard(client)
+        )
+
+    async def _enter(self, client: Client) -> None:
+        try:
+            await client.connect(self._connect_packet())
+        except mqtt.ProtocolError:
+            raise
+        except ValueError as error:
+            raise self._untrusted(error)
+
+    def _untrusted(self, error: ValueError) -> mqtt.ProtocolError:
+        """MicroPython and CPython each have an error of their own for a certificate they do not trust; both are
+        ValueErrors."""
+        text = str(error).strip()
+        return mqtt.ProtocolError(f"certificate of {self._link.host}: {text}")
+
+    async def _introduce(self, client: Client) -> None:
         await client.subscribe(list(self._leaves))
         await self._publish(client, self._courier.start_session())
-        print("uplink: connected, backlog", self._courier.waiting)
-        await _first_to_end(client.run(), self._send_live(client), self._send_backlog(client), self._keep(client))
+        self._announced = -1
+        await self._announce(client)
 
     def _connect_packet(self) -> bytes:
         link = self._link
@@ -98,6 +180,13 @@ class Uplink:
     async def _publish(self, client: Client, message: "Message") -> None:
         leaf, payload, retained, again = message
         await client.publish(self._link.topic(leaf), payload, retained, again)
+
+    async def _announce(self, client: Client) -> None:
+        """Says what this node is, where nobody has heard it yet as it is now."""
+        announcer = self._announcer
+        if announcer is not None and announcer.edition != self._announced:
+            self._announced = announcer.edition
+            await client.publish(announcer.topic, announcer.payload(), True)
 
     async def _send_live(self, client: Client) -> None:
         while True:
@@ -117,30 +206,63 @@ class Uplink:
             await asyncio.sleep(self._backlog_pause_ms / 1000)
 
     async def _keep(self, client: Client) -> None:
-        """Status now and then, keep-alive, samples whose ack never came, and whether the radio still is connected."""
+        """Status now and then, keep-alive."""
         told_ms = self._monotonic.ms() - _STATUS_EVERY_MS
         while True:
             now = self._monotonic.ms()
-            if not self._wifi.connected():
-                raise OSError("Wi-Fi lost")
             if now - told_ms >= _STATUS_EVERY_MS:
                 told_ms = now
                 await self._publish(client, self._courier.status())
             await client.keep_alive()
+            await self._announce(client)
+            await asyncio.sleep(_HOUSEKEEPING_S)
+
+    async def _guard(self, client: Client) -> None:
+        """Whether radio and gateway still are there, and samples whose ack never came. It writes to nobody, so that a
+        gateway that takes nothing in cannot hold it up."""
+        began_ms = self._monotonic.ms()
+        while True:
+            now = self._monotonic.ms()
+            self._tick()
+            self._check_wifi()
+            client.check()
+            if now - began_ms >= _SETTLED_MS:
+                self._escalation.settled()
             self._courier.expire(now)
             self._news.set()
             await asyncio.sleep(_HOUSEKEEPING_S)
 
+    def _check_wifi(self) -> None:
+        if not self._wifi.connected():
+            raise NotJoined(ABSENT, "Wi-Fi lost")
+
     def _receive(self, topic: str, payload: bytes) -> None:
         leaf = self._leaves.get(topic)
-        if leaf is not None:
+        if leaf is None:
+            raise mqtt.ProtocolError("a message on a topic that this node did not ask for")
+        if self._courier.unsaid >= _MOST_UNSAID:
+            raise mqtt.ProtocolError("more commands than this node can answer")
+        if leaf:
             self._courier.receive(leaf, payload)
-            self.wake()
+        elif payload == b"online":
+            self._announced = -1
+        self.wake()
 
 
-def _next_pause(pause_s: float, lasted_ms: int) -> float:
-    """Doubles after each failure; a session that stood for a while starts from the shortest again."""
-    return _FIRST_PAUSE_S if lasted_ms > _LONGEST_PAUSE_S * 1000 else min(pause_s * 2, _LONGEST_PAUSE_S)
+def kind_of(error: Exception) -> str:
+    """Which of the escalation's kinds of failure an error is."""
+    if isinstance(error, NotJoined):
+        return error.kind
+    if isinstance(error, mqtt.ProtocolError):
+        return REFUSED
+    if isinstance(error, (Silence, asyncio.TimeoutError)):
+        return UNREACHED
+    number = error.args[0] if error.args else None
+    if not isinstance(number, int):
+        return ANSWERED
+    if number < _LAST_OF_THE_RESOLVER:
+        return REFUSED
+    return UNREACHED if number < 0 or number in _NO_SIGN else ANSWERED
 
 
 async def _first_to_end(*jobs) -> None:  # type: ignore[no-untyped-def]  # coroutines; MicroPython has no name for them

@@ -15,7 +15,7 @@ from aircue_hil.sensors.model import Reply
 from aircue_hil.transactions import Moment, Note, rows
 from aircue_hil.uart import Wire
 
-RESETS = ("power-on", "soft")
+RESETS = ("power-on", "soft", "watchdog")
 _PULLED_UP = 1
 _NO_AIR = Reply(ack=False, why="gap in the trace")
 _UNPLUGGED = Reply(ack=False, why="unplugged")

@@ -78,6 +78,12 @@ class FakeWlan:
     def isconnected(self) -> bool:
         return self.up
 
+    def status(self) -> int:
+        return 1010 if self.up else 201
+
+    def config(self, *, pm: int = 0, reconnects: int = 0) -> None:
+        pass
+
 
 class FakeGateway:
     """Speaks MQTT on loopback. acks: whether samples are acknowledged (PUBACK and application ack)."""

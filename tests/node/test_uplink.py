@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.node.fakes import FakeGateway, FakeReport, FakeWlan, stop
 
-from aircue_node import contract, mqtt, uplink
+from aircue_node import contract, escalation, mqtt, uplink
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
@@ -56,7 +56,7 @@ def _now_ms() -> int:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uplink, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(escalation, "_FIRST_PAUSE_MS", 10)
     monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 0.02)
 
 

@@ -6,13 +6,16 @@ It shows neither the timing nor the float width nor the radio of a board.
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 MODULES = Path(__file__).parent.parent / "modules"
 EXIT_RESET = 42  # modules/machine.py: the program asked for a reset
-POWER_ON, SOFT = "power-on", "soft"
+EXIT_WATCHDOG = -signal.SIGALRM  # modules/machine.py: nobody fed its watchdog
+POWER_ON, SOFT, WATCHDOG = "power-on", "soft", "watchdog"
+_STARTS_AGAIN = {EXIT_RESET: SOFT, EXIT_WATCHDOG: WATCHDOG}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,8 @@ class UnixNode:
 
 
 class PoweredNode:
-    """A node with a power switch. A program that asks for a reset is started again; one that ends stays ended.
+    """A node with a power switch. A program that asks for a reset, or whose watchdog bites, is started again; one that
+    ends stays ended.
 
     before_cut: called before the process is killed (bench.cut_power), so that nothing of the kill passes the radio.
     """
@@ -104,6 +108,6 @@ class PoweredNode:
         while self._process is not None:
             code = await self._process.wait()
             self.exit_codes.append(code)
-            if code != EXIT_RESET:
+            if code not in _STARTS_AGAIN:
                 return
-            await self._start(SOFT)
+            await self._start(_STARTS_AGAIN[code])

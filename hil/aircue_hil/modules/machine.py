@@ -5,13 +5,16 @@ import struct
 import sys
 
 import bench_line
+import micropython
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+_CAUSES = {"power-on": PWRON_RESET, "soft": SOFT_RESET, "watchdog": WDT_RESET}
 EXIT_RESET = 42  # the exit code that asks the bench to start the node anew
 _ETIMEDOUT = 110
 _ONE_OVER_US = 48
 _DHT_LOW_US = 18000
 _SOFT_I2C = 255
+_timers = []  # what C calls must not be collected
 
 
 class Pin:
@@ -135,6 +138,87 @@ class SoftI2C(I2C):
         super().__init__(-1, scl=scl, sda=sda, freq=freq, timeout=timeout)
 
 
+def _libc(result, name, arguments):
+    import ffi
+
+    return ffi.open(None).func(result, name, arguments)
+
+
+def _itimerspec(ms, again_ms):
+    """What POSIX calls itimerspec: when again, and when first, each in seconds and nanoseconds."""
+    return struct.pack("llll", again_ms // 1000, again_ms % 1000 * 1000000, ms // 1000, ms % 1000 * 1000000)
+
+
+class WDT:
+    """A simulated watchdog: the kernel's alarm clock ends the process, whatever it is at, as nothing on a chip stops
+    its reset. PoweredNode starts the node again with the cause "watchdog"."""
+
+    _REAL_TIME = 0
+
+    def __init__(self, id=0, timeout=5000):
+        self._timeout = timeout
+        self._set = _libc("i", "setitimer", "iPP")
+        self.feed()
+
+    def feed(self):
+        us = self._timeout % 1000 * 1000
+        self._set(WDT._REAL_TIME, struct.pack("llll", 0, 0, self._timeout // 1000, us), None)
+
+
+class Timer:
+    """A timer whose callback runs between two steps of the program, also while that waits for something: a signal of
+    the kernel puts it into MicroPython's queue of callbacks, as a chip's interrupt does."""
+
+    ONE_SHOT, PERIODIC = 0, 1
+    _FIRST_SIGNAL = 44  # a real-time signal; MicroPython's threads use lower ones
+    _MONOTONIC = 1
+
+    def __init__(self, id=-1, **options):
+        self._ident = None
+        self._signal = Timer._FIRST_SIGNAL + len(_timers)
+        _timers.append(self)
+        if options:
+            self.init(**options)
+
+    def init(self, *, mode=PERIODIC, freq=-1, period=-1, callback=None, hard=False):
+        self.deinit()
+        self._callback = callback
+        ms = period if freq == -1 else 1000 // freq
+        self._create()
+        self._arm(ms, ms if mode == Timer.PERIODIC else 0)
+
+    def deinit(self):
+        if self._ident is not None:
+            self._arm(0, 0)
+
+    def _create(self):
+        if self._ident is not None:
+            return
+        import ffi
+
+        self._handler = ffi.callback("v", self._interrupt, "i", lock=True)
+        _libc("P", "signal", "iP")(self._signal, self._handler.cfun())
+        event, ident = struct.pack("PiiPPPPPP", 0, self._signal, 0, 0, 0, 0, 0, 0, 0), bytearray(8)
+        _libc("i", "timer_create", "iPP")(Timer._MONOTONIC, event, ident)
+        self._ident = struct.unpack("P", ident)[0]
+        self._settime = _libc("i", "timer_settime", "PiPP")
+        self._run_bound = self._run
+
+    def _arm(self, ms, again_ms):
+        self._settime(self._ident, 0, _itimerspec(ms, again_ms), None)
+
+    def _interrupt(self, _number):
+        """Nothing may be allocated here."""
+        try:
+            micropython.schedule(self._run_bound, 0)
+        except RuntimeError:
+            pass  # the queue is full: a chip drops the callback too
+
+    def _run(self, _nothing):
+        if self._callback is not None:
+            self._callback(self)
+
+
 def dht_readinto(pin, buf):
     """Decodes the bench's pulse train by the rules of MicroPython's own C code: limits 100/150/100 us, 1 over 48 us."""
     train = bench_line.ask(b"D", struct.pack(">BH", pin.id, _DHT_LOW_US))
@@ -154,9 +238,7 @@ def dht_readinto(pin, buf):
 def reset():
     """Ends the process at once, as a reset ends a program: nothing is flushed, no finally block runs."""
     try:
-        import ffi
-
-        ffi.open(None).func("v", "_exit", "i")(EXIT_RESET)
+        _libc("v", "_exit", "i")(EXIT_RESET)
     except (ImportError, OSError):
         sys.exit(EXIT_RESET)
 
@@ -165,7 +247,7 @@ soft_reset = reset
 
 
 def reset_cause():
-    return PWRON_RESET if bench_line.RESET == "power-on" else SOFT_RESET
+    return _CAUSES[bench_line.RESET]
 
 
 def unique_id():

@@ -44,6 +44,7 @@ class Intake:
         self._held_count = 0
         self.retained = dict(stored.retained)
         self._faults = _known_faults(stored.retained)
+        self._refusals: dict[str, tuple[int, int, int]] = {}
         self._leaves: dict[str, Callable[[Message, int], StreamKey | None]] = {
             contract.BIRTH: self._birth,
             contract.SAMPLES: self._samples,
@@ -186,6 +187,7 @@ class Intake:
         status = aircue.decode_status(message.topic, message.payload)
         self._declared(message.node.id, status.installation, status.losses)
         self._note_faults(message, status)
+        self._note_refusals(message, status)
         self._retain(message)
         stream = self._streams.get((message.node.id, status.installation, status.boot))
         if stream is not None and status.uptime_ms is not None:
@@ -207,6 +209,13 @@ class Intake:
             "sensor_faults", node=message.node.id, new=new, failed_reads=dict(status.faults),
             remedy="the node's console says what is wrong with the sensor and what to check",
         )  # fmt: skip
+
+    def _note_refusals(self, message: Message, status: aircue.NodeStatus) -> None:
+        """Says what a node refused since its status before."""
+        so_far = (status.installation, status.boot, status.refusals)
+        if status.refusals and self._refusals.get(message.topic) != so_far:
+            self._refusals[message.topic] = so_far
+            log.warning("node_refused", node=message.node.id, refusals=status.refusals, last=status.refused)
 
     def _reply(self, message: Message, received_at_ms: int) -> None:
         reply = aircue.decode_reply(message.topic, message.payload)

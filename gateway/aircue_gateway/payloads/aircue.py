@@ -69,7 +69,8 @@ class Birth:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeStatus:
-    """uptime_ms is None in a last will, which the node wrote before it could know."""
+    """uptime_ms is None in a last will, which the node wrote before it could know. refused: what the node refused last
+    and why, refusals counts them within the boot."""
 
     online: bool
     installation: int
@@ -79,6 +80,8 @@ class NodeStatus:
     waiting: int = 0
     losses: tuple[LossRow, ...] = ()
     faults: tuple[tuple[str, int], ...] = ()
+    refused: str = ""
+    refusals: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +159,8 @@ def decode_status(topic: str, payload: bytes) -> NodeStatus:
         waiting=_whole(topic, fields, "waiting", 0, _LARGEST_ID),
         losses=_losses(topic, fields),
         faults=_faults(topic, fields),
+        refused=_text(topic, fields, "refused") if "refused" in fields else "",
+        refusals=_whole(topic, fields, "refusals", 0, _LARGEST_ID) if "refusals" in fields else 0,
     )
 
 

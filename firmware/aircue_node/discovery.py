@@ -55,7 +55,7 @@ class Announcer:
         return self._sampler.interval_ms
 
     def payload(self) -> bytes:
-        return encode(*self._who, self._channels, self._sampler.interval_ms)
+        return encode(__version__, *self._who, self._channels, self._sampler.interval_ms)
 
 
 def topic(node: str) -> str:
@@ -68,7 +68,13 @@ def removal(node: str) -> tuple[str, bytes]:
 
 
 def encode(
-    site: str, node: str, installation: int, hardware: str, channels: "list[Channel]", interval_ms: int
+    firmware: str,
+    site: str,
+    node: str,
+    installation: int,
+    hardware: str,
+    channels: "list[Channel]",
+    interval_ms: int,
 ) -> bytes:
     """channels: (quantity, unit, scale, sensor) in the order of a sample's values."""
     ident = f"{contract.ROOT}-{site}-{node}"
@@ -80,10 +86,10 @@ def encode(
                 "name": node,
                 "mf": "Aircue",
                 "mdl": hardware,
-                "sw": __version__,
+                "sw": firmware,
                 "sn": str(installation),
             },
-            "o": {"name": "Aircue", "sw": __version__},
+            "o": {"name": "Aircue", "sw": firmware},
             "stat_t": contract.topic(site, node, contract.SAMPLES),
             "avty_t": contract.topic(site, node, contract.STATUS),
             "avty_tpl": "{{ value_json.state }}",
@@ -113,4 +119,6 @@ def _component(unique_id: str, quantity: str, index: int, scale: int, expires_s:
 def _template(index: int, scale: int) -> str:
     """A gap, null in the sample, gives None, which Home Assistant shows as unknown."""
     value = f"value_json.v[{index}]"
+    if scale == 1:
+        return f"{{{{ {value} }}}}"
     return f"{{{{ {value} / {scale} if {value} is number else none }}}}"

@@ -163,7 +163,7 @@ class Uplink:
     def _untrusted(self, error: ValueError) -> mqtt.ProtocolError:
         """MicroPython and CPython each have an error of their own for a certificate they do not trust; both are
         ValueErrors."""
-        text = str(error).strip()
+        text = getattr(error, "verify_message", "") or str(error).strip().replace("\n", "; ")
         return mqtt.ProtocolError(f"certificate of {self._link.host}: {text}")
 
     async def _introduce(self, client: Client) -> None:

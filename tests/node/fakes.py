@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable
 
 from aircue_node import contract, mqtt
@@ -86,9 +87,12 @@ class FakeWlan:
 
 
 class FakeGateway:
-    """Speaks MQTT on loopback. acks: whether samples are acknowledged (PUBACK and application ack)."""
+    """Speaks MQTT on loopback. acks: whether samples are acknowledged (PUBACK and application ack). tls: the server's
+    ssl.SSLContext; a test may put another there for the connections to come."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
+        self.port = 0
         self.acks = True
         self.connects: list[dict[str, object]] = []
         self.messages: list[tuple[str, bytes, bool]] = []
@@ -99,7 +103,7 @@ class FakeGateway:
         self._closed = False
 
     async def __aenter__(self) -> "FakeGateway":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        await self.listen(0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -109,10 +113,16 @@ class FakeGateway:
         self._server.close()
         await asyncio.sleep(0)
 
-    @property
-    def port(self) -> int:
+    async def listen(self, port: int) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=self.tls)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def vanish(self) -> None:
+        """The program ends: connections break, new ones are refused until it listens again."""
         assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        self._server.close()
+        self.drop()
+        await asyncio.sleep(0)
 
     def drop(self) -> None:
         """Breaks every connection, as a gateway does that is killed."""
@@ -121,8 +131,11 @@ class FakeGateway:
         self._writers.clear()
 
     def send(self, leaf: str, payload: bytes) -> None:
+        self.tell(contract.topic("home-1", "bathroom", leaf), payload)
+
+    def tell(self, topic: str, payload: bytes) -> None:
         for writer in self._writers:
-            writer.write(mqtt.publish(contract.topic("home-1", "bathroom", leaf), payload))
+            writer.write(mqtt.publish(topic, payload))
 
     def of(self, leaf: str) -> list[bytes]:
         return [payload for topic, payload, _ in self.messages if topic.endswith("/" + leaf)]

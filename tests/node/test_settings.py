@@ -124,3 +124,31 @@ def test_sensors_of_the_settings_are_built_with_the_channels_to_keep() -> None:
 def test_sensors_that_cannot_be_built_are_named(rows: list[dict[str, Any]], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         _build(rows)
+
+
+def test_tls_and_discovery_are_off_and_the_watchdog_is_on_where_nothing_is_said() -> None:
+    parsed = settings.parse(json.dumps(GOOD))
+    assert (parsed.tls, parsed.ca, parsed.discovery, parsed.watchdog_s) == (False, "", False, 8)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"tls": True}, "tls is true without ca"),
+        ({"tls": True, "ca": ""}, "tls is true without ca"),
+        ({"ca": "ca.pem"}, "ca is given and tls is false"),
+        ({"tls": 1, "ca": "ca.pem"}, "tls is 1, a bool"),
+        ({"watchdog_s": 9}, "watchdog_s is 9, 0 to 8"),
+        ({"discovery": True, "node": "b\u00e4dezimmer"}, "with discovery"),
+        ({"discovery": True, "node": "bath.room"}, "with discovery"),
+    ],
+)
+def test_what_would_weaken_tls_or_home_assistant_would_not_take_is_refused(
+    given: dict[str, object], named: str
+) -> None:
+    with pytest.raises(settings.SettingsError, match=named):
+        settings.parse(json.dumps({**GOOD, **given}))
+
+
+def test_a_node_may_have_any_name_without_discovery() -> None:
+    assert settings.parse(json.dumps({**GOOD, "node": "b\u00e4dezimmer"})).node == "b\u00e4dezimmer"

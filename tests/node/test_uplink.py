@@ -11,33 +11,71 @@ from aircue_node import contract, escalation, mqtt, uplink
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
+from aircue_node.discovery import Announcer
+from aircue_node.escalation import Escalation
 from aircue_node.journal import Journal
-from aircue_node.ports import Sample
+from aircue_node.ports import Sample, Wlan
 from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
 
 INSTALLATION, BOOT = 7, 3
+CHANNELS = [("temperature", "Cel", 100, "sht4x")]
+
+
+class Log(Escalation):
+    """Keeps when which kind of failure came, and what was done."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.rows: list[tuple[float, str, str]] = []
+
+    def after(self, kind: str, now_ms: int) -> str:
+        step = super().after(kind, now_ms)
+        self.rows.append((now_ms / 1000, kind, step))
+        return step
 
 
 class Node:
     """An uplink with its journal, and the loop that runs it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self,
+        port: int,
+        wlan: Wlan | None = None,
+        announces: bool = False,
+        tls: object = None,
+        backlog_pause_ms: int = 10,
+    ) -> None:
         monotonic = Monotonic(_now_ms, int.__sub__)
         self.journal = Journal(BOOT, 100)
         self.wlan = FakeWlan()
+        self.log = Log()
+        self.ticks: list[float] = []
+        self.refused: list[str] = []
+        self.resets = 0
         self.sampler = Sampler([], Clock(monotonic), 30000, lambda _: None)
         commands = Commands(b"secret", INSTALLATION, self.sampler)
         self.uplink = Uplink(
-            Link("127.0.0.1", port, "home-1", "bathroom", "secret"),
-            Wifi(self.wlan, "net", "key"),
+            Link("127.0.0.1", port, "home-1", "bathroom", "secret", tls),
+            Wifi(self.wlan if wlan is None else wlan, "net", "key", self._tick),
             Courier(INSTALLATION, BOOT, self.journal, commands, FakeReport(), dated),
             monotonic,
             lambda: None,
-            10,
+            backlog_pause_ms,
+            self.log,
+            self._tick,
+            self.refused.append,
+            self._reset,
+            Announcer("home-1", "bathroom", INSTALLATION, "esp32", CHANNELS, self.sampler) if announces else None,
         )
         self._taken = 0
+
+    def _tick(self) -> None:
+        self.ticks.append(asyncio.get_running_loop().time())
+
+    def _reset(self) -> None:
+        self.resets += 1
 
     def sample(self, count: int = 1) -> None:
         for _ in range(count):
@@ -60,10 +98,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 0.02)
 
 
-def run(story: Callable[[FakeGateway, Node], Awaitable[None]]) -> None:
+def run(story: Callable[[FakeGateway, Node], Awaitable[None]], announces: bool = False) -> None:
     async def play() -> None:
         async with FakeGateway() as gateway:
-            node = Node(gateway.port)
+            node = Node(gateway.port, announces=announces)
             running = asyncio.create_task(node.uplink.run())
             try:
                 await story(gateway, node)
@@ -227,5 +265,35 @@ def test_a_command_is_answered() -> None:
         await gateway.until(lambda: len(gateway.of("reply")) == 1)
         assert json.loads(gateway.of("reply")[0]) == {"id": "c1", "ok": True}
         assert node.sampler.interval_ms == 2000
+
+    run(story)
+
+
+def test_home_assistant_is_told_at_each_connection_when_it_asks_and_when_the_interval_changes() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("config")) == 1)
+        topic, payload, _ = gateway.messages[1]
+        assert topic == "homeassistant/device/bathroom/config"
+        assert list(json.loads(payload)["cmps"]) == ["temperature"]
+        gateway.tell("homeassistant/status", b"offline")
+        gateway.tell("homeassistant/status", b"online")
+        await gateway.until(lambda: len(gateway.of("config")) == 2)
+        node.sampler.interval_ms = 60_000
+        await gateway.until(lambda: len(gateway.of("config")) == 3)
+        assert json.loads(gateway.of("config")[2])["cmps"]["temperature"]["exp_aft"] == 180
+        gateway.drop()
+        await gateway.until(lambda: len(gateway.of("config")) == 4)
+        assert len(gateway.of("birth")) == 2
+
+    run(story, announces=True)
+
+
+def test_without_discovery_home_assistant_hears_nothing() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        assert gateway.of("config") == []
+        gateway.tell("homeassistant/status", b"online")
+        await gateway.until(lambda: len(gateway.connects) == 2)
+        assert node.refused == ["a message on a topic that this node did not ask for"]
 
     run(story)

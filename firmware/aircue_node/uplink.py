@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import random
 
 from aircue_node import contract, mqtt
@@ -31,8 +32,11 @@ _NO_SIGN = [
     getattr(errno, name, None)
     for name in ("EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "ETIMEDOUT", "ECONNABORTED")
 ]
-# Numbers below zero are a resolver's; those of TLS in MicroPython lie far below.
+# Numbers below zero are a resolver's; those of TLS in MicroPython lie far below, one of them: the peer is gone.
 _LAST_OF_THE_RESOLVER = -1000
+_TLS_PEER_GONE = -0x7280
+# A gateway that makes this node run out of memory is refused; a node that does so without one begins anew.
+_MOST_STARVED = 5
 
 
 class Link:
@@ -87,6 +91,7 @@ class Uplink:
         self._reset = reset
         self._announcer = announcer
         self._announced = -1
+        self._starved = 0
         self._news = asyncio.Event()
         self._leaves = {link.topic(leaf): leaf for leaf in (contract.ACK, contract.COMMAND)}
         if announcer is not None:
@@ -108,8 +113,18 @@ class Uplink:
         try:
             await self._session()
         except (OSError, mqtt.ProtocolError, asyncio.TimeoutError) as error:
-            return kind_of(error), str(error) or "no answer in time"
+            return kind_of(error), self._told(error)
+        except MemoryError as error:
+            gc.collect()
+            self._starved += 1
+            if self._starved == _MOST_STARVED:
+                raise
+            return REFUSED, f"what the gateway sent: {error}"
         return ANSWERED, "the session ended"
+
+    def _told(self, error: Exception) -> str:
+        text = str(error) or f"{self._link.host} did not answer in time"
+        return f"TLS with {self._link.host}: {text}" if _is_tls(error) else text
 
     async def _recover(self, kind: str, text: str) -> None:
         print("uplink:", text)
@@ -228,6 +243,7 @@ class Uplink:
             client.check()
             if now - began_ms >= _SETTLED_MS:
                 self._escalation.settled()
+                self._starved = 0
             self._courier.expire(now)
             self._news.set()
             await asyncio.sleep(_HOUSEKEEPING_S)
@@ -249,6 +265,12 @@ class Uplink:
         self.wake()
 
 
+def _is_tls(error: Exception) -> bool:
+    """Errors of MicroPython's TLS are numbers."""
+    number = error.args[0] if error.args else None
+    return isinstance(number, int) and number < _LAST_OF_THE_RESOLVER
+
+
 def kind_of(error: Exception) -> str:
     """Which of the escalation's kinds of failure an error is."""
     if isinstance(error, NotJoined):
@@ -258,9 +280,9 @@ def kind_of(error: Exception) -> str:
     if isinstance(error, (Silence, asyncio.TimeoutError)):
         return UNREACHED
     number = error.args[0] if error.args else None
-    if not isinstance(number, int):
+    if not isinstance(number, int) or number == _TLS_PEER_GONE:
         return ANSWERED
-    if number < _LAST_OF_THE_RESOLVER:
+    if _is_tls(error):
         return REFUSED
     return UNREACHED if number < 0 or number in _NO_SIGN else ANSWERED
 
@@ -276,7 +298,7 @@ async def _first_to_end(*jobs) -> None:  # type: ignore[no-untyped-def]  # corou
     async def watch(job) -> None:  # type: ignore[no-untyped-def]  # see above
         try:
             await job
-        except (OSError, mqtt.ProtocolError, asyncio.TimeoutError) as error:
+        except (OSError, mqtt.ProtocolError, asyncio.TimeoutError, MemoryError) as error:
             failed.append(error)
         ended.set()
 

@@ -1,4 +1,4 @@
-"""The MQTT client against peers that are silent, slow, hostile or random: what ends it, and that memory stays bounded."""
+"""The MQTT client against peers that are silent, slow, hostile or random: what ends it, and how much it keeps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,8 @@ class Peer:
 
     def __init__(self) -> None:
         self.sent = bytearray()
-        self.takes = True
+        self.takes = asyncio.Event()
+        self.takes.set()
         self._arriving: asyncio.Queue[bytes] = asyncio.Queue()
         self._waiting_writers = 0
 
@@ -40,8 +41,7 @@ class Peer:
         """MicroPython's: a second waiting writer is a failed assertion."""
         self._waiting_writers += 1
         assert self._waiting_writers == 1
-        while not self.takes:
-            await asyncio.sleep(0.01)
+        await self.takes.wait()
         self._waiting_writers -= 1
 
 
@@ -197,7 +197,7 @@ def test_a_peer_that_acknowledges_nothing_is_left_after_a_minute() -> None:
 
 def test_a_peer_that_takes_nothing_in_holds_up_no_check_and_one_writer_at_a_time() -> None:
     async def story(table: Table) -> None:
-        table.peer.takes = False
+        table.peer.takes.clear()
         writers = [asyncio.create_task(table.client.publish("t", b"")) for _ in range(3)]
         writers.append(asyncio.create_task(table.client.keep_alive()))
         await asyncio.sleep(0.05)
@@ -205,7 +205,7 @@ def test_a_peer_that_takes_nothing_in_holds_up_no_check_and_one_writer_at_a_time
         with pytest.raises(Silence):
             table.client.check()
         assert len(table.peer.sent) == len(mqtt.publish("t", b"", 1, 1))
-        table.peer.takes = True
+        table.peer.takes.set()
         await asyncio.gather(*writers)
 
     run(story)

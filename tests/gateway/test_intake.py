@@ -1,6 +1,7 @@
 """From messages to rows: repetitions, order, times, births, bad neighbours, phases of episodes."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -173,6 +174,22 @@ def test_a_status_says_how_late_a_backlog_is() -> None:
     status = contract.encode_status(INSTALLATION, BOOT, 900_000, 1000, 3, [], {})
     window = taken(intake(), message("status", status), message("backlog", backlog([1], timed=False)))
     assert NOW_MS - window.samples[0].measured_at_ms == 870_000
+
+
+def test_what_a_node_refused_is_logged_once_a_change(caplog: pytest.LogCaptureFixture) -> None:
+    def status(refusals: int) -> Message:
+        text = "packet type 0 is reserved"
+        return message(
+            "status", contract.encode_status(INSTALLATION, BOOT, 1, 1, 0, [], {}, text, refusals), retain=True
+        )
+
+    with caplog.at_level(logging.WARNING, "aircue.gateway"):
+        taken(intake(), status(0), status(2), status(2), status(3))
+    refused = [line for line in caplog.messages if "event=node_refused" in line]
+    assert [line.partition("refusals=")[2] for line in refused] == [
+        '2 last="packet type 0 is reserved"',
+        '3 last="packet type 0 is reserved"',
+    ]
 
 
 def test_failed_reads_of_a_sensor_are_counted_once_each_through_restarts() -> None:

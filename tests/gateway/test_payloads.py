@@ -65,6 +65,9 @@ def test_the_golden_status_and_will() -> None:
     assert (status.online, status.installation, status.boot) == (True, fields["installation"], fields["boot"])
     assert (status.uptime_ms, status.free) == (fields["uptime_ms"], fields["free"])
     assert (status.waiting, dict(status.faults)) == (fields["waiting"], fields["faults"])
+    assert (status.refused, status.refusals) == ("", 0)
+    told = aircue.decode_status(TOPIC, changed("status", refused="packet type 0", refusals=2))
+    assert (told.refused, told.refusals) == ("packet type 0", 2)
     will = aircue.decode_status(TOPIC, golden("status")["will"].encode())
     assert (will.online, will.uptime_ms, will.boot) == (False, None, fields["boot"])
 

@@ -195,6 +195,7 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
         report.refuse,
         lambda: restart(resets.RADIO, escalation.resets),
         _announcer(config, installation, sampler, channels(fitted)),
+        config.status_s * 1000,
     )
     for task in ("sampler", "journal", "uplink"):
         watch.tick(task, _ticks_ms(), _UPLINK_ALLOWANCE_MS)

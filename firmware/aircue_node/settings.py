@@ -27,6 +27,7 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "ca": (str, "", None, None),
     "discovery": (bool, False, None, None),
     "watchdog_s": (int, 8, 0, 8),
+    "status_s": (int, 60, 1, 3600),
     "interval_ms": (int, 30000, 1000, 86400000),
     "journal_samples": (int, 120, 1, 100000),
     "journal_bytes": (int, 262144, 0, 16777216),
@@ -68,6 +69,7 @@ class Settings:
         self.ca: str = fields["ca"]
         self.discovery: bool = fields["discovery"]
         self.watchdog_s: int = fields["watchdog_s"]
+        self.status_s: int = fields["status_s"]
         self.interval_ms: int = fields["interval_ms"]
         self.journal_samples: int = fields["journal_samples"]
         self.backlog_pause_ms: int = fields["backlog_pause_ms"]

@@ -22,7 +22,6 @@ if MYPY:
 
 _MOST_IN_FLIGHT = 120
 _MOST_UNSAID = 8
-_STATUS_EVERY_MS = 60_000
 _SETTLED_MS = 10_000
 _HOUSEKEEPING_S = 1
 # TCP asks at 0, 1 and 3 s; a new attempt asks sooner than its next question would.
@@ -78,6 +77,7 @@ class Uplink:
         refused: "Callable[[str], None]" = _nothing,
         reset: "Callable[[], None]" = _nothing,
         announcer: "Announcer | None" = None,
+        status_ms: int = 60_000,
     ) -> None:
         self._link = link
         self._wifi = wifi
@@ -90,6 +90,7 @@ class Uplink:
         self._refused = refused
         self._reset = reset
         self._announcer = announcer
+        self._status_ms = status_ms
         self._announced = -1
         self._starved = 0
         self._news = asyncio.Event()
@@ -119,7 +120,7 @@ class Uplink:
             self._starved += 1
             if self._starved == _MOST_STARVED:
                 raise
-            return REFUSED, f"what the gateway sent: {error}"
+            return REFUSED, f"out of memory: {error}"
         return ANSWERED, "the session ended"
 
     def _told(self, error: Exception) -> str:
@@ -222,10 +223,10 @@ class Uplink:
 
     async def _keep(self, client: Client) -> None:
         """Status now and then, keep-alive."""
-        told_ms = self._monotonic.ms() - _STATUS_EVERY_MS
+        told_ms = self._monotonic.ms() - self._status_ms
         while True:
             now = self._monotonic.ms()
-            if now - told_ms >= _STATUS_EVERY_MS:
+            if now - told_ms >= self._status_ms:
                 told_ms = now
                 await self._publish(client, self._courier.status())
             await client.keep_alive()

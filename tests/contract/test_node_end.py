@@ -37,6 +37,14 @@ def test_status_and_will_have_the_fields_of_the_golden_ones() -> None:
     assert json.loads(contract.encode_will(fields["installation"], fields["boot"])) == json.loads(document["will"])
 
 
+def test_a_status_says_what_was_refused_only_where_something_was() -> None:
+    fields = golden("status")["fields"]
+    plain = json.loads(contract.encode_status(**fields, refused="", refusals=0))
+    assert plain == json.loads(golden("status")["payload"])
+    told = json.loads(contract.encode_status(**fields, refused="packet type 0 is reserved", refusals=3))
+    assert told == {**plain, "refused": "packet type 0 is reserved", "refusals": 3}
+
+
 def test_ack_is_encoded_and_decoded_as_the_golden_ack() -> None:
     document = golden("ack")
     fields = document["fields"]

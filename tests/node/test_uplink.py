@@ -1,23 +1,26 @@
 """The uplink against a gateway on loopback that acks late, vanishes, refuses or talks nonsense."""
 
 import asyncio
+import errno
 import json
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
 from tests.node.fakes import FakeGateway, FakeReport, FakeWlan, stop
 
 from aircue_node import contract, escalation, mqtt, uplink
+from aircue_node.client import Silence
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.discovery import Announcer
-from aircue_node.escalation import Escalation
+from aircue_node.escalation import ABSENT, ANSWERED, REFUSED, UNJOINED, UNREACHED, Escalation
 from aircue_node.journal import Journal
 from aircue_node.ports import Sample, Wlan
 from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
-from aircue_node.wifi import Wifi
+from aircue_node.wifi import NotJoined, Wifi
 
 INSTALLATION, BOOT = 7, 3
 CHANNELS = [("temperature", "Cel", 100, "sht4x")]
@@ -297,3 +300,56 @@ def test_without_discovery_home_assistant_hears_nothing() -> None:
         assert node.refused == ["a message on a topic that this node did not ask for"]
 
     run(story)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (NotJoined(ABSENT, "x"), ABSENT),
+        (NotJoined(UNJOINED, "x"), UNJOINED),
+        (mqtt.ProtocolError("x"), REFUSED),
+        (Silence("x"), UNREACHED),
+        (TimeoutError(), UNREACHED),
+        (OSError(errno.ETIMEDOUT, "x"), UNREACHED),
+        (OSError(errno.EHOSTUNREACH), UNREACHED),
+        (OSError(errno.ENETUNREACH, "x"), UNREACHED),
+        (OSError(errno.ECONNABORTED, "lwIP gave up asking"), UNREACHED),
+        (socket.gaierror(socket.EAI_NONAME, "no such name"), UNREACHED),
+        (OSError(-2), UNREACHED),
+        (OSError(-202), UNREACHED),
+        (OSError(-0x7200, "SSL - An invalid SSL record was received"), REFUSED),
+        (OSError(-0x7280, "the peer is gone amid a handshake"), ANSWERED),
+        (OSError(errno.ECONNREFUSED), ANSWERED),
+        (OSError(errno.ECONNRESET, "x"), ANSWERED),
+        (OSError("the gateway closed the connection"), ANSWERED),
+        (OSError(), ANSWERED),
+    ],
+    ids=repr,
+)
+def test_which_failure_is_of_which_kind(error: Exception, kind: str) -> None:
+    assert uplink.kind_of(error) == kind
+
+
+def test_running_out_of_memory_ends_the_session_and_five_in_a_row_the_program() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        running = asyncio.create_task(Starved(node).run())
+        with pytest.raises(MemoryError):
+            await running
+        assert node.refused == ["out of memory: 4096 bytes"] * 4
+
+    run(story)
+
+
+class Starved:
+    """The uplink of a node whose sessions end for want of memory."""
+
+    def __init__(self, node: Node) -> None:
+        self._uplink = node.uplink
+        self._uplink._session = self._session  # type: ignore[method-assign]  # what fails is beside the point
+
+    async def run(self) -> None:
+        await self._uplink.run()
+
+    async def _session(self) -> None:
+        raise MemoryError("4096 bytes")

@@ -31,20 +31,45 @@ class Backlog:
         self._window: list[list] = []  # type: ignore[type-arg]
         self._number, self._skip = segments.mount(ledger)
         self._acked = 0
+        self._handed_to = 0  # up to this segment samples were handed over before, then released
         self.waiting = 0
         self._settle()
-        for number, count in zip(segments.numbers, segments.counts):
-            if number >= self._number:
-                self.waiting += count - (self._skip if number == self._number else 0)
+        self._count()
         self._trim()
 
     def add(self, ring: "Ring", rows: list[int], dated: "Callable[[Sample], Sample]", birth: "Birth") -> int:
         """Stores rows of the ring; how many of them. Errors: OSError; then none of them counts as stored."""
+        try:
+            return self._append(ring, rows, dated, birth)
+        except OSError:
+            if not self._release():
+                raise
+            return self._append(ring, rows, dated, birth)
+
+    def _append(self, ring: "Ring", rows: list[int], dated: "Callable[[Sample], Sample]", birth: "Birth") -> int:
+        """Keeps count of what is stored, and of what is thinned for it."""
         before = sum(self.segments.counts)
         try:
             return self.segments.append(ring, rows, dated, self._ledger, birth)
         finally:
             self.waiting += sum(self.segments.counts) - before
+
+    def _release(self) -> bool:
+        """Where none of the window is on its way: all of it counts as never handed over, so that it can be thinned."""
+        if not self._window or any([batch[_SENT_AT] is not None and batch[_LEFT] for batch in self._window]):
+            return False
+        self._handed_to = self._window[-1][_NUMBER]
+        self._number, self._skip = self._window[0][:2]
+        self._window = []
+        self._settle()
+        self._count()
+        return True
+
+    def _count(self) -> None:
+        self.waiting = 0
+        for number, count in zip(self.segments.numbers, self.segments.counts):
+            if number >= self._number:
+                self.waiting += count - (self._skip if number == self._number else 0)
 
     def _settle(self) -> None:
         """The place to read on from, past segments that are used up or gone."""
@@ -108,7 +133,7 @@ class Backlog:
         self._window.append(batch)
         self._skip += len(samples)
         self._pin()
-        return boot, samples, again
+        return boot, samples, again or self._number <= self._handed_to
 
     def _lose_rest(self, left: int) -> None:
         """The storage is damaged since the start: how many samples lay there is known, where they began is not."""

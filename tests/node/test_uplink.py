@@ -25,7 +25,7 @@ class Node:
 
     def __init__(self, port: int) -> None:
         monotonic = Monotonic(_now_ms, int.__sub__)
-        self.journal = Journal(BOOT, 100)
+        self.journal = Journal(BOOT, 100, 1)
         self.wlan = FakeWlan()
         self.sampler = Sampler([], Clock(monotonic), 30000, lambda _: None)
         commands = Commands(b"secret", INSTALLATION, self.sampler)

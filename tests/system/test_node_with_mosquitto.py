@@ -80,7 +80,7 @@ def test_samples_pass_a_real_broker_and_the_application_ack_comes_back(broker: i
     async def story() -> None:
         loop = asyncio.get_running_loop()
         monotonic = Monotonic(lambda: int(loop.time() * 1000), int.__sub__)
-        journal = Journal(BOOT, 100)
+        journal = Journal(BOOT, 100, 1)
         sampler = Sampler([], None, 30000, lambda _: None)  # type: ignore[arg-type]  # never run here
         commands = Commands(b"secret", INSTALLATION, sampler)
         uplink = Uplink(

@@ -81,7 +81,7 @@ class Segments:
                 os.remove(self.path(number, ".seg"))
             else:
                 covered = self._scan(number, ledger, boots)
-        self._next = max([cursor[0], *numbers]) + 1
+        self._next = max(cursor[0], numbers[-1] if numbers else 0) + 1
         self.saved = ledger.serial
         self._forget([boot for boot in self._births if boot not in boots])
         self.remove_before(cursor[0], ledger)

@@ -28,7 +28,7 @@ def told():
     device.log = log
     story = Story("/flash/journal", lambda: len(log))
     story.tell()
-    print("story: samples {} erases {} programs {}".format(len(story.taken), device.erases, len(log) - device.erases))
+    print(f"story: samples {len(story.taken)} erases {device.erases} programs {len(log) - device.erases}")
     vfs.umount("/flash")
     return story, base, log
 
@@ -36,14 +36,14 @@ def told():
 def fingerprint():
     """Of everything a journal can read."""
     try:
-        rows = [(name, crc_of("/cut/journal/" + name)) for name in sorted(os.listdir("/cut/journal"))]
+        names = sorted(os.listdir("/cut/journal"))  # noqa: PTH208 -- MicroPython has no pathlib
     except OSError:
         return ()
-    return tuple(rows)
+    return tuple([(name, crc_of("/cut/journal/" + name)) for name in names])
 
 
 def crc_of(path):
-    with open(path, "rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123 -- MicroPython has no pathlib
         return crc32(memoryview(ROOM)[: file.readinto(ROOM)])
 
 
@@ -81,7 +81,7 @@ class Cuts:
         before, after = self._around()
         wrong = complaints(self.story, before, after, self._known[state])
         if wrong:
-            print("cut in operation {} of {}: {}".format(operation, self._total, "; ".join(wrong)))
+            print(f"cut in operation {operation} of {self._total}:", "; ".join(wrong))
             sys.exit(1)
 
     def _state(self, image):
@@ -116,7 +116,7 @@ def cut_everywhere(story, image, log):
         else:
             program(cuts, image, index, at, data, mine)
     cuts.look(image, len(log))
-    print("power cuts tried {} different states {}".format(cuts.tried, cuts.states))
+    print(f"power cuts tried {cuts.tried} different states {cuts.states}")
 
 
 def erase(cuts, image, index, address, mine):

@@ -161,19 +161,19 @@ def complaints(story, before, after, found):
     missing = before.stored - after.acked - set(found.samples)
     checks = (
         (found.left or found.waiting != len(found.samples) or found.twice, "it counts wrong or gives samples twice"),
-        (len(missing) > found.declared, "{} samples missing, {} declared".format(len(missing), found.declared)),
-        (not all([_named(key, found.loss) for key in missing]), "a missing sample is in no row of the ledger"),
+        (len(missing) > found.declared, f"{len(missing)} samples missing, {found.declared} declared"),
+        (not all(_named(key, found.loss) for key in missing), "a missing sample is in no row of the ledger"),
         (not before.declared <= found.declared <= after.declared, "the ledger is not of before nor after"),
         (not set(found.samples) <= after.stored, "samples that nobody stored"),
         (len(before.acked & set(found.samples)) > MOST_BACK_AGAIN, "too many samples come back that were acked"),
-        (not all([_same(story, key, found.samples[key], before) for key in found.samples]), "a sample has changed"),
-        (not all([found.births[boot] == birth(boot) for boot in found.births]), "a boot's birth is missing"),
+        (not all(_same(story, key, found.samples[key], before) for key in found.samples), "a sample has changed"),
+        (not all(found.births[boot] == birth(boot) for boot in found.births), "a boot's birth is missing"),
     )
     return [text for wrong, text in checks if wrong]
 
 
 def _named(key, loss):
-    return any([boot == key[0] and first <= key[1] <= last for boot, first, last, _ in loss])
+    return any(boot == key[0] and first <= key[1] <= last for boot, first, last, _ in loss)
 
 
 def _same(story, key, sample, before):

@@ -104,8 +104,9 @@ class _File:
             with open(path, "wb") as file:
                 for _ in range(blocks):
                     file.write(_ERASED)
-        self._file = open(path, "r+b")
-        self._counters = open(path + ".counters", "r+b" if _size(path + ".counters") == 16 else "w+b")
+        self._file = open(path, "r+b")  # noqa: SIM115 -- open as long as the board has power
+        mode = "r+b" if _size(path + ".counters") == 16 else "w+b"
+        self._counters = open(path + ".counters", mode)  # noqa: SIM115 -- see above
 
     def read(self, address, buf):
         self._file.seek(address)

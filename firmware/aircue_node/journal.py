@@ -78,7 +78,7 @@ class Journal:
     def _relieve(self, now_ms: int) -> None:
         """Room in a full ring: what waits goes to flash, else what is on its way too, else the oldest is dropped."""
         for everything in (False, True):
-            if self._ring.full and self._flash is not None and not self._failing:
+            if self._ring.full and self._may_store(now_ms):
                 self._store(everything, now_ms)
         if self._ring.full:
             self._drop_oldest()
@@ -98,10 +98,13 @@ class Journal:
     def flush(self, now_ms: int, everything: bool = False) -> None:
         """To be called often: stores what waits where it is time to. everything: before a reset, what is on its way
         too."""
-        if self._flash is None or (self._failing and now_ms < self._try_again_ms and not everything):
-            return
-        if everything or self._due(now_ms):
-            self._store(everything, now_ms)
+        if everything and self._flash is not None:
+            self._store(True, now_ms)
+        elif self._may_store(now_ms) and self._due(now_ms):
+            self._store(False, now_ms)
+
+    def _may_store(self, now_ms: int) -> bool:
+        return self._flash is not None and (not self._failing or now_ms >= self._try_again_ms)
 
     def _due(self, now_ms: int) -> bool:
         ring, waiting, oldest_ms = self._ring, 0, now_ms

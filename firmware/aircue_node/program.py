@@ -16,7 +16,7 @@ from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.report import Report
-from aircue_node.sampler import Sampler
+from aircue_node.sampler import Sampler, channels
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
 
@@ -37,12 +37,15 @@ def _reset_cause() -> str:
     return "unknown"
 
 
-def _set_clock(clock: Clock) -> None:
+def _set_clock(clock: Clock, journal: Journal) -> None:
     """Asks the network for the time; without an answer the samples carry their uptime and the gateway dates them."""
     try:
-        clock.set(network_time(ntptime.time(), time.gmtime(0)[0]))
+        now_s = network_time(ntptime.time(), time.gmtime(0)[0])
     except OSError as error:
         print("clock: no network time:", error)
+        return
+    clock.set(now_s)
+    journal.date(now_s * 1000 - clock.uptime_ms())
 
 
 def _ticks_ms() -> int:
@@ -74,7 +77,23 @@ def _read_dht(pin: object, frame: bytearray) -> None:
     machine.dht_readinto(pin, frame)
 
 
-def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
+class Keeper:
+    """Once a second: what is on its way for too long waits again, and what waits for long goes to flash."""
+
+    def __init__(self, journal: Journal, courier: Courier, clock: Clock, monotonic: Monotonic) -> None:
+        self._journal = journal
+        self._courier = courier
+        self._clock = clock
+        self._monotonic = monotonic
+
+    async def run(self) -> None:
+        while True:
+            self._courier.expire(self._monotonic.ms())
+            self._journal.flush(self._clock.uptime_ms())
+            await asyncio.sleep(1)
+
+
+def build(config: settings.Settings) -> tuple[Sampler, Uplink, Keeper]:
     """Everything this node runs, made once."""
     installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
     monotonic = Monotonic(_ticks_ms, time.ticks_diff)
@@ -89,7 +108,7 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
         _analog_pin,
     )
     fitted = sensors.build(config.sensors, board)
-    journal = Journal(boot, config.journal_samples)
+    journal = Journal(boot, config.journal_samples, len(channels(fitted)))
 
     def deliver(sample: "tuple[int, int, int, list[int | None]]") -> None:
         journal.append(sample)
@@ -97,16 +116,18 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
 
     sampler = Sampler(fitted, clock, config.interval_ms, deliver, _output_pin(config.strobe_pin))
     report = Report(installation, boot, sys.platform, _reset_cause(), fitted, sampler, journal, clock)
+    journal.mount("journal", config.journal_bytes, report.birth_to_keep)
     commands = Commands(config.key.encode(), installation, sampler)
+    courier = Courier(installation, boot, journal, commands, report, clock.dated)
     uplink = Uplink(
         Link(config.gateway, config.port, config.site, config.node, config.key),
         Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
-        Courier(installation, boot, journal, commands, report, clock.dated),
+        courier,
         monotonic,
-        lambda: _set_clock(clock),
+        lambda: _set_clock(clock, journal),
         config.backlog_pause_ms,
     )
-    return sampler, uplink
+    return sampler, uplink, Keeper(journal, courier, clock, monotonic)
 
 
 def _collect_early() -> None:
@@ -116,9 +137,9 @@ def _collect_early() -> None:
 
 
 async def main() -> None:
-    sampler, uplink = build(settings.load("settings.json"))
+    jobs = build(settings.load("settings.json"))
     _collect_early()
-    await asyncio.gather(sampler.run(), uplink.run())
+    await asyncio.gather(*[job.run() for job in jobs])
 
 
 def run() -> None:

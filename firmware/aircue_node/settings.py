@@ -61,6 +61,7 @@ class Settings:
         self.port: int = fields["port"]
         self.interval_ms: int = fields["interval_ms"]
         self.journal_samples: int = fields["journal_samples"]
+        self.journal_bytes: int = fields["journal_bytes"]
         self.backlog_pause_ms: int = fields["backlog_pause_ms"]
         self.time_scale: int = fields["time_scale"]
         self.strobe_pin: int = fields["strobe_pin"]

@@ -183,6 +183,7 @@ def test_a_flash_that_cannot_be_written_is_told_once_and_tried_again(
     away.rename(tmp_path / "journal")
     take(journal, 41, 42)
     assert "flash can be written again" in capsys.readouterr().out
+    journal.flush(0, everything=True)
     again = opened(tmp_path / "journal", boot=2)
     assert again.loss == journal.loss
     assert [row[0] for row in drained(again)] == list(range(journal.loss[0][3] + 1, 43))

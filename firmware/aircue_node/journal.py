@@ -1,135 +1,246 @@
 """The journal: every sample from the moment it was taken until the gateway has it on disk.
 
-Held in RAM, bounded in samples. Only the gateway's application ack removes a sample; when the journal is full the
-oldest goes and the loss ledger says exactly which. An entry is [sent at, handed over before, sample].
+Samples wait in RAM, in a ring; what waits there for long goes to flash. Only the gateway's application ack removes a
+sample; when the journal is full the loss ledger says what it dropped. What the gateway acks soon never touches the
+flash. What a power cut takes is what is in RAM alone: `at_risk`, while the line is down at most 48 readings and one
+sample (or all since 15 minutes), and what is on its way.
 
-All slots are made at the start and reused: a list that grows needs a large piece of memory in one, and after days of
-small allocations there is none.
+Without mount() everything is in RAM, and the oldest goes when the ring is full.
 """
+
+from aircue_node.ledger import Ledger
+from aircue_node.ring import Ring
 
 MYPY = False
 if MYPY:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
+    from aircue_node.backlog import Backlog
     from aircue_node.ports import Loss, Range, Sample
 
-_SENT = 0
-_TRIED = 1
-_SAMPLE = 2
+_FLUSH_READINGS = 48
+_FLUSH_AGE_MS = 900_000
+_TRY_AGAIN_MS = 60_000
 
 
 class Journal:
-    def __init__(self, boot: int, capacity: int) -> None:
+    """capacity: samples in RAM. width: values of a sample. Times are ms; now_ms of flush() is the samples' uptime,
+    that of the others the line's clock."""
+
+    def __init__(self, boot: int, capacity: int, width: int) -> None:
         self._boot = boot
-        self._capacity = capacity
-        # Mixed on purpose: one small list a sample.
-        self._slots: list[list] = [[None, False, None] for _ in range(capacity)]  # type: ignore[type-arg]
-        self._first = 0
-        self._count = 0
-        self._loss: list[Loss] = []
+        self._ring = Ring(capacity, width)
+        self._ledger = Ledger()
+        self._flash: Backlog | None = None
+        self._birth: Callable[[], bytes] | None = None
         self._live_from = 1
+        self._newest = 0
+        self._failing = False
+        self._try_again_ms = 0
+        self._epoch_ms: int | None = None
+        self._undated = False
+
+    def mount(self, folder: str, most_bytes: int, birth: "Callable[[], bytes] | None" = None) -> None:
+        """Takes up what earlier boots left in a folder, and keeps there what waits for long. most_bytes counts whole
+        blocks of 4096. birth: what this boot says of itself, kept beside its samples."""
+        from aircue_node import backlog, segments
+
+        if most_bytes < segments.FEWEST_BLOCKS * segments.BLOCK:
+            print(f"journal: {most_bytes} bytes of flash are too few to use: samples are kept in RAM alone")
+            return
+        try:
+            self._flash = backlog.Backlog(segments.Segments(folder, most_bytes, self._boot), self._ledger)
+        except OSError as error:
+            print("journal: flash cannot be read, samples are kept in RAM alone:", error)
+        self._birth = birth
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._ring) + (0 if self._flash is None else self._flash.waiting)
+
+    @property
+    def at_risk(self) -> int:
+        """Readings that are in RAM alone and that the gateway has not acked."""
+        return len(self._ring) * self._ring.width
 
     @property
     def loss(self) -> "list[Loss]":
         """(boot, first, last, samples) of what was dropped."""
-        return self._loss
+        return self._ledger.rows
+
+    # --- in
 
     def append(self, sample: "Sample") -> None:
-        if self._count == self._capacity:
+        if self._ring.full:
+            self._relieve(sample[1])
+        self._ring.append(sample)
+        self._newest = sample[0]
+
+    def _relieve(self, now_ms: int) -> None:
+        """Room in a full ring: what waits goes to flash, else what is on its way too, else the oldest is dropped."""
+        for everything in (False, True):
+            if self._ring.full and self._may_store(now_ms):
+                self._store(everything, now_ms)
+        if self._ring.full:
             self._drop_oldest()
-        entry = self._entry(self._count)
-        entry[_SENT], entry[_TRIED], entry[_SAMPLE] = None, False, sample
-        self._count += 1
-
-    def _entry(self, index: int) -> list:  # type: ignore[type-arg]  # see _slots
-        return self._slots[(self._first + index) % self._capacity]
-
-    def _entries(self) -> "Iterator[list]":  # type: ignore[type-arg]  # see _slots
-        """From the oldest to the newest."""
-        for index in range(self._count):
-            yield self._entry(index)
 
     def _drop_oldest(self) -> None:
-        sequence = self._entry(0)[_SAMPLE][0]
-        self._first = (self._first + 1) % self._capacity
-        self._count -= 1
-        if self._loss and self._loss[-1][2] == sequence - 1:
-            boot, first, _, samples = self._loss.pop()
-            self._loss.append((boot, first, sequence, samples + 1))
-        else:
-            self._loss.append((self._boot, sequence, sequence, 1))
+        """Rather one that waits: what is on its way may be at the gateway already."""
+        ring, oldest = self._ring, 0
+        for index in range(len(ring)):
+            if not ring.sent(index):
+                oldest = index
+                break
+        self._ledger.lose(self._boot, ring.sequence(oldest))
+        ring.remove(lambda index: index == oldest)
+
+    # --- to flash
+
+    def flush(self, now_ms: int, everything: bool = False) -> None:
+        """To be called often: stores what waits where it is time to. everything: before a reset, what is on its way
+        too."""
+        if everything and self._flash is not None:
+            self._store(True, now_ms)
+        elif self._may_store(now_ms) and self._due(now_ms):
+            self._store(False, now_ms)
+
+    def _may_store(self, now_ms: int) -> bool:
+        return self._flash is not None and (not self._failing or now_ms >= self._try_again_ms)
+
+    def _due(self, now_ms: int) -> bool:
+        ring, waiting, oldest_ms = self._ring, 0, now_ms
+        for index in range(len(ring)):
+            if not ring.sent(index):
+                oldest_ms = min(oldest_ms, ring.uptime_ms(index))
+                waiting += 1
+        if not waiting:
+            return False
+        return waiting * ring.width >= _FLUSH_READINGS or now_ms - oldest_ms >= _FLUSH_AGE_MS or ring.nearly_full
+
+    def _store(self, everything: bool, now_ms: int) -> None:
+        """A flash that fails is told of once, and tried again after a while."""
+        try:
+            self._store_all(everything)
+        except OSError as error:
+            self._try_again_ms = now_ms + _TRY_AGAIN_MS
+            if not self._failing:
+                print("journal: flash cannot be written, samples are kept in RAM:", error)
+            self._failing = True
+            return
+        if self._failing:
+            print("journal: flash can be written again")
+        self._failing = False
+
+    def _store_all(self, everything: bool) -> None:
+        flash, ring = self._flash, self._ring
+        assert flash is not None
+        while True:
+            rows = [index for index in range(len(ring)) if everything or not ring.sent(index)]
+            if not rows:
+                break
+            _take_out(ring, rows[: flash.add(ring, rows, self._dated, self._birth)])
+        self._write_clock()
+
+    def _dated(self, sample: "Sample") -> "Sample":
+        sequence, uptime_ms, epoch_s, values = sample
+        if epoch_s:
+            return sample
+        if self._epoch_ms is None:
+            self._undated = True
+            return sample
+        return sequence, uptime_ms, (self._epoch_ms + uptime_ms) // 1000, values
+
+    def date(self, epoch_ms: int) -> None:
+        """The time is known: ms since 1970 at uptime 0."""
+        self._epoch_ms = epoch_ms
+        try:
+            self._write_clock()
+        except OSError as error:
+            print("journal: flash cannot be written:", error)
+
+    def _write_clock(self) -> None:
+        if self._undated and self._epoch_ms is not None and self._flash is not None:
+            self._flash.segments.write_clock(self._epoch_ms)
+            self._undated = False
+
+    # --- out
 
     def start_session(self) -> None:
         """A new connection: nothing is on its way any more, and what waits now is backlog."""
-        for entry in self._entries():
-            entry[_SENT] = None
-            self._live_from = entry[_SAMPLE][0] + 1
-
-    def take_live(self, now_ms: int) -> "Sample | None":
-        """The oldest sample taken in this session that was never handed over."""
-        found = None
-        for index in range(self._count - 1, -1, -1):
-            entry = self._entry(index)
-            if not self._is_live(entry):
-                break
-            found = entry
-        return None if found is None else self._hand_over(found, now_ms)
-
-    def birth_of(self, boot: int) -> bytes | None:
-        """What an earlier boot would have said of itself; None for this one, which speaks for itself."""
-        return None
-
-    def take_backlog(self, limit: int, now_ms: int) -> "tuple[int, list[Sample], bool]":
-        """(boot, samples, handed over before): up to limit of the oldest of one kind and boot, neither on their way nor
-        live."""
-        taken: list[Sample] = []
-        again = False
-        for entry in self._entries():
-            if entry[_SENT] is not None or self._is_live(entry):
-                continue
-            if len(taken) == limit or (taken and entry[_TRIED] is not again):
-                break
-            again = entry[_TRIED]
-            taken.append(self._hand_over(entry, now_ms))
-        return self._boot, taken, again
-
-    def _is_live(self, entry: list) -> bool:  # type: ignore[type-arg]  # see _slots
-        return not entry[_TRIED] and entry[_SAMPLE][0] >= self._live_from
-
-    def _hand_over(self, entry: list, now_ms: int) -> "Sample":  # type: ignore[type-arg]  # see _slots
-        entry[_SENT] = now_ms
-        entry[_TRIED] = True
-        sample: Sample = entry[_SAMPLE]
-        return sample
-
-    def ack(self, boot: int, ranges: "list[Range]") -> None:
-        """The gateway has these of a boot on disk. What stays moves together, slots and all."""
-        if boot != self._boot:
-            return
-        kept = 0
-        for index in range(self._count):
-            entry = self._entry(index)
-            if not _within(entry[_SAMPLE][0], ranges):
-                self._swap(kept, index)
-                kept += 1
-        for index in range(kept, self._count):
-            self._entry(index)[_SAMPLE] = None
-        self._count = kept
-
-    def _swap(self, left: int, right: int) -> None:
-        slots = self._slots
-        left, right = (self._first + left) % self._capacity, (self._first + right) % self._capacity
-        slots[left], slots[right] = slots[right], slots[left]
+        self._live_from = self._newest + 1
+        self._ledger.tell()
+        self._recall(None)
 
     def expire(self, sent_before_ms: int) -> None:
         """What was handed over before this moment and never acked counts as not sent."""
-        for entry in self._entries():
-            if entry[_SENT] is not None and entry[_SENT] < sent_before_ms:
-                entry[_SENT] = None
+        self._recall(sent_before_ms)
+
+    def _recall(self, sent_before_ms: int | None) -> None:
+        self._ring.recall(sent_before_ms)
+        if self._flash is not None:
+            self._flash.recall(sent_before_ms)
+
+    def take_live(self, now_ms: int) -> "Sample | None":
+        """The oldest sample taken in this session that was never handed over."""
+        found = -1
+        for index in range(len(self._ring) - 1, -1, -1):
+            if not self._is_live(index):
+                break
+            found = index
+        return None if found < 0 else self._ring.hand_over(found, now_ms)
+
+    def take_backlog(self, limit: int, now_ms: int) -> "tuple[int, list[Sample], bool]":
+        """(boot, samples, handed over before): up to limit of the oldest of one kind and boot, neither on their way nor
+        live. First what is on flash."""
+        if self._flash is not None:
+            taken = self._flash.take(limit, now_ms)
+            if taken is not None:
+                return taken[0], self._with_time(taken[0], taken[1]), taken[2]
+            if self._flash.unread:
+                return self._boot, [], False
+        return self._take_waiting(limit, now_ms)
+
+    def _with_time(self, boot: int, samples: "list[Sample]") -> "list[Sample]":
+        """Samples of an earlier boot dated by what it stored of its clock; this boot's are dated by whoever asks."""
+        if boot == self._boot or self._flash is None or all([sample[2] for sample in samples]):
+            return samples
+        epoch_ms = self._flash.segments.clock_of(boot)
+        if epoch_ms is None:
+            return samples
+        return [(s, u, t or (epoch_ms + u) // 1000, values) for s, u, t, values in samples]
+
+    def _take_waiting(self, limit: int, now_ms: int) -> "tuple[int, list[Sample], bool]":
+        ring, again = self._ring, False
+        taken: list[Sample] = []
+        for index in range(len(ring)):
+            if ring.sent(index) or self._is_live(index):
+                continue
+            if len(taken) == limit or (taken and ring.tried(index) is not again):
+                break
+            again = ring.tried(index)
+            taken.append(ring.hand_over(index, now_ms))
+        return self._boot, taken, again
+
+    def _is_live(self, index: int) -> bool:
+        return not self._ring.tried(index) and self._ring.sequence(index) >= self._live_from
+
+    def birth_of(self, boot: int) -> bytes | None:
+        """What an earlier boot would have said of itself; None for this one, which speaks for itself."""
+        if boot == self._boot or self._flash is None:
+            return None
+        return self._flash.segments.birth_of(boot)
+
+    def ack(self, boot: int, ranges: "list[Range]") -> None:
+        """The gateway has these of a boot on disk."""
+        self._ledger.told()
+        if boot == self._boot:
+            self._ring.remove(lambda index: _within(self._ring.sequence(index), ranges))
+        if self._flash is not None:
+            self._flash.ack(boot, ranges)
+
+
+def _take_out(ring: Ring, rows: list[int]) -> None:
+    ring.remove(lambda index: index in rows)
 
 
 def _within(sequence: int, ranges: "list[Range]") -> bool:
-    return any(first <= sequence <= last for first, last in ranges)
+    return any([first <= sequence <= last for first, last in ranges])

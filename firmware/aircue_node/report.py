@@ -9,7 +9,7 @@ MYPY = False
 if MYPY:
     from aircue_node.clock import Clock
     from aircue_node.journal import Journal
-    from aircue_node.ports import Sensor
+    from aircue_node.ports import Loss, Sensor
     from aircue_node.sampler import Sampler
 
 
@@ -47,6 +47,13 @@ class Report:
         self._refusals += 1
 
     def birth(self) -> bytes:
+        return self._birth(self._journal.loss)
+
+    def birth_to_keep(self) -> bytes:
+        """For the samples of this boot that a later one sends: without the loss ledger, which would be an old one."""
+        return self._birth([])
+
+    def _birth(self, loss: "list[Loss]") -> bytes:
         return contract.encode_birth(
             __version__,
             self._hardware,
@@ -56,7 +63,7 @@ class Report:
             self._reset,
             channels(self._fitted),
             [(sensor.name, self._sampler.states.get(sensor.name, "not read yet")) for sensor, _ in self._fitted],
-            self._journal.loss,
+            loss,
         )
 
     def status(self) -> bytes:

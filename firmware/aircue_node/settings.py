@@ -72,6 +72,7 @@ class Settings:
         self.status_s: int = fields["status_s"]
         self.interval_ms: int = fields["interval_ms"]
         self.journal_samples: int = fields["journal_samples"]
+        self.journal_bytes: int = fields["journal_bytes"]
         self.backlog_pause_ms: int = fields["backlog_pause_ms"]
         self.time_scale: int = fields["time_scale"]
         self.strobe_pin: int = fields["strobe_pin"]

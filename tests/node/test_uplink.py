@@ -51,7 +51,7 @@ class Node:
         backlog_pause_ms: int = 10,
     ) -> None:
         monotonic = Monotonic(_now_ms, int.__sub__)
-        self.journal = Journal(BOOT, 100)
+        self.journal = Journal(BOOT, 100, 1)
         self.wlan = FakeWlan()
         self.log = Log()
         self.ticks: list[float] = []

@@ -18,6 +18,9 @@ Loss = tuple[int, int, int, int]
 Message = tuple[str, bytes, bool, bool]
 """(leaf of the topic, payload, retained, sent before)."""
 
+Line = tuple[str, bytes, bool, bool]
+"""(topic, payload, retained, sent before)."""
+
 SleepMs = Callable[[int], Awaitable[None]]
 
 
@@ -47,6 +50,22 @@ class AnalogPin(Protocol):
 
 class OutputPin(Protocol):
     def value(self, x: int) -> object: ...
+
+
+class Console(Protocol):
+    """The board's own serial line. read() gives what has come in, at once; write() never waits for a listener."""
+
+    def read(self) -> bytes: ...
+
+    def write(self, data: bytes) -> object: ...
+
+
+class Carrier(Protocol):
+    """What carries a courier's messages; wake() tells that the journal has something new."""
+
+    def wake(self) -> None: ...
+
+    async def run(self) -> None: ...
 
 
 class Wlan(Protocol):

@@ -3,23 +3,27 @@
 import asyncio
 import gc
 import os
+import select
 import sys
 import time
 
 import machine
-import network
-import ntptime
 
-from aircue_node import identity, sensors, settings
+from aircue_node import contract, identity, sensors, settings
 from aircue_node.clock import Clock, Monotonic, network_time
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.report import Report
 from aircue_node.sampler import Sampler
-from aircue_node.uplink import Link, Uplink
-from aircue_node.wifi import Wifi
 
+MYPY = False
+if MYPY:
+    from collections.abc import Callable
+
+    from aircue_node.ports import Carrier
+
+_LONGEST_READ = 256
 _RESETS = (
     ("PWRON_RESET", "power-on"),
     ("HARD_RESET", "hard"),
@@ -39,6 +43,8 @@ def _reset_cause() -> str:
 
 def _set_clock(clock: Clock) -> None:
     """Asks the network for the time; without an answer the samples carry their uptime and the gateway dates them."""
+    import ntptime
+
     try:
         clock.set(network_time(ntptime.time(), time.gmtime(0)[0]))
     except OSError as error:
@@ -74,7 +80,57 @@ def _read_dht(pin: object, frame: bytearray) -> None:
     machine.dht_readinto(pin, frame)
 
 
-def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
+class _Console:
+    """The console a board shares with its program's output: USB, or a UART where the board has no USB of its own."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._poll.register(sys.stdin, select.POLLIN)
+
+    def read(self) -> bytes:
+        """Byte by byte: a port waits until it has all that was asked for."""
+        data = bytearray()
+        while len(data) < _LONGEST_READ and self._poll.poll(0):
+            byte = sys.stdin.buffer.read(1)
+            if not byte:
+                break
+            data.extend(byte)
+        return bytes(data)
+
+    def write(self, data: bytes) -> object:
+        return sys.stdout.buffer.write(data)
+
+
+def _uplink(config: settings.Settings, courier: Courier, monotonic: Monotonic, clock: Clock) -> "Carrier":
+    """A board without a radio has no network module, so what needs it is imported here."""
+    import network
+
+    from aircue_node.uplink import Link, Uplink
+    from aircue_node.wifi import Wifi
+
+    return Uplink(
+        Link(config.gateway, config.port, config.site, config.node, config.key),
+        Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
+        courier,
+        monotonic,
+        lambda: _set_clock(clock),
+        config.backlog_pause_ms,
+    )
+
+
+def _serial(config: settings.Settings, courier: Courier, monotonic: Monotonic, clock: Clock) -> "Carrier":
+    from aircue_node.serial_line import SerialLine
+
+    def topic(leaf: str) -> str:
+        return contract.topic(config.site, config.node, leaf)
+
+    return SerialLine(_Console(), topic, courier, monotonic, clock.set, config.backlog_pause_ms)
+
+
+_LINES: "dict[str, Callable[[settings.Settings, Courier, Monotonic, Clock], Carrier]]" = {"mqtt": _uplink, "serial": _serial}
+
+
+def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":
     """Everything this node runs, made once."""
     installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
     monotonic = Monotonic(_ticks_ms, time.ticks_diff)
@@ -93,20 +149,14 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
 
     def deliver(sample: "tuple[int, int, int, list[int | None]]") -> None:
         journal.append(sample)
-        uplink.wake()
+        line.wake()
 
     sampler = Sampler(fitted, clock, config.interval_ms, deliver, _output_pin(config.strobe_pin))
     report = Report(installation, boot, sys.platform, _reset_cause(), fitted, sampler, journal, clock)
     commands = Commands(config.key.encode(), installation, sampler)
-    uplink = Uplink(
-        Link(config.gateway, config.port, config.site, config.node, config.key),
-        Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
-        Courier(installation, boot, journal, commands, report, clock.dated),
-        monotonic,
-        lambda: _set_clock(clock),
-        config.backlog_pause_ms,
-    )
-    return sampler, uplink
+    courier = Courier(installation, boot, journal, commands, report, clock.dated)
+    line = _LINES[config.uplink](config, courier, monotonic, clock)
+    return sampler, line
 
 
 def _collect_early() -> None:
@@ -116,9 +166,9 @@ def _collect_early() -> None:
 
 
 async def main() -> None:
-    sampler, uplink = build(settings.load("settings.json"))
+    sampler, line = build(settings.load("settings.json"))
     _collect_early()
-    await asyncio.gather(sampler.run(), uplink.run())
+    await asyncio.gather(sampler.run(), line.run())
 
 
 def run() -> None:

@@ -21,7 +21,8 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "key": (str, None, None, None),
     "ssid": (str, "", None, None),
     "wifi_key": (str, "", None, None),
-    "gateway": (str, None, None, None),
+    "uplink": (str, "mqtt", None, None),
+    "gateway": (str, "", None, None),
     "port": (int, 1883, 1, 65535),
     "interval_ms": (int, 30000, 1000, 86400000),
     "journal_samples": (int, 120, 1, 100000),
@@ -33,6 +34,7 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "uart": (list, [], None, None),
     "sensors": (list, None, None, None),
 }
+_UPLINKS = ("mqtt", "serial")
 _BUS_KEYS = {"id": int, "scl": int, "sda": int}
 _UART_KEYS = {"id": int, "tx": int, "rx": int}
 _SENSOR_KEYS = {
@@ -57,6 +59,7 @@ class Settings:
         self.key: str = fields["key"]
         self.ssid: str = fields["ssid"]
         self.wifi_key: str = fields["wifi_key"]
+        self.uplink: str = fields["uplink"]
         self.gateway: str = fields["gateway"]
         self.port: int = fields["port"]
         self.interval_ms: int = fields["interval_ms"]
@@ -77,7 +80,9 @@ def parse(text: str) -> Settings:
     if not isinstance(given, dict):
         raise SettingsError("settings.json holds no object of keys and values")
     _refuse_unknown(given, _KEYS, "settings.json")
-    return Settings({name: _value(given, name) for name in _KEYS})
+    fields = {name: _value(given, name) for name in _KEYS}
+    _check_uplink(fields)
+    return Settings(fields)
 
 
 def load(path: str) -> Settings:
@@ -107,6 +112,14 @@ def _value(given: "dict[str, Any]", name: str) -> "Any":
     if name == "sensors":
         _check_rows(name, value, _SENSOR_KEYS, ("driver",))
     return value
+
+
+def _check_uplink(fields: "dict[str, Any]") -> None:
+    """Over a serial line there is no network to name."""
+    if fields["uplink"] not in _UPLINKS:
+        raise SettingsError(f"settings.json: uplink is {fields['uplink']!r}, {' or '.join(_UPLINKS)} is expected")
+    if fields["uplink"] == "mqtt" and not fields["gateway"]:
+        raise SettingsError("settings.json: key gateway is missing, a str is expected")
 
 
 def _check_topic_level(name: str, value: str) -> None:

@@ -127,7 +127,10 @@ def _serial(config: settings.Settings, courier: Courier, monotonic: Monotonic, c
     return SerialLine(_Console(), topic, courier, monotonic, clock.set, config.backlog_pause_ms)
 
 
-_LINES: "dict[str, Callable[[settings.Settings, Courier, Monotonic, Clock], Carrier]]" = {"mqtt": _uplink, "serial": _serial}
+_LINES: "dict[str, Callable[[settings.Settings, Courier, Monotonic, Clock], Carrier]]" = {
+    "mqtt": _uplink,
+    "serial": _serial,
+}
 
 
 def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":

@@ -1,7 +1,7 @@
 """The line from a node's MicroPython to its bench: one request, one reply (aircue_hil/protocol.py describes both).
 
-Environment: AIRCUE_BENCH_PORT, AIRCUE_BENCH_NODE, AIRCUE_BENCH_RESET ("power-on" or "soft"). A node without its bench
-is a board without power: the program ends.
+Environment: AIRCUE_BENCH_PORT, AIRCUE_BENCH_NODE, AIRCUE_BENCH_RESET ("power-on", "soft" or "deep-sleep"). A node
+without its bench is a board without power: the program ends.
 """
 
 import os

@@ -23,6 +23,8 @@ if MYPY:
 
     from aircue_node.ports import Carrier
 
+    Carry = Callable[[settings.Settings, Courier, Monotonic, Clock], Carrier]
+
 _LONGEST_READ = 256
 _RESETS = (
     ("PWRON_RESET", "power-on"),
@@ -101,40 +103,44 @@ class _Console:
         return sys.stdout.buffer.write(data)
 
 
-def _uplink(config: settings.Settings, courier: Courier, monotonic: Monotonic, clock: Clock) -> "Carrier":
+def _mqtt() -> "Carry":
     """A board without a radio has no network module, so what needs it is imported here."""
     import network
 
     from aircue_node.uplink import Link, Uplink
     from aircue_node.wifi import Wifi
 
-    return Uplink(
-        Link(config.gateway, config.port, config.site, config.node, config.key),
-        Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
-        courier,
-        monotonic,
-        lambda: _set_clock(clock),
-        config.backlog_pause_ms,
-    )
+    def carry(config: settings.Settings, courier: Courier, monotonic: Monotonic, clock: Clock) -> "Carrier":
+        return Uplink(
+            Link(config.gateway, config.port, config.site, config.node, config.key),
+            Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
+            courier,
+            monotonic,
+            lambda: _set_clock(clock),
+            config.backlog_pause_ms,
+        )
+
+    return carry
 
 
-def _serial(config: settings.Settings, courier: Courier, monotonic: Monotonic, clock: Clock) -> "Carrier":
+def _serial() -> "Carry":
     from aircue_node.serial_line import SerialLine
 
-    def topic(leaf: str) -> str:
-        return contract.topic(config.site, config.node, leaf)
+    def carry(config: settings.Settings, courier: Courier, monotonic: Monotonic, clock: Clock) -> "Carrier":
+        def topic(leaf: str) -> str:
+            return contract.topic(config.site, config.node, leaf)
 
-    return SerialLine(_Console(), topic, courier, monotonic, clock.set, config.backlog_pause_ms)
+        return SerialLine(_Console(), topic, courier, monotonic, clock.set, config.backlog_pause_ms)
+
+    return carry
 
 
-_LINES: "dict[str, Callable[[settings.Settings, Courier, Monotonic, Clock], Carrier]]" = {
-    "mqtt": _uplink,
-    "serial": _serial,
-}
+_LINES = {"mqtt": _mqtt, "serial": _serial}
 
 
 def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":
-    """Everything this node runs, made once."""
+    """Everything this node runs, made once; what is imported comes first, while memory is in one piece."""
+    carry = _LINES[config.uplink]()
     installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
     monotonic = Monotonic(_ticks_ms, time.ticks_diff)
     clock = Clock(monotonic, config.time_scale)
@@ -158,7 +164,7 @@ def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":
     report = Report(installation, boot, sys.platform, _reset_cause(), fitted, sampler, journal, clock)
     commands = Commands(config.key.encode(), installation, sampler)
     courier = Courier(installation, boot, journal, commands, report, clock.dated)
-    line = _LINES[config.uplink](config, courier, monotonic, clock)
+    line = carry(config, courier, monotonic, clock)
     return sampler, line
 
 

@@ -31,3 +31,8 @@ class Wifi:
             await asyncio.sleep(_POLL_S)
         self._wlan.disconnect()
         raise OSError(f"Wi-Fi {self._ssid} not joined in {_JOIN_S} s")
+
+    def off(self) -> None:
+        """The radio draws no current any more."""
+        self._wlan.disconnect()
+        self._wlan.active(False)

@@ -1,7 +1,7 @@
 """Shapes that the type checker reads; a board never imports this file, MicroPython having no typing module."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, overload
 
 Sample = tuple[int, int, int, list[int | None]]
 """(sequence, uptime_ms, epoch_s or 0 while the time is not known, values: integers or None for a gap)."""
@@ -90,6 +90,25 @@ class Sensor(Protocol):
     def channels(self) -> tuple[tuple[str, str, int], ...]: ...
 
     async def read(self) -> list[int]: ...
+
+
+class Stock(Protocol):
+    """What waits for the gateway, as a report counts it; loss: what had to be dropped."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def loss(self) -> list[Loss]: ...
+
+
+class RtcMemory(Protocol):
+    """machine.RTC of the ESP32 port: bytes that survive deep sleep."""
+
+    @overload
+    def memory(self) -> bytes: ...
+
+    @overload
+    def memory(self, data: bytes, /) -> None: ...
 
 
 class Reporter(Protocol):

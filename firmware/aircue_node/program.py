@@ -21,7 +21,9 @@ MYPY = False
 if MYPY:
     from collections.abc import Callable
 
-    from aircue_node.ports import Carrier
+    from aircue_node.battery_node import BatteryNode
+    from aircue_node.ports import Carrier, Sensor
+    from aircue_node.visit import Visit
 
     Carry = Callable[[settings.Settings, Courier, Monotonic, Clock], Carrier]
 
@@ -138,12 +140,11 @@ def _serial() -> "Carry":
 _LINES = {"mqtt": _mqtt, "serial": _serial}
 
 
-def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":
-    """Everything this node runs, made once; what is imported comes first, while memory is in one piece."""
-    carry = _LINES[config.uplink]()
-    installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
-    monotonic = Monotonic(_ticks_ms, time.ticks_diff)
-    clock = Clock(monotonic, config.time_scale)
+def _identify() -> tuple[int, int]:
+    return identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
+
+
+def _fit(config: settings.Settings, clock: Clock) -> "list[tuple[Sensor, list[int]]]":
     board = sensors.Board(
         {row["id"]: _bus(row) for row in config.i2c},
         _input_pin,
@@ -153,7 +154,16 @@ def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":
         {row["id"]: _uart(row) for row in config.uart},
         _analog_pin,
     )
-    fitted = sensors.build(config.sensors, board)
+    return sensors.build(config.sensors, board)
+
+
+def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":
+    """Everything this node runs, made once; what is imported comes first, while memory is in one piece."""
+    carry = _LINES[config.uplink]()
+    installation, boot = _identify()
+    monotonic = Monotonic(_ticks_ms, time.ticks_diff)
+    clock = Clock(monotonic, config.time_scale)
+    fitted = _fit(config, clock)
     journal = Journal(boot, config.journal_samples)
 
     def deliver(sample: "tuple[int, int, int, list[int | None]]") -> None:
@@ -168,21 +178,75 @@ def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":
     return sampler, line
 
 
+def build_sleeper(config: settings.Settings) -> "BatteryNode":
+    """The same for one run of a node that sleeps between samples."""
+    from aircue_node.battery_node import BatteryNode, Board
+
+    if not hasattr(machine.RTC, "memory"):
+        raise settings.SettingsError("settings.json: sleep is true, but only an ESP32 has a memory that outlasts it")
+    monotonic = Monotonic(_ticks_ms, time.ticks_diff)
+
+    def visit(courier: Courier, clock: Clock, received: "Callable[[str, bytes], None]") -> "Visit":
+        import network
+
+        from aircue_node.uplink import Link
+        from aircue_node.visit import Visit
+        from aircue_node.wifi import Wifi
+
+        return Visit(
+            Link(config.gateway, config.port, config.site, config.node, config.key),
+            Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
+            courier,
+            monotonic,
+            lambda: _set_clock(clock),
+            received,
+        )
+
+    board = Board(
+        sys.platform,
+        machine.RTC(),
+        _reset_cause(),
+        _identify,
+        monotonic,
+        lambda: time.time_ns() // 1_000_000 * config.time_scale,
+        lambda clock: _fit(config, clock),
+        _output_pin(config.strobe_pin),
+        lambda boot, samples, width, birth: Journal(boot, samples),
+        visit,
+    )
+    return BatteryNode(config, board)
+
+
 def _collect_early() -> None:
     """Garbage is collected each time a quarter of the free heap was used, so that large free pieces remain."""
     gc.collect()
     gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
 
 
-async def main() -> None:
-    sampler, line = build(settings.load("settings.json"))
+async def main(config: settings.Settings) -> None:
+    sampler, line = build(config)
     _collect_early()
     await asyncio.gather(sampler.run(), line.run())
 
 
+def _run_and_sleep(config: settings.Settings) -> None:
+    """Ends in deep sleep after an error too: a reset would lose what the RTC's memory holds."""
+    ms = config.interval_ms
+    try:
+        ms = asyncio.run(build_sleeper(config).run())
+    except settings.SettingsError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- told whole; the next run begins a new boot
+        sys.print_exception(error)
+    machine.deepsleep(ms)
+
+
 def run() -> None:
     try:
-        asyncio.run(main())
+        config = settings.load("settings.json")
+        if config.sleep:
+            _run_and_sleep(config)
+        asyncio.run(main(config))
     except settings.SettingsError as error:
         print("settings:", error)
         sys.exit(1)

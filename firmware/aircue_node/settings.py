@@ -29,12 +29,16 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "journal_bytes": (int, 262144, 0, 16777216),
     "backlog_pause_ms": (int, 250, 0, 60000),
     "time_scale": (int, 1, 1, 100000),
+    "sleep": (bool, False, None, None),
+    "sleep_batch": (int, 10, 1, 100),
+    "sleep_limits": (dict, {}, None, None),
     "strobe_pin": (int, -1, -1, 255),
     "i2c": (list, [], None, None),
     "uart": (list, [], None, None),
     "sensors": (list, None, None, None),
 }
 _UPLINKS = ("mqtt", "serial")
+_WARM = ("mhz19", "mq135", "pms5003", "pms7003", "sgp40")
 _BUS_KEYS = {"id": int, "scl": int, "sda": int}
 _UART_KEYS = {"id": int, "tx": int, "rx": int}
 _SENSOR_KEYS = {
@@ -66,6 +70,9 @@ class Settings:
         self.journal_samples: int = fields["journal_samples"]
         self.backlog_pause_ms: int = fields["backlog_pause_ms"]
         self.time_scale: int = fields["time_scale"]
+        self.sleep: bool = fields["sleep"]
+        self.sleep_batch: int = fields["sleep_batch"]
+        self.sleep_limits: dict[str, int | float] = fields["sleep_limits"]
         self.strobe_pin: int = fields["strobe_pin"]
         self.i2c: list[dict[str, Any]] = fields["i2c"]
         self.uart: list[dict[str, Any]] = fields["uart"]
@@ -82,6 +89,7 @@ def parse(text: str) -> Settings:
     _refuse_unknown(given, _KEYS, "settings.json")
     fields = {name: _value(given, name) for name in _KEYS}
     _check_uplink(fields)
+    _check_sleep(fields)
     return Settings(fields)
 
 
@@ -120,6 +128,20 @@ def _check_uplink(fields: "dict[str, Any]") -> None:
         raise SettingsError(f"settings.json: uplink is {fields['uplink']!r}, {' or '.join(_UPLINKS)} is expected")
     if fields["uplink"] == "mqtt" and not fields["gateway"]:
         raise SettingsError("settings.json: key gateway is missing, a str is expected")
+
+
+def _check_sleep(fields: "dict[str, Any]") -> None:
+    """Asleep, nobody answers on a console, and a sensor that has to warm up never gets warm."""
+    for name, limit in fields["sleep_limits"].items():
+        if type(limit) not in (int, float):
+            raise SettingsError(f"settings.json: sleep_limits: {name} is {limit!r}, a number is expected")
+    if not fields["sleep"]:
+        return
+    if fields["uplink"] != "mqtt":
+        raise SettingsError("settings.json: sleep is true, so uplink must be mqtt: a console is there only awake")
+    for row in fields["sensors"]:
+        if row["driver"] in _WARM:
+            raise SettingsError(f"settings.json: sleep is true, but sensor {row['driver']} has to stay awake and warm")
 
 
 def _check_topic_level(name: str, value: str) -> None:

@@ -20,6 +20,7 @@ from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
 from aircue_hil.config import Gateway as GatewayRow
 from aircue_hil.radio import Wifi
 from aircue_hil.transactions import Transaction
+from aircue_node import battery
 from aircue_node.contract import QUANTITIES
 
 pytestmark = pytest.mark.hil
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.hil
 MAIN = Path(__file__).parents[2] / "firmware" / "main.py"
 STROBE = 15
 SCALE = 240
-INTERVAL_MS = 60_000  # 0.25 s of ours
+INTERVAL_MS = 30_000  # 0.125 s of ours
 BATCH = 5
 PATIENCE_S = 40
 Key = tuple[int, int]  # boot, sequence
@@ -55,6 +56,11 @@ class Stage:
         """Whereupon everything stored is in the cloud."""
         assert await asyncio.to_thread(self.gateway.stop) == 0
         await asyncio.to_thread(self.gateway.start)
+
+    def declared(self) -> set[Key]:
+        """What a loss ledger names."""
+        rows = [loss for sent in self.cloud.batches for loss in sent.losses]
+        return {(row.boot, sequence) for row in rows for sequence in range(row.first, row.last + 1)}
 
     def arrived(self) -> dict[Key, Sample]:
         """Fails where a sample is there twice."""
@@ -151,7 +157,7 @@ def settings(bench: Bench) -> dict[str, object]:
 
 
 def test_a_sleeping_node_delivers_every_sample_once_and_uses_its_radio_for_each_fifth(
-    on_stage: Callable[[Callable[[Stage], Awaitable[None]]], None], tmp_path: Path
+    on_stage: Callable[[Callable[[Stage], Awaitable[None]]], None],
 ) -> None:
     """Values and times are those of the bus; the gateway stores with its usual window of 5 s, and waits for none."""
 
@@ -174,4 +180,50 @@ def test_a_sleeping_node_delivers_every_sample_once_and_uses_its_radio_for_each_
         assert stage.gateway.log.count("event=node_joined") >= 4
 
     on_stage(story)
-    print((tmp_path / "node.log").read_text())
+
+
+def test_a_power_cut_loses_what_the_memory_held_and_nothing_else(
+    on_stage: Callable[[Callable[[Stage], Awaitable[None]]], None],
+) -> None:
+    """It held at most what was measured since the last visit."""
+
+    async def story(stage: Stage) -> None:
+        await until(lambda: len(stage.on_the_bus()) >= 2 * BATCH - 1)
+        await stage.node.power_off()
+        lived, told = stage.on_the_bus(), stage.stored()
+        await stage.node.power_on()
+        await until(lambda: len([key for key in stage.on_the_bus() if key[0] == 2]) > BATCH)
+        await until(lambda: stage.stored() >= told + BATCH)
+        await stage.restart_gateway()
+        expected = {key for key in lived if key[1] <= told} | {(2, sequence) for sequence in range(1, BATCH + 1)}
+        await until(lambda: expected <= stage.arrived().keys())
+        assert told > BATCH
+        assert 0 < len(lived) - told <= BATCH
+        assert min(sequence for boot, sequence in stage.arrived() if boot == 2) == 1
+
+    on_stage(story)
+
+
+def test_a_gateway_that_is_away_for_longer_than_the_memory_lasts_costs_only_what_is_named(
+    on_stage: Callable[[Callable[[Stage], Awaitable[None]]], None],
+) -> None:
+    """Past the memory the samples go to flash, and where there is none the oldest go, and the ledger names them."""
+    most = battery.capacity(2, 1)
+
+    async def story(stage: Stage) -> None:
+        await until(lambda: stage.stored() >= 1)
+        await asyncio.to_thread(stage.gateway.stop)
+        began, tries = max(stage.on_the_bus())[1], len(stage.bench.radio(NODE.id))
+        await until(lambda: max(stage.on_the_bus())[1] >= began + most + 10)
+        assert len(stage.bench.radio(NODE.id)) - tries <= 6
+        expected = stage.on_the_bus()
+        await asyncio.to_thread(stage.gateway.start)
+        await until(lambda: stage.stored() >= most)
+        await stage.restart_gateway()
+        await until(lambda: expected.keys() <= stage.arrived().keys() | stage.declared())
+        arrived, declared = stage.arrived(), stage.declared()
+        assert not declared & arrived.keys()
+        assert all(key < min(one for one in arrived if one[1] > began) for key in declared)
+        assert all(list(arrived[key].values) == wire(rows) for key, rows in expected.items() if key in arrived)
+
+    on_stage(story)

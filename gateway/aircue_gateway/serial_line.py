@@ -85,7 +85,6 @@ class SerialLine:
             os.close(fd)
             raise OSError(*error.args) from error
         self._fd, self._unsent, self._complaint = fd, b"", ""
-        self._lines = line_codec.Lines(_LONGEST_LINE)
         self._heard = self._echoed = False
         self._gone.clear()
         self.resume()

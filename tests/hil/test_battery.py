@@ -211,7 +211,7 @@ def test_a_gateway_that_is_away_for_longer_than_the_memory_lasts_costs_only_what
     most = battery.capacity(2, 1)
 
     async def story(stage: Stage) -> None:
-        await until(lambda: stage.stored() >= 1)
+        await until(lambda: stage.stored() >= 1 and bool(stage.on_the_bus()))
         await asyncio.to_thread(stage.gateway.stop)
         began, tries = max(stage.on_the_bus())[1], len(stage.bench.radio(NODE.id))
         await until(lambda: max(stage.on_the_bus())[1] >= began + most + 10)

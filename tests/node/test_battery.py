@@ -17,6 +17,7 @@ from aircue_node.clock import Clock
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.ports import Range, Sample
+from aircue_node.sensors.errors import MissingError
 from aircue_node.settings import SettingsError
 
 INSTALLATION = 7
@@ -180,6 +181,14 @@ def test_a_ledger_full_of_other_boots_says_what_it_forgets(capsys: pytest.Captur
     assert "(1, 1, 1, 1)" in capsys.readouterr().out
 
 
+def test_an_ack_frees_samples_of_its_own_boot_alone() -> None:
+    one = state(samples=[(number, 0, 0, [1, 2]) for number in (1, 2, 3)])
+    battery.acked(one, 2, [(1, 9)])
+    assert len(one.samples) == 3
+    battery.acked(one, 3, [(1, 1), (3, 3)])
+    assert [sample[0] for sample in one.samples] == [2]
+
+
 class FakeRtc:
     def __init__(self) -> None:
         self.block = b""
@@ -242,6 +251,8 @@ class FakeVisit:
         world.births.append(json.loads(birth))
         for boot, ranges in boots.items():
             self._hear(contract.encode_ack(INSTALLATION, boot, ranges[: world.acks]))
+        if world.stray:
+            self._hear(world.stray)
         world.command(self._courier)
         if world.acks < len(ranges):
             raise TimeoutError
@@ -269,12 +280,14 @@ class World:
         self.acks = 10**6
         self.sequence = 0
         self.humidity = 5000
+        self.unplugged = False
         self.visits: list[tuple[int, bool]] = []
         self.arrived: list[tuple[str, int, int, int, int]] = []
         self.births: list[dict[str, object]] = []
         self.measured: list[tuple[int, int, int]] = []
         self.command: Callable[[Courier], object] = lambda courier: None
         self.flash_there = True
+        self.stray = b""
 
     def epoch_s(self) -> int:
         return 1_700_000_000 + self.wall_ms // 1000
@@ -294,7 +307,7 @@ class World:
             self._identify,
             ticks.monotonic(),
             lambda: self.wall_ms,
-            lambda clock: [(FakeSensor([2150, self.humidity]), [0, 1])],
+            lambda clock: [(self._sensor(), [0, 1])],
             None,
             self._journal,
             lambda courier, clock, received: FakeVisit(self, courier, clock, received),  # type: ignore[arg-type,return-value]  # what BatteryNode needs of a visit
@@ -306,6 +319,9 @@ class World:
         except (RuntimeError, TypeError, struct.error):
             self.wall_ms += self.config.interval_ms
         self.reset = "deep-sleep"
+
+    def _sensor(self) -> FakeSensor:
+        return FakeSensor(MissingError("unplugged") if self.unplugged else [2150, self.humidity])
 
     def _identify(self) -> tuple[int, int]:
         self.boots += 1
@@ -358,6 +374,7 @@ def test_boot_sequence_and_time_go_on_through_every_sleep() -> None:
     for _, boot, sequence, uptime_ms, epoch_s in world.arrived:
         assert uptime_ms == times[boot, sequence] - began_ms
         assert epoch_s == 1_700_000_000 + times[boot, sequence] // 1000
+    assert [sample[2] > 0 for sample in world.state().samples] == [True] * 4
 
 
 def test_a_power_cut_begins_a_new_boot_and_takes_what_the_memory_held_alone() -> None:
@@ -452,15 +469,37 @@ def test_a_run_that_broke_off_begins_a_new_boot_and_its_samples_are_saved() -> N
     assert world.keys()[-1] == (2, 1)
 
 
-def test_without_flash_the_samples_of_a_run_that_broke_off_are_named() -> None:
+def test_without_flash_the_samples_of_a_run_that_broke_off_are_named_beside_what_was_lost_before() -> None:
     world = World()
     world.flash_there = False
     world.run(5)
+    left = world.state()
+    battery.lose(left, 0, 9)
+    world.rtc.block = battery.encode(left)
     world.command = failing
     world.run()
     world.command = lambda courier: None
     world.run()
-    assert world.births[-1]["loss"] == [[1, 2, 6, 5]]
+    assert world.births[-1]["loss"] == [[0, 9, 9, 1], [1, 2, 6, 5]]
+
+
+def test_what_another_installation_left_in_the_memory_is_not_taken_for_this_ones() -> None:
+    world = World()
+    world.run(5)
+    left = world.state()
+    left.awake, left.installation = True, INSTALLATION + 1
+    world.rtc.block = battery.encode(left)
+    world.run()
+    assert world.flash.rows == []
+
+
+def test_an_ack_for_another_installation_frees_nothing() -> None:
+    world = World()
+    world.run(5)
+    world.acks = 0
+    world.stray = contract.encode_ack(INSTALLATION + 1, 1, [(1, 99)])
+    world.run()
+    assert len(world.state().samples) == 5
 
 
 def failing(courier: Courier) -> None:
@@ -478,7 +517,19 @@ def test_a_run_that_broke_off_before_it_had_a_sample_is_simply_done_again() -> N
     assert sorted(world.keys()) == [(1, sequence) for sequence in range(1, 7)]
 
 
-def test_faults_and_a_commanded_interval_outlast_the_sleep() -> None:
+def test_failed_reads_are_counted_through_the_sleep() -> None:
+    world = World()
+    world.run()
+    world.unplugged = True
+    world.run(3)
+    assert world.state().faults == [3]
+    world.unplugged = False
+    world.run()
+    assert world.state().faults == [3]
+    assert [sample[3] for sample in world.state().samples] == [[None, None]] * 3 + [[2150, 5000]]
+
+
+def test_a_commanded_interval_outlasts_the_sleep() -> None:
     world = World()
     command = contract.encode_command(b"secret", "c1", "interval", {"ms": 120_000}, INSTALLATION, 1)
     world.command = lambda courier: courier.receive(contract.COMMAND, command)

@@ -16,6 +16,8 @@ import struct
 
 MYPY = False
 if MYPY:
+    from collections.abc import Sequence
+
     from aircue_node.ports import Loss, Range, Sample
 
 RTC_BYTES = 2048
@@ -72,9 +74,12 @@ def capacity(width: int, sensors: int) -> int:
     return (RTC_BYTES - fixed) // (_STAMP_BYTES + 4 * width)
 
 
-def encode(state: State) -> bytes:
-    head = struct.pack(
+def encode(state: State, block: bytearray) -> memoryview:
+    """Written into block, RTC_BYTES long and made before memory is in pieces; what of it is used."""
+    struct.pack_into(
         _HEAD,
+        block,
+        0,
         _VERSION,
         (_INTRODUCED if state.introduced else 0) | (_AWAKE if state.awake else 0),
         min(state.failures, 255),
@@ -93,12 +98,27 @@ def encode(state: State) -> bytes:
         0 if state.epoch_ms is None else state.epoch_ms,
         state.reset.encode()[:12],
     )
-    parts = [head, struct.pack(f"<{len(state.faults)}I", *state.faults), _values(state.last)]
-    parts.extend([struct.pack(_LOSS, *loss) for loss in state.losses])
+    at = _put(block, _HEAD_BYTES, "<I", state.faults)
+    at = _put_values(block, at, state.last)
+    for loss in state.losses:
+        at = _put(block, at, "<I", loss)
     for sequence, uptime_ms, epoch_s, values in state.samples:
-        parts.append(struct.pack(_STAMP, sequence, uptime_ms, epoch_s) + _values(values))
-    block = b"".join(parts)
-    return block + struct.pack("<I", _crc(block))
+        struct.pack_into(_STAMP, block, at, sequence, uptime_ms, epoch_s)
+        at = _put_values(block, at + _STAMP_BYTES, values)
+    struct.pack_into("<I", block, at, _crc(memoryview(block)[:at]))
+    return memoryview(block)[: at + _CRC_BYTES]
+
+
+def _put(block: bytearray, at: int, kind: str, numbers: "Sequence[int]") -> int:
+    """Where the next ones go: each of these takes four bytes."""
+    for number in numbers:
+        struct.pack_into(kind, block, at, number)
+        at += 4
+    return at
+
+
+def _put_values(block: bytearray, at: int, values: list[int | None]) -> int:
+    return _put(block, at, "<i", [_GAP if value is None else value for value in values])
 
 
 def decode(block: bytes) -> State | None:
@@ -106,7 +126,7 @@ def decode(block: bytes) -> State | None:
     if len(block) < _HEAD_BYTES + _CRC_BYTES or block[0] != _VERSION:
         return None
     (crc,) = struct.unpack_from("<I", block, len(block) - _CRC_BYTES)
-    if crc != _crc(block[:-_CRC_BYTES]):
+    if crc != _crc(memoryview(block)[:-_CRC_BYTES]):
         return None
     return _decoded(block)
 
@@ -136,15 +156,11 @@ def _decoded(block: bytes) -> State:
     return state
 
 
-def _values(values: list[int | None]) -> bytes:
-    return struct.pack(f"<{len(values)}i", *[_GAP if value is None else value for value in values])
-
-
 def _unpacked(block: bytes, at: int, width: int) -> list[int | None]:
     return [None if value == _GAP else value for value in struct.unpack_from(f"<{width}i", block, at)]
 
 
-def _crc(data: bytes) -> int:
+def _crc(data: memoryview) -> int:
     return binascii.crc32(data) & 0xFFFFFFFF
 
 

@@ -61,6 +61,7 @@ class BatteryNode:
     that memory holds."""
 
     def __init__(self, config: "Settings", board: Board) -> None:
+        self._block = bytearray(battery.RTC_BYTES)
         known = battery.decode(board.rtc.memory())
         goes_on = known is not None and battery.goes_on(known, board.reset)
         self.config = config
@@ -101,7 +102,7 @@ class BatteryNode:
     def _store(self) -> None:
         faults = self.sampler.faults
         self.state.faults = [faults.get(sensor.name, 0) for sensor, _ in self.fitted]
-        self.board.rtc.memory(battery.encode(self.state))
+        self.board.rtc.memory(battery.encode(self.state, self._block))
 
     def _rescue(self) -> None:
         """The samples of a boot that broke off go to flash before this one's memory replaces them."""

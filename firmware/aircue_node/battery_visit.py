@@ -77,9 +77,13 @@ def spill(node: "BatteryNode") -> None:
 
 
 def rescue(node: "BatteryNode", left_over: "State") -> None:
-    """Samples that no flash takes, or that another installation took, are named as lost."""
-    if left_over.installation == node.state.installation and _kept(node, _open(node, left_over), left_over):
-        return
+    """Samples that no flash takes, or that another installation took, are named as lost. Whatever breaks this must not
+    break every run that follows."""
+    try:
+        if left_over.installation == node.state.installation and _kept(node, _open(node, left_over), left_over):
+            return
+    except Exception as error:  # noqa: BLE001 -- see above
+        print("battery: samples of boot", left_over.boot, "cannot be put on flash:", repr(error))
     node.state.losses = left_over.losses
     for sample in left_over.samples:
         battery.lose(node.state, left_over.boot, sample[0])

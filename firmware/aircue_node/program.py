@@ -180,6 +180,8 @@ def build(config: settings.Settings) -> "tuple[Sampler, Carrier]":
 
 def build_sleeper(config: settings.Settings) -> "BatteryNode":
     """The same for one run of a node that sleeps between samples."""
+    import network
+
     from aircue_node.battery_node import BatteryNode, Board
 
     if not hasattr(machine.RTC, "memory"):
@@ -187,8 +189,6 @@ def build_sleeper(config: settings.Settings) -> "BatteryNode":
     monotonic = Monotonic(_ticks_ms, time.ticks_diff)
 
     def visit(courier: Courier, clock: Clock, received: "Callable[[str, bytes], None]") -> "Visit":
-        import network
-
         from aircue_node.uplink import Link
         from aircue_node.visit import Visit
         from aircue_node.wifi import Wifi
@@ -233,7 +233,9 @@ def _run_and_sleep(config: settings.Settings) -> None:
     """Ends in deep sleep after an error too: a reset would lose what the RTC's memory holds."""
     ms = config.interval_ms
     try:
-        ms = asyncio.run(build_sleeper(config).run())
+        node = build_sleeper(config)
+        _collect_early()
+        ms = asyncio.run(node.run())
     except settings.SettingsError:
         raise
     except Exception as error:  # noqa: BLE001 -- told whole; the next run begins a new boot

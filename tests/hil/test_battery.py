@@ -12,6 +12,7 @@ from statistics import median
 import pytest
 from tests.gateway.processes import Gateway, SmallCloud
 from tests.gateway.samples import NODE
+from tests.hil.compiled import compile_firmware
 
 from aircue_gateway.batch import Sample
 from aircue_hil.backends.unix import PoweredNode, UnixNode
@@ -25,7 +26,6 @@ from aircue_node.contract import QUANTITIES
 
 pytestmark = pytest.mark.hil
 
-MAIN = Path(__file__).parents[2] / "firmware" / "main.py"
 STROBE = 15
 SCALE = 240
 INTERVAL_MS = 30_000  # 0.125 s of ours
@@ -84,6 +84,11 @@ def wire(rows: list[Transaction]) -> list[int]:
     return [round((row.value or 0) * QUANTITIES[row.quantity][1]) for row in rows]
 
 
+@pytest.fixture(scope="module")
+def main(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_firmware(tmp_path_factory.mktemp("board"))
+
+
 @pytest.fixture
 def cloud() -> Iterator[SmallCloud]:
     one = SmallCloud()
@@ -93,7 +98,7 @@ def cloud() -> Iterator[SmallCloud]:
 
 @pytest.fixture
 def on_stage(
-    tmp_path: Path, micropython: Path, cloud: SmallCloud, free_port: int
+    tmp_path: Path, micropython: Path, main: Path, cloud: SmallCloud, free_port: int
 ) -> Callable[[Callable[[Stage], Awaitable[None]]], None]:
     def play(story: Callable[[Stage], Awaitable[None]]) -> None:
         asyncio.run(go(story))
@@ -116,7 +121,7 @@ def on_stage(
         (storage / "settings.json").write_text(json.dumps(settings(bench)))
         unix = UnixNode(
             micropython=[str(micropython)],
-            program=MAIN,
+            program=main,
             storage=storage,
             environment=bench.environment(NODE.id),
             log=tmp_path / "node.log",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.gateway.processes import Gateway, SmallCloud
 from tests.gateway.samples import NODE
+from tests.hil.compiled import compile_firmware
 
 from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench
@@ -23,7 +24,6 @@ from aircue_node.contract import QUANTITIES
 
 pytestmark = pytest.mark.hil
 
-MAIN = Path(__file__).parents[2] / "firmware" / "main.py"
 STROBE = 15
 SCALE = 600  # a sample of the 30 s interval every 50 ms
 PATIENCE_S = 40
@@ -66,6 +66,11 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.fixture(scope="module")
+def main(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_firmware(tmp_path_factory.mktemp("board"))
+
+
 @pytest.fixture
 def cloud() -> Iterator[SmallCloud]:
     one = SmallCloud()
@@ -74,7 +79,7 @@ def cloud() -> Iterator[SmallCloud]:
 
 
 def on_stage(
-    folder: Path, micropython: Path, cloud: SmallCloud, port: int, story: Callable[[Stage], Awaitable[None]]
+    folder: Path, micropython: Path, main: Path, cloud: SmallCloud, port: int, story: Callable[[Stage], Awaitable[None]]
 ) -> None:
     gateway = Gateway(folder, cloud.url, port, commit_window_ms=200)
     path = folder / "ttyACM0"
@@ -91,7 +96,7 @@ def on_stage(
         cable = Cable(path, folder / "node.log")
         unix = UnixNode(
             micropython=[str(micropython)],
-            program=MAIN,
+            program=main,
             storage=storage,
             environment=bench.environment(NODE.id),
             log=folder / "node.log",
@@ -136,7 +141,7 @@ def values(cloud: SmallCloud) -> dict[int, list[int | None]]:
 
 
 def test_nothing_is_lost_or_doubled_when_the_cable_is_pulled_and_the_gateway_killed(
-    tmp_path: Path, micropython: Path, cloud: SmallCloud, free_port: int
+    tmp_path: Path, micropython: Path, main: Path, cloud: SmallCloud, free_port: int
 ) -> None:
     async def story(stage: Stage) -> None:
         await until(lambda: len(stage.on_the_bus()) >= 20)
@@ -168,7 +173,7 @@ def test_nothing_is_lost_or_doubled_when_the_cable_is_pulled_and_the_gateway_kil
         assert "event=node_left" in stage.gateway.log
         assert stage.gateway.counters.get("dead_letters", 0) == 0
 
-    on_stage(tmp_path, micropython, cloud, free_port, story)
+    on_stage(tmp_path, micropython, main, cloud, free_port, story)
 
 
 def _grown(stage: Stage, samples: int) -> bool:

@@ -43,9 +43,13 @@ def states(draw: st.DrawFn) -> State:
     return state
 
 
+def encoded(state: State) -> bytes:
+    return bytes(battery.encode(state, bytearray(battery.RTC_BYTES)))
+
+
 @given(states())
 def test_a_state_there_and_back_fits_the_memory(state: State) -> None:
-    block = battery.encode(state)
+    block = encoded(state)
     assert len(block) <= battery.RTC_BYTES
     found = battery.decode(block)
     assert found is not None
@@ -54,14 +58,14 @@ def test_a_state_there_and_back_fits_the_memory(state: State) -> None:
 
 @given(states(), st.integers(0, 10**6), st.integers(1, 255))
 def test_a_changed_byte_makes_no_state(state: State, place: int, flip: int) -> None:
-    block = bytearray(battery.encode(state))
+    block = bytearray(encoded(state))
     block[place % len(block)] ^= flip
     assert battery.decode(bytes(block)) is None
 
 
 @given(states(), st.integers(0, 10**6))
 def test_a_block_cut_off_anywhere_makes_no_state(state: State, length: int) -> None:
-    block = battery.encode(state)
+    block = encoded(state)
     assert battery.decode(block[: length % len(block)]) is None
 
 
@@ -193,9 +197,9 @@ class FakeRtc:
     def __init__(self) -> None:
         self.block = b""
 
-    def memory(self, data: bytes | None = None) -> bytes:
+    def memory(self, data: memoryview | None = None) -> bytes:
         if data is not None:
-            self.block = data
+            self.block = bytes(data)
         return self.block
 
 
@@ -213,6 +217,8 @@ class FlashJournal(Journal):
 
     def flush(self, now_ms: int, everything: bool = False) -> None:
         assert everything
+        if self._flash.error is not None:
+            raise self._flash.error
         if self._flash.works:
             taken = [entry[2] for entry in self._entries()]
             self._flash.rows += [(self._boot, sample) for sample in taken]
@@ -225,6 +231,7 @@ class Flash:
         self.rows: list[tuple[int, Sample]] = []
         self.births: list[bytes] = []
         self.works = True
+        self.error: Exception | None = None
 
 
 class FakeVisit:
@@ -475,7 +482,7 @@ def test_without_flash_the_samples_of_a_run_that_broke_off_are_named_beside_what
     world.run(5)
     left = world.state()
     battery.lose(left, 0, 9)
-    world.rtc.block = battery.encode(left)
+    world.rtc.block = encoded(left)
     world.command = failing
     world.run()
     world.command = lambda courier: None
@@ -483,12 +490,24 @@ def test_without_flash_the_samples_of_a_run_that_broke_off_are_named_beside_what
     assert world.births[-1]["loss"] == [[0, 9, 9, 1], [1, 2, 6, 5]]
 
 
+def test_a_rescue_that_breaks_costs_its_samples_which_are_named_and_no_other_run() -> None:
+    world = World()
+    world.run(5)
+    world.command = failing
+    world.run()
+    world.command = lambda courier: None
+    world.flash.error = MemoryError("no room")
+    world.run(3)
+    assert (world.boots, len(world.births)) == (2, 3)
+    assert world.births[-1]["loss"] == [[1, 2, 6, 5]]
+
+
 def test_what_another_installation_left_in_the_memory_is_not_taken_for_this_ones() -> None:
     world = World()
     world.run(5)
     left = world.state()
     left.awake, left.installation = True, INSTALLATION + 1
-    world.rtc.block = battery.encode(left)
+    world.rtc.block = encoded(left)
     world.run()
     assert world.flash.rows == []
 

@@ -163,7 +163,7 @@ class RTC:
         if data is not None:
             if len(data) > _RTC_BYTES:
                 raise ValueError("buffer too long")
-            _write("rtc-memory", bytes(data))
+            _write("rtc-memory", data)
             return None
         try:
             with open(_RTC + "/rtc-memory", "rb") as file:

@@ -37,15 +37,24 @@ class Monotonic:
 
 
 class Clock:
-    """The measuring clock: uptime_ms for the order of samples, epoch_s for their time, sleeps for the sampler."""
+    """The measuring clock: uptime_ms for the order of samples, epoch_s for their time, sleeps for the sampler.
 
-    def __init__(self, monotonic: Monotonic, rate: int = 1) -> None:
+    began_ms: the uptime it starts from; epoch_ms: the time of day at uptime 0, None while unknown. A boot that slept in
+    between brings both.
+    """
+
+    def __init__(self, monotonic: Monotonic, rate: int = 1, began_ms: int = 0, epoch_ms: int | None = None) -> None:
         self._monotonic = monotonic
         self._rate = rate
-        self._epoch_ms: int | None = None
+        self._began_ms = began_ms
+        self._epoch_ms = epoch_ms
+
+    @property
+    def epoch_ms(self) -> int | None:
+        return self._epoch_ms
 
     def uptime_ms(self) -> int:
-        return self._monotonic.ms() * self._rate
+        return self._began_ms + self._monotonic.ms() * self._rate
 
     def set(self, epoch_s: int) -> None:
         """The time is epoch_s now, in seconds since 1970, UTC."""

@@ -1,7 +1,7 @@
 """Shapes that the type checker reads; a board never imports this file, MicroPython having no typing module."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, overload
 
 Sample = tuple[int, int, int, list[int | None]]
 """(sequence, uptime_ms, epoch_s or 0 while the time is not known, values: integers or None for a gap)."""
@@ -17,6 +17,9 @@ Loss = tuple[int, int, int, int]
 
 Message = tuple[str, bytes, bool, bool]
 """(leaf of the topic, payload, retained, sent before)."""
+
+Line = tuple[str, bytes, bool, bool]
+"""(topic, payload, retained, sent before)."""
 
 SleepMs = Callable[[int], Awaitable[None]]
 
@@ -47,6 +50,22 @@ class AnalogPin(Protocol):
 
 class OutputPin(Protocol):
     def value(self, x: int) -> object: ...
+
+
+class Console(Protocol):
+    """The board's own serial line. read() gives what has come in, at once; write() never waits for a listener."""
+
+    def read(self) -> bytes: ...
+
+    def write(self, data: bytes) -> object: ...
+
+
+class Carrier(Protocol):
+    """What carries a courier's messages; wake() tells that the journal has something new."""
+
+    def wake(self) -> None: ...
+
+    async def run(self) -> None: ...
 
 
 class Wlan(Protocol):
@@ -94,6 +113,25 @@ class Sensor(Protocol):
     def channels(self) -> tuple[tuple[str, str, int], ...]: ...
 
     async def read(self) -> list[int]: ...
+
+
+class Stock(Protocol):
+    """What waits for the gateway, as a report counts it; loss: what had to be dropped."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def loss(self) -> list[Loss]: ...
+
+
+class RtcMemory(Protocol):
+    """machine.RTC of the ESP32 port: bytes that survive deep sleep."""
+
+    @overload
+    def memory(self) -> bytes: ...
+
+    @overload
+    def memory(self, data: memoryview, /) -> None: ...
 
 
 class Reporter(Protocol):

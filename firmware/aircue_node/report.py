@@ -8,8 +8,7 @@ from aircue_node.sampler import channels
 MYPY = False
 if MYPY:
     from aircue_node.clock import Clock
-    from aircue_node.journal import Journal
-    from aircue_node.ports import Loss, Sensor
+    from aircue_node.ports import Loss, Sensor, Stock
     from aircue_node.sampler import Sampler
 
 
@@ -27,7 +26,7 @@ class Report:
         reset: str,
         fitted: "list[tuple[Sensor, list[int]]]",
         sampler: "Sampler",
-        journal: "Journal",
+        journal: "Stock",
         clock: "Clock",
     ) -> None:
         self._installation = installation

@@ -14,7 +14,7 @@ class Sampler:
     """take() makes one sample; run() keeps making them and hands each to deliver.
 
     strobe: driven high while a sample is taken (for an oscilloscope, and for a bench that counts samples), or None.
-    interval_ms may be changed at any time.
+    interval_ms may be changed at any time. sequence: of the last sample this boot has taken.
     """
 
     def __init__(
@@ -24,13 +24,14 @@ class Sampler:
         interval_ms: int,
         deliver: "Callable[[Sample], None]",
         strobe: "OutputPin | None" = None,
+        sequence: int = 0,
     ) -> None:
         self._sensors = sensors
         self._clock = clock
         self.interval_ms = interval_ms
         self._deliver = deliver
         self._strobe = strobe
-        self._sequence = 0
+        self._sequence = sequence
         self.faults: dict[str, int] = {}
         self.states: dict[str, str] = {}
 

@@ -21,7 +21,8 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "key": (str, None, None, None),
     "ssid": (str, "", None, None),
     "wifi_key": (str, "", None, None),
-    "gateway": (str, None, None, None),
+    "uplink": (str, "mqtt", None, None),
+    "gateway": (str, "", None, None),
     "port": (int, 1883, 1, 65535),
     "tls": (bool, False, None, None),
     "ca": (str, "", None, None),
@@ -33,12 +34,17 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "journal_bytes": (int, 262144, 0, 16777216),
     "backlog_pause_ms": (int, 250, 0, 60000),
     "time_scale": (int, 1, 1, 100000),
+    "sleep": (bool, False, None, None),
+    "sleep_batch": (int, 10, 1, 100),
+    "sleep_limits": (dict, {}, None, None),
     "strobe_pin": (int, -1, -1, 255),
     "i2c": (list, [], None, None),
     "uart": (list, [], None, None),
     "sensors": (list, None, None, None),
 }
 _PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_UPLINKS = ("mqtt", "serial")
+_WARM = ("mhz19", "mq135", "pms5003", "pms7003", "sgp40")
 _BUS_KEYS = {"id": int, "scl": int, "sda": int}
 _UART_KEYS = {"id": int, "tx": int, "rx": int}
 _SENSOR_KEYS = {
@@ -63,6 +69,7 @@ class Settings:
         self.key: str = fields["key"]
         self.ssid: str = fields["ssid"]
         self.wifi_key: str = fields["wifi_key"]
+        self.uplink: str = fields["uplink"]
         self.gateway: str = fields["gateway"]
         self.port: int = fields["port"]
         self.tls: bool = fields["tls"]
@@ -75,6 +82,9 @@ class Settings:
         self.journal_bytes: int = fields["journal_bytes"]
         self.backlog_pause_ms: int = fields["backlog_pause_ms"]
         self.time_scale: int = fields["time_scale"]
+        self.sleep: bool = fields["sleep"]
+        self.sleep_batch: int = fields["sleep_batch"]
+        self.sleep_limits: dict[str, int | float] = fields["sleep_limits"]
         self.strobe_pin: int = fields["strobe_pin"]
         self.i2c: list[dict[str, Any]] = fields["i2c"]
         self.uart: list[dict[str, Any]] = fields["uart"]
@@ -89,10 +99,12 @@ def parse(text: str) -> Settings:
     if not isinstance(given, dict):
         raise SettingsError("settings.json holds no object of keys and values")
     _refuse_unknown(given, _KEYS, "settings.json")
-    settings = Settings({name: _value(given, name) for name in _KEYS})
-    _check_tls(settings)
-    _check_discovery(settings)
-    return settings
+    fields = {name: _value(given, name) for name in _KEYS}
+    _check_uplink(fields)
+    _check_sleep(fields)
+    _check_tls(fields)
+    _check_discovery(fields)
+    return Settings(fields)
 
 
 def load(path: str) -> Settings:
@@ -124,20 +136,41 @@ def _value(given: "dict[str, Any]", name: str) -> "Any":
     return value
 
 
-def _check_tls(settings: Settings) -> None:
+def _check_tls(fields: "dict[str, Any]") -> None:
     """Whoever wants TLS wants to know whom the node talks to."""
-    if settings.tls and not settings.ca:
+    if fields["tls"] and not fields["ca"]:
         raise SettingsError("settings.json: tls is true without ca: name the file with the CA's certificate")
-    if settings.ca and not settings.tls:
+    if fields["ca"] and not fields["tls"]:
         raise SettingsError("settings.json: ca is given and tls is false: set tls, or leave ca out")
 
 
-def _check_discovery(settings: Settings) -> None:
+def _check_discovery(fields: "dict[str, Any]") -> None:
     """Home Assistant takes no other characters in the topic."""
-    if settings.discovery and not all(letter in _PLAIN for letter in settings.node):
-        raise SettingsError(
-            f"settings.json: node is {settings.node!r}; with discovery, A-Z a-z 0-9 _ and - are expected"
-        )
+    node = fields["node"]
+    if fields["discovery"] and not all(letter in _PLAIN for letter in node):
+        raise SettingsError(f"settings.json: node is {node!r}; with discovery, A-Z a-z 0-9 _ and - are expected")
+
+
+def _check_uplink(fields: "dict[str, Any]") -> None:
+    """Over a serial line there is no network to name."""
+    if fields["uplink"] not in _UPLINKS:
+        raise SettingsError(f"settings.json: uplink is {fields['uplink']!r}, {' or '.join(_UPLINKS)} is expected")
+    if fields["uplink"] == "mqtt" and not fields["gateway"]:
+        raise SettingsError("settings.json: key gateway is missing, a str is expected")
+
+
+def _check_sleep(fields: "dict[str, Any]") -> None:
+    """Asleep, nobody answers on a console, and a sensor that has to warm up never gets warm."""
+    for name, limit in fields["sleep_limits"].items():
+        if type(limit) not in (int, float):
+            raise SettingsError(f"settings.json: sleep_limits: {name} is {limit!r}, a number is expected")
+    if not fields["sleep"]:
+        return
+    if fields["uplink"] != "mqtt":
+        raise SettingsError("settings.json: sleep is true, so uplink must be mqtt: a console is there only awake")
+    for row in fields["sensors"]:
+        if row["driver"] in _WARM:
+            raise SettingsError(f"settings.json: sleep is true, but sensor {row['driver']} has to stay awake and warm")
 
 
 def _check_topic_level(name: str, value: str) -> None:

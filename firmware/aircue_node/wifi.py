@@ -66,6 +66,11 @@ class Wifi:
         await asyncio.sleep(_OFF_S)
         self._switch(True)
 
+    def off(self) -> None:
+        """The radio draws no current any more."""
+        self._leave()
+        self._switch(False)
+
     def _begin(self) -> None:
         self._wlan.active(True)
         self._configure()

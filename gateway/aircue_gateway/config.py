@@ -38,6 +38,14 @@ class ListenerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SerialConfig:
+    """A node without a radio. path: its tty; node: an id of [[nodes]]."""
+
+    path: Path
+    node: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class UplinkConfig:
     url: str
     key: str = field(repr=False)
@@ -77,6 +85,7 @@ class Config:
     listener: ListenerConfig = field(default_factory=ListenerConfig)
     cleaning: CleaningConfig = field(default_factory=CleaningConfig)
     nodes: Mapping[str, Node] = field(default_factory=dict)
+    serial: tuple[SerialConfig, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +154,7 @@ _TOP = {
     "uplink": _Kind(expected="a table", accepts=_is_table, required=True),
     "cleaning": _TABLE,
     "nodes": _Kind(expected="tables, each under [[nodes]]", accepts=_is_tables),
+    "serial": _Kind(expected="tables, each under [[serial]]", accepts=_is_tables),
 }
 _LISTENER = {
     "host": _Kind(expected="an address to listen on", accepts=_is_text),
@@ -166,6 +176,7 @@ _SPIKE = {
 }
 _DEADBAND = {"heartbeat_s": _number(1, 86_400), "width": _QUANTITIES}
 _NODE = {"id": _NAME, "site": _NAME, "key": _KEY}
+_SERIAL = {"path": _Kind(expected="the path of a tty", accepts=_is_text, required=True), "node": _NAME}
 
 
 def load(file: Path) -> Config:
@@ -176,6 +187,7 @@ def load(file: Path) -> Config:
     top["listener"] = ListenerConfig(**_checked(file, "listener", top.get("listener", {}), _LISTENER))
     top["cleaning"] = _cleaning(file, top.get("cleaning", {}))
     top["nodes"] = _nodes(file, top.get("nodes", []))
+    top["serial"] = _serial(file, top.get("serial", []), top["nodes"])
     return Config(file=file, **top)
 
 
@@ -227,3 +239,17 @@ def _nodes(file: Path, tables: list[dict[str, Any]]) -> dict[str, Node]:
             raise ConfigError(f"{file}: nodes[{index}].id = {node.id!r}: expected an id that no other node has")
         nodes[node.id] = node
     return nodes
+
+
+def _serial(file: Path, tables: list[dict[str, Any]], nodes: Mapping[str, Node]) -> tuple[SerialConfig, ...]:
+    rows: list[SerialConfig] = []
+    for index, table in enumerate(tables, start=1):
+        fields = _checked(file, f"serial[{index}]", table, _SERIAL)
+        row = SerialConfig(path=Path(fields["path"]), node=fields["node"])
+        if row.node not in nodes:
+            known = ", ".join(nodes) or "none"
+            raise ConfigError(f"{file}: serial[{index}].node = {row.node!r}: expected an id of [[nodes]]: {known}")
+        if row.node in [one.node for one in rows] or row.path in [one.path for one in rows]:
+            raise ConfigError(f"{file}: serial[{index}]: expected a path and a node that no other row has")
+        rows.append(row)
+    return tuple(rows)

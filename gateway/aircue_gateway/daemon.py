@@ -16,6 +16,7 @@ from aircue_gateway.intake import Intake
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
 from aircue_gateway.payloads import aircue
+from aircue_gateway.serial_line import SerialLine
 from aircue_gateway.spool import Spool
 from aircue_gateway.spool_thread import SpoolThread
 from aircue_gateway.uplink import Uplink
@@ -41,6 +42,10 @@ class Daemon:
             count=self._intake.count,
             retained=self._intake.retained,
         )
+        self._serial = [
+            SerialLine(row.path, config.nodes[row.node], take=self._take_serial, noticed=self._noticed)
+            for row in config.serial
+        ]
         self._uplink = Uplink(
             spool=spool,
             thread=self._thread,
@@ -72,9 +77,11 @@ class Daemon:
             async with asyncio.TaskGroup() as group:
                 committing = group.create_task(self._committer.run())
                 endless = [group.create_task(self._uplink.run()), group.create_task(self._listener.sweep())]
+                endless += [group.create_task(line.run()) for line in self._serial]
                 await stop.wait()
                 log.event("stopping")
                 self._listener.stop()
+                self._pause_serial()
                 self._committer.stop()
                 await committing
                 for task in endless:
@@ -100,16 +107,30 @@ class Daemon:
         receipt = (connection, message.packet_id) if message.packet_id else None
         self._intake.take(message, _now_ms(), receipt)
 
+    def _take_serial(self, message: Message) -> None:
+        """Whoever watches over MQTT sees it as well."""
+        self._intake.take(message, _now_ms())
+        self._listener.publish(message.topic, message.payload)
+
     def _noticed(self) -> None:
         self._committer.notice()
         if self._intake.waiting > _MOST_UNCOMMITTED:
             self._listener.pause()
+            self._pause_serial()
+
+    def _pause_serial(self) -> None:
+        for line in self._serial:
+            line.pause()
 
     def _committed(self, window: Window) -> None:
         self._listener.acknowledge(window.receipts)
         for topic, payload in _acks(self._config, window):
             self._listener.publish(topic, payload)
+            for line in self._serial:
+                line.publish(topic, payload)
         self._listener.resume()
+        for line in self._serial:
+            line.resume()
 
 
 def _acks(config: Config, window: Window) -> Iterator[tuple[str, bytes]]:

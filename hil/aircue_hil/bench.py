@@ -69,6 +69,10 @@ class Bench:
         """How often this node has begun since the bench started."""
         return self._boards[node].boot
 
+    def radio(self, node: str) -> list[tuple[int, int]]:
+        """(boot, samples taken in it) at each moment this node switched its radio on."""
+        return self._boards[node].radio
+
     def environment(self, node: str) -> dict[str, str]:
         """What a node's MicroPython needs to find its bench."""
         return {"AIRCUE_BENCH_PORT": str(self.port), "AIRCUE_BENCH_NODE": self._boards[node].id}

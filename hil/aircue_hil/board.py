@@ -15,7 +15,8 @@ from aircue_hil.sensors.model import Reply
 from aircue_hil.transactions import Moment, Note, rows
 from aircue_hil.uart import Wire
 
-RESETS = ("power-on", "soft", "watchdog")
+DEEP_SLEEP = "deep-sleep"
+RESETS = ("power-on", "soft", "watchdog", DEEP_SLEEP)
 _PULLED_UP = 1
 _NO_AIR = Reply(ack=False, why="gap in the trace")
 _UNPLUGGED = Reply(ack=False, why="unplugged")
@@ -32,13 +33,15 @@ class TransactionError(Exception):
 
 
 class Board:
-    """`handle` serves one request. A boot begins with a hello; `boot` counts them, `sequence` the strobe's edges."""
+    """`handle` serves one request. A boot begins with a hello, unless the chip only slept; `boot` counts them,
+    `sequence` the strobe's edges. radio: (boot, sequence) at which the radio was switched on."""
 
     def __init__(self, node: NodeRow, *, source: Source, room: str, wifi: Wifi, seed: str, note: Note) -> None:
         self.id = node.id
         self.boot = 0
         self.sequence = 0
         self.unplugged = False
+        self.radio: list[tuple[int, int]] = []
         self.station = Station(wifi)
         self._strobe_pin = node.strobe_pin
         self._levels: dict[int, int] = {}
@@ -80,9 +83,11 @@ class Board:
         }
 
     def start(self, reset: str, at: Moment) -> None:
-        """A program begins on the chip. After a power cut the sensors begin anew too; a soft reset leaves them be."""
-        self.boot += 1
-        self.sequence = 0
+        """A program begins on the chip. After a power cut the sensors begin anew too; a soft reset leaves them be, and
+        after deep sleep the samples of the boot go on."""
+        if reset != DEEP_SLEEP:
+            self.boot += 1
+            self.sequence = 0
         self._levels.clear()
         self.station.power_on()
         if reset == "power-on":
@@ -225,7 +230,7 @@ class Board:
     def _network(self, payload: bytes, at: Moment) -> bytes:
         action, rest = payload[:1], payload[1:]
         if action == b"A":
-            self.station.activate(rest == b"\x01")
+            self._switch_radio(rest == b"\x01")
         elif action == b"C":
             ssid, _, key = rest.decode().partition("\0")
             self.station.connect(ssid, key, at.monotonic)
@@ -235,6 +240,11 @@ class Board:
             return self.station.visible.encode()
         status = self.station.poll(at.monotonic)
         return struct.pack(">HBb", status, self.station.active, self.station.rssi_dbm)
+
+    def _switch_radio(self, on: bool) -> None:
+        if on and not self.station.active:
+            self.radio.append((self.boot, self.sequence))
+        self.station.activate(on)
 
     def _time(self, _payload: bytes, at: Moment) -> bytes:
         self.station.poll(at.monotonic)

@@ -14,8 +14,10 @@ from pathlib import Path
 MODULES = Path(__file__).parent.parent / "modules"
 EXIT_RESET = 42  # modules/machine.py: the program asked for a reset
 EXIT_WATCHDOG = -signal.SIGALRM  # modules/machine.py: nobody fed its watchdog
-POWER_ON, SOFT, WATCHDOG = "power-on", "soft", "watchdog"
-_STARTS_AGAIN = {EXIT_RESET: SOFT, EXIT_WATCHDOG: WATCHDOG}
+EXIT_DEEP_SLEEP = 44  # modules/machine.py: the program sleeps for the ms in the file below
+POWER_ON, SOFT, WATCHDOG, DEEP_SLEEP = "power-on", "soft", "watchdog", "deep-sleep"
+RTC_MEMORY, SLEEP_MS = "rtc-memory", "sleep-ms"
+_STARTS_AGAIN = {EXIT_RESET: SOFT, EXIT_WATCHDOG: WATCHDOG, EXIT_DEEP_SLEEP: DEEP_SLEEP}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class UnixNode:
     environment: Mapping[str, str]
     log: Path
     heap: str = "400k"
+    console: int | None = None
+    time_scale: float = 1.0
 
     def command(self) -> list[str]:
         return [*self.micropython, "-X", f"heapsize={self.heap}", str(self.program.resolve())]
@@ -41,12 +45,23 @@ class UnixNode:
         """The whole environment of the process; the bench's modules come before the firmware and the built-in ones."""
         path = ":".join((str(MODULES.resolve()), str(self.program.resolve().parent), ".frozen"))
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
-        return {**kept, **self.environment, "MICROPYPATH": path, "AIRCUE_BENCH_RESET": reset}
+        given = {"MICROPYPATH": path, "AIRCUE_BENCH_RESET": reset, "AIRCUE_BENCH_RTC": str(self.rtc.resolve())}
+        return {**kept, **self.environment, **given}
+
+    @property
+    def rtc(self) -> Path:
+        """The folder of what survives deep sleep and no power cut."""
+        return self.log.with_suffix(".rtc")
+
+    def lose_rtc(self) -> None:
+        self.rtc.mkdir(exist_ok=True)
+        for name in (RTC_MEMORY, SLEEP_MS):
+            (self.rtc / name).unlink(missing_ok=True)
 
 
 class PoweredNode:
-    """A node with a power switch. A program that asks for a reset, or whose watchdog bites, is started again; one that
-    ends stays ended.
+    """A node with a power switch. A program that asks for a reset, or whose watchdog bites, is started again, one that
+    sleeps deeply when its time is over; one that ends stays ended.
 
     before_cut: called before the process is killed (bench.cut_power), so that nothing of the kill passes the radio.
     """
@@ -67,10 +82,11 @@ class PoweredNode:
         return None if self._process is None else self._process.pid
 
     async def power_on(self) -> None:
-        """Does nothing where the node is running."""
-        if self.running:
+        """Does nothing where the node is running or asleep."""
+        if self.running or (self._watch is not None and not self._watch.done()):
             return
         self.node.storage.mkdir(parents=True, exist_ok=True)
+        self.node.lose_rtc()
         await self._start(POWER_ON)
         self._watch = asyncio.get_running_loop().create_task(self._keep())
 
@@ -86,6 +102,7 @@ class PoweredNode:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+        self.node.lose_rtc()
 
     async def wait(self) -> int:
         """Until the program ended by itself; its exit code."""
@@ -94,13 +111,14 @@ class PoweredNode:
         return self.exit_codes[-1]
 
     async def _start(self, reset: str) -> None:
+        console = self.node.console
         with self.node.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self.node.command(),
                 cwd=self.node.storage,
                 env=self.node.variables(reset),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
+                stdin=asyncio.subprocess.DEVNULL if console is None else console,
+                stdout=log if console is None else console,
                 stderr=asyncio.subprocess.STDOUT,
             )
 
@@ -110,4 +128,10 @@ class PoweredNode:
             self.exit_codes.append(code)
             if code not in _STARTS_AGAIN:
                 return
+            if code == EXIT_DEEP_SLEEP:
+                await asyncio.sleep(self._sleep_s())
             await self._start(_STARTS_AGAIN[code])
+
+    def _sleep_s(self) -> float:
+        """Of our time."""
+        return int((self.node.rtc / SLEEP_MS).read_text()) / 1000 / self.node.time_scale

@@ -1,6 +1,6 @@
 """The line from a node's MicroPython to its bench: one request, one reply (aircue_hil/protocol.py describes both).
 
-Environment: AIRCUE_BENCH_PORT, AIRCUE_BENCH_NODE, AIRCUE_BENCH_RESET ("power-on", "soft" or "watchdog"). A node
+Environment: AIRCUE_BENCH_PORT, AIRCUE_BENCH_NODE, AIRCUE_BENCH_RESET (what protocol.py lists for a hello). A node
 without its bench is a board without power: the program ends.
 """
 

@@ -1,6 +1,7 @@
 """MicroPython's machine module for a node on the bench: pins, I2C, UART and the DHT line are played by the bench."""
 
 import hashlib
+import os
 import struct
 import sys
 
@@ -8,8 +9,11 @@ import bench_line
 import micropython
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
-_CAUSES = {"power-on": PWRON_RESET, "soft": SOFT_RESET, "watchdog": WDT_RESET}
+_CAUSES = {"power-on": PWRON_RESET, "soft": SOFT_RESET, "watchdog": WDT_RESET, "deep-sleep": DEEPSLEEP_RESET}
 EXIT_RESET = 42  # the exit code that asks the bench to start the node anew
+EXIT_DEEP_SLEEP = 44  # the exit code that asks the bench to start it after the ms in the file SLEEP_MS
+_RTC = os.getenv("AIRCUE_BENCH_RTC", ".")
+_RTC_BYTES = 2048
 _ETIMEDOUT = 110
 _ONE_OVER_US = 48
 _DHT_LOW_US = 18000
@@ -235,15 +239,47 @@ def dht_readinto(pin, buf):
         buf[bit // 8] = (buf[bit // 8] << 1 | (high > _ONE_OVER_US)) & 0xFF
 
 
+class RTC:
+    """Of the ESP32 port: memory that survives deep sleep, and is lost with the power."""
+
+    def memory(self, data=None):
+        if data is not None:
+            if len(data) > _RTC_BYTES:
+                raise ValueError("buffer too long")
+            _write("rtc-memory", data)
+            return None
+        try:
+            with open(_RTC + "/rtc-memory", "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+
+def _write(name, data):
+    with open(_RTC + "/" + name, "wb") as file:
+        file.write(data)
+
+
 def reset():
     """Ends the process at once, as a reset ends a program: nothing is flushed, no finally block runs."""
-    try:
-        _libc("v", "_exit", "i")(EXIT_RESET)
-    except (ImportError, OSError):
-        sys.exit(EXIT_RESET)
+    _end(EXIT_RESET)
 
 
 soft_reset = reset
+
+
+def deepsleep(time_ms):
+    """The radio is off first: of what the sleeper still had to say, nobody hears."""
+    bench_line.ask(b"N", b"A\x00")
+    _write("sleep-ms", str(time_ms).encode())
+    _end(EXIT_DEEP_SLEEP)
+
+
+def _end(code):
+    try:
+        _libc("v", "_exit", "i")(code)
+    except (ImportError, OSError):
+        sys.exit(code)
 
 
 def reset_cause():

@@ -99,23 +99,32 @@ def _values(values: list[int | None]) -> str:
 
 
 def encode_status(
-    installation: int, boot: int, uptime_ms: int, free: int, waiting: int, loss: "list[Loss]", faults: dict[str, int]
+    installation: int,
+    boot: int,
+    uptime_ms: int,
+    free: int,
+    waiting: int,
+    loss: "list[Loss]",
+    faults: dict[str, int],
+    suppressed: int = 0,
 ) -> bytes:
     """How this node is. free: heap bytes; waiting: samples in the journal; loss: (boot, first, last, samples) rows of
-    what the journal dropped; faults: failed reads by sensor."""
-    return json.dumps(
-        {
-            "v": VERSION,
-            "state": ONLINE,
-            "i": installation,
-            "b": boot,
-            "u": uptime_ms,
-            "free": free,
-            "waiting": waiting,
-            "loss": [list(row) for row in loss],
-            "faults": faults,
-        }
-    ).encode()
+    what the journal dropped; faults: failed reads by sensor; suppressed: samples of this boot that the node's deadband
+    held back, left out while there are none."""
+    fields = {
+        "v": VERSION,
+        "state": ONLINE,
+        "i": installation,
+        "b": boot,
+        "u": uptime_ms,
+        "free": free,
+        "waiting": waiting,
+        "loss": [list(row) for row in loss],
+        "faults": faults,
+    }
+    if suppressed:
+        fields["suppressed"] = suppressed
+    return json.dumps(fields).encode()
 
 
 def encode_will(installation: int, boot: int) -> bytes:

@@ -29,6 +29,10 @@ class Bus(Protocol):
     def readfrom_into(self, addr: int, buf: bytearray) -> object: ...
 
 
+class ScannedBus(Bus, Protocol):
+    def scan(self) -> list[int]: ...
+
+
 class Uart(Protocol):
     """The part of machine.UART that drivers use; read gives None or fewer bytes where less came in."""
 
@@ -49,6 +53,10 @@ class OutputPin(Protocol):
     def value(self, x: int) -> object: ...
 
 
+class InputPin(Protocol):
+    def value(self) -> int: ...
+
+
 class Wlan(Protocol):
     """The part of network.WLAN that the node uses."""
 
@@ -59,6 +67,24 @@ class Wlan(Protocol):
     def disconnect(self) -> object: ...
 
     def isconnected(self) -> bool: ...
+
+
+class ScanningWlan(Wlan, Protocol):
+    """A station that looks around: (ssid, bssid, channel, rssi, security, hidden) by access point; OSError."""
+
+    def scan(self) -> list[tuple[bytes, bytes, int, int, int, bool]]: ...
+
+    def ifconfig(self) -> tuple[str, str, str, str]: ...
+
+
+class AccessPoint(Protocol):
+    """The part of network.WLAN(AP_IF) that setting up uses."""
+
+    def active(self, is_active: bool) -> object: ...
+
+    def config(self, *, ssid: str, security: int, key: str) -> object: ...
+
+    def ifconfig(self) -> tuple[str, str, str, str]: ...
 
 
 class Sensor(Protocol):

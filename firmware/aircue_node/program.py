@@ -1,4 +1,4 @@
-"""The node's program, wired. run() is what main.py calls; it comes back only where the settings are wrong."""
+"""The node's program, wired. start.py calls it where there are settings."""
 
 import asyncio
 import gc
@@ -10,9 +10,10 @@ import machine
 import network
 import ntptime
 
-from aircue_node import identity, sensors, settings
+from aircue_node import button, identity, sensors, settings
+from aircue_node.actions import Identify, Restart, Tuning, Wipe
 from aircue_node.clock import Clock, Monotonic, network_time
-from aircue_node.commands import Commands
+from aircue_node.commands import Commands, LastNumber
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.report import Report
@@ -61,6 +62,11 @@ def _output_pin(number: int) -> machine.Pin | None:
     return machine.Pin(number, machine.Pin.OUT) if number >= 0 else None
 
 
+def _led(name: str) -> machine.Pin | None:
+    """A pin's number, or the name that boards give to a LED that is on no pin."""
+    return machine.Pin(int(name) if name.isdigit() else name, machine.Pin.OUT) if name else None
+
+
 def _bus(row: dict[str, int]) -> machine.I2C:
     return machine.I2C(row["id"], scl=machine.Pin(row["scl"]), sda=machine.Pin(row["sda"]), freq=100_000)
 
@@ -74,8 +80,8 @@ def _read_dht(pin: object, frame: bytearray) -> None:
     machine.dht_readinto(pin, frame)
 
 
-def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
-    """Everything this node runs, made once."""
+def build(config: settings.Settings) -> list:  # type: ignore[type-arg]  # coroutines; MicroPython has no name for them
+    """Everything this node runs side by side, made once."""
     installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
     monotonic = Monotonic(_ticks_ms, time.ticks_diff)
     clock = Clock(monotonic, config.time_scale)
@@ -95,9 +101,19 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
         journal.append(sample)
         uplink.wake()
 
-    sampler = Sampler(fitted, clock, config.interval_ms, deliver, _output_pin(config.strobe_pin))
+    sampler = Sampler(fitted, clock, config.interval_ms, deliver, _output_pin(config.strobe_pin), config.deadband)
     report = Report(installation, boot, sys.platform, _reset_cause(), fitted, sampler, journal, clock)
-    commands = Commands(config.key.encode(), installation, sampler)
+    tuning = Tuning(sampler, _change_settings)
+    restart = Restart([], machine.reset)
+    wipe = Wipe(_wipe_settings, restart)
+    actions = {
+        "interval": tuning.interval,
+        "deadband": tuning.deadband,
+        "identify": Identify(_led(config.led_pin), config.node).command,
+        "restart": restart.command,
+        "wipe": wipe.command,
+    }
+    commands = Commands(config.key.encode(), installation, actions, LastNumber(installation))
     uplink = Uplink(
         Link(config.gateway, config.port, config.site, config.node, config.key),
         Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
@@ -106,7 +122,19 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
         lambda: _set_clock(clock),
         config.backlog_pause_ms,
     )
-    return sampler, uplink
+    running = [sampler.run(), uplink.run()]
+    if config.button_pin >= 0:
+        pin = machine.Pin(config.button_pin, machine.Pin.IN, machine.Pin.PULL_UP)
+        running.append(button.watch(pin, monotonic, wipe.now))
+    return running
+
+
+def _change_settings(changes: dict[str, object]) -> None:
+    settings.change(changes, settings.PATH)
+
+
+def _wipe_settings() -> None:
+    settings.wipe(settings.PATH)
 
 
 def _collect_early() -> None:
@@ -116,17 +144,11 @@ def _collect_early() -> None:
 
 
 async def main() -> None:
-    sampler, uplink = build(settings.load("settings.json"))
+    running = build(settings.load(settings.PATH))
     _collect_early()
-    await asyncio.gather(sampler.run(), uplink.run())
+    await asyncio.gather(*running)
 
 
 def run() -> None:
-    try:
-        asyncio.run(main())
-    except settings.SettingsError as error:
-        print("settings:", error)
-        sys.exit(1)
-    except Exception as error:  # noqa: BLE001 -- told whole; a board has no other supervisor than a reset
-        sys.print_exception(error)
-        machine.reset()
+    """SettingsError where the settings cannot be used with this firmware; it does not come back otherwise."""
+    asyncio.run(main())

@@ -59,6 +59,7 @@ class Report:
             len(self._journal),
             self._journal.loss,
             self._sampler.faults,
+            self._sampler.deadband.suppressed,
         )
 
 

@@ -1,17 +1,37 @@
-"""Settings of one node, from settings.json in the board's storage: read once, refused as a whole when one is wrong.
+"""Settings of one node, in settings.json in the board's storage: read once, refused as a whole when one is wrong.
 
-Errors: SettingsError, naming the key, what was found and what was expected.
+What is written was validated and read back first; the file holds the old settings or the new ones, whenever the power
+goes. Only wipe() takes settings away.
+
+Errors: SettingsError, naming the key, what was found and what was expected; OSError where the storage cannot be written.
 """
 
 import json
+import os
+
+from aircue_node import deadband
 
 MYPY = False
 if MYPY:
     from typing import Any
 
+PATH = "settings.json"
+_NEW = ".new"
+_BAD = ".bad"
+_EIO = 5
+
 
 class SettingsError(ValueError):
-    """settings.json is missing, no JSON, or says something this firmware does not understand."""
+    """settings.json is missing, no JSON, or says something this firmware does not understand. key: the setting, or ""
+    where it is not one alone."""
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(text)
+        self.key = key
+
+
+class MissingSettings(SettingsError):
+    """There is no settings.json: a new board, or one that was wiped."""
 
 
 # key: (type, default or None where it must be given, smallest, largest or None)
@@ -29,6 +49,9 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "backlog_pause_ms": (int, 250, 0, 60000),
     "time_scale": (int, 1, 1, 100000),
     "strobe_pin": (int, -1, -1, 255),
+    "button_pin": (int, -1, -1, 255),
+    "led_pin": (str, "", None, None),
+    "deadband": (dict, {}, None, None),
     "i2c": (list, [], None, None),
     "uart": (list, [], None, None),
     "sensors": (list, None, None, None),
@@ -64,6 +87,9 @@ class Settings:
         self.backlog_pause_ms: int = fields["backlog_pause_ms"]
         self.time_scale: int = fields["time_scale"]
         self.strobe_pin: int = fields["strobe_pin"]
+        self.button_pin: int = fields["button_pin"]
+        self.led_pin: str = fields["led_pin"]
+        self.deadband: dict[str, float] = fields["deadband"]
         self.i2c: list[dict[str, Any]] = fields["i2c"]
         self.uart: list[dict[str, Any]] = fields["uart"]
         self.sensors: list[dict[str, Any]] = fields["sensors"]
@@ -81,53 +107,157 @@ def parse(text: str) -> Settings:
 
 
 def load(path: str) -> Settings:
+    text = _read(path)
+    if text is None:
+        raise MissingSettings(f"{path} is missing: write it to the board, see docs/firmware.md")
+    return parse(text)
+
+
+def save(fields: "dict[str, Any]", path: str) -> None:
+    """Validates, writes beside, reads back, puts in place. A settings.json that cannot be used is kept as .bad: it may
+    be the only copy of what somebody wrote."""
+    text = json.dumps(fields)
+    parse(text)
+    _write(path + _NEW, text)
+    old = _read(path)
+    if old is not None and not _usable(old):
+        _write(path + _BAD, old)
+    os.rename(path + _NEW, path)
+
+
+def change(changes: "dict[str, Any]", path: str) -> None:
+    """Some keys of settings that stand; the others stay as they are."""
+    fields = readable(path)
+    fields.update(changes)
+    save(fields, path)
+
+
+def readable(path: str) -> "dict[str, Any]":
+    """The keys of a settings.json as they are, right or wrong; empty where it is missing or no JSON."""
+    try:
+        given = json.loads(_read(path) or "{}")
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def sound(fields: "dict[str, Any]") -> "dict[str, Any]":
+    """Those of the keys that are known and right by themselves."""
+    return {name: fields[name] for name in fields if name in _KEYS and _is_right(fields, name)}
+
+
+def _is_right(fields: "dict[str, Any]", name: str) -> bool:
+    try:
+        _value(fields, name)
+    except SettingsError:
+        return False
+    return True
+
+
+def wipe(path: str) -> None:
+    """Takes the settings away, with every copy. What the node has measured, and who it is, stay."""
+    for name in (path, path + _NEW, path + _BAD):
+        try:
+            os.remove(name)
+        except OSError:
+            pass  # it is not there
+
+
+def _usable(text: str) -> bool:
+    try:
+        parse(text)
+    except SettingsError:
+        return False
+    return True
+
+
+def _read(path: str) -> "str | None":
     try:
         with open(path) as file:
-            return parse(file.read())
-    except OSError:
-        raise SettingsError(f"{path} is missing: write it to the board, see docs/firmware.md")
+            return file.read()
+    except (OSError, UnicodeError):
+        return None
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+    if _read(path) != text:
+        raise OSError(_EIO, f"{path} was not written whole: is the storage full?")
 
 
 def _value(given: "dict[str, Any]", name: str) -> "Any":
-    kind, default, smallest, largest = _KEYS[name]
+    kind, default, _, _ = _KEYS[name]
     value: "Any" = given.get(name, default)
-    fits = type(value) is kind
     if value is None:
-        raise SettingsError(f"settings.json: key {name} is missing, a {kind.__name__} is expected")
-    if not fits:
-        raise SettingsError(f"settings.json: {name} is {value!r}, a {kind.__name__} is expected")
-    if kind is int and (value < smallest or value > largest):
-        raise SettingsError(f"settings.json: {name} is {value}, {smallest} to {largest} is expected")
-    if name in ("site", "node"):
-        _check_topic_level(name, value)
-    if name == "i2c":
-        _check_rows(name, value, _BUS_KEYS, ("id", "scl", "sda"))
-    if name == "uart":
-        _check_rows(name, value, _UART_KEYS, ("id", "tx", "rx"))
-    if name == "sensors":
-        _check_rows(name, value, _SENSOR_KEYS, ("driver",))
+        raise SettingsError(f"settings.json: key {name} is missing, a {kind.__name__} is expected", name)
+    if type(value) is not kind:
+        raise SettingsError(f"settings.json: {name} is {value!r}, a {kind.__name__} is expected", name)
+    _CHECKS.get(name, _check_range)(name, value)
     return value
+
+
+def _check_range(name: str, value: "Any") -> None:
+    kind, _, smallest, largest = _KEYS[name]
+    if kind is int and (value < smallest or value > largest):
+        raise SettingsError(f"settings.json: {name} is {value}, {smallest} to {largest} is expected", name)
+
+
+def _check_deadband(name: str, limits: "dict[str, Any]") -> None:
+    wrong = deadband.wrong(limits)
+    if wrong is not None:
+        raise SettingsError(f"settings.json: {wrong}", name)
+
+
+def _check_led(name: str, value: str) -> None:
+    if value and value != "LED" and not value.isdigit():
+        raise SettingsError(f"settings.json: {name} is {value!r}, LED, a pin's number or nothing is expected", name)
 
 
 def _check_topic_level(name: str, value: str) -> None:
     if not value or any(character in value for character in "/+# "):
-        raise SettingsError(f"settings.json: {name} is {value!r}, a name without / + # and spaces is expected")
+        raise SettingsError(f"settings.json: {name} is {value!r}, a name without / + # and spaces is expected", name)
+
+
+def _check_i2c(name: str, rows: "list[Any]") -> None:
+    _check_rows(name, rows, _BUS_KEYS, ("id", "scl", "sda"))
+
+
+def _check_uart(name: str, rows: "list[Any]") -> None:
+    _check_rows(name, rows, _UART_KEYS, ("id", "tx", "rx"))
+
+
+def _check_sensors(name: str, rows: "list[Any]") -> None:
+    _check_rows(name, rows, _SENSOR_KEYS, ("driver",))
 
 
 def _check_rows(name: str, rows: "list[Any]", keys: "dict[str, Any]", required: tuple[str, ...]) -> None:
     for row in rows:
         if not isinstance(row, dict):
-            raise SettingsError(f"settings.json: {name} holds {row!r}, an object is expected")
+            raise SettingsError(f"settings.json: {name} holds {row!r}, an object is expected", name)
         _refuse_unknown(row, keys, f"settings.json: {name}")
         for key in required:
             if key not in row:
-                raise SettingsError(f"settings.json: {name}: key {key} is missing in {row}")
+                raise SettingsError(f"settings.json: {name}: key {key} is missing in {row}", name)
         for key in row:
             if type(row[key]) is not keys[key]:
-                raise SettingsError(f"settings.json: {name}: {key} is {row[key]!r}, a {keys[key].__name__} is expected")
+                raise SettingsError(
+                    f"settings.json: {name}: {key} is {row[key]!r}, a {keys[key].__name__} is expected", name
+                )
 
 
 def _refuse_unknown(given: "dict[str, Any]", known: "dict[str, Any]", where: str) -> None:
     for key in given:
         if key not in known:
             raise SettingsError(f"{where}: unknown key {key}; known are {', '.join(sorted(known))}")
+
+
+_CHECKS = {
+    "site": _check_topic_level,
+    "node": _check_topic_level,
+    "i2c": _check_i2c,
+    "uart": _check_uart,
+    "sensors": _check_sensors,
+    "led_pin": _check_led,
+    "deadband": _check_deadband,
+}

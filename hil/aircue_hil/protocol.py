@@ -11,7 +11,7 @@ status (one byte: 0, or the error number that MicroPython raises as OSError), pa
     V  ADC        pin                                                              -> 16 bits of the reference voltage
     O  output     pin, level                                                       -> nothing
     I  input      pin                                                              -> level
-    N  network    "A" on/off | "C" ssid NUL key | "D" leave | "S" state | "L" scan -> "S": status, on, rssi; "L": ssid
+    N  network    "A" on/off | "C" ssid NUL key | "D" leave | "S" state | "L" scan -> "S": status, on, rssi; "L": ssids, NUL between
     T  time       -                                                                -> world time in ms (64 bits)
 """
 

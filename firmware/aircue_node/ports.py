@@ -18,6 +18,12 @@ Loss = tuple[int, int, int, int]
 Message = tuple[str, bytes, bool, bool]
 """(leaf of the topic, payload, retained, sent before)."""
 
+Seen = tuple[bytes, bytes, int, int, int, int]
+"""(ssid, bssid, channel, rssi in dBm, security: 0 for none, hidden) of an access point, as a scan gives it."""
+
+Network = tuple[str, int, bool]
+"""(name, rssi in dBm, secured)."""
+
 SleepMs = Callable[[int], Awaitable[None]]
 
 
@@ -70,9 +76,9 @@ class Wlan(Protocol):
 
 
 class ScanningWlan(Wlan, Protocol):
-    """A station that looks around: (ssid, bssid, channel, rssi, security, hidden) by access point; OSError."""
+    """A station that looks around; OSError where it cannot."""
 
-    def scan(self) -> list[tuple[bytes, bytes, int, int, int, bool]]: ...
+    def scan(self) -> list[Seen]: ...
 
     def ifconfig(self) -> tuple[str, str, str, str]: ...
 

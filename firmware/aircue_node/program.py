@@ -21,6 +21,11 @@ from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
 
+MYPY = False
+if MYPY:
+    from collections.abc import Callable
+    from typing import Any
+
 _RESETS = (
     ("PWRON_RESET", "power-on"),
     ("HARD_RESET", "hard"),
@@ -106,7 +111,7 @@ def build(config: settings.Settings) -> list:  # type: ignore[type-arg]  # corou
     tuning = Tuning(sampler, _change_settings)
     restart = Restart([], machine.reset)
     wipe = Wipe(_wipe_settings, restart)
-    actions = {
+    actions: dict[str, Callable[[dict[str, Any]], str | None]] = {
         "interval": tuning.interval,
         "deadband": tuning.deadband,
         "identify": Identify(_led(config.led_pin), config.node).command,

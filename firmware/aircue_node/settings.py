@@ -3,7 +3,7 @@
 What is written was validated and read back first; the file holds the old settings or the new ones, whenever the power
 goes. Only wipe() takes settings away.
 
-Errors: SettingsError, naming the key, what was found and what was expected; OSError where the storage cannot be written.
+Errors: SettingsError, naming the key, what was found and what was expected; OSError where the storage is not writable.
 """
 
 import json
@@ -13,6 +13,7 @@ from aircue_node import deadband
 
 MYPY = False
 if MYPY:
+    from collections.abc import Callable
     from typing import Any
 
 PATH = "settings.json"
@@ -193,7 +194,8 @@ def _value(given: "dict[str, Any]", name: str) -> "Any":
         raise SettingsError(f"settings.json: key {name} is missing, a {kind.__name__} is expected", name)
     if type(value) is not kind:
         raise SettingsError(f"settings.json: {name} is {value!r}, a {kind.__name__} is expected", name)
-    _CHECKS.get(name, _check_range)(name, value)
+    check = _CHECKS.get(name, _check_range)
+    check(name, value)
     return value
 
 
@@ -252,7 +254,7 @@ def _refuse_unknown(given: "dict[str, Any]", known: "dict[str, Any]", where: str
             raise SettingsError(f"{where}: unknown key {key}; known are {', '.join(sorted(known))}")
 
 
-_CHECKS = {
+_CHECKS: "dict[str, Callable[[str, Any], None]]" = {
     "site": _check_topic_level,
     "node": _check_topic_level,
     "i2c": _check_i2c,

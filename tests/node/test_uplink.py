@@ -5,9 +5,10 @@ import json
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.node.fakes import FakeGateway, FakeReport, FakeWlan, stop
+from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, stop
 
 from aircue_node import contract, mqtt, uplink
+from aircue_node.actions import Tuning
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
@@ -28,7 +29,8 @@ class Node:
         self.journal = Journal(BOOT, 100)
         self.wlan = FakeWlan()
         self.sampler = Sampler([], Clock(monotonic), 30000, lambda _: None)
-        commands = Commands(b"secret", INSTALLATION, self.sampler)
+        tuning = Tuning(self.sampler, lambda _: None)
+        commands = Commands(b"secret", INSTALLATION, {"interval": tuning.interval}, FakeLastNumber())
         self.uplink = Uplink(
             Link("127.0.0.1", port, "home-1", "bathroom", "secret"),
             Wifi(self.wlan, "net", "key"),

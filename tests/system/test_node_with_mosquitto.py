@@ -10,14 +10,13 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.node.fakes import FakeReport, FakeWlan, stop
+from tests.node.fakes import FakeLastNumber, FakeReport, FakeWlan, stop
 
 from aircue_node import contract
 from aircue_node.clock import Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
-from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
 
@@ -81,8 +80,7 @@ def test_samples_pass_a_real_broker_and_the_application_ack_comes_back(broker: i
         loop = asyncio.get_running_loop()
         monotonic = Monotonic(lambda: int(loop.time() * 1000), int.__sub__)
         journal = Journal(BOOT, 100)
-        sampler = Sampler([], None, 30000, lambda _: None)  # type: ignore[arg-type]  # never run here
-        commands = Commands(b"secret", INSTALLATION, sampler)
+        commands = Commands(b"secret", INSTALLATION, {}, FakeLastNumber())
         uplink = Uplink(
             Link("127.0.0.1", broker, "home-1", "bathroom", "secret"),
             Wifi(FakeWlan(), "net", "key"),

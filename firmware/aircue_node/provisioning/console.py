@@ -85,7 +85,7 @@ class Console:
             self._write(improv.result(call, self._urls()))
 
     async def _tell_info(self, call: int, data: bytes) -> None:
-        self._write(improv.result(call, list(self._info) + [self._hostname]))
+        self._write(improv.result(call, [*self._info, self._hostname]))
 
     async def _tell_networks(self, call: int, data: bytes) -> None:
         for network in self._setup.scanned(self._radio.scan()):

@@ -3,7 +3,6 @@
 Without I/O.
 """
 
-
 _HEAD = 12
 _LONGEST_LABEL = 63
 _LONGEST_NAME = 255

@@ -35,7 +35,9 @@ def offered() -> "list[tuple[str, str, tuple[str, ...]]]":
 
 def first_fields(base: "dict[str, Any]", preset: "Preset", found: dict[str, int]) -> dict[str, str]:
     """What the fields hold when the page is opened. base: settings that are known; found: address by driver."""
-    fields = {name: str(base[name]) for name in ("ssid", "gateway", "site", "node", "led_pin", "port") if name in base}
+    fields: dict[str, str] = {
+        name: str(base[name]) for name in ("ssid", "gateway", "site", "node", "led_pin", "port") if name in base
+    }
     fields["interval_s"] = str(base.get("interval_ms", 30000) // 1000)
     _first_pins(fields, base, preset)
     for driver, wiring, _ in offered():
@@ -77,9 +79,7 @@ def _blank(pin: int) -> str:
 class Reader:
     """Reads the fields once; errors: by field, what is wrong with it."""
 
-    def __init__(
-        self, fields: dict[str, str], base: "dict[str, Any]", preset: "Preset", found: dict[str, int]
-    ) -> None:
+    def __init__(self, fields: dict[str, str], base: "dict[str, Any]", preset: "Preset", found: dict[str, int]) -> None:
         self.errors: dict[str, str] = {}
         self._fields = fields
         self._base = base

@@ -71,9 +71,7 @@ def _error(setup: "Setup", name: str) -> str:
 def _input(setup: "Setup", name: str, label: str, kind: str = "text", more: str = "") -> str:
     """One labelled field. Passwords are never sent back."""
     value = "" if kind == "password" else escape(setup.fields.get(name, ""))
-    return (
-        f'<label>{label}<input type="{kind}" name="{name}" value="{value}" {more}></label>{_error(setup, name)}'
-    )
+    return f'<label>{label}<input type="{kind}" name="{name}" value="{value}" {more}></label>{_error(setup, name)}'
 
 
 def _number(setup: "Setup", name: str, label: str) -> str:
@@ -173,8 +171,8 @@ def joining(setup: "Setup") -> "Iterator[str]":
     """Asks for itself again until there is an outcome."""
     yield from _top("Joining the Wi-Fi", '<meta http-equiv="refresh" content="2;url=/result">')
     yield f"<p>{setup.name} tries to join <b>{escape(setup.ssid)}</b>. This takes up to 20 seconds.</p>"
-    yield "<p>If your phone loses this page, join the node's own network again. If that is gone, the node was saved and "
-    yield 'has restarted.</p><p><a href="/result">Is it done?</a></p></body></html>'
+    yield "<p>If your phone loses this page, join the node's own network again. If that is gone, the settings are "
+    yield 'saved and the node has restarted.</p><p><a href="/result">Is it done?</a></p></body></html>'
 
 
 def saved(setup: "Setup") -> "Iterator[str]":

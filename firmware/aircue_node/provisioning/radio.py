@@ -1,10 +1,10 @@
-"""The radio while a node is set up: its own access point, and a station beside it that looks around and tries to join."""
+"""The radio while a node is set up: its own access point, and a station beside it that looks around and joins."""
 
 from aircue_node.wifi import Wifi
 
 MYPY = False
 if MYPY:
-    from aircue_node.ports import AccessPoint, ScanningWlan
+    from aircue_node.ports import AccessPoint, ScanningWlan, Seen
 
 _NOWHERE = "0.0.0.0"
 
@@ -34,7 +34,7 @@ class Radio:
         address = self._wlan.ifconfig()[0] if self._wlan.isconnected() else _NOWHERE
         return "" if address == _NOWHERE else address
 
-    def scan(self) -> "list[tuple[bytes, bytes, int, int, int, bool]]":
+    def scan(self) -> "list[Seen]":
         """The networks in reach; none where the radio cannot tell. It takes some seconds, and nothing else runs."""
         try:
             self._wlan.active(True)
@@ -44,7 +44,7 @@ class Radio:
             return []
 
     async def join(self, ssid: str, key: str) -> None:
-        """OSError where the network cannot be joined. Where the node is in it already, with this key, nothing happens."""
+        """OSError where the network cannot be joined. Nothing happens where the node is in it already."""
         if self._joined == (ssid, key) and self._wlan.isconnected():
             return
         self._joined = ("", "")

@@ -6,6 +6,7 @@ MYPY = False
 if MYPY:
     from typing import Any
 
+    from aircue_node.ports import Network, Seen
     from aircue_node.provisioning.presets import Preset
 
 EDITING, JOINING, SAVED = "editing", "joining", "saved"
@@ -16,8 +17,8 @@ _LONGEST_SSID = 32
 class Setup:
     """name: the access point's; base: settings that are known already; reason: why the old ones are not used, or "".
 
-    networks: (name, rssi in dBm, secured), strongest first; found: I2C address by driver. errors: by field; problem: what
-    is wrong with no field of the form. pending: the settings that are being tried, or were saved.
+    networks: strongest first; found: I2C address by driver; errors: by field; problem: what is wrong with no field of
+    the form; pending: the settings that are being tried, or were saved.
     """
 
     def __init__(self, name: str, preset: "Preset", base: "dict[str, Any]", reason: str, new_key: str) -> None:
@@ -26,7 +27,7 @@ class Setup:
         self.base = base
         self.reason = reason
         self._new_key = new_key
-        self.networks: list[tuple[str, int, bool]] = []
+        self.networks: list[Network] = []
         self.found: dict[str, int] = {}
         self.errors: dict[str, str] = {}
         self.problem = ""
@@ -40,7 +41,7 @@ class Setup:
     def ssid(self) -> str:
         return str(self.pending.get("ssid", ""))
 
-    def scanned(self, scanned: "list[tuple[bytes, bytes, int, int, int, bool]]") -> "list[tuple[str, int, bool]]":
+    def scanned(self, scanned: "list[Seen]") -> "list[Network]":
         self.networks = networks_of(scanned)
         return self.networks
 
@@ -50,7 +51,7 @@ class Setup:
         if not self.typed:
             self.fields["node"] = name
 
-    def saw(self, scanned: "list[tuple[bytes, bytes, int, int, int, bool]]", found: dict[str, int]) -> None:
+    def saw(self, scanned: "list[Seen]", found: dict[str, int]) -> None:
         """What the radio and the buses found. Fields that somebody has filled in stay as they are."""
         self.networks = networks_of(scanned)
         self.found = found
@@ -98,9 +99,9 @@ class Setup:
         self.phase = SAVED
 
 
-def networks_of(scanned: "list[tuple[bytes, bytes, int, int, int, bool]]") -> "list[tuple[str, int, bool]]":
+def networks_of(scanned: "list[Seen]") -> "list[Network]":
     """Networks that can be shown and typed, each once, strongest first. A name is whatever a neighbour chose."""
-    best: dict[str, tuple[str, int, bool]] = {}
+    best: dict[str, Network] = {}
     for row in scanned:
         name, rssi = _name_of(row[0]), row[3]
         if name and (name not in best or rssi > best[name][1]):
@@ -108,12 +109,12 @@ def networks_of(scanned: "list[tuple[bytes, bytes, int, int, int, bool]]") -> "l
     return sorted(best.values(), key=_weakness)
 
 
-def _weakness(network: "tuple[str, int, bool]") -> int:
+def _weakness(network: "Network") -> int:
     return -network[1]
 
 
 def _name_of(ssid: bytes) -> str:
-    """"" where it is hidden, no UTF-8, or has control characters."""
+    """ "" where it is hidden, no UTF-8, or has control characters."""
     try:
         name = bytes(ssid).decode()
     except UnicodeError:

@@ -52,7 +52,6 @@ async def _serve(reason: str) -> None:
     await asyncio.start_server(portal.serve, _EVERYWHERE, given.http_port, backlog=_WAITING)
     print("setup: join the Wi-Fi", setup.name, "and open", portal.url(radio.own_address))
     gc.collect()
-    print("setup: free bytes", gc.mem_free())
     names = _name_line(radio.own_address, given.dns_port)
     await asyncio.gather(console.run(_reading(), clock.uptime_ms), answer_names(names, radio.own_address))
 

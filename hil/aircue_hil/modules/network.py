@@ -22,12 +22,15 @@ class WLAN:
     IF_STA, IF_AP = 0, 1
     PM_NONE, PM_PERFORMANCE, PM_POWERSAVE = 0, 1, 2
     SEC_OPEN, SEC_WPA2 = 0, 3
-    _GIVEN = {"hostname": "mpy-" + bench_line.NODE, "pm": PM_PERFORMANCE, "txpower": 20}
 
     def __new__(cls, interface_id=STA_IF):
         made = object.__new__(_AccessPoint if interface_id == AP_IF else WLAN)
-        made._given = dict(made._GIVEN)
+        made._begin()
         return made
+
+    def _begin(self):
+        """MicroPython calls no __init__ on what __new__ made of another class."""
+        self._given = {"hostname": "mpy-" + bench_line.NODE, "pm": WLAN.PM_PERFORMANCE, "txpower": 20}
 
     def active(self, is_active=None):
         if is_active is None:
@@ -55,7 +58,7 @@ class WLAN:
         return _LOOPBACK if self.isconnected() else _NOWHERE
 
     def scan(self):
-        """One tuple an access point in reach: (ssid, bssid, channel, rssi, security, hidden). The bench's own comes first,
+        """One tuple an access point in reach: (ssid, bssid, channel, rssi, security, hidden). The bench's own is first,
         its neighbours are weaker."""
         found = [ssid for ssid in bench_line.ask(b"N", b"L").split(b"\x00") if ssid]
         return [
@@ -78,7 +81,9 @@ class _AccessPoint(WLAN):
     """It has what it was given, and no clients to tell of."""
 
     up = False
-    _GIVEN = {"ssid": "MPY-" + bench_line.NODE, "security": WLAN.SEC_OPEN, "key": "", "channel": 1}
+
+    def _begin(self):
+        self._given = {"ssid": "MPY-" + bench_line.NODE, "security": WLAN.SEC_OPEN, "key": "", "channel": 1}
 
     def active(self, is_active=None):
         if is_active is not None:

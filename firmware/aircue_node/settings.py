@@ -96,7 +96,7 @@ class Settings:
         self.sensors: list[dict[str, Any]] = fields["sensors"]
 
 
-def parse(text: str) -> Settings:
+def parse(text: "str | bytes") -> Settings:
     try:
         given = json.loads(text)
     except ValueError:
@@ -108,10 +108,10 @@ def parse(text: str) -> Settings:
 
 
 def load(path: str) -> Settings:
-    text = _read(path)
-    if text is None:
+    content = _read(path)
+    if content is None:
         raise MissingSettings(f"{path} is missing: write it to the board, see docs/firmware.md")
-    return parse(text)
+    return parse(content)
 
 
 def save(fields: "dict[str, Any]", path: str) -> None:
@@ -119,7 +119,7 @@ def save(fields: "dict[str, Any]", path: str) -> None:
     be the only copy of what somebody wrote."""
     text = json.dumps(fields)
     parse(text)
-    _write(path + _NEW, text)
+    _write(path + _NEW, text.encode())
     old = _read(path)
     if old is not None and not _usable(old):
         _write(path + _BAD, old)
@@ -136,7 +136,7 @@ def change(changes: "dict[str, Any]", path: str) -> None:
 def readable(path: str) -> "dict[str, Any]":
     """The keys of a settings.json as they are, right or wrong; empty where it is missing or no JSON."""
     try:
-        given = json.loads(_read(path) or "{}")
+        given = json.loads(_read(path) or b"{}")
     except ValueError:
         return {}
     return given if isinstance(given, dict) else {}
@@ -164,26 +164,26 @@ def wipe(path: str) -> None:
             pass  # it is not there
 
 
-def _usable(text: str) -> bool:
+def _usable(content: bytes) -> bool:
     try:
-        parse(text)
+        parse(content)
     except SettingsError:
         return False
     return True
 
 
-def _read(path: str) -> "str | None":
+def _read(path: str) -> "bytes | None":
     try:
-        with open(path) as file:
+        with open(path, "rb") as file:
             return file.read()
-    except (OSError, UnicodeError):
+    except OSError:
         return None
 
 
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)
-    if _read(path) != text:
+def _write(path: str, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+    if _read(path) != content:
         raise OSError(_EIO, f"{path} was not written whole: is the storage full?")
 
 

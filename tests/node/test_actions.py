@@ -158,16 +158,10 @@ def held(*presses: tuple[int, bool]) -> list[bool]:
 
 
 def test_a_button_held_for_5_s_is_noticed_once_a_press() -> None:
-    assert held((100, True), (5099, True), (5100, True), (5200, True), (99999, True)) == [
-        False,
-        False,
-        True,
-        False,
-        False,
-    ]
-    assert held((0, True), (5000, True), (5100, False), (5200, True), (10200, True)) == [
-        False, True, False, False, True,
-    ]  # fmt: skip
+    once = held((100, True), (5099, True), (5100, True), (5200, True), (99999, True))
+    assert once == [False, False, True, False, False]
+    twice = held((0, True), (5000, True), (5100, False), (5200, True), (10200, True))
+    assert twice == [False, True, False, False, True]
 
 
 def test_a_shorter_press_counts_for_nothing_however_often() -> None:

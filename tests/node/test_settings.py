@@ -176,9 +176,9 @@ def test_what_was_not_written_whole_is_not_put_in_place(path: str, monkeypatch: 
     settings.save(GOOD, path)
     really_read = settings._read
 
-    def short(name: str) -> str | None:
-        text = really_read(name)
-        return text if text is None else text[:-1]
+    def short(name: str) -> bytes | None:
+        content = really_read(name)
+        return content if content is None else content[:-1]
 
     monkeypatch.setattr(settings, "_read", short)
     with pytest.raises(OSError, match="not written whole"):

@@ -85,7 +85,9 @@ class Console:
             self._write(improv.result(call, self._urls()))
 
     async def _tell_info(self, call: int, data: bytes) -> None:
-        self._write(improv.result(call, [*self._info, self._hostname]))
+        texts = list(self._info)
+        texts.append(self._hostname)
+        self._write(improv.result(call, texts))
 
     async def _tell_networks(self, call: int, data: bytes) -> None:
         for network in self._setup.scanned(self._radio.scan()):

@@ -25,8 +25,11 @@ _STYLE = (
     "small{opacity:.75}.bad{color:var(--bad);font-weight:600;margin:.2em 0}"
     "button{font:inherit;padding:.7em 1.2em;border:1px solid var(--line);border-radius:.5em}"
     ".go{background:var(--go);color:#fff;border:0;width:100%;font-weight:600;margin:.5em 0}"
-    "pre{border:1px solid var(--line);border-radius:.5em;padding:.8em;overflow-x:auto}</style>"
+    "pre{border:1px solid var(--line);border-radius:.5em;padding:.8em;white-space:pre-wrap;overflow-wrap:anywhere}"
+    # Old browsers show the pins of sensors that are not ticked, too.
+    "@supports selector(:has(*)){.pick:not(:has(:checked))+.more{display:none}}.more{padding-left:1.7em}</style>"
 )
+_SHOWN = {"co2": "CO2", "pm25": "PM2.5", "voc_index": "VOC index", "gas_ratio": "gas, a trend"}
 
 
 def escape(text: str) -> str:
@@ -93,8 +96,8 @@ def _wifi(setup: "Setup") -> "Iterator[str]":
     value = escape(chosen) if typed else ""
     yield f'<label>Another one, or a hidden one<input name="ssid" value="{value}" autocapitalize="none"></label>'
     yield _error(setup, "ssid")
-    known = "leave empty to keep the one that is known" if setup.base.get("wifi_key") else ""
-    yield _input(setup, "wifi_key", "Wi-Fi password", "password", f'placeholder="{known}"')
+    known = "empty: the known one is kept" if setup.base.get("wifi_key") else ""
+    yield _input(setup, "wifi_key", "Wi-Fi password", "password", f'placeholder="{known}" autocomplete="new-password"')
     ticked = " checked" if setup.fields.get("untried") else ""
     yield f'<label><input type="checkbox" name="untried"{ticked}>Save without trying to join</label></fieldset>'
 
@@ -114,7 +117,7 @@ def _node(setup: "Setup") -> "Iterator[str]":
     yield _input(setup, "node", "Name", more='placeholder="bathroom" autocapitalize="none"')
     yield "</div></div>"
     known = setup.base.get("key") and not setup.fields.get("key")
-    hint = 'placeholder="leave empty to keep the one that is known"' if known else ""
+    hint = 'placeholder="empty: the known one is kept"' if known else ""
     yield _input(setup, "key", "Key (the gateway needs the same one)", more=hint + ' autocapitalize="none"')
     yield _number(setup, "interval_s", "Seconds between samples")
     yield "</fieldset>"
@@ -125,12 +128,13 @@ def _sensors(setup: "Setup") -> "Iterator[str]":
     yield _error(setup, "sensors")
     for driver, wiring, quantities in form.offered():
         yield _sensor(setup, driver, wiring, quantities)
-    yield '<div class="row"><div>'
+    pins = [name for name in setup.errors if name[:3] in ("sda", "scl", "tx_", "rx_")]
+    yield f'<details{" open" if pins else ""}><summary>Pins of I2C and UART</summary><div class="row"><div>'
     yield _number(setup, "sda", "I2C SDA pin") + "</div><div>" + _number(setup, "scl", "I2C SCL pin") + "</div>"
     for ident, _, _ in setup.preset.uarts:
         yield "<div>" + _number(setup, f"tx_{ident}", f"UART {ident} TX pin") + "</div>"
         yield "<div>" + _number(setup, f"rx_{ident}", f"UART {ident} RX pin") + "</div>"
-    yield "</div></fieldset>"
+    yield "</div></details></fieldset>"
 
 
 def _sensor(setup: "Setup", driver: str, wiring: str, quantities: tuple[str, ...]) -> str:
@@ -138,11 +142,12 @@ def _sensor(setup: "Setup", driver: str, wiring: str, quantities: tuple[str, ...
     seen = f", answers at 0x{setup.found[driver]:02x}" if driver in setup.found else ""
     text = (
         f'<label class="pick"><input type="checkbox" name="use_{driver}"{ticked}>{driver.upper()} '
-        f"<small>{', '.join(quantities).replace('_', ' ')} ({_WIRES[wiring]}{seen})</small></label>"
-    ) + _error(setup, "use_" + driver)
-    if wiring == UART:
-        return text + _uart_choice(setup, driver)
-    return text if wiring == I2C else text + _number(setup, "pin_" + driver, driver.upper() + " pin")
+        f"<small>{', '.join([_SHOWN.get(one, one) for one in quantities])} ({_WIRES[wiring]}{seen})</small></label>"
+    )
+    if wiring != I2C:
+        place = _uart_choice(setup, driver) if wiring == UART else _number(setup, "pin_" + driver, "Pin")
+        text += '<div class="more">' + place + "</div>"
+    return text + _error(setup, "use_" + driver)
 
 
 def _uart_choice(setup: "Setup", driver: str) -> str:
@@ -153,7 +158,7 @@ def _uart_choice(setup: "Setup", driver: str) -> str:
             for ident, _, _ in setup.preset.uarts
         ]
     )
-    return f'<label>{driver.upper()} UART<select name="{name}">{options}</select></label>{_error(setup, name)}'
+    return f'<label>UART<select name="{name}">{options}</select></label>{_error(setup, name)}'
 
 
 _WIRES = {I2C: "I2C", UART: "UART, 5 V", LINE: "one wire", ANALOG: "analog"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import select
 
 from aircue_node.provisioning import dns, http, page
 from aircue_node.provisioning.setup import EDITING, JOINING, SAVED
@@ -173,14 +174,22 @@ async def _send(writer: asyncio.StreamWriter, head: bytes, body: "Iterator[str]"
 
 
 async def answer_names(line: "socket", address: str) -> None:
-    """Serves DNS on a UDP socket that does not block, for ever."""
+    """Serves DNS on a UDP socket, for ever."""
+    poll = select.poll()
+    poll.register(line, select.POLLIN)
     while True:
         for _ in range(_DNS_AT_ONCE):
-            try:
-                query, peer = line.recvfrom(_LONGEST_QUERY)
-                answer = dns.answer(query, address)
-                if answer is not None:
-                    line.sendto(answer, peer)
-            except OSError:
-                break  # nothing waits, or the peer is gone
+            if not poll.poll(0):
+                break
+            _answer_name(line, address)
         await asyncio.sleep(_DNS_PAUSE_S)
+
+
+def _answer_name(line: "socket", address: str) -> None:
+    try:
+        query, peer = line.recvfrom(_LONGEST_QUERY)
+        answer = dns.answer(query, address)
+        if answer is not None:
+            line.sendto(answer, peer)
+    except OSError as error:
+        print("setup: a question for a name broke off:", error)

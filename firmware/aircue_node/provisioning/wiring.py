@@ -12,18 +12,21 @@ import machine
 import micropython
 import network
 
-from aircue_node import __version__, settings
+from aircue_node import __version__, sensors, settings
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.provisioning import defaults, presets, probe
 from aircue_node.provisioning.console import Console
 from aircue_node.provisioning.portal import Portal, answer_names
 from aircue_node.provisioning.radio import Radio
 from aircue_node.provisioning.setup import Setup
-from aircue_node.sensors import Board
 
 _EVERYWHERE = "0.0.0.0"
 _CTRL_C = 3
 _WAITING = 4
+# A second after its power came, every sensor answers.
+_AWAKE_S = 1
+# Garbage is collected before it lies between everything else.
+_COLLECT_EVERY = 8192
 
 
 def run(reason: str) -> None:
@@ -48,10 +51,11 @@ async def _serve(reason: str) -> None:
 
     portal = Portal(setup, radio, look, _save, machine.reset, given.http_port)
     console = Console(setup, radio, _write, portal.url, ("aircue", __version__, _machine_name()))
+    await asyncio.sleep(_AWAKE_S)
     await look()
+    gc.threshold(_COLLECT_EVERY)
     await asyncio.start_server(portal.serve, _EVERYWHERE, given.http_port, backlog=_WAITING)
     print("setup: join the Wi-Fi", setup.name, "and open", portal.url(radio.own_address))
-    gc.collect()
     names = _name_line(radio.own_address, given.dns_port)
     await asyncio.gather(console.run(_reading(), clock.uptime_ms), answer_names(names, radio.own_address))
 
@@ -80,9 +84,9 @@ async def _found(setup: Setup, clock: Clock) -> dict[str, int]:
     try:
         sda, scl = int(fields.get("sda", setup.preset.sda)), int(fields.get("scl", setup.preset.scl))
         bus = machine.I2C(0, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=100_000)
-        board = Board({0: bus}, machine.Pin, _no_line, clock.sleep_ms, clock.uptime_ms, {}, machine.ADC)
+        board = sensors.Board({0: bus}, machine.Pin, _no_line, clock.sleep_ms, clock.uptime_ms, {}, machine.ADC)
         return await probe.found_on(bus, board)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         print("setup: I2C not scanned:", error)
         return {}
 

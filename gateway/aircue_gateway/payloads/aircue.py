@@ -69,7 +69,8 @@ class Birth:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeStatus:
-    """uptime_ms is None in a last will, which the node wrote before it could know."""
+    """uptime_ms is None in a last will, which the node wrote before it could know. suppressed: samples of this boot
+    that the node's own deadband held back."""
 
     online: bool
     installation: int
@@ -79,6 +80,7 @@ class NodeStatus:
     waiting: int = 0
     losses: tuple[LossRow, ...] = ()
     faults: tuple[tuple[str, int], ...] = ()
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +158,7 @@ def decode_status(topic: str, payload: bytes) -> NodeStatus:
         waiting=_whole(topic, fields, "waiting", 0, _LARGEST_ID),
         losses=_losses(topic, fields),
         faults=_faults(topic, fields),
+        suppressed=_whole(topic, fields, "suppressed", 0, _LARGEST_ID) if "suppressed" in fields else 0,
     )
 
 

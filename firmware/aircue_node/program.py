@@ -10,7 +10,7 @@ import machine
 import network
 import ntptime
 
-from aircue_node import button, identity, sensors, settings
+from aircue_node import identity, sensors, settings
 from aircue_node.actions import Identify, Restart, Tuning, Wipe
 from aircue_node.clock import Clock, Monotonic, network_time
 from aircue_node.commands import Commands, LastNumber
@@ -129,6 +129,8 @@ def build(config: settings.Settings) -> list:  # type: ignore[type-arg]  # corou
     )
     running = [sampler.run(), uplink.run()]
     if config.button_pin >= 0:
+        from aircue_node import button
+
         pin = machine.Pin(config.button_pin, machine.Pin.IN, machine.Pin.PULL_UP)
         running.append(button.watch(pin, monotonic, wipe.now))
     return running

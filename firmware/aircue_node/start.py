@@ -6,29 +6,31 @@ is not there, two sensors for one quantity) lead to a restart with the reason in
 
 import os
 import sys
+import time
 
 from aircue_node import settings
 
 _REASON = "reason"
+# A board that fails at once each time can still be reached with a Ctrl-C.
+_PAUSE_S = 2
 
 
 def run() -> None:
-    """Comes back only by a Ctrl-C."""
+    """Comes back only by a Ctrl-C, or where there is nothing it could do."""
     import machine
 
     try:
         _run()
     except Exception as error:  # noqa: BLE001 -- told whole; a board has no other supervisor than a reset
         sys.print_exception(error)  # type: ignore[attr-defined]  # MicroPython's own
+        time.sleep(_PAUSE_S)
         machine.reset()
 
 
 def _run() -> None:
     reason = _why_not()
     if reason is not None:
-        from aircue_node.provisioning import wiring
-
-        wiring.run(reason)
+        _set_up(reason)
         return
     from aircue_node import program
 
@@ -37,6 +39,17 @@ def _run() -> None:
     except settings.SettingsError as error:
         _note(str(error))
         raise
+
+
+def _set_up(reason: str) -> None:
+    try:
+        import network  # noqa: F401 -- only to see whether it is there
+    except ImportError:
+        print("settings: this board has no radio: write settings.json over the cable, see docs/firmware.md")
+        return
+    from aircue_node.provisioning import wiring
+
+    wiring.run(reason)
 
 
 def _why_not() -> "str | None":

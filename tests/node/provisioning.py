@@ -26,7 +26,9 @@ def setup(base: dict[str, Any] | None = None, found: dict[str, int] | None = Non
 
 
 class Point:
-    """An access point's interface."""
+    """An access point's interface; one that is `strict`, as an ESP32's, takes no configuration while it is down."""
+
+    strict = False
 
     def __init__(self) -> None:
         self.given: dict[str, object] = {}
@@ -36,6 +38,8 @@ class Point:
         self.up = is_active
 
     def config(self, *, ssid: str, security: int, key: str) -> None:
+        if self.strict and not self.up:
+            raise OSError("Wifi Invalid Mode")
         self.given = {"ssid": ssid, "security": security, "key": key}
 
     def ifconfig(self) -> tuple[str, str, str, str]:

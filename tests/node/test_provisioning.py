@@ -334,6 +334,13 @@ def test_the_access_point_is_open_unless_a_key_was_put_on_the_board() -> None:
     assert point.given == {"ssid": "Aircue-1A2B", "security": 3, "key": "on the label"}
 
 
+def test_the_access_point_of_an_esp32_takes_its_name_once_it_is_up() -> None:
+    point = Point()
+    point.strict = True
+    Radio(point, Station(), "Aircue-1A2B", "", 3)
+    assert (point.given["ssid"], point.up) == ("Aircue-1A2B", True)
+
+
 def test_a_network_is_joined_once_and_another_one_after_leaving_it() -> None:
     station = Station()
     radio = Radio(Point(), station, "a", "", 3)

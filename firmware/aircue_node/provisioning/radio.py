@@ -20,8 +20,13 @@ class Radio:
         self._point = point
         self._wlan = wlan
         self._joined = ("", "")
-        point.config(ssid=name, security=secured if key else 0, key=key)
+        given = {"ssid": name, "security": secured if key else 0, "key": key}
+        try:
+            point.config(**given)  # a Pico W wants it before the interface is up
+        except OSError:
+            pass  # an ESP32 wants it after
         point.active(True)
+        point.config(**given)
 
     @property
     def own_address(self) -> str:

@@ -14,7 +14,7 @@ from aircue_node import deadband
 MYPY = False
 if MYPY:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, AnyStr
 
 PATH = "settings.json"
 _NEW = ".new"
@@ -96,7 +96,7 @@ class Settings:
         self.sensors: list[dict[str, Any]] = fields["sensors"]
 
 
-def parse(text: "str | bytes") -> Settings:
+def parse(text: "AnyStr") -> Settings:
     try:
         given = json.loads(text)
     except ValueError:

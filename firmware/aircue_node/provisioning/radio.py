@@ -20,13 +20,13 @@ class Radio:
         self._point = point
         self._wlan = wlan
         self._joined = ("", "")
-        given = {"ssid": name, "security": secured if key else 0, "key": key}
+        security = secured if key else 0
         try:
-            point.config(**given)  # a Pico W wants it before the interface is up
+            point.config(ssid=name, security=security, key=key)  # a Pico W wants it before the interface is up
         except OSError:
             pass  # an ESP32 wants it after
         point.active(True)
-        point.config(**given)
+        point.config(ssid=name, security=security, key=key)
 
     @property
     def own_address(self) -> str:

@@ -29,7 +29,6 @@ from aircue_node import contract
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 HOSTILE = '"><script>alert(1)</script>'
 STROBE = 15
-SCALE = 20
 # The stand-ins for a board's own modules take about 20 KB of it, which a board does not.
 HEAP = "200k"
 PATIENCE_S = 30
@@ -102,7 +101,7 @@ class Scene:
         self.bench = Bench(
             Config(
                 nodes=(self._row,),
-                world=World(scale=SCALE),
+                world=World(scale=20),
                 gateway=GatewayRow(port=self.gateway.port),
                 homes={"flat": HomeRow()},
                 wifi=Wifi(join_s=0.05, notice_s=0.5, neighbours=("Café", HOSTILE)),

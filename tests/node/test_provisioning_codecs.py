@@ -38,7 +38,7 @@ def test_every_name_has_our_address(name: str, tail: bytes) -> None:
     assert dns.answer(asked, "192.168.4.1") == expected
 
 
-@pytest.mark.parametrize(("kind", "family"), [(AAAA, IN), (HTTPS, IN), (A, CHAOS)])
+@pytest.mark.parametrize(("kind", "family"), [(AAAA, IN), (HTTPS, IN), (A, CHAOS), (A + 256, IN), (A, IN + 256)])
 def test_what_is_no_ipv4_address_exists_and_is_empty(kind: int, family: int) -> None:
     """An empty answer, not "no such name": a phone that asks for both kinds then takes the IPv4 one."""
     asked = query("example.org", kind, family)
@@ -56,7 +56,8 @@ def test_another_operation_is_not_implemented() -> None:
         b"",
         query("example.org")[:11],
         query("example.org")[:-1],
-        query("example.org", flags=0x8180),
+        query("example.org", flags=0x8100),
+        query("a")[:12] + b"\x40" + b"x" * 64 + query("a")[14:],
         struct.pack(">6H", 1, 0x0100, 2, 0, 0, 0) + query("a")[12:] * 2,
         struct.pack(">6H", 1, 0x0100, 0, 0, 0, 0),
         struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + b"\xc0\x0c\0\1\0\1",

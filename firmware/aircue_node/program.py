@@ -150,8 +150,18 @@ def _collect_early() -> None:
     gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
 
 
+def _built(config: settings.Settings) -> list:  # type: ignore[type-arg]  # see build()
+    """A pin or a bus that this board does not have is a wrong setting too."""
+    try:
+        return build(config)
+    except settings.SettingsError:
+        raise
+    except ValueError as error:
+        raise settings.SettingsError(f"settings.json: this board has no such pin or bus: {error}")
+
+
 async def main() -> None:
-    running = build(settings.load(settings.PATH))
+    running = _built(settings.load(settings.PATH))
     _collect_early()
     await asyncio.gather(*running)
 

@@ -106,16 +106,22 @@ def test_a_node_with_wrong_settings_says_why_and_can_be_set_up_again(
     on_stage(story)
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sensors": [{"driver": "sht3x"}, {"driver": "sht99"}]}, "unknown driver sht99"),
+        ({"uart": [{"id": 999, "tx": 8, "rx": 9}]}, "this board has no such pin or bus"),
+    ],
+)
 def test_settings_that_only_the_program_finds_wrong_lead_to_the_page_with_what_was_right(
-    on_stage: Callable[[Story], None],
+    on_stage: Callable[[Story], None], changes: dict[str, object], reason: str
 ) -> None:
     async def story(scene: Scene) -> None:
-        rows = [{"driver": "sht3x"}, {"driver": "sht99"}]
-        scene.put("settings.json", scene.settings(sensors=rows, journal_samples=77))
+        scene.put("settings.json", scene.settings(**changes, journal_samples=77))
         await scene.node.power_on()
         await scene.being_set_up()
         page = await scene.page()
-        assert "unknown driver sht99" in page.shown
+        assert reason in page.shown
         assert (page.fields["site"], page.fields["node"], page.fields["key"]) == ("home-1", "bathroom", "")
         assert "the-nodes-key" not in page.shown
         await scene.post(page.fields | {"wifi_key": ""})

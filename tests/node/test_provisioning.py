@@ -168,6 +168,14 @@ def test_the_form_begins_with_what_is_known_and_what_answers() -> None:
     assert fields["key"] == KEY
 
 
+def test_a_sensor_plugged_in_later_is_ticked_and_one_that_was_unticked_stays_so() -> None:
+    made = setup(found={"scd4x": 0x62})
+    made.keep(filled(use_sht4x=""))
+    made.saw([], {"scd4x": 0x62, "sht3x": 0x44})
+    assert made.fields["use_sht3x"] == "on"
+    assert "use_scd4x" not in made.fields
+
+
 def test_settings_saved_once_come_back_into_the_form_as_they_were() -> None:
     made = setup()
     chosen = {"use_mhz19": "on", "uart_mhz19": "0", "tx_0": "12", "rx_0": "13", "use_mq135": "on", "pin_mq135": "27"}

@@ -52,8 +52,12 @@ class Setup:
             self.fields["node"] = name
 
     def saw(self, scanned: "list[Seen]", found: dict[str, int]) -> None:
-        """What the radio and the buses found. Fields that somebody has filled in stay as they are."""
+        """What the radio and the buses found. Fields that somebody has filled in stay as they are; a sensor that
+        answers for the first time is ticked."""
         self.networks = networks_of(scanned)
+        for driver in found:
+            if driver not in self.found:
+                self.fields["use_" + driver] = "on"
         self.found = found
         if not self.typed:
             self.fields = form.first_fields(self.base, self.preset, found)

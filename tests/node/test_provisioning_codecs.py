@@ -45,6 +45,14 @@ def test_what_is_no_ipv4_address_exists_and_is_empty(kind: int, family: int) -> 
     assert dns.answer(asked, "192.168.4.1") == struct.pack(">6H", 0xBEEF, 0x8500, 1, 0, 0, 0) + asked[12:]
 
 
+def test_a_name_has_255_bytes_at_most_and_who_asks_for_no_recursion_is_promised_none() -> None:
+    longest = ".".join(["x" * 63, "x" * 63, "x" * 63, "x" * 61])
+    answer = dns.answer(query(longest, flags=0), "192.168.4.1")
+    assert answer is not None
+    assert answer[2:4] == b"\x84\x00"
+    assert dns.answer(query(longest + "x"), "192.168.4.1") is None
+
+
 def test_another_operation_is_not_implemented() -> None:
     asked = query("example.org", flags=0x2100)
     assert dns.answer(asked, "192.168.4.1") == struct.pack(">6H", 0xBEEF, 0xA504, 0, 0, 0, 0)

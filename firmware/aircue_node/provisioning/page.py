@@ -82,10 +82,11 @@ def _number(setup: "Setup", name: str, label: str) -> str:
 
 
 def _wifi(setup: "Setup") -> "Iterator[str]":
-    chosen = setup.fields.get("network", "") or setup.fields.get("ssid", "")
-    typed = chosen not in [row[0] for row in setup.networks]
+    chosen = setup.fields.get("ssid", "") or setup.fields.get("network", "")
+    networks = setup.networks[:_MOST_NETWORKS]
+    typed = chosen not in [row[0] for row in networks]
     yield "<fieldset><legend>Wi-Fi</legend>"
-    for name, rssi, secured in setup.networks[:_MOST_NETWORKS]:
+    for name, rssi, secured in networks:
         ticked = " checked" if name == chosen else ""
         yield (
             f'<label class="pick"><input type="radio" name="network" value="{escape(name)}"{ticked}>{escape(name)} '

@@ -1,6 +1,6 @@
 """MicroPython runs this file after boot."""
 
-from aircue_node.program import run
+from aircue_node.start import run
 
 if __name__ == "__main__":
     run()

@@ -22,8 +22,12 @@ MAY_IMPORT = {
     "aircue_hil": {"aircue_node", "aircue_gateway", "aircue_hil"},
 }
 GATEWAY_NEEDS = {"urllib3"}
-# What needs modules that MicroPython alone has: the node's wiring, and what stands in for those modules on the bench.
-DEVICE_ONLY = {ROOT / "hil" / "aircue_hil" / "modules", ROOT / "firmware" / "aircue_node" / "program.py"}
+# What needs modules that MicroPython alone has: the node's wirings, and what stands in for those modules on the bench.
+DEVICE_ONLY = {
+    ROOT / "hil" / "aircue_hil" / "modules",
+    ROOT / "firmware" / "aircue_node" / "program.py",
+    ROOT / "firmware" / "aircue_node" / "provisioning" / "wiring.py",
+}
 
 
 def imported_modules(source: str) -> set[str]:

@@ -1,5 +1,7 @@
 """Commands to a node: signed, meant for one installation, each run once, each answered."""
 
+import os
+
 from aircue_node import contract
 
 MYPY = False
@@ -7,20 +9,47 @@ if MYPY:
     from collections.abc import Callable
     from typing import Any
 
-    from aircue_node.sampler import Sampler
+    Action = Callable[[dict[str, Any]], str | None]
 
-_INTERVAL_MS = (1000, 86400000)
+_FILE = "command"
+
+
+class LastNumber:
+    """The number of the last command of one installation, in a tiny file, so that a recorded command is not run again
+    after a restart either. Another installation begins at 0."""
+
+    def __init__(self, installation: int, path: str = _FILE) -> None:
+        self._installation = installation
+        self._path = path
+        self.value = self._read()
+
+    def store(self, number: int) -> None:
+        """Written before the command is run. OSError where it cannot be."""
+        with open(self._path + ".new", "w") as file:
+            file.write(f"{self._installation} {number}")
+        os.rename(self._path + ".new", self._path)
+        self.value = number
+
+    def _read(self) -> int:
+        try:
+            with open(self._path) as file:
+                installation, number = file.read().split()
+            return int(number) if int(installation) == self._installation else 0
+        except (OSError, ValueError):
+            return 0
 
 
 class Commands:
-    """answer() runs one command message and gives the reply to publish."""
+    """answer() runs one command message and gives the reply to publish.
 
-    def __init__(self, key: bytes, installation: int, sampler: "Sampler") -> None:
+    actions: by command; each takes the arguments and gives None when it did as told, else why not.
+    """
+
+    def __init__(self, key: bytes, installation: int, actions: "dict[str, Action]", last: LastNumber) -> None:
         self._key = key
         self._installation = installation
-        self._sampler = sampler
-        self._last_number = 0
-        self._table: dict[str, Callable[[dict[str, Any]], str | None]] = {"interval": self._interval}
+        self._actions = actions
+        self._last = last
 
     def answer(self, payload: bytes) -> bytes:
         try:
@@ -29,25 +58,19 @@ class Commands:
             return contract.encode_reply("", str(error))
         return contract.encode_reply(fields["id"], self._refusal(fields) or self._run(fields))
 
-    def _refusal(self, fields: "dict[str, Any]") -> str | None:
+    def _refusal(self, fields: "dict[str, Any]") -> "str | None":
         if fields["i"] != self._installation:
             return "meant for another installation"
-        if fields["n"] <= self._last_number:
-            return f"number {fields['n']} was used before: {self._last_number + 1} or more is expected"
-        self._last_number = fields["n"]
+        if fields["n"] <= self._last.value:
+            return f"number {fields['n']} was used before: {self._last.value + 1} or more is expected"
+        try:
+            self._last.store(fields["n"])
+        except OSError as error:
+            return f"not run: its number cannot be stored: {error}"
         return None
 
-    def _run(self, fields: "dict[str, Any]") -> str | None:
-        """None when it was carried out, else why not."""
-        action = self._table.get(fields["command"])
+    def _run(self, fields: "dict[str, Any]") -> "str | None":
+        action = self._actions.get(fields["command"])
         if action is None:
-            return f"unknown command {fields['command']}; known are {', '.join(sorted(self._table))}"
+            return f"unknown command {fields['command']}; known are {', '.join(sorted(self._actions))}"
         return action(fields["args"])
-
-    def _interval(self, args: "dict[str, Any]") -> str | None:
-        ms = args.get("ms")
-        smallest, largest = _INTERVAL_MS
-        if type(ms) is not int or ms < smallest or ms > largest:
-            return f"interval: ms must be {smallest} to {largest}"
-        self._sampler.interval_ms = ms
-        return None

@@ -108,10 +108,12 @@ def encode_status(
     faults: dict[str, int],
     refused: str = "",
     refusals: int = 0,
+    suppressed: int = 0,
 ) -> bytes:
     """How this node is. free: heap bytes; waiting: samples in the journal; loss: (boot, first, last, samples) rows of
     what the journal dropped; faults: failed reads by sensor; refused: what this node refused last and why, the
-    refusals of this boot counted; left out where it refused nothing."""
+    refusals of this boot counted; suppressed: samples of this boot that the node's deadband held back. These are left
+    out while there are none."""
     fields = {
         "v": VERSION,
         "state": ONLINE,
@@ -126,6 +128,8 @@ def encode_status(
     if refusals:
         fields["refused"] = refused
         fields["refusals"] = refusals
+    if suppressed:
+        fields["suppressed"] = suppressed
     return json.dumps(fields).encode()
 
 

@@ -20,6 +20,11 @@ Message = tuple[str, bytes, bool, bool]
 
 Line = tuple[str, bytes, bool, bool]
 """(topic, payload, retained, sent before)."""
+Seen = tuple[bytes, bytes, int, int, int, int]
+"""(ssid, bssid, channel, rssi in dBm, security: 0 for none, hidden) of an access point, as a scan gives it."""
+
+Network = tuple[str, int, bool]
+"""(name, rssi in dBm, secured)."""
 
 SleepMs = Callable[[int], Awaitable[None]]
 
@@ -30,6 +35,10 @@ class Bus(Protocol):
     def writeto(self, addr: int, buf: bytes) -> object: ...
 
     def readfrom_into(self, addr: int, buf: bytearray) -> object: ...
+
+
+class ScannedBus(Bus, Protocol):
+    def scan(self) -> list[int]: ...
 
 
 class Uart(Protocol):
@@ -68,6 +77,10 @@ class Carrier(Protocol):
     async def run(self) -> None: ...
 
 
+class InputPin(Protocol):
+    def value(self) -> int: ...
+
+
 class Wlan(Protocol):
     """The part of network.WLAN that the node uses."""
 
@@ -101,6 +114,24 @@ class Announcer(Protocol):
     def edition(self) -> int: ...
 
     def payload(self) -> bytes: ...
+
+
+class ScanningWlan(Wlan, Protocol):
+    """A station that looks around; OSError where it cannot."""
+
+    def scan(self) -> list[Seen]: ...
+
+    def ifconfig(self) -> tuple[str, str, str, str]: ...
+
+
+class AccessPoint(Protocol):
+    """The part of network.WLAN(AP_IF) that setting up uses."""
+
+    def active(self, is_active: bool) -> object: ...
+
+    def config(self, *, ssid: str, security: int, key: str) -> object: ...
+
+    def ifconfig(self) -> tuple[str, str, str, str]: ...
 
 
 class Sensor(Protocol):

@@ -77,6 +77,7 @@ class Report:
             self._sampler.faults,
             self._refused,
             self._refusals,
+            self._sampler.deadband.suppressed,
         )
 
 

@@ -1,5 +1,6 @@
 """The sampler: reads every sensor once an interval, from second 0, network or not."""
 
+from aircue_node.deadband import Deadband
 from aircue_node.sensors.errors import SensorError
 
 MYPY = False
@@ -14,7 +15,9 @@ class Sampler:
     """take() makes one sample; run() keeps making them and hands each to deliver.
 
     strobe: driven high while a sample is taken (for an oscilloscope, and for a bench that counts samples), or None.
-    interval_ms may be changed at any time. sequence: of the last sample this boot has taken.
+    interval_ms and the deadband may be changed at any time. A sample that the deadband holds back has no sequence
+    number, so that none is missing on the wire; where there is a deadband, strobes and sequences do not agree.
+    sequence: of the last sample this boot has taken.
     """
 
     def __init__(
@@ -24,9 +27,11 @@ class Sampler:
         interval_ms: int,
         deliver: "Callable[[Sample], None]",
         strobe: "OutputPin | None" = None,
+        limits: "dict[str, float] | None" = None,
         sequence: int = 0,
     ) -> None:
         self._sensors = sensors
+        self.deadband = Deadband([(row[0], row[2]) for row in channels(sensors)], limits or {})
         self._clock = clock
         self.interval_ms = interval_ms
         self._deliver = deliver
@@ -38,20 +43,29 @@ class Sampler:
     async def run(self) -> None:
         due = self._clock.uptime_ms()
         while True:
-            self._deliver(await self.take())
+            sample = await self.take()
+            if sample is not None:
+                self._deliver(sample)
             due = next_due(due, self._clock.uptime_ms(), self.interval_ms)
             await self._clock.sleep_until(due)
 
-    async def take(self) -> "Sample":
-        """One sample; a sensor that fails leaves gaps and is counted, the others are read all the same."""
-        self._mark(1)
-        self._sequence += 1
+    async def take(self) -> "Sample | None":
+        """One sample, or None where it says nothing new."""
         uptime_ms = self._clock.uptime_ms()
+        values = await self._measure()
+        if not self.deadband.passes(uptime_ms, values, self.interval_ms):
+            return None
+        self._sequence += 1
+        return self._sequence, uptime_ms, self._clock.epoch_s(uptime_ms), values
+
+    async def _measure(self) -> "list[int | None]":
+        """A sensor that fails leaves gaps and is counted, the others are read all the same."""
+        self._mark(1)
         values: list[int | None] = []
         for sensor, kept in self._sensors:
             values.extend(await self._read(sensor, kept))
         self._mark(0)
-        return self._sequence, uptime_ms, self._clock.epoch_s(uptime_ms), values
+        return values
 
     async def _read(self, sensor: "Sensor", kept: list[int]) -> "list[int | None]":
         try:

@@ -1,17 +1,38 @@
-"""Settings of one node, from settings.json in the board's storage: read once, refused as a whole when one is wrong.
+"""Settings of one node, in settings.json in the board's storage: read once, refused as a whole when one is wrong.
 
-Errors: SettingsError, naming the key, what was found and what was expected.
+What is written was validated and read back first; the file holds the old settings or the new ones, whenever the power
+goes. Only wipe() takes settings away.
+
+Errors: SettingsError, naming the key, what was found and what was expected; OSError where the storage is not writable.
 """
 
 import json
+import os
+
+from aircue_node import deadband
 
 MYPY = False
 if MYPY:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, AnyStr
+
+PATH = "settings.json"
+_NEW = ".new"
+_BAD = ".bad"
+_EIO = 5
 
 
 class SettingsError(ValueError):
-    """settings.json is missing, no JSON, or says something this firmware does not understand."""
+    """settings.json is missing, no JSON, or says something this firmware does not understand. key: the setting, or ""
+    where it is not one alone."""
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(text)
+        self.key = key
+
+
+class MissingSettings(SettingsError):
+    """There is no settings.json: a new board, or one that was wiped."""
 
 
 # key: (type, default or None where it must be given, smallest, largest or None)
@@ -38,6 +59,9 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "sleep_batch": (int, 10, 1, 100),
     "sleep_limits": (dict, {}, None, None),
     "strobe_pin": (int, -1, -1, 255),
+    "button_pin": (int, -1, -1, 255),
+    "led_pin": (str, "", None, None),
+    "deadband": (dict, {}, None, None),
     "i2c": (list, [], None, None),
     "uart": (list, [], None, None),
     "sensors": (list, None, None, None),
@@ -86,12 +110,15 @@ class Settings:
         self.sleep_batch: int = fields["sleep_batch"]
         self.sleep_limits: dict[str, int | float] = fields["sleep_limits"]
         self.strobe_pin: int = fields["strobe_pin"]
+        self.button_pin: int = fields["button_pin"]
+        self.led_pin: str = fields["led_pin"]
+        self.deadband: dict[str, float] = fields["deadband"]
         self.i2c: list[dict[str, Any]] = fields["i2c"]
         self.uart: list[dict[str, Any]] = fields["uart"]
         self.sensors: list[dict[str, Any]] = fields["sensors"]
 
 
-def parse(text: str) -> Settings:
+def parse(text: "AnyStr") -> Settings:
     try:
         given = json.loads(text)
     except ValueError:
@@ -108,90 +135,197 @@ def parse(text: str) -> Settings:
 
 
 def load(path: str) -> Settings:
+    content = _read(path)
+    if content is None:
+        raise MissingSettings(f"{path} is missing: write it to the board, see docs/firmware.md")
+    return parse(content)
+
+
+def save(fields: "dict[str, Any]", path: str) -> None:
+    """Validates, writes beside, reads back, puts in place. A settings.json that cannot be used is kept as .bad: it may
+    be the only copy of what somebody wrote."""
+    text = json.dumps(fields)
+    parse(text)
+    _write(path + _NEW, text.encode())
+    old = _read(path)
+    if old is not None and not _usable(old):
+        _write(path + _BAD, old)
+    os.rename(path + _NEW, path)
+
+
+def change(changes: "dict[str, Any]", path: str) -> None:
+    """Some keys of settings that stand; the others stay as they are."""
+    fields = readable(path)
+    fields.update(changes)
+    save(fields, path)
+
+
+def readable(path: str) -> "dict[str, Any]":
+    """The keys of a settings.json as they are, right or wrong; empty where it is missing or no JSON."""
     try:
-        with open(path) as file:
-            return parse(file.read())
+        given = json.loads(_read(path) or b"{}")
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def sound(fields: "dict[str, Any]") -> "dict[str, Any]":
+    """Those of the keys that are known and right by themselves."""
+    return {name: fields[name] for name in fields if name in _KEYS and _is_right(fields, name)}
+
+
+def _is_right(fields: "dict[str, Any]", name: str) -> bool:
+    try:
+        _value(fields, name)
+    except SettingsError:
+        return False
+    return True
+
+
+def wipe(path: str) -> None:
+    """Takes the settings away, with every copy. What the node has measured, and who it is, stay."""
+    for name in (path, path + _NEW, path + _BAD):
+        try:
+            os.remove(name)
+        except OSError:
+            pass  # it is not there
+
+
+def _usable(content: bytes) -> bool:
+    try:
+        parse(content)
+    except SettingsError:
+        return False
+    return True
+
+
+def _read(path: str) -> "bytes | None":
+    try:
+        with open(path, "rb") as file:
+            return file.read()
     except OSError:
-        raise SettingsError(f"{path} is missing: write it to the board, see docs/firmware.md")
+        return None
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+    if _read(path) != content:
+        raise OSError(_EIO, f"{path} was not written whole: is the storage full?")
 
 
 def _value(given: "dict[str, Any]", name: str) -> "Any":
-    kind, default, smallest, largest = _KEYS[name]
+    kind, default, _, _ = _KEYS[name]
     value: "Any" = given.get(name, default)
-    fits = type(value) is kind
     if value is None:
-        raise SettingsError(f"settings.json: key {name} is missing, a {kind.__name__} is expected")
-    if not fits:
-        raise SettingsError(f"settings.json: {name} is {value!r}, a {kind.__name__} is expected")
-    if kind is int and (value < smallest or value > largest):
-        raise SettingsError(f"settings.json: {name} is {value}, {smallest} to {largest} is expected")
-    if name in ("site", "node"):
-        _check_topic_level(name, value)
-    if name == "i2c":
-        _check_rows(name, value, _BUS_KEYS, ("id", "scl", "sda"))
-    if name == "uart":
-        _check_rows(name, value, _UART_KEYS, ("id", "tx", "rx"))
-    if name == "sensors":
-        _check_rows(name, value, _SENSOR_KEYS, ("driver",))
+        raise SettingsError(f"settings.json: key {name} is missing, a {kind.__name__} is expected", name)
+    if type(value) is not kind:
+        raise SettingsError(f"settings.json: {name} is {value!r}, a {kind.__name__} is expected", name)
+    check = _CHECKS.get(name, _check_range)
+    check(name, value)
     return value
+
+
+def _check_range(name: str, value: "Any") -> None:
+    kind, _, smallest, largest = _KEYS[name]
+    if kind is int and (value < smallest or value > largest):
+        raise SettingsError(f"settings.json: {name} is {value}, {smallest} to {largest} is expected", name)
+
+
+def _check_deadband(name: str, limits: "dict[str, Any]") -> None:
+    wrong = deadband.wrong(limits)
+    if wrong is not None:
+        raise SettingsError(f"settings.json: {wrong}", name)
+
+
+def _check_led(name: str, value: str) -> None:
+    if value and value != "LED" and not value.isdigit():
+        raise SettingsError(f"settings.json: {name} is {value!r}, LED, a pin's number or nothing is expected", name)
 
 
 def _check_tls(fields: "dict[str, Any]") -> None:
     """Whoever wants TLS wants to know whom the node talks to."""
     if fields["tls"] and not fields["ca"]:
-        raise SettingsError("settings.json: tls is true without ca: name the file with the CA's certificate")
+        raise SettingsError("settings.json: tls is true without ca: name the file with the CA's certificate", "ca")
     if fields["ca"] and not fields["tls"]:
-        raise SettingsError("settings.json: ca is given and tls is false: set tls, or leave ca out")
+        raise SettingsError("settings.json: ca is given and tls is false: set tls, or leave ca out", "tls")
 
 
 def _check_discovery(fields: "dict[str, Any]") -> None:
     """Home Assistant takes no other characters in the topic."""
     node = fields["node"]
     if fields["discovery"] and not all(letter in _PLAIN for letter in node):
-        raise SettingsError(f"settings.json: node is {node!r}; with discovery, A-Z a-z 0-9 _ and - are expected")
+        text = f"settings.json: node is {node!r}; with discovery, A-Z a-z 0-9 _ and - are expected"
+        raise SettingsError(text, "node")
 
 
 def _check_uplink(fields: "dict[str, Any]") -> None:
     """Over a serial line there is no network to name."""
     if fields["uplink"] not in _UPLINKS:
-        raise SettingsError(f"settings.json: uplink is {fields['uplink']!r}, {' or '.join(_UPLINKS)} is expected")
+        raise SettingsError(f"settings.json: uplink is {fields['uplink']!r}, {' or '.join(_UPLINKS)} is expected", "uplink")
     if fields["uplink"] == "mqtt" and not fields["gateway"]:
-        raise SettingsError("settings.json: key gateway is missing, a str is expected")
+        raise SettingsError("settings.json: key gateway is missing, a str is expected", "gateway")
 
 
 def _check_sleep(fields: "dict[str, Any]") -> None:
     """Asleep, nobody answers on a console, and a sensor that has to warm up never gets warm."""
     for name, limit in fields["sleep_limits"].items():
         if type(limit) not in (int, float):
-            raise SettingsError(f"settings.json: sleep_limits: {name} is {limit!r}, a number is expected")
+            raise SettingsError(f"settings.json: sleep_limits: {name} is {limit!r}, a number is expected", "sleep_limits")
     if not fields["sleep"]:
         return
     if fields["uplink"] != "mqtt":
-        raise SettingsError("settings.json: sleep is true, so uplink must be mqtt: a console is there only awake")
+        raise SettingsError("settings.json: sleep is true, so uplink must be mqtt: a console is there only awake", "uplink")
     for row in fields["sensors"]:
         if row["driver"] in _WARM:
-            raise SettingsError(f"settings.json: sleep is true, but sensor {row['driver']} has to stay awake and warm")
+            text = f"settings.json: sleep is true, but sensor {row['driver']} has to stay awake and warm"
+            raise SettingsError(text, "sleep")
 
 
 def _check_topic_level(name: str, value: str) -> None:
     if not value or any(character in value for character in "/+# "):
-        raise SettingsError(f"settings.json: {name} is {value!r}, a name without / + # and spaces is expected")
+        raise SettingsError(f"settings.json: {name} is {value!r}, a name without / + # and spaces is expected", name)
+
+
+def _check_i2c(name: str, rows: "list[Any]") -> None:
+    _check_rows(name, rows, _BUS_KEYS, ("id", "scl", "sda"))
+
+
+def _check_uart(name: str, rows: "list[Any]") -> None:
+    _check_rows(name, rows, _UART_KEYS, ("id", "tx", "rx"))
+
+
+def _check_sensors(name: str, rows: "list[Any]") -> None:
+    _check_rows(name, rows, _SENSOR_KEYS, ("driver",))
 
 
 def _check_rows(name: str, rows: "list[Any]", keys: "dict[str, Any]", required: tuple[str, ...]) -> None:
     for row in rows:
         if not isinstance(row, dict):
-            raise SettingsError(f"settings.json: {name} holds {row!r}, an object is expected")
+            raise SettingsError(f"settings.json: {name} holds {row!r}, an object is expected", name)
         _refuse_unknown(row, keys, f"settings.json: {name}")
         for key in required:
             if key not in row:
-                raise SettingsError(f"settings.json: {name}: key {key} is missing in {row}")
+                raise SettingsError(f"settings.json: {name}: key {key} is missing in {row}", name)
         for key in row:
             if type(row[key]) is not keys[key]:
-                raise SettingsError(f"settings.json: {name}: {key} is {row[key]!r}, a {keys[key].__name__} is expected")
+                raise SettingsError(
+                    f"settings.json: {name}: {key} is {row[key]!r}, a {keys[key].__name__} is expected", name
+                )
 
 
 def _refuse_unknown(given: "dict[str, Any]", known: "dict[str, Any]", where: str) -> None:
     for key in given:
         if key not in known:
             raise SettingsError(f"{where}: unknown key {key}; known are {', '.join(sorted(known))}")
+
+
+_CHECKS: "dict[str, Callable[[str, Any], None]]" = {
+    "site": _check_topic_level,
+    "node": _check_topic_level,
+    "i2c": _check_i2c,
+    "uart": _check_uart,
+    "sensors": _check_sensors,
+    "led_pin": _check_led,
+    "deadband": _check_deadband,
+}

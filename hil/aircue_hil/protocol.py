@@ -2,6 +2,7 @@
 
 A request is: length of what follows (16 bits, big-endian), operation (one byte), payload. A reply is: length (16 bits),
 status (one byte: 0, or the error number that MicroPython raises as OSError), payload. One request is open at a time.
+The ssids of a scan have a NUL between them.
 
     H  hello      "power-on", "soft", "watchdog" or "deep-sleep", a newline, the node's id        -> nothing
     W  I2C write  bus, address, bytes                                              -> nothing
@@ -11,7 +12,7 @@ status (one byte: 0, or the error number that MicroPython raises as OSError), pa
     V  ADC        pin                                                              -> 16 bits of the reference voltage
     O  output     pin, level                                                       -> nothing
     I  input      pin                                                              -> level
-    N  network    "A" on/off | "C" ssid NUL key | "D" leave | "S" state | "L" scan -> "S": status, on, rssi; "L": ssid
+    N  network    "A" on/off | "C" ssid NUL key | "D" leave | "S" state | "L" scan -> "S": status, on, rssi; "L": ssids
     T  time       -                                                                -> world time in ms (64 bits)
 """
 

@@ -8,7 +8,10 @@ NO_AP_FOUND, WRONG_PASSWORD, BEACON_TIMEOUT = 201, 202, 200
 
 @dataclass(frozen=True, kw_only=True)
 class Wifi:
-    """The access point of the bench, and how slow a station is: to join, to miss it, to give up looking."""
+    """The access point of the bench, and how slow a station is: to join, to miss it, to give up looking.
+
+    neighbours: names of further networks that a scan finds, and nobody can join.
+    """
 
     ssid: str = "aircue-bench"
     key: str = "bench-wifi-key"
@@ -16,6 +19,7 @@ class Wifi:
     notice_s: float = 3.0
     scan_s: float = 2.0
     rssi_dbm: int = -58
+    neighbours: tuple[str, ...] = ()
 
 
 class Station:
@@ -47,8 +51,10 @@ class Station:
 
     @property
     def visible(self) -> str:
-        """The network that a scan finds, or ""."""
-        return self._wifi.ssid if self.active and self._in_air else ""
+        """The networks that a scan finds, NUL between them, the bench's own first."""
+        if not self.active:
+            return ""
+        return "\0".join(((self._wifi.ssid,) if self._in_air else ()) + self._wifi.neighbours)
 
     def power_on(self) -> None:
         self.active = False

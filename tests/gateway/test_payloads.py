@@ -72,6 +72,11 @@ def test_the_golden_status_and_will() -> None:
     assert (will.online, will.uptime_ms, will.boot) == (False, None, fields["boot"])
 
 
+def test_a_status_may_tell_what_the_nodes_own_deadband_held_back() -> None:
+    assert aircue.decode_status(TOPIC, payload("status")).suppressed == 0
+    assert aircue.decode_status(TOPIC, changed("status", suppressed=7)).suppressed == 7
+
+
 def test_the_golden_replies() -> None:
     for reply in golden("reply")["replies"]:
         decoded = aircue.decode_reply(TOPIC, reply["payload"].encode())
@@ -137,7 +142,9 @@ def test_a_bad_birth_names_its_field(fields: dict[str, Any], said: str) -> None:
         aircue.decode_birth(TOPIC, changed("birth", **fields))
 
 
-@pytest.mark.parametrize("fields", [{"state": "asleep"}, {"u": "1"}, {"faults": []}, {"faults": {"sht4x": -1}}])
+@pytest.mark.parametrize(
+    "fields", [{"state": "asleep"}, {"u": "1"}, {"faults": []}, {"faults": {"sht4x": -1}}, {"suppressed": "7"}]
+)
 def test_a_bad_status_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(PayloadError):
         aircue.decode_status(TOPIC, changed("status", **fields))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from aircue_node import contract, mqtt
 from aircue_node.clock import Monotonic
+from aircue_node.commands import LastNumber
 from aircue_node.sensors.errors import SensorError
 
 
@@ -50,6 +51,16 @@ async def stop(task: "asyncio.Task[None]") -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=0.1)
+
+
+class FakeLastNumber(LastNumber):
+    """Forgotten with the test."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def store(self, number: int) -> None:
+        self.value = number
 
 
 class FakeReport:

@@ -43,7 +43,7 @@ def test_the_state_of_a_sensor_is_what_went_wrong_last() -> None:
 
 def test_only_the_channels_of_the_settings_are_kept() -> None:
     tried = sampler(FakeSensor([1, 2]), only=[1])
-    assert asyncio.run(tried.take())[3] == [2]
+    assert asyncio.run(tried.take()) == (1, 0, 0, [2])
     assert channels([(FakeSensor(), [1])]) == [("humidity", "%RH", 100, "fake")]
 
 

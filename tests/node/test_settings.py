@@ -42,6 +42,12 @@ def test_defaults_fill_what_is_not_given() -> None:
         ({"uart": [{"id": 1, "tx": 8}]}, "uart: key rx is missing"),
         ({"uart": [{"id": 1, "tx": 8, "rx": "9"}]}, "uart: rx is '9', a int is expected"),
         ({"uart": [{"id": 1, "tx": 8, "rx": 9, "baud": 9600}]}, "uart: unknown key baud"),
+        ({"led_pin": "GP2"}, "led_pin is 'GP2', LED, a pin's number or nothing is expected"),
+        ({"led_pin": 2}, "led_pin is 2, a str is expected"),
+        ({"button_pin": -2}, "button_pin is -2, -1 to 255 is expected"),
+        ({"deadband": {"smell": 1}}, "deadband: unknown quantity smell"),
+        ({"deadband": {"co2": 0}}, "deadband: co2 is 0"),
+        ({"deadband": [1]}, "deadband is \\[1\\], a dict is expected"),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, Any], named: str) -> None:
@@ -152,3 +158,102 @@ def test_what_would_weaken_tls_or_home_assistant_would_not_take_is_refused(
 
 def test_a_node_may_have_any_name_without_discovery() -> None:
     assert settings.parse(json.dumps({**GOOD, "node": "b\u00e4dezimmer"})).node == "b\u00e4dezimmer"
+
+
+NEW = GOOD | {"interval_ms": 5000}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "settings.json")
+
+
+def test_what_is_saved_is_what_is_loaded_and_nothing_else_lies_about(path: str, tmp_path: Path) -> None:
+    settings.save(GOOD, path)
+    settings.save(NEW, path)
+    assert settings.load(path).interval_ms == 5000
+    assert names(tmp_path) == ["settings.json"]
+
+
+def test_settings_that_are_wrong_are_not_saved(path: str, tmp_path: Path) -> None:
+    settings.save(GOOD, path)
+    with pytest.raises(SettingsError, match="port is 0"):
+        settings.save(GOOD | {"port": 0}, path)
+    assert json.loads(Path(path).read_text()) == GOOD
+    assert names(tmp_path) == ["settings.json"]
+
+
+def test_a_power_cut_while_saving_leaves_the_old_settings(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut before the rename: whatever reached the file beside, the old one is whole."""
+    settings.save(GOOD, path)
+
+    def cut(old: str, new: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(settings.os, "rename", cut)
+    with pytest.raises(KeyboardInterrupt):
+        settings.save(NEW, path)
+    assert json.loads(Path(path).read_text()) == GOOD
+
+
+def test_what_was_not_written_whole_is_not_put_in_place(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.save(GOOD, path)
+    really_read = settings._read
+
+    def short(name: str) -> bytes | None:
+        content = really_read(name)
+        return content if content is None else content[:-1]
+
+    monkeypatch.setattr(settings, "_read", short)
+    with pytest.raises(OSError, match="not written whole"):
+        settings.save(NEW, path)
+    assert json.loads(Path(path).read_text()) == GOOD
+
+
+def test_settings_that_could_not_be_used_are_kept_beside_the_new_ones(path: str, tmp_path: Path) -> None:
+    Path(path).write_text('{"site": "home-1", "nodee": "x"}')
+    settings.save(GOOD, path)
+    assert names(tmp_path) == ["settings.json", "settings.json.bad"]
+    assert (tmp_path / "settings.json.bad").read_text() == '{"site": "home-1", "nodee": "x"}'
+
+
+def test_a_change_leaves_the_other_keys_alone(path: str) -> None:
+    settings.save(GOOD, path)
+    settings.change({"interval_ms": 5000}, path)
+    assert json.loads(Path(path).read_text()) == NEW
+    with pytest.raises(SettingsError, match="deadband"):
+        settings.change({"deadband": {"smell": 1}}, path)
+    assert json.loads(Path(path).read_text()) == NEW
+
+
+def test_a_wipe_leaves_no_copy_and_nothing_else_is_touched(path: str, tmp_path: Path) -> None:
+    for name in ("settings.json", "settings.json.new", "settings.json.bad", "installation"):
+        (tmp_path / name).write_text("{}")
+    settings.wipe(path)
+    settings.wipe(path)
+    assert names(tmp_path) == ["installation"]
+
+
+def test_the_error_of_a_missing_file_differs_from_that_of_a_wrong_one(path: str) -> None:
+    with pytest.raises(settings.MissingSettings):
+        settings.load(path)
+    Path(path).write_text(json.dumps(GOOD | {"port": 0}))
+    with pytest.raises(SettingsError) as caught:
+        settings.load(path)
+    assert not isinstance(caught.value, settings.MissingSettings)
+    assert caught.value.key == "port"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"[", b"3"])
+def test_a_file_of_rubbish_holds_no_keys(path: str, content: bytes) -> None:
+    Path(path).write_bytes(content)
+    assert settings.readable(path) == {}
+
+
+def test_sound_keys_are_those_that_are_right_by_themselves() -> None:
+    given = {"site": "home-1", "node": "a/b", "port": "1883", "nodee": 1, "interval_ms": 5000}
+    assert settings.sound(given) == {"site": "home-1", "interval_ms": 5000}

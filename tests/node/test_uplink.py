@@ -7,9 +7,10 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.node.fakes import FakeGateway, FakeReport, FakeWlan, stop
+from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, stop
 
 from aircue_node import contract, escalation, mqtt, uplink
+from aircue_node.actions import Tuning
 from aircue_node.client import Silence
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
@@ -58,7 +59,8 @@ class Node:
         self.refused: list[str] = []
         self.resets = 0
         self.sampler = Sampler([], Clock(monotonic), 30000, lambda _: None)
-        commands = Commands(b"secret", INSTALLATION, self.sampler)
+        tuning = Tuning(self.sampler, lambda _: None)
+        commands = Commands(b"secret", INSTALLATION, {"interval": tuning.interval}, FakeLastNumber())
         self.uplink = Uplink(
             Link("127.0.0.1", port, "home-1", "bathroom", "secret", tls),
             Wifi(self.wlan if wlan is None else wlan, "net", "key", self._tick),

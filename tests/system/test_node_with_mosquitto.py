@@ -12,14 +12,13 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from tests.node.certificates import Authority
-from tests.node.fakes import FakeReport, FakeWlan, stop
+from tests.node.fakes import FakeLastNumber, FakeReport, FakeWlan, stop
 
 from aircue_node import contract, discovery, trust
 from aircue_node.clock import Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
-from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
 
@@ -103,8 +102,7 @@ class Node:
         loop = asyncio.get_running_loop()
         monotonic = Monotonic(lambda: int(loop.time() * 1000), int.__sub__)
         self.journal = Journal(BOOT, 100, 1)
-        sampler = Sampler([], None, 30000, lambda _: None)  # type: ignore[arg-type]  # never run here
-        commands = Commands(b"secret", INSTALLATION, sampler)
+        commands = Commands(b"secret", INSTALLATION, {}, FakeLastNumber())
         channels = [("temperature", "Cel", 100, "sht4x")]
         self.uplink = Uplink(
             Link("127.0.0.1", port, "home-1", "bathroom", "secret", trust.context(CA.pem) if secure else None),

@@ -70,7 +70,8 @@ class Birth:
 @dataclass(frozen=True, kw_only=True)
 class NodeStatus:
     """uptime_ms is None in a last will, which the node wrote before it could know. refused: what the node refused last
-    and why, refusals counts them within the boot."""
+    and why, refusals counts them within the boot. suppressed: samples of this boot that the node's own deadband held
+    back."""
 
     online: bool
     installation: int
@@ -82,6 +83,7 @@ class NodeStatus:
     faults: tuple[tuple[str, int], ...] = ()
     refused: str = ""
     refusals: int = 0
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +163,7 @@ def decode_status(topic: str, payload: bytes) -> NodeStatus:
         faults=_faults(topic, fields),
         refused=_text(topic, fields, "refused") if "refused" in fields else "",
         refusals=_whole(topic, fields, "refusals", 0, _LARGEST_ID) if "refusals" in fields else 0,
+        suppressed=_whole(topic, fields, "suppressed", 0, _LARGEST_ID) if "suppressed" in fields else 0,
     )
 
 

@@ -1,0 +1,136 @@
+"""What a node does when it is commanded to: change its interval or deadband, show itself, restart, forget its settings.
+
+An action takes a command's arguments and gives None when it did as told, else why not.
+"""
+
+import asyncio
+
+from aircue_node import deadband
+
+MYPY = False
+if MYPY:
+    from collections.abc import Callable
+    from typing import Any
+
+    from aircue_node.ports import OutputPin
+    from aircue_node.sampler import Sampler
+
+_INTERVAL_MS = (1000, 86400000)
+_IDENTIFY_S = (1, 300)
+_BLINK_S = 0.25
+# The reply to a command has this long to reach the gateway before the node is gone.
+_REPLY_S = 2
+
+
+class Tuning:
+    """interval and deadband, kept across restarts: store(changes) puts them into the settings, which then say what
+    runs. OSError and ValueError of it are the command's answer, and nothing changes."""
+
+    def __init__(self, sampler: "Sampler", store: "Callable[[dict[str, Any]], None]") -> None:
+        self._sampler = sampler
+        self._store = store
+
+    def interval(self, args: "dict[str, Any]") -> "str | None":
+        """{"ms": 60000}"""
+        ms = args.get("ms")
+        smallest, largest = _INTERVAL_MS
+        if type(ms) is not int or ms < smallest or ms > largest:
+            return f"interval: ms must be {smallest} to {largest}"
+        wrong = self._stored({"interval_ms": ms})
+        if wrong is None:
+            self._sampler.interval_ms = ms
+        return wrong
+
+    def deadband(self, args: "dict[str, Any]") -> "str | None":
+        """{"temperature": 0.2}, in the quantities' units; {} is none."""
+        wrong = deadband.wrong(args) or self._stored({"deadband": args})
+        if wrong is None:
+            self._sampler.deadband.set(args)
+        return wrong
+
+    def _stored(self, changes: "dict[str, Any]") -> "str | None":
+        try:
+            self._store(changes)
+        except (OSError, ValueError) as error:
+            return f"not changed: the settings cannot be stored: {error}"
+        return None
+
+
+class Identify:
+    """Blinks the LED; a board without one says so on its console, for whoever looks there."""
+
+    def __init__(self, led: "OutputPin | None", node: str) -> None:
+        self._led = led
+        self._node = node
+        self._task: asyncio.Task[None] | None = None
+
+    def command(self, args: "dict[str, Any]") -> "str | None":
+        """{"seconds": 30}; 10 where it is not given. The last one counts."""
+        seconds = args.get("seconds", 10)
+        shortest, longest = _IDENTIFY_S
+        if type(seconds) is not int or seconds < shortest or seconds > longest:
+            return f"identify: seconds must be {shortest} to {longest}"
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.create_task(self._show(seconds))
+        return None
+
+    async def _show(self, seconds: int) -> None:
+        for blink in range(int(seconds / _BLINK_S)):
+            self._light(1 - blink % 2)
+            if blink % 8 == 0:
+                print("identify: this is", self._node)
+            await asyncio.sleep(_BLINK_S)
+        self._light(0)
+
+    def _light(self, level: int) -> None:
+        if self._led is not None:
+            self._led.value(level)
+
+
+class Restart:
+    """Restarts the node a moment later, so that the reply gets out first. before: run just then, each for itself; a
+    journal is flushed there."""
+
+    def __init__(self, before: "list[Callable[[], object]]", reset: "Callable[[], object]") -> None:
+        self._before = before
+        self._reset = reset
+        self._task: asyncio.Task[None] | None = None
+
+    def command(self, args: "dict[str, Any]") -> "str | None":
+        if args:
+            return "restart: takes no arguments"
+        self.soon()
+        return None
+
+    def soon(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._later())
+
+    async def _later(self) -> None:
+        await asyncio.sleep(_REPLY_S)
+        for step in self._before:
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 -- whatever is wrong there, the node restarts
+                print("restart:", error)
+        self._reset()
+
+
+class Wipe:
+    """Takes the settings away and restarts, so that the node is to be set up anew: by command, or by a held button."""
+
+    def __init__(self, wipe: "Callable[[], None]", restart: Restart) -> None:
+        self._wipe = wipe
+        self._restart = restart
+
+    def command(self, args: "dict[str, Any]") -> "str | None":
+        if args:
+            return "wipe: takes no arguments"
+        self.now()
+        return None
+
+    def now(self) -> None:
+        print("settings: wiped; the node restarts and waits to be set up")
+        self._wipe()
+        self._restart.soon()

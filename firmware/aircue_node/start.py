@@ -1,0 +1,81 @@
+"""What main.py calls: the node's program where its settings can be used, else setting it up.
+
+The two never share the memory: each is imported alone. Settings that only the program itself finds wrong (a driver that
+is not there, two sensors for one quantity) lead to a restart with the reason in a tiny file.
+"""
+
+import os
+import sys
+import time
+
+from aircue_node import settings
+
+_REASON = "reason"
+# A board that fails at once each time can still be reached with a Ctrl-C.
+_PAUSE_S = 2
+
+
+def run() -> None:
+    """Comes back only by a Ctrl-C, or where there is nothing it could do."""
+    import machine
+
+    try:
+        _run()
+    except Exception as error:  # noqa: BLE001 -- told whole; a board has no other supervisor than a reset
+        sys.print_exception(error)  # type: ignore[attr-defined]  # MicroPython's own
+        time.sleep(_PAUSE_S)
+        machine.reset()
+
+
+def _run() -> None:
+    reason = _why_not()
+    if reason is not None:
+        _set_up(reason)
+        return
+    from aircue_node import program
+
+    try:
+        program.run()
+    except settings.SettingsError as error:
+        _note(str(error))
+        raise
+
+
+def _set_up(reason: str) -> None:
+    try:
+        import network  # noqa: F401 -- only to see whether it is there
+    except ImportError:
+        print("settings: this board has no radio: write settings.json over the cable, see docs/firmware.md")
+        return
+    from aircue_node.provisioning import wiring
+
+    wiring.run(reason)
+
+
+def _why_not() -> "str | None":
+    """Why the program is not to be run: "" where there are no settings yet, None where it is."""
+    try:
+        settings.load(settings.PATH)
+    except settings.MissingSettings as error:
+        print("settings:", error)
+        return ""
+    except settings.SettingsError as error:
+        print("settings:", error)
+        return str(error)
+    return _noted()
+
+
+def _note(reason: str) -> None:
+    with open(_REASON, "w") as file:
+        file.write(reason)
+
+
+def _noted() -> "str | None":
+    """What was noted before the restart, once: settings that were put right meanwhile get their chance."""
+    try:
+        with open(_REASON) as file:
+            reason = file.read()
+        os.remove(_REASON)
+    except OSError:
+        return None
+    return reason

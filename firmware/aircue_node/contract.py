@@ -154,7 +154,7 @@ def decode_command(payload: bytes, key: bytes) -> "dict[str, Any]":
     """The signed fields id, command, args, i and n, once the signature fits the key."""
     envelope = _object(payload, "command")
     text = _field(envelope, "c", str, "command")
-    if not _same(_field(envelope, "m", str, "command"), _hmac_sha256(key, text.encode())):
+    if not is_signed(key, text.encode(), _field(envelope, "m", str, "command")):
         raise ContractError("command: the signature does not fit this node's key")
     fields = _object(text.encode(), "command")
     for name, kind in (("id", str), ("command", str), ("args", dict), ("i", int), ("n", int)):
@@ -183,6 +183,11 @@ def _field(fields: "dict[str, Any]", name: str, kind: type, what: str) -> "Any":
     if type(value) is not kind:
         raise ContractError(f"{what}: field {name} is missing or no {kind.__name__}")
     return value
+
+
+def is_signed(key: bytes, message: bytes, signature: str) -> bool:
+    """Whether the signature is the message's HMAC-SHA256 under this key, in hexadecimal."""
+    return _same(signature, _hmac_sha256(key, message))
 
 
 def _hmac_sha256(key: bytes, message: bytes) -> str:

@@ -9,18 +9,23 @@ if MYPY:
 
     from aircue_node.sampler import Sampler
 
+    Action = Callable[[dict[str, Any]], str | None]
+
 _INTERVAL_MS = (1000, 86400000)
 
 
 class Commands:
-    """answer() runs one command message and gives the reply to publish."""
+    """answer() runs one command message and gives the reply to publish. actions: more commands by name."""
 
-    def __init__(self, key: bytes, installation: int, sampler: "Sampler") -> None:
+    def __init__(
+        self, key: bytes, installation: int, sampler: "Sampler", actions: "dict[str, Action] | None" = None
+    ) -> None:
         self._key = key
         self._installation = installation
         self._sampler = sampler
         self._last_number = 0
-        self._table: dict[str, Callable[[dict[str, Any]], str | None]] = {"interval": self._interval}
+        self._table: dict[str, Action] = {"interval": self._interval}
+        self._table.update(actions or {})
 
     def answer(self, payload: bytes) -> bytes:
         try:

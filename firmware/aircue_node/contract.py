@@ -62,22 +62,25 @@ def encode_birth(
     channels: "list[Channel]",
     sensors: list[tuple[str, str]],
     loss: "list[Loss]",
+    update: str | None = None,
 ) -> bytes:
-    """What this node is. channels: (quantity, unit, scale, sensor); sensors: (name, state); loss: see encode_status."""
-    return json.dumps(
-        {
-            "v": VERSION,
-            "fw": firmware,
-            "hw": hardware,
-            "i": installation,
-            "b": boot,
-            "interval_ms": interval_ms,
-            "reset": reset,
-            "quantities": [{"q": q, "u": u, "scale": scale, "sensor": name} for q, u, scale, name in channels],
-            "sensors": [{"sensor": name, "state": state} for name, state in sensors],
-            "loss": [list(row) for row in loss],
-        }
-    ).encode()
+    """What this node is. channels: (quantity, unit, scale, sensor); sensors: (name, state); loss: see encode_status;
+    update: what became of the last one, left out where there is nothing to say."""
+    fields: "dict[str, Any]" = {
+        "v": VERSION,
+        "fw": firmware,
+        "hw": hardware,
+        "i": installation,
+        "b": boot,
+        "interval_ms": interval_ms,
+        "reset": reset,
+        "quantities": [{"q": q, "u": u, "scale": scale, "sensor": name} for q, u, scale, name in channels],
+        "sensors": [{"sensor": name, "state": state} for name, state in sensors],
+        "loss": [list(row) for row in loss],
+    }
+    if update is not None:
+        fields["update"] = update
+    return json.dumps(fields).encode()
 
 
 def encode_sample(installation: int, boot: int, sample: "Sample") -> bytes:

@@ -17,8 +17,15 @@ from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.report import Report
 from aircue_node.sampler import Sampler
+from aircue_node.slots import Slots, running
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
+
+MYPY = False
+if MYPY:
+    from typing import Any
+
+    from aircue_node.update import Updater
 
 _RESETS = (
     ("PWRON_RESET", "power-on"),
@@ -74,7 +81,30 @@ def _read_dht(pin: object, frame: bytearray) -> None:
     machine.dht_readinto(pin, frame)
 
 
-def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
+class _Update:
+    """The command `update`, whose module is loaded with the first one."""
+
+    def __init__(self, config: settings.Settings, slots: Slots) -> None:
+        self._config = config
+        self._slots = slots
+        self._updater: Updater | None = None
+
+    def __call__(self, args: "dict[str, Any]") -> str | None:
+        try:
+            return self._loaded().command(args)
+        except MemoryError:
+            return "update: there is no memory for it now: restart the node, then send it again"
+
+    def _loaded(self) -> "Updater":
+        if self._updater is None:
+            from aircue_node.update import Updater
+
+            node, key = self._config.node, self._config.key.encode()
+            self._updater = Updater(node, key, self._slots, lambda text: None, machine.reset)
+        return self._updater
+
+
+def build(config: settings.Settings, slots: Slots) -> tuple[Sampler, Uplink]:
     """Everything this node runs, made once."""
     installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
     monotonic = Monotonic(_ticks_ms, time.ticks_diff)
@@ -96,12 +126,12 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
         uplink.wake()
 
     sampler = Sampler(fitted, clock, config.interval_ms, deliver, _output_pin(config.strobe_pin))
-    report = Report(installation, boot, sys.platform, _reset_cause(), fitted, sampler, journal, clock)
-    commands = Commands(config.key.encode(), installation, sampler)
+    report = Report(installation, boot, sys.platform, _reset_cause(), fitted, sampler, journal, clock, slots)
+    commands = Commands(config.key.encode(), installation, sampler, {"update": _Update(config, slots)})
     uplink = Uplink(
         Link(config.gateway, config.port, config.site, config.node, config.key),
         Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
-        Courier(installation, boot, journal, commands, report, clock.dated),
+        Courier(installation, boot, journal, commands, report, clock.dated, slots.confirm),
         monotonic,
         lambda: _set_clock(clock),
         config.backlog_pause_ms,
@@ -116,9 +146,10 @@ def _collect_early() -> None:
 
 
 async def main() -> None:
-    sampler, uplink = build(settings.load("settings.json"))
+    slots = Slots(running())
+    sampler, uplink = build(settings.load("settings.json"), slots)
     _collect_early()
-    await asyncio.gather(sampler.run(), uplink.run())
+    await asyncio.gather(sampler.run(), uplink.run(), slots.limit_trial(machine.reset))
 
 
 def run() -> None:

@@ -11,6 +11,7 @@ if MYPY:
     from aircue_node.journal import Journal
     from aircue_node.ports import Sensor
     from aircue_node.sampler import Sampler
+    from aircue_node.slots import Slots
 
 
 class Report:
@@ -26,6 +27,7 @@ class Report:
         sampler: "Sampler",
         journal: "Journal",
         clock: "Clock",
+        slots: "Slots",
     ) -> None:
         self._installation = installation
         self._boot = boot
@@ -35,6 +37,7 @@ class Report:
         self._sampler = sampler
         self._journal = journal
         self._clock = clock
+        self._slots = slots
 
     def birth(self) -> bytes:
         return contract.encode_birth(
@@ -47,6 +50,7 @@ class Report:
             channels(self._fitted),
             [(sensor.name, self._sampler.states.get(sensor.name, "not read yet")) for sensor, _ in self._fitted],
             self._journal.loss,
+            self._slots.outcome,
         )
 
     def status(self) -> bytes:

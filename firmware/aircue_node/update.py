@@ -29,7 +29,7 @@ MANIFEST = "manifest.json"
 SIGNATURE = ".hmac"
 FORMAT = 1
 PACKAGE = "aircue_node/"
-_LONGEST_MANIFEST = 16384
+LONGEST_MANIFEST = 16384
 _LONGEST_VERSION = 32
 _LONGEST_PATH = 96
 _HEX = 64
@@ -152,7 +152,7 @@ class Updater:
 
     async def _manifest(self, place: Place, digest: str) -> Manifest:
         """The one the command names, and signed with this node's key."""
-        text = await _text(place, MANIFEST, 1, _LONGEST_MANIFEST)
+        text = await _text(place, MANIFEST, 1, LONGEST_MANIFEST)
         if _hex(hashlib.sha256(text)) != digest:
             raise UpdateError(f"{MANIFEST}: not the one the command names: send the SHA-256 of the one that lies there")
         name = self._node + SIGNATURE

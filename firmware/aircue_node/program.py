@@ -10,6 +10,7 @@ import machine
 import network
 import ntptime
 
+import aircue_node
 from aircue_node import identity, sensors, settings
 from aircue_node.clock import Clock, Monotonic, network_time
 from aircue_node.commands import Commands
@@ -23,6 +24,7 @@ from aircue_node.wifi import Wifi
 
 MYPY = False
 if MYPY:
+    from collections.abc import Callable
     from typing import Any
 
     from aircue_node.update import Updater
@@ -82,11 +84,12 @@ def _read_dht(pin: object, frame: bytearray) -> None:
 
 
 class _Update:
-    """The command `update`, whose module is loaded with the first one."""
+    """The command `update`. Its modules are loaded with the first one, and go again when it was in vain."""
 
-    def __init__(self, config: settings.Settings, slots: Slots) -> None:
+    def __init__(self, config: settings.Settings, slots: Slots, note: "Callable[[str], object]") -> None:
         self._config = config
         self._slots = slots
+        self._note = note
         self._updater: Updater | None = None
 
     def __call__(self, args: "dict[str, Any]") -> str | None:
@@ -100,8 +103,15 @@ class _Update:
             from aircue_node.update import Updater
 
             node, key = self._config.node, self._config.key.encode()
-            self._updater = Updater(node, key, self._slots, lambda text: None, machine.reset)
+            self._updater = Updater(node, key, self._slots, self._ended, machine.reset)
         return self._updater
+
+    def _ended(self, text: str) -> None:
+        self._updater = None
+        for name in ("update", "http_get"):
+            sys.modules.pop("aircue_node." + name)
+            delattr(aircue_node, name)
+        self._note(text)
 
 
 def build(config: settings.Settings, slots: Slots) -> tuple[Sampler, Uplink]:
@@ -127,7 +137,9 @@ def build(config: settings.Settings, slots: Slots) -> tuple[Sampler, Uplink]:
 
     sampler = Sampler(fitted, clock, config.interval_ms, deliver, _output_pin(config.strobe_pin))
     report = Report(installation, boot, sys.platform, _reset_cause(), fitted, sampler, journal, clock, slots)
-    commands = Commands(config.key.encode(), installation, sampler, {"update": _Update(config, slots)})
+    commands = Commands(
+        config.key.encode(), installation, sampler, {"update": _Update(config, slots, lambda text: None)}
+    )
     uplink = Uplink(
         Link(config.gateway, config.port, config.site, config.node, config.key),
         Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),

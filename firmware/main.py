@@ -74,16 +74,24 @@ def pick(state: "dict[str, Any]", ready: list[str]) -> str:
     return active
 
 
-def main() -> None:
+def choose() -> "tuple[str | None, dict[str, Any], list[str]]":
+    """(folder to start, what `slot` says then, folders that are ready); None where there are no folders."""
     ready = [folder for folder in FOLDERS if _exists(folder + "/aircue_node") and not _exists(folder + "/unfinished")]
-    if not ready:
-        _program()()
-        return
     state = read()
+    if not ready:
+        return None, state, ready
     before = dict(state)
     folder = pick(state, ready)
     if state != before and not save(state):
-        folder = _uncounted(before, ready)
+        return _uncounted(before, ready), before, ready
+    return folder, state, ready
+
+
+def main() -> None:
+    folder, state, ready = choose()
+    if folder is None:
+        _program()()
+        return
     sys.path.insert(0, folder)
     if folder == state.get("trial"):
         _try_out(folder)

@@ -183,7 +183,7 @@ async def _is_right(file: str) -> bool:
     path = file.partition("/")[2]
     for row in rows():
         if row[0] == path:
-            return os.stat(file)[6] == row[1] and await _digest(file) == row[2]
+            return bool(os.stat(file)[6] == row[1] and await _digest(file) == row[2])
     return False
 
 

@@ -25,8 +25,8 @@ from aircue_node.host.bundle import write_bundle
 pytestmark = pytest.mark.hil
 
 KEY = "secret"
-HEAP = "160k"
-JOURNAL = 60
+HEAP = "200k"
+JOURNAL = 120
 
 
 @pytest.fixture(scope="module")

@@ -119,10 +119,11 @@ class Updater:
         if await _save(url, MANIFEST, MANIFEST, 1, LONGEST_MANIFEST) != digest:
             raise UpdateError(f"{MANIFEST} is not the one the command names")
         name = self._node + SIGNATURE
-        signature: list[str] = []
-        await http_get.get(url, name, _HEX, _HEX, lambda piece: signature.extend([chr(byte) for byte in piece]))
+        pieces: list[bytes] = []
+        await http_get.get(url, name, _HEX, _HEX, pieces.append)
+        signature = b"".join(pieces)
         with open(MANIFEST, "rb") as file:
-            if not contract.is_signed(self._key, file, "".join(signature)):
+            if max(signature) > 127 or not contract.is_signed(self._key, file, signature.decode()):
                 raise UpdateError(f"{name} does not fit this node's key")
 
     def _refuse_without_space(self, right: int, wrong: int) -> None:

@@ -24,6 +24,7 @@ from aircue_node.host.bundle import write_bundle
 
 pytestmark = pytest.mark.hil
 
+ALONE = Path(__file__).parent / "programs" / "update_alone.py"
 KEY = "secret"
 HEAP = "200k"
 JOURNAL = 120
@@ -287,3 +288,43 @@ def test_a_download_that_a_power_cut_ended_goes_on_where_it_was(
         assert again == {path}
 
     on_board(tmp_path, micropython, first, story)
+
+
+def test_a_program_that_flash_spoiled_gives_way_to_the_one_before(
+    tmp_path: Path, micropython: Path, first: Image, second: Image
+) -> None:
+    async def story(stage: Updating) -> None:
+        await stage.command(stage.offer(second))
+        await stage.gateway.until(lambda: stage.slot() == {"active": "b", "sequence": 1})
+        await stage.node.power_off()
+        (stage.node.node.storage / "b" / LARGE).write_bytes(b"spoiled")
+        await stage.node.power_on()
+        said = "folder b was given up: ValueError: incompatible .mpy file"
+        await stage.gateway.until(lambda: stage.births()[-1] == ("0.1.0", said))
+        await stage.gateway.until(lambda: "swapped" not in stage.slot())
+
+    on_board(tmp_path, micropython, first, story)
+
+
+def test_an_update_fits_in_the_memory_a_running_node_has_left(
+    tmp_path: Path, micropython: Path, first: Image, second: Image
+) -> None:
+    """Its code and all it needs on the way: 22 KB with this port's objects, which are twice the size of a board's."""
+    board = tmp_path / "board"
+    update_image.install(first, board)
+
+    async def play() -> str:
+        async with Web(tmp_path / "web") as web:
+            made = write_bundle(web.folder / "new", second, {"bathroom": KEY}, 1)
+            arguments = [str(22 * 1024), f"{web.url}/new", made["version"], made["manifest"]]
+            process = await asyncio.create_subprocess_exec(
+                *(micropython, "-X", "heapsize=160k", ALONE, *arguments),
+                cwd=board,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            printed, _ = await process.communicate()
+            return printed.decode()
+
+    assert asyncio.run(play()).splitlines()[-1:] == ["staged"]
+    assert json.loads((board / "slot").read_text())["trial"] == "b"

@@ -78,6 +78,14 @@ def test_a_trial_without_ack_is_rolled_back_and_may_be_staged_again(launcher: Mo
     assert start(launcher).outcome == "0.2.0 on trial, start 1 of 3"
 
 
+def test_a_start_on_trial_forgets_why_the_one_before_failed(launcher: ModuleType, storage: Path) -> None:
+    """That one may end without a word; the outcome shall not blame it on the wrong thing."""
+    state = {"active": "a", "trial": "b", "tries": 1, "version": "0.2.0", "why": "ImportError: no module"}
+    (storage / "slot").write_text(json.dumps(state))
+    assert [start(launcher).folder for _ in range(3)] == ["b", "b", "a"]
+    assert start(launcher).outcome == "rolled back from 0.2.0: no ack in 3 starts"
+
+
 def test_an_older_release_never_lowers_the_sequence(launcher: ModuleType, storage: Path) -> None:
     (storage / "slot").write_text(json.dumps({"active": "a", "sequence": 9}))
     start(launcher).stage("0.2.0", 7)

@@ -192,6 +192,16 @@ def test_a_bundle_signed_with_another_key_is_refused_before_anything_is_touched(
     play(story)
 
 
+@pytest.mark.parametrize("signature", [b"0" * 64, b"\xff" * 64])
+def test_a_signature_of_no_sense_is_refused(play: Play, signature: bytes) -> None:
+    async def story(node: Node) -> None:
+        args = node.offer()
+        node.web.answers["/bundle-1/bathroom.hmac"] = whole(signature)
+        assert node.refused(await node.update(args)) == "bathroom.hmac does not fit this node's key"
+
+    play(story)
+
+
 def test_a_manifest_that_the_command_does_not_name_is_refused(play: Play) -> None:
     async def story(node: Node) -> None:
         args = {**node.offer(), "manifest": "0" * 64}

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -85,6 +88,24 @@ def test_a_file_comes_whole_in_pieces_of_at_most_512_bytes(tmp_path: Path, size:
     pieces, _ = got(tmp_path, whole(data))
     assert b"".join(pieces) == data
     assert max(map(len, pieces)) <= 512
+
+
+def test_the_standard_librarys_server_is_good_enough(tmp_path: Path) -> None:
+    (tmp_path / "küche.hmac").write_bytes(b"x" * 1000)
+    pieces: list[bytes] = []
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class names it so
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        asyncio.run(http_get.get(url, "küche.hmac", 1000, 1000, pieces.append))
+        server.shutdown()
+        thread.join()
+    assert b"".join(pieces) == b"x" * 1000
 
 
 def test_bytes_past_the_announced_length_are_not_taken(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class BatteryNode:
         self.most = battery.capacity(width, sensors)
         self.limits = _limits(config, channels(self.fitted))
         self.sampler = Sampler(
-            self.fitted, self.clock, self.state.interval_ms, _nowhere, board.strobe, self.state.sequence
+            self.fitted, self.clock, self.state.interval_ms, _nowhere, board.strobe, sequence=self.state.sequence
         )
         self.sampler.faults = dict(zip([sensor.name for sensor, _ in self.fitted], self.state.faults))
 

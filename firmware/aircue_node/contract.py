@@ -13,6 +13,7 @@ import json
 
 MYPY = False
 if MYPY:
+    from collections.abc import Iterable
     from typing import Any
 
     from aircue_node.ports import Channel, Loss, Range, Sample
@@ -62,22 +63,25 @@ def encode_birth(
     channels: "list[Channel]",
     sensors: list[tuple[str, str]],
     loss: "list[Loss]",
+    update: str | None = None,
 ) -> bytes:
-    """What this node is. channels: (quantity, unit, scale, sensor); sensors: (name, state); loss: see encode_status."""
-    return json.dumps(
-        {
-            "v": VERSION,
-            "fw": firmware,
-            "hw": hardware,
-            "i": installation,
-            "b": boot,
-            "interval_ms": interval_ms,
-            "reset": reset,
-            "quantities": [{"q": q, "u": u, "scale": scale, "sensor": name} for q, u, scale, name in channels],
-            "sensors": [{"sensor": name, "state": state} for name, state in sensors],
-            "loss": [list(row) for row in loss],
-        }
-    ).encode()
+    """What this node is. channels: (quantity, unit, scale, sensor); sensors: (name, state); loss: see encode_status;
+    update: what became of the last one, left out where there is nothing to say."""
+    fields: "dict[str, Any]" = {
+        "v": VERSION,
+        "fw": firmware,
+        "hw": hardware,
+        "i": installation,
+        "b": boot,
+        "interval_ms": interval_ms,
+        "reset": reset,
+        "quantities": [{"q": q, "u": u, "scale": scale, "sensor": name} for q, u, scale, name in channels],
+        "sensors": [{"sensor": name, "state": state} for name, state in sensors],
+        "loss": [list(row) for row in loss],
+    }
+    if update is not None:
+        fields["update"] = update
+    return json.dumps(fields).encode()
 
 
 def encode_sample(installation: int, boot: int, sample: "Sample") -> bytes:
@@ -162,14 +166,14 @@ def encode_command(
 ) -> bytes:
     """A signed command. number grows with every command to one installation, so that an old one is not run again."""
     text = json.dumps({"id": ident, "command": command, "args": args, "i": installation, "n": number})
-    return json.dumps({"c": text, "m": _hmac_sha256(key, text.encode())}).encode()
+    return json.dumps({"c": text, "m": _hmac_sha256(key, [text.encode()])}).encode()
 
 
 def decode_command(payload: bytes, key: bytes) -> "dict[str, Any]":
     """The signed fields id, command, args, i and n, once the signature fits the key."""
     envelope = _object(payload, "command")
     text = _field(envelope, "c", str, "command")
-    if not _same(_field(envelope, "m", str, "command"), _hmac_sha256(key, text.encode())):
+    if not is_signed(key, [text.encode()], _field(envelope, "m", str, "command")):
         raise ContractError("command: the signature does not fit this node's key")
     fields = _object(text.encode(), "command")
     for name, kind in (("id", str), ("command", str), ("args", dict), ("i", int), ("n", int)):
@@ -200,13 +204,20 @@ def _field(fields: "dict[str, Any]", name: str, kind: type, what: str) -> "Any":
     return value
 
 
-def _hmac_sha256(key: bytes, message: bytes) -> str:
+def is_signed(key: bytes, pieces: "Iterable[bytes]", signature: str) -> bool:
+    """Whether the signature is the HMAC-SHA256 of the pieces, taken together, under this key, in hexadecimal."""
+    return _same(signature, _hmac_sha256(key, pieces))
+
+
+def _hmac_sha256(key: bytes, pieces: "Iterable[bytes]") -> str:
     """RFC 2104 over the board's SHA-256; MicroPython brings no hmac module."""
     if len(key) > _HASH_BLOCK:
         key = hashlib.sha256(key).digest()
     key = key + bytes(_HASH_BLOCK - len(key))
-    inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in key]) + message).digest()
-    return binascii.hexlify(hashlib.sha256(bytes([byte ^ 0x5C for byte in key]) + inner).digest()).decode()
+    inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in key]))
+    for piece in pieces:
+        inner.update(piece)
+    return binascii.hexlify(hashlib.sha256(bytes([byte ^ 0x5C for byte in key]) + inner.digest()).digest()).decode()
 
 
 def _same(left: str, right: str) -> bool:

@@ -19,7 +19,8 @@ _ACK_WITHIN_MS = 60_000
 
 
 class Courier:
-    """dated gives a sample its time, where it was taken before the clock was set."""
+    """dated gives a sample its time, where it was taken before the clock was set. proved is called with every ack of a
+    sample of this boot: sensors, network and gateway work."""
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class Courier:
         commands: "Commands",
         report: "Reporter",
         dated: "Callable[[Sample], Sample]",
+        proved: "Callable[[], None]" = lambda: None,
     ) -> None:
         self._installation = installation
         self._boot = boot
@@ -36,6 +38,7 @@ class Courier:
         self._commands = commands
         self._report = report
         self._dated = dated
+        self._proved = proved
         self._replies: list[bytes] = []
         self._introduced: set[int] = set()
 
@@ -110,3 +113,5 @@ class Courier:
             return
         if installation == self._installation:
             self._journal.ack(boot, ranges)
+            if boot == self._boot:
+                self._proved()

@@ -10,6 +10,7 @@ if MYPY:
     from aircue_node.clock import Clock
     from aircue_node.ports import Loss, Sensor, Stock
     from aircue_node.sampler import Sampler
+    from aircue_node.slots import Slots
 
 
 _LONGEST_TEXT = 100
@@ -28,6 +29,7 @@ class Report:
         sampler: "Sampler",
         journal: "Stock",
         clock: "Clock",
+        slots: "Slots",
     ) -> None:
         self._installation = installation
         self._boot = boot
@@ -44,6 +46,7 @@ class Report:
         """Something from outside was refused: the status says what and why."""
         self._refused = text[:_LONGEST_TEXT]
         self._refusals += 1
+        self._slots = slots
 
     def birth(self) -> bytes:
         return self._birth(self._journal.loss)
@@ -63,6 +66,7 @@ class Report:
             channels(self._fitted),
             [(sensor.name, self._sampler.states.get(sensor.name, "not read yet")) for sensor, _ in self._fitted],
             loss,
+            self._slots.outcome,
         )
 
     def status(self) -> bytes:

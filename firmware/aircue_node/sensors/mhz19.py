@@ -43,8 +43,8 @@ class Mhz19(Asked):
     request = READ_CO2
     warm_up_ms = WARM_UP_MS
 
-    def __init__(self, uart: "Uart", sleep_ms: "SleepMs", uptime_ms: "Callable[[], int]") -> None:
-        super().__init__(Line(uart, sleep_ms, HEAD, SIZE, is_sound), uptime_ms)
+    def __init__(self, open_uart: "Callable[[], Uart]", sleep_ms: "SleepMs", uptime_ms: "Callable[[], int]") -> None:
+        super().__init__(Line(open_uart, sleep_ms, HEAD, SIZE, is_sound), uptime_ms)
 
     def decode(self, frame: bytes) -> list[int]:
         return decode(frame)

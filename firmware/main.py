@@ -16,8 +16,14 @@ from aircue_node.commands import Commands
 from aircue_node.journal import Journal
 from aircue_node.report import Report
 from aircue_node.sampler import Sampler
+from aircue_node.sensors.bus import RecoveringBus, free
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
+
+MYPY = False
+if MYPY:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
 _RESETS = (
     ("PWRON_RESET", "power-on"),
@@ -60,20 +66,31 @@ def _output_pin(number: int) -> machine.Pin | None:
     return machine.Pin(number, machine.Pin.OUT) if number >= 0 else None
 
 
-def _bus(row: dict[str, int]) -> machine.I2C:
-    return machine.I2C(row["id"], scl=machine.Pin(row["scl"]), sda=machine.Pin(row["sda"]), freq=100_000)
+def _bus(row: dict[str, int]) -> RecoveringBus:
+    def open_bus() -> machine.I2C:
+        return machine.I2C(row["id"], scl=machine.Pin(row["scl"]), sda=machine.Pin(row["sda"]), freq=100_000)
+
+    def free_bus() -> None:
+        scl, sda = (machine.Pin(row[name], machine.Pin.OPEN_DRAIN, value=1) for name in ("scl", "sda"))
+        print("i2c:", row["id"], "freed" if free(scl, sda, time.sleep_us) else "is held low: look for a short")
+
+    return RecoveringBus(open_bus, free_bus)
 
 
-def _uart(row: dict[str, int]) -> machine.UART:
+def _uart(row: dict[str, int]) -> "Callable[[], machine.UART]":
     """Every sensor on a UART that the firmware knows speaks 9600 baud, 8N1."""
-    return machine.UART(row["id"], baudrate=9600, tx=machine.Pin(row["tx"]), rx=machine.Pin(row["rx"]))
+
+    def open_uart() -> machine.UART:
+        return machine.UART(row["id"], baudrate=9600, tx=machine.Pin(row["tx"]), rx=machine.Pin(row["rx"]))
+
+    return open_uart
 
 
 def _read_dht(pin: object, frame: bytearray) -> None:
     machine.dht_readinto(pin, frame)
 
 
-def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
+def build(config: settings.Settings) -> "list[Coroutine[Any, Any, None]]":
     """Everything this node runs, made once."""
     installation, boot = identity.start(lambda: int.from_bytes(os.urandom(4), "big"))
     monotonic = Monotonic(_ticks_ms, time.ticks_diff)
@@ -107,7 +124,7 @@ def build(config: settings.Settings) -> tuple[Sampler, Uplink]:
         clock.dated,
         config.backlog_pause_ms,
     )
-    return sampler, uplink
+    return [sampler.run(), uplink.run(), *sensors.jobs(fitted)]
 
 
 def _collect_early() -> None:
@@ -117,9 +134,9 @@ def _collect_early() -> None:
 
 
 async def main() -> None:
-    sampler, uplink = build(settings.load("settings.json"))
+    tasks = build(settings.load("settings.json"))
     _collect_early()
-    await asyncio.gather(sampler.run(), uplink.run())
+    await asyncio.gather(*tasks)
 
 
 if __name__ == "__main__":

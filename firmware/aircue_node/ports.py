@@ -46,6 +46,12 @@ class OutputPin(Protocol):
     def value(self, x: int) -> object: ...
 
 
+class OpenDrainPin(Protocol):
+    """A pin that pulls low or lets go; without an argument value() gives the level of the line."""
+
+    def value(self, x: int = ..., /) -> int | None: ...
+
+
 class Wlan(Protocol):
     """The part of network.WLAN that the node uses."""
 
@@ -59,7 +65,8 @@ class Wlan(Protocol):
 
 
 class Sensor(Protocol):
-    """What a driver is to the sampler. channels: (quantity, unit, scale); read() gives one integer for each."""
+    """What a driver is to the sampler. channels: (quantity, unit, scale); read() gives one integer for each. A sensor
+    that must be asked more often than samples are taken has a coroutine run() too, which never ends."""
 
     @property
     def name(self) -> str: ...

@@ -4,6 +4,7 @@ A request is: length of what follows (16 bits, big-endian), operation (one byte)
 status (one byte: 0, or the error number that MicroPython raises as OSError), payload. One request is open at a time.
 
     H  hello      "power-on" or "soft", a newline, the node's id                    -> nothing
+    C  I2C pins   bus, SCL's pin, SDA's pin                                        -> nothing
     W  I2C write  bus, address, bytes                                              -> nothing
     R  I2C read   bus, address, count (16 bits)                                    -> bytes
     D  DHT read   pin, start pulse in us (16 bits)                                 -> pulses in us, 16 bits each

@@ -296,10 +296,10 @@ class Board:
 
     def _witness(self, fitted: _Fitted, reply: Reply, at: Moment) -> None:
         """A sensor that is asked all the time is noted when a sample ends, with its newest answer."""
-        if fitted.model.continuous:
-            self._newest[fitted.driver] = fitted, reply
-        else:
+        if not fitted.model.continuous:
             self._note_rows(fitted, reply, at)
+        elif reply.data or reply.why is not None:
+            self._newest[fitted.driver] = fitted, reply
 
     def _note_rows(self, fitted: _Fitted, reply: Reply, at: Moment) -> None:
         found = rows(

@@ -145,7 +145,9 @@ def _check_fault(fault: Fault, config: Config, where: str) -> None:
         sensor.driver for node in config.nodes if fault.node in (faults.EVERY_NODE, node.id) for sensor in node.sensors
     }
     able = [driver for driver in fitted if driver in MODELS and fault.what in MODELS[driver].faults]
-    _one_of(fault.sensor, [faults.EVERY_SENSOR, *able] if able else [], f"{where}: faults.sensor of {fault.what}")
+    if not able:
+        raise ConfigError(f"{where}: faults: no sensor of node {fault.node} can have {fault.what}")
+    _one_of(fault.sensor, [faults.EVERY_SENSOR, *able], f"{where}: faults.sensor of {fault.what}")
 
 
 def _check_node(node: NodeRow, config: Config, where: str) -> None:

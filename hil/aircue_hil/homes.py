@@ -1,4 +1,6 @@
-"""A simulated home: balances of water vapour, CO2, fine dust, organic vapours and heat for each room, under seeded weather and habits.
+"""A simulated home: balances of water vapour, CO2, fine dust, organic vapours and heat for each room.
+
+Weather and habits are seeded.
 
 Everything here is simulated and pure: the same seed gives the same days. Model of the moisture: sources (people,
 showers, cooking, drying laundry), exchange with outdoors and with the living room, absorption by surfaces

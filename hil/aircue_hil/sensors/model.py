@@ -165,9 +165,7 @@ class Trouble:
         return self._rng.choice((-1.0, 1.0)) * self._rng.uniform(least, most)
 
     def _strikes(self, kind: str, rate: float) -> bool:
-        """The die is thrown in either case, so that a script changes nothing after it."""
-        by_chance = self._rng.random() < rate
-        return by_chance or self.begun(kind)
+        return self.begun(kind) or self._rng.random() < rate
 
 
 class Channel:

@@ -44,7 +44,9 @@ class Sht(Sensirion):
         if spike:
             temperature += self.trouble.jump(*_SPIKE_C)
         offset, span = self.scale_pct
-        whole = pair(ticks(temperature, offset=-45, span=175), ticks(humidity, offset=offset, span=span), self.scale_pct)
+        whole = pair(
+            ticks(temperature, offset=-45, span=175), ticks(humidity, offset=offset, span=span), self.scale_pct
+        )
         if self.trouble.begun("out-of-range"):
             whole = Reply(data=words(0, 0), why="out of range")
         self._answer = self.trouble.deliver(whole, spike=spike)

@@ -124,7 +124,7 @@ def build(config: settings.Settings) -> "list[Coroutine[Any, Any, None]]":
         clock.dated,
         config.backlog_pause_ms,
     )
-    return [sampler.run(), uplink.run(), *sensors.jobs(fitted)]
+    return [sampler.run(), uplink.run()] + sensors.jobs(fitted)  # noqa: RUF005 -- MicroPython has no stars in lists
 
 
 def _collect_early() -> None:

@@ -1,13 +1,15 @@
 """Sensor codecs against published vectors (datasheets; see each driver's docstring)."""
 
+import ast
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aircue_node.sensors import bme280, dht, mhz19, mq135, pms5003, scd4x, sensirion, serial, sht3x, sht4x
-from aircue_node.sensors.errors import ChecksumError, MissingError, RangeError, StaleError
+from aircue_node.sensors import bme280, dht, mhz19, mq135, pms5003, scd4x, sensirion, serial, sgp40, sht3x, sht4x
+from aircue_node.sensors.errors import BrokenError, ChecksumError, MissingError, RangeError, StaleError
 
 
 def _dht(hexadecimal: str) -> list[int]:
@@ -173,6 +175,57 @@ def test_scd4x_is_ready_when_one_of_the_lowest_eleven_bits_is_set(answer: str, r
 def test_scd4x_beyond_its_range_is_refused() -> None:
     with pytest.raises(RangeError):
         scd4x.decode(_word(40001) + _word(0x6667) + _word(0x5EB9))
+
+
+def test_sgp40_measuring_command_of_the_datasheet() -> None:
+    assert sgp40.request(2500, 5000) == bytes.fromhex("260f 8000a2 666693")
+
+
+@given(st.integers(-4500, 13000), st.integers(0, 10000))
+@example(-4500, 0)
+@example(13000, 10000)
+def test_sgp40_is_told_the_datasheets_words_of_temperature_and_humidity(centi: int, centi_pct: int) -> None:
+    humidity, crc_h, temperature, crc_t = struct.unpack(">2xHBHB", sgp40.request(centi, centi_pct))
+    assert humidity == pytest.approx(centi_pct / 100 * 65535 / 100, abs=0.501)
+    assert temperature == pytest.approx((centi / 100 + 45) * 65535 / 175, abs=0.501)
+    assert (crc_h, crc_t) == (
+        sensirion.crc8(humidity.to_bytes(2, "big")),
+        sensirion.crc8(temperature.to_bytes(2, "big")),
+    )
+
+
+@pytest.mark.parametrize(("centi", "centi_pct"), [(-4501, -1), (13001, 10001), (-30000, 30000)])
+def test_sgp40_is_told_the_ends_of_its_scales_for_what_lies_beyond(centi: int, centi_pct: int) -> None:
+    cut = min(max(centi, -4500), 13000), min(max(centi_pct, 0), 10000)
+    assert sgp40.request(centi, centi_pct) == sgp40.request(*cut)
+
+
+@given(st.integers(1, 64999))
+@example(1)
+@example(64999)
+def test_sgp40_gives_the_raw_word(raw: int) -> None:
+    assert sgp40.decode(_word(raw)) == raw
+
+
+@pytest.mark.parametrize("raw", [0, 65000, 65535])
+def test_sgp40_beyond_its_range_is_refused(raw: int) -> None:
+    with pytest.raises(RangeError):
+        sgp40.decode(_word(raw))
+
+
+@given(st.integers(0, 2), st.integers(1, 255))
+def test_sgp40_with_one_changed_byte_is_refused(where: int, change: int) -> None:
+    answer = bytearray(_word(30000))
+    answer[where] ^= change
+    with pytest.raises(ChecksumError):
+        sgp40.decode(answer)
+
+
+def test_sgp40_that_passes_its_self_test_says_d400_and_another_is_named_broken() -> None:
+    sgp40.check_self_test(bytes.fromhex("d400c6"))
+    for result in (0x4B00, 0xD401, 0xD3FF):
+        with pytest.raises(BrokenError, match=f"gave 0x{result:04x}: replace it"):
+            sgp40.check_self_test(_word(result))
 
 
 # BMP280 datasheet, section 3.12.
@@ -350,14 +403,18 @@ def test_pms_commands_of_the_data_manual() -> None:
     assert [sum(one[:5]) for one in commands] == [int.from_bytes(one[5:], "big") for one in commands]
 
 
-@pytest.mark.parametrize("pm25", [0, 12, 300, 1000])
-def test_pms_publishes_the_fifth_word_in_tenths(pm25: int) -> None:
-    assert pms5003.decode(_pms(1, 2, 3, 4, pm25, 6, 7, 8, 9, 10, 11, 12, 13)) == [pm25 * 10]
+@given(st.integers(0, 1000), st.integers(0, 1000), st.integers(0, 1000))
+@example(1000, 1000, 1000)
+@example(256, 255, 511)
+def test_pms_publishes_the_fourth_to_the_sixth_word_in_tenths(pm1: int, pm25: int, pm10: int) -> None:
+    frame = _pms(1, 2, 3, pm1, pm25, pm10, 7, 8, 9, 10, 11, 12, 13)
+    assert pms5003.decode(frame) == [pm1 * 10, pm25 * 10, pm10 * 10]
 
 
-def test_pms_beyond_its_range_is_refused() -> None:
+@pytest.mark.parametrize("dust", [(1001, 5, 6), (4, 1001, 6), (4, 5, 1001)])
+def test_pms_beyond_its_range_is_refused(dust: tuple[int, int, int]) -> None:
     with pytest.raises(RangeError):
-        pms5003.decode(_pms(1, 2, 3, 4, 1001, 6, 7, 8, 9, 10, 11, 12, 13))
+        pms5003.decode(_pms(1, 2, 3, *dust, 7, 8, 9, 10, 11, 12, 13))
 
 
 @given(st.integers(0, 31), st.integers(1, 255))
@@ -411,3 +468,15 @@ def test_mq135_beyond_the_converter_or_its_supply_is_refused(raw: int, full_mv: 
     with pytest.raises(RangeError, match="divider"):
         mq135.decode(raw, 10_000, 76_630, full_mv)
     assert mq135.decode(raw - 1, 10_000, 76_630, full_mv)
+
+
+FIRMWARE = Path(sensirion.__file__).parent
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FIRMWARE.glob("*.py") if path.name != "voc_index.py"))
+def test_a_driver_computes_in_integers_so_that_a_boards_32_bit_floats_cannot_round(name: str) -> None:
+    """The VOC index alone needs floats; its own tests run it in 32 bits."""
+    nodes = list(ast.walk(ast.parse((FIRMWARE / name).read_text())))
+    assert not [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, float)]
+    assert not [node for node in nodes if isinstance(node, ast.Div)]
+    assert not [node for node in nodes if isinstance(node, ast.Name) and node.id == "float"]

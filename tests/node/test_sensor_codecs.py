@@ -31,6 +31,12 @@ def test_crc_of_sgp40s_datasheet(word: str, crc: int) -> None:
     assert sensirion.crc8(bytes.fromhex(word)) == crc
 
 
+@pytest.mark.parametrize("span", [10000, 12500, 17500])
+def test_crc_free_scale_is_rounded_right_for_every_word_of_sht_and_scd(span: int) -> None:
+    """No word lies half-way between two whole numbers, so that a double tells which is nearer."""
+    assert all(sensirion.scaled(word, span) == int(span * word / 65535 + 0.5) for word in range(65536))
+
+
 def test_scd4x_measurement_of_the_datasheet() -> None:
     assert scd4x.decode(bytes.fromhex("01F4336667A25EB93C")) == [500, 2500, 3700]
 
@@ -114,6 +120,17 @@ def test_a_clone_whose_checksum_leaves_the_tenths_out_is_refused_and_named() -> 
     with pytest.raises(ChecksumError, match="leaves the tenths out"):
         dht.decode_dht11(bytes((53, 0, 24, 4, 77)))
     assert dht.decode_dht11(bytes((53, 0, 24, 0, 77))) == [2400, 5300]
+
+
+def test_commands_of_the_datasheets_of_sht3x_sht4x_scd4x_and_sgp40() -> None:
+    assert [sht3x.SOFT_RESET.hex(), sht3x.MEASURE_HIGH_REPEATABILITY.hex()] == ["30a2", "2400"]
+    assert [sht4x.SOFT_RESET.hex(), sht4x.MEASURE_HIGH_PRECISION.hex()] == ["94", "fd"]
+    assert [scd4x.START_PERIODIC.hex(), scd4x.DATA_READY.hex(), scd4x.READ_MEASUREMENT.hex()] == [
+        "21b1",
+        "e4b8",
+        "ec05",
+    ]
+    assert [sgp40.MEASURE_RAW.hex(), sgp40.SELF_TEST.hex()] == ["260f", "280e"]
 
 
 @given(st.integers(0, 65535), st.integers(0, 65535))
@@ -428,20 +445,20 @@ def test_pms_with_one_changed_byte_is_refused(where: int, change: int) -> None:
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_a_frame_is_found_among_garbage(before: bytes, after: bytes) -> None:
     frame = _pms(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
-    assert serial.find(before + frame + after, pms5003.HEAD, 32, pms5003.is_sound) == frame
+    assert serial.find(before + frame + after, pms5003.HEAD, pms5003.SIZE, pms5003.is_sound) == frame
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
 def test_a_frame_is_found_after_the_beginning_of_another(cut: int) -> None:
     frame = _mhz19(608)
     whole = frame[:cut] + frame
-    assert serial.find(whole, mhz19.HEAD, 9, mhz19.is_sound) == frame
-    assert serial.find(whole[:-1], mhz19.HEAD, 9, mhz19.is_sound) is None
+    assert serial.find(whole, mhz19.HEAD, mhz19.SIZE, mhz19.is_sound) == frame
+    assert serial.find(whole[:-1], mhz19.HEAD, mhz19.SIZE, mhz19.is_sound) is None
 
 
 def test_of_two_frames_the_first_is_found() -> None:
     data = _mhz19(608) + _mhz19(700)
-    assert serial.find(data, mhz19.HEAD, 9, mhz19.is_sound) == _mhz19(608)
+    assert serial.find(data, mhz19.HEAD, mhz19.SIZE, mhz19.is_sound) == _mhz19(608)
 
 
 @given(st.integers(1_000, 65_534), st.integers(1_000, 100_000), st.integers(10_000, 200_000), st.integers(2_000, 4_900))
@@ -449,6 +466,20 @@ def test_mq135_is_the_ratio_of_resistances(raw: int, load_ohm: int, clean_ohm: i
     volts = full_mv / 1000 * raw / 65535
     ratio = load_ohm * (5.0 / volts - 1.0) / clean_ohm
     assert mq135.decode(raw, load_ohm, clean_ohm, full_mv) == [pytest.approx(1000 * ratio, abs=0.501, rel=1e-9)]
+
+
+def test_mq135_takes_a_module_of_10_kohm_and_the_manuals_clean_air_on_a_pin_of_3_3_v_unless_told() -> None:
+    assert (mq135.LOAD_OHM, mq135.CLEAN_OHM, mq135.FULL_SCALE_MV) == (10_000, 76_630, 3_300)
+
+
+def test_mq135_at_exactly_20_mv_has_an_answer_and_at_exactly_5_v_none() -> None:
+    """65535 steps of 4369 mV: 300 of them are 20 mV; of 7500 mV: 43690 of them are 5 V."""
+    assert mq135.decode(300, 10_000, 76_630, 4_369) == [32_494]
+    with pytest.raises(MissingError):
+        mq135.decode(299, 10_000, 76_630, 4_369)
+    with pytest.raises(RangeError):
+        mq135.decode(43_690, 10_000, 76_630, 7_500)
+    assert mq135.decode(43_689, 10_000, 76_630, 7_500) == [0]
 
 
 def test_mq135_in_clean_air_is_one() -> None:

@@ -12,7 +12,6 @@ import pytest
 from sensirion_gas_index_algorithm.voc_algorithm import VocAlgorithm
 
 from aircue_node.sensors import voc_index
-from aircue_node.sensors.voc_index import VocIndex
 
 HOUR = 3600
 Course = Callable[[random.Random, int], Iterator[int]]
@@ -54,7 +53,7 @@ def at_the_ends(rng: random.Random, seconds: int) -> Iterator[int]:
 
 
 def worst(raws: Iterable[int]) -> int:
-    own, published = VocIndex(), VocAlgorithm()
+    own, published = voc_index.VocIndex(), VocAlgorithm()
     return max(abs(own.update(raw) - published.process(raw)) for raw in raws)
 
 
@@ -75,28 +74,28 @@ def test_the_index_is_that_of_the_published_algorithm(course: Course, seconds: i
 
 def test_a_course_of_hours_goes_through_every_state() -> None:
     """What the comparison above is worth: indices from the least to the most, and a gate that shuts and opens."""
-    index = VocIndex()
+    index = voc_index.VocIndex()
     values = [index.update(raw) for raw in falling_for_good(random.Random(1), 12 * HOUR)]
     assert values[2 * HOUR - 1] == 100
     assert values[3 * HOUR] == values[5 * HOUR] == 500
     assert values[-1] < 300
-    wild = VocIndex()
+    wild = voc_index.VocIndex()
     assert {0, 1} <= {wild.update(raw) for raw in noise(random.Random(1), 3 * HOUR)}
 
 
 def test_there_is_no_index_in_the_first_45_seconds_and_one_from_then_on() -> None:
-    index = VocIndex()
+    index = voc_index.VocIndex()
     values = [index.update(30_000) for _ in range(60)]
     assert values[:46] == [0] * 46
     assert min(values[46:]) >= 1
 
 
 def test_air_that_stays_the_same_is_100_and_worse_air_more() -> None:
-    index = VocIndex()
+    index = voc_index.VocIndex()
     for _ in range(HOUR):
         usual = index.update(30_000)
     worse = [index.update(29_000) for _ in range(300)][-1]
-    better = VocIndex()
+    better = voc_index.VocIndex()
     for _ in range(HOUR):
         better.update(30_000)
     assert usual == 100
@@ -105,26 +104,26 @@ def test_air_that_stays_the_same_is_100_and_worse_air_more() -> None:
 
 
 def test_a_signal_beyond_what_is_believed_counts_as_the_one_before() -> None:
-    one, other = VocIndex(), VocIndex()
+    one, other = voc_index.VocIndex(), voc_index.VocIndex()
     for second in range(HOUR):
         kept = one.update(30_000)
         assert other.update(30_000 if second % 7 or second < 100 else 65_000) == kept
 
 
-def single(monkeypatch: pytest.MonkeyPatch) -> VocIndex:
+def single(monkeypatch: pytest.MonkeyPatch) -> voc_index.VocIndex:
     """The algorithm with every float, and the result of every step, in 32 bits, as on a board."""
     for name, value in vars(voc_index).items():
         if type(value) is float:
             monkeypatch.setattr(voc_index, name, np.float32(value))
     monkeypatch.setattr(voc_index, "exp", lambda x: np.float32(math.exp(x)))
     monkeypatch.setattr(voc_index, "sqrt", lambda x: np.float32(math.sqrt(x)))
-    index = VocIndex()
+    index = voc_index.VocIndex()
     index._usual._mean = np.float32(0.0)
     index._usual._held_s = np.float32(0.0)
     return index
 
 
-def floats_of(index: VocIndex) -> list[object]:
+def floats_of(index: voc_index.VocIndex) -> list[object]:
     states = [*vars(index._usual).values(), *vars(index._smooth).values()]
     return [state for state in states if isinstance(state, float | np.floating) and state != 0.0]
 

@@ -22,7 +22,7 @@ _CO2_LARGEST = 10000
 
 def is_sound(frame: bytes) -> bool:
     """The last byte is the two's complement of the sum of those between the first and it."""
-    return sum(frame[1:9]) & 0xFF == 0
+    return sum(frame[1:]) & 0xFF == 0
 
 
 def decode(frame: bytes) -> list[int]:

@@ -2,7 +2,7 @@
 
 from aircue_node.sensors.bus import Port
 from aircue_node.sensors.errors import RangeError, SensorError
-from aircue_node.sensors.sensirion import temperature_centi, words
+from aircue_node.sensors.sensirion import scaled, temperature_centi, words
 
 MYPY = False
 if MYPY:
@@ -22,7 +22,7 @@ def decode(answer: bytes | bytearray) -> list[int]:
     RH = -6 + 125 S / 65535; the datasheet has values beyond 0 and 100, an effect of the linear formula, cut to them.
     """
     temperature, humidity = words(answer)
-    centi = (12500 * humidity + 32767) // 65535 - 600
+    centi = scaled(humidity, 12500) - 600
     checked = temperature_centi(temperature)
     if checked < -4000 or checked > 12500:
         raise RangeError("temperature outside -40 to 125")

@@ -339,7 +339,7 @@ def main(arguments: list[str] | None = None) -> int:
         phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
     )
     session = Session(lambda begun: _try_all(begun, given.drivers or list(CODECS), given.jobs, given.survivors))
-    options = ["-s", "-qq", "-p", "no:cacheprovider", "--hypothesis-profile=mutants", f"--rootdir={ROOT}"]
+    options = ["-s", "-qq", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-profile=mutants", f"--rootdir={ROOT}"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     pytest.main([*options, *sorted({str(ROOT / codec.tests) for codec in CODECS.values()})], plugins=[session])
     return session.result

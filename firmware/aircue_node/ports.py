@@ -1,7 +1,7 @@
 """Shapes that the type checker reads; a board never imports this file, MicroPython having no typing module."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, overload
 
 Sample = tuple[int, int, int, list[int | None]]
 """(sequence, uptime_ms, epoch_s or 0 while the time is not known, values: integers or None for a gap)."""
@@ -49,7 +49,11 @@ class OutputPin(Protocol):
 class OpenDrainPin(Protocol):
     """A pin that pulls low or lets go; without an argument value() gives the level of the line."""
 
-    def value(self, x: int = ..., /) -> int | None: ...
+    @overload
+    def value(self) -> int: ...
+
+    @overload
+    def value(self, x: int, /) -> object: ...
 
 
 class Wlan(Protocol):

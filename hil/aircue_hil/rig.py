@@ -7,7 +7,7 @@ import contextlib
 import io
 import struct
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from aircue_hil.air import Air
 from aircue_hil.board import Board, TransactionError
@@ -113,6 +113,12 @@ class _Pin:
     def __init__(self, ask: Callable[[str, bytes], bytes], number: int) -> None:
         self._ask = ask
         self._number = number
+
+    @overload
+    def value(self) -> int: ...
+
+    @overload
+    def value(self, x: int, /) -> None: ...
 
     def value(self, x: int | None = None) -> int | None:
         if x is None:

@@ -30,7 +30,7 @@ CODECS_TEST = "tests/node/test_sensor_codecs.py"
 PACKAGE = "aircue_node.sensors."
 LEAST = 0.9
 GREEN, RED = 0, 1
-PATIENCE_S = 60
+PATIENCE_S = 20
 
 
 @dataclass(frozen=True, kw_only=True)

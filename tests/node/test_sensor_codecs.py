@@ -87,6 +87,7 @@ def _dht11(humidity: int, humidity_tenths: int, degrees: int, tenths: int, chang
         ((53, 0, 24, 5), [2450, 5300]),
         ((53, 9, 10, 0x81), [-1010, 5390]),
         ((0, 0, 0, 0x85), [-50, 0]),
+        ((53, 0, 24, 9), [2490, 5300]),
         ((100, 0, 60, 0), [6000, 10000]),
         ((20, 0, 20, 0x80), [-2000, 2000]),
     ],
@@ -120,6 +121,9 @@ def test_a_clone_whose_checksum_leaves_the_tenths_out_is_refused_and_named() -> 
     with pytest.raises(ChecksumError, match="leaves the tenths out"):
         dht.decode_dht11(bytes((53, 0, 24, 4, 77)))
     assert dht.decode_dht11(bytes((53, 0, 24, 0, 77))) == [2400, 5300]
+    for frame in ((53, 2, 24, 4, 0), (53, 2, 24, 4, 78), (53, 2, 24, 4, 76), (2, 53, 4, 24, 77)):
+        with pytest.raises(ChecksumError, match="wrong checksum"):
+            dht.decode_dht11(bytes(frame))
 
 
 def test_commands_of_the_datasheets_of_sht3x_sht4x_scd4x_and_sgp40() -> None:
@@ -175,6 +179,26 @@ def test_sht4x_is_the_datasheets_formula_rounded_to_hundredths(temperature: int,
         assert sht4x.decode(answer) == pytest.approx([degrees * 100, percent * 100], abs=0.501)
 
 
+@pytest.mark.parametrize(("word", "centi"), [(1872, -4000), (1876, -3999), (63662, 12500), (63660, 12499)])
+def test_sht4x_at_the_ends_of_its_range(word: int, centi: int) -> None:
+    assert sht4x.decode(_word(word) + _word(0x8000)) == [centi, 5650]
+
+
+@pytest.mark.parametrize("word", [1870, 63665])
+def test_sht4x_beyond_its_range_is_refused(word: int) -> None:
+    with pytest.raises(RangeError):
+        sht4x.decode(_word(word) + _word(0x8000))
+
+
+@pytest.mark.parametrize(
+    ("word", "centi"),
+    [(0, 0), (3145, 0), (3148, 0), (3149, 1), (55573, 10000), (55570, 9999), (55579, 10000), (65535, 10000)],
+)
+def test_sht4x_humidity_beyond_0_and_100_is_cut_to_them(word: int, centi: int) -> None:
+    exact = int(min(max(12500 * word / 65535 - 600, 0), 10000) + 0.5)
+    assert sht4x.decode(_word(0x8000) + _word(word))[1] == exact == centi
+
+
 @given(st.integers(0, 5), st.integers(1, 255))
 def test_sht4x_with_one_changed_byte_is_refused(where: int, change: int) -> None:
     answer = bytearray(_word(0x6666) + _word(0x8000))
@@ -183,10 +207,28 @@ def test_sht4x_with_one_changed_byte_is_refused(where: int, change: int) -> None
         sht4x.decode(answer)
 
 
-@pytest.mark.parametrize(("answer", "ready"), [("8000A2", False), ("8006", True), ("0000", False), ("07FF", True)])
+@pytest.mark.parametrize(
+    ("answer", "ready"),
+    [
+        ("8000A2", False),
+        ("8006", True),
+        ("0000", False),
+        ("07FF", True),
+        ("0001", True),
+        ("0400", True),
+        ("0800", False),
+    ],
+)
 def test_scd4x_is_ready_when_one_of_the_lowest_eleven_bits_is_set(answer: str, ready: bool) -> None:
     data = bytes.fromhex(answer)[:2]
     assert scd4x.is_ready(data + bytes([sensirion.crc8(data)])) is ready
+
+
+@given(st.integers(0, 40000), st.integers(0, 65535), st.integers(0, 65535))
+@example(40000, 65535, 65535)
+def test_scd4x_is_the_datasheets_formulas_rounded(co2: int, temperature: int, humidity: int) -> None:
+    expected = [co2, int(17500 * temperature / 65535 + 0.5) - 4500, int(10000 * humidity / 65535 + 0.5)]
+    assert scd4x.decode(_word(co2) + _word(temperature) + _word(humidity)) == expected
 
 
 def test_scd4x_beyond_its_range_is_refused() -> None:
@@ -201,10 +243,13 @@ def test_sgp40_measuring_command_of_the_datasheet() -> None:
 @given(st.integers(-4500, 13000), st.integers(0, 10000))
 @example(-4500, 0)
 @example(13000, 10000)
+@example(-2750, 1000)
 def test_sgp40_is_told_the_datasheets_words_of_temperature_and_humidity(centi: int, centi_pct: int) -> None:
     humidity, crc_h, temperature, crc_t = struct.unpack(">2xHBHB", sgp40.request(centi, centi_pct))
     assert humidity == pytest.approx(centi_pct / 100 * 65535 / 100, abs=0.501)
     assert temperature == pytest.approx((centi / 100 + 45) * 65535 / 175, abs=0.501)
+    if (centi, centi_pct) == (-2750, 1000):  # both lie half-way, and go up
+        assert (temperature, humidity) == (6554, 6554)
     assert (crc_h, crc_t) == (
         sensirion.crc8(humidity.to_bytes(2, "big")),
         sensirion.crc8(temperature.to_bytes(2, "big")),
@@ -370,10 +415,55 @@ def test_bme280_beyond_its_range_is_refused(raw_t: int, raw_p: int, named: str) 
         bme280.decode(bme280.Calibration(_LOW), _burst(raw_t, raw_p))
 
 
-@pytest.mark.parametrize("low", [bytes(26), b"\x01" + bytes(25)])
-def test_bme280_without_a_calibration_is_refused(low: bytes) -> None:
+@pytest.mark.parametrize(("centi", "fits"), [(-4001, False), (-4000, True), (8500, True), (8501, False)])
+def test_bme280_measures_minus_40_to_85_degrees_ends_included(centi: int, fits: bool) -> None:
+    fine = (centi * 512 << 34) // 10
+    if fits:
+        assert bme280._centi(fine) == centi
+    else:
+        with pytest.raises(RangeError, match="temperature outside"):
+            bme280._centi(fine)
+
+
+@pytest.mark.parametrize("tenths", [3000, 10132, 11000])
+def test_bme280_pressure_is_rounded_to_tenths_of_a_hpa_within_300_to_1100(tenths: int) -> None:
+    """A tenth is 10 Pa, and 256 steps are a Pa."""
+    assert bme280._decihecto(tenths * 2560 - 1280) == tenths
+    assert bme280._decihecto(tenths * 2560 + 1279) == tenths
+
+
+@pytest.mark.parametrize("pascals_256", [3000 * 2560 - 1281, 11000 * 2560 + 1280])
+def test_bme280_pressure_beyond_300_to_1100_is_refused(pascals_256: int) -> None:
+    with pytest.raises(RangeError, match="pressure outside"):
+        bme280._decihecto(pascals_256)
+
+
+@given(st.integers(0, 0xFFFFF), st.integers(0, 15), st.integers(0, 9))
+def test_bme280_conversions_are_the_upper_20_bits_of_three_bytes(raw: int, rest: int, at: int) -> None:
+    burst = bytes(at) + (raw << 4 | rest).to_bytes(3, "big") + b"\xff"
+    assert bme280.raw20(burst, at) == raw
+
+
+@pytest.mark.parametrize("empty", ["t1", "p1", "all"])
+def test_bme280_without_a_calibration_is_refused(empty: str) -> None:
+    low = {"t1": bytes(2) + _LOW[2:], "p1": _LOW[:6] + bytes(2) + _LOW[8:], "all": bytes(26)}[empty]
     with pytest.raises(RangeError, match="empty calibration"):
         bme280.Calibration(low)
+
+
+def test_bme280_of_whose_calibration_only_other_words_are_0_or_all_are_1_is_accepted() -> None:
+    others = struct.pack("<HhhHhhhhhhhh", 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) + bytes(2)
+    assert bme280.Calibration(others).t == (1, 0, 0)
+
+
+def test_bme280_knows_its_family_by_their_ids_and_its_commands_by_their_registers() -> None:
+    family = {"bmp280": (0x56, 0x57, 0x58), "bme280": (0x60,), "bme680": (0x61,)}
+    assert {ident: name for name, idents in family.items() for ident in idents} == bme280.PARTS
+    assert [bme280._MEASURE.hex(), bme280._MEASURE_WITH_HUMIDITY.hex(), bme280._RESET.hex()] == [
+        "f425",
+        "f201f425",
+        "e0b6",
+    ]
 
 
 def _mhz19(co2: int) -> bytes:
@@ -454,6 +544,15 @@ def test_a_frame_is_found_after_the_beginning_of_another(cut: int) -> None:
     whole = frame[:cut] + frame
     assert serial.find(whole, mhz19.HEAD, mhz19.SIZE, mhz19.is_sound) == frame
     assert serial.find(whole[:-1], mhz19.HEAD, mhz19.SIZE, mhz19.is_sound) is None
+
+
+@pytest.mark.parametrize("data", [b"", bytes(20), b"\x86\xff" * 10, mhz19.HEAD + b"\x7a"])
+def test_no_frame_is_found_where_no_whole_one_is_though_its_sum_be_right(data: bytes) -> None:
+    assert serial.find(data, mhz19.HEAD, mhz19.SIZE, mhz19.is_sound) is None
+
+
+def test_a_frame_that_begins_one_byte_after_a_head_is_found() -> None:
+    assert serial.find(b"\xff\xff\xff\x02", b"\xff\xff", 3, lambda frame: frame[2] == 2) == b"\xff\xff\x02"
 
 
 def test_of_two_frames_the_first_is_found() -> None:

@@ -16,8 +16,8 @@ READ = b"\x42\x4d\xe2\x00\x00\x01\x71"
 HEAD = b"\x42\x4d\x00\x1c"
 SIZE = 32
 WARM_UP_MS = 30000
-# Where the fourth of the 13 words lies: PM1, PM2.5 and PM10 under atmospheric conditions follow each other.
-_FIRST_AT = 10
+# Where the fourth to the sixth of the 13 words lie: PM1, PM2.5 and PM10 under atmospheric conditions.
+_AT = (10, 12, 14)
 _CHANNELS = (("pm1", "ug/m3", 10), ("pm25", "ug/m3", 10), ("pm10", "ug/m3", 10))
 _LARGEST = 1000
 
@@ -32,7 +32,7 @@ def decode(frame: bytes) -> list[int]:
     if not is_sound(frame):
         raise ChecksumError("wrong checksum")
     values = []
-    for at in range(_FIRST_AT, _FIRST_AT + 2 * len(_CHANNELS), 2):
+    for at in _AT:
         dust = frame[at] << 8 | frame[at + 1]
         if dust > _LARGEST:
             raise RangeError("dust over 1000 ug/m3")

@@ -81,6 +81,16 @@ class InputPin(Protocol):
     def value(self) -> int: ...
 
 
+class OpenDrainPin(Protocol):
+    """A pin that pulls low or lets go; without an argument value() gives the level of the line."""
+
+    @overload
+    def value(self) -> int: ...
+
+    @overload
+    def value(self, x: int, /) -> object: ...
+
+
 class Wlan(Protocol):
     """The part of network.WLAN that the node uses."""
 
@@ -135,7 +145,8 @@ class AccessPoint(Protocol):
 
 
 class Sensor(Protocol):
-    """What a driver is to the sampler. channels: (quantity, unit, scale); read() gives one integer for each."""
+    """What a driver is to the sampler. channels: (quantity, unit, scale); read() gives one integer for each. A sensor
+    that must be asked more often than samples are taken has a coroutine run() too, which never ends."""
 
     @property
     def name(self) -> str: ...

@@ -9,13 +9,15 @@ ABSOLUTE_ZERO_C = -273.15
 VAPOUR_GAS_CONSTANT = 461.5  # J/(kg K)
 SEA_LEVEL_HPA = 1013.25  # ICAO standard atmosphere
 OUTDOOR_CO2_PPM = 422.0  # global mean of 2024, NOAA
+USUAL_VOC_UGM3 = 150.0  # of the usual magnitude in homes, and what a source that does not know is taken for
 
 
 @dataclass(frozen=True, kw_only=True)
 class Air:
     """True air, before any sensor. `None` = this source does not know the quantity.
 
-    temperature in degrees Celsius, relative humidity in % (0..100), CO2 in ppm, PM2.5 in ug/m3, pressure in hPa.
+    temperature in degrees Celsius, relative humidity in % (0..100), CO2 in ppm, PM2.5 and volatile organic
+    compounds in ug/m3, pressure in hPa.
     """
 
     temperature_c: float
@@ -23,6 +25,7 @@ class Air:
     co2_ppm: float | None = None
     pm25_ugm3: float | None = None
     pressure_hpa: float | None = None
+    voc_ugm3: float | None = None
 
 
 class Source(Protocol):

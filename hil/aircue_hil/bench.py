@@ -36,14 +36,15 @@ _log = logging.getLogger(__name__)
 
 
 class Bench:
-    """`acts` plays the faults that reach beyond the bench (power-cut, gateway-kill); the bench plays the others.
+    """`acts` plays the faults that reach beyond the bench (power-cut, gateway-kill); the bench plays the outage of the
+    Wi-Fi, and each board those of its sensors.
 
     keep_rows: whether the witness stays in memory; a bench that runs for days keeps it in its file alone.
     """
 
     def __init__(self, config: Config, *, acts: Mapping[str, Act] | None = None, keep_rows: bool = True) -> None:
         self.config = check(config)
-        self._acts: dict[str, Act] = {"wifi-outage": self._outage, "sensor-unplugged": self._unplug, **(acts or {})}
+        self._acts: dict[str, Act] = {"wifi-outage": self._outage, **(acts or {})}
         faults.refuse_unplayable(config.faults, self._acts)
         start_us = _world_start(config, time.time())
         self.clock = WorldClock(start_us=start_us, began=time.monotonic(), scale=config.world.scale)
@@ -159,14 +160,10 @@ class Bench:
     async def _outage(self, node: str, begins: bool) -> None:
         self._set_outage(node, begins)
 
-    async def _unplug(self, node: str, begins: bool) -> None:
-        for board in self._named(node):
-            board.unplugged = begins
-
     async def _play(self) -> None:
         """Plays the script of faults; one that fails is logged and the next ones still come."""
         began = time.monotonic()
-        for step in faults.steps(self.config.faults):
+        for step in faults.steps(faults.on_nodes(self.config.faults), self.config.world.scale):
             await asyncio.sleep(max(0.0, began + step.at_s - time.monotonic()))
             _log.info("fault %s %s for %s", step.what, "begins" if step.begins else "ends", step.node)
             try:
@@ -183,7 +180,17 @@ class Bench:
         if isinstance(source, Trace) and not source.has_co2(room):
             _refuse_co2(node, room)
         wifi, seed = self.config.wifi, str(self.config.world.seed)
-        return Board(node, source=source, room=room, wifi=wifi, seed=seed, note=self._log.note)
+        return Board(
+            node,
+            source=source,
+            room=room,
+            wifi=wifi,
+            seed=seed,
+            note=self._log.note,
+            script=faults.on_sensors(self.config.faults, node.id),
+            start_us=self.clock.start_us,
+            scale=self.config.world.scale,
+        )
 
     def _warm(self) -> None:
         """The homes' past is simulated before the clock runs, so that the first transaction is as quick as the rest."""

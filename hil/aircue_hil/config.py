@@ -128,11 +128,26 @@ def check(config: Config, *, where: str = "configuration") -> Config:
     for name, trace in config.traces.items():
         _one_of(trace.layout, traces.LAYOUT_NAMES, f"{where}: traces.{name}.layout")
     for fault in config.faults:
-        _one_of(fault.what, faults.KINDS, f"{where}: faults.what")
-        _one_of(fault.node, [faults.EVERY_NODE, *(node.id for node in config.nodes)], f"{where}: faults.node")
+        _check_fault(fault, config, where)
     for node in config.nodes:
         _check_node(node, config, f"{where}: node {node.id}")
     return config
+
+
+def _check_fault(fault: Fault, config: Config, where: str) -> None:
+    _one_of(fault.what, faults.KINDS, f"{where}: faults.what")
+    _one_of(fault.clock, faults.CLOCKS, f"{where}: faults.clock")
+    _one_of(fault.node, [faults.EVERY_NODE, *(node.id for node in config.nodes)], f"{where}: faults.node")
+    if fault.what in faults.ON_NODES:
+        _one_of(fault.sensor, [faults.EVERY_SENSOR], f"{where}: faults.sensor of {fault.what}")
+        return
+    fitted = {
+        sensor.driver for node in config.nodes if fault.node in (faults.EVERY_NODE, node.id) for sensor in node.sensors
+    }
+    able = [driver for driver in fitted if driver in MODELS and fault.what in MODELS[driver].faults]
+    if not able:
+        raise ConfigError(f"{where}: faults: no sensor of node {fault.node} can have {fault.what}")
+    _one_of(fault.sensor, [faults.EVERY_SENSOR, *able], f"{where}: faults.sensor of {fault.what}")
 
 
 def _check_node(node: NodeRow, config: Config, where: str) -> None:

@@ -1,4 +1,6 @@
-"""A simulated home: balances of water vapour, CO2, fine dust and heat for each room, under seeded weather and habits.
+"""A simulated home: balances of water vapour, CO2, fine dust, organic vapours and heat for each room.
+
+Weather and habits are seeded.
 
 Everything here is simulated and pure: the same seed gives the same days. Model of the moisture: sources (people,
 showers, cooking, drying laundry), exchange with outdoors and with the living room, absorption by surfaces
@@ -16,6 +18,7 @@ from functools import lru_cache
 
 from aircue_hil.air import (
     OUTDOOR_CO2_PPM,
+    USUAL_VOC_UGM3,
     Air,
     relative_humidity_pct,
     saturation_density_gm3,
@@ -30,6 +33,8 @@ _DAY_US = 86_400_000_000
 _WARM_UP_DAYS = 1
 _KEPT_STEPS = 720  # two hours behind the newest state can still be asked for
 _DUST_SETTLES_PER_H = 0.4
+_VOC_OF_ROOM_UGM3H = 45.0  # what furniture and walls give off
+_VOC_OUTDOORS_UGM3 = 30.0
 _CONDENSING_M_PER_H = 9.0  # mass transfer at an indoor surface, from 3 W/(m2 K)
 _COVERS_G_PER_M2 = 5.0  # a thinner film covers a surface in part only
 OUTDOORS = "outdoors"
@@ -112,16 +117,17 @@ class Habit:
     heat_k: float = 0.0
     co2_litres: float = 0.0
     dust_ug: float = 0.0
+    voc_ug: float = 0.0
     air_changes: float = 0.0
     shuts_door: bool = False
 
 
 HABITS = {
-    "asleep": Habit(vapour_g=35.0, heat_k=0.15, co2_litres=12.5, shuts_door=True),
-    "awake": Habit(vapour_g=55.0, heat_k=0.2, co2_litres=18.0),
-    "shower": Habit(steam_g=2800.0, splash_g=320.0, heat_k=9.0, shuts_door=True),
-    "washing": Habit(vapour_g=55.0, heat_k=0.2, co2_litres=18.0, shuts_door=True),
-    "cooking": Habit(vapour_g=900.0, heat_k=2.5, co2_litres=30.0, dust_ug=6000.0),
+    "asleep": Habit(vapour_g=35.0, heat_k=0.15, co2_litres=12.5, voc_ug=1200.0, shuts_door=True),
+    "awake": Habit(vapour_g=55.0, heat_k=0.2, co2_litres=18.0, voc_ug=2000.0),
+    "shower": Habit(steam_g=2800.0, splash_g=320.0, heat_k=9.0, voc_ug=9000.0, shuts_door=True),
+    "washing": Habit(vapour_g=55.0, heat_k=0.2, co2_litres=18.0, voc_ug=2000.0, shuts_door=True),
+    "cooking": Habit(vapour_g=900.0, heat_k=2.5, co2_litres=30.0, dust_ug=6000.0, voc_ug=45000.0),
     "laundry": Habit(vapour_g=180.0),
     "airing": Habit(air_changes=5.0),
 }
@@ -163,6 +169,7 @@ class _State:
     vapour_gm3: float
     co2_ppm: float
     dust_ugm3: float
+    voc_ugm3: float
     buffer_pct: float
     film_g: float
 
@@ -228,7 +235,13 @@ def weather(seed: str, season: Season, day: float) -> Air:
     temperature = season.mean_c + 2.0 * mild - season.swing_c * math.cos(2.0 * math.pi * (day % 1.0 - 4.0 / 24.0))
     dew = min(temperature - 0.3, season.dew_c + 1.5 * mild + damp)
     humidity = 100.0 * saturation_pressure_pa(dew) / saturation_pressure_pa(temperature)
-    return Air(temperature_c=temperature, humidity_pct=humidity, co2_ppm=OUTDOOR_CO2_PPM, pm25_ugm3=season.dust_ugm3)
+    return Air(
+        temperature_c=temperature,
+        humidity_pct=humidity,
+        co2_ppm=OUTDOOR_CO2_PPM,
+        pm25_ugm3=season.dust_ugm3,
+        voc_ugm3=_VOC_OUTDOORS_UGM3,
+    )
 
 
 def plan(seed: str, day: int, people: int) -> tuple[Activity, ...]:
@@ -298,6 +311,7 @@ def _settled(room: Room, vapour: float) -> _State:
         vapour_gm3=vapour_density_gm3(room.heated_to_c, humidity),
         co2_ppm=600.0,
         dust_ugm3=8.0,
+        voc_ugm3=USUAL_VOC_UGM3,
         buffer_pct=humidity,
         film_g=0.0,
     )
@@ -340,6 +354,7 @@ def _next(name: str, states: dict[str, _State], going_on: _GoingOn, outside: Air
         vapour_gm3=state.vapour_gm3 + _vapour(room, state, given, changes, outside, through) * _STEP_H,
         co2_ppm=state.co2_ppm + _co2(room, state, given, changes, through) * _STEP_H,
         dust_ugm3=state.dust_ugm3 + _dust(room, state, given, changes, outside, through) * _STEP_H,
+        voc_ugm3=state.voc_ugm3 + _voc(room, state, given, changes, through) * _STEP_H,
         buffer_pct=state.buffer_pct,
         film_g=state.film_g + given.splash_g * _STEP_H,
     )
@@ -385,6 +400,12 @@ def _dust(
     return rate + sum(flow * (other.dust_ugm3 - state.dust_ugm3) for other, flow in through)
 
 
+def _voc(room: Room, state: _State, given: Habit, changes: float, through: list[tuple[_State, float]]) -> float:
+    """ug/m3 an hour of organic vapours: the room itself, people, soap and cooking, thinned by exchange."""
+    rate = _VOC_OF_ROOM_UGM3H + given.voc_ug / room.volume_m3 + changes * (_VOC_OUTDOORS_UGM3 - state.voc_ugm3)
+    return rate + sum(flow * (other.voc_ugm3 - state.voc_ugm3) for other, flow in through)
+
+
 def _wet(room: Room, state: _State) -> _State:
     """Share the room's water between air, surfaces' buffer and film; no gram is made or lost here."""
     air_g = state.vapour_gm3 * room.volume_m3
@@ -398,6 +419,7 @@ def _wet(room: Room, state: _State) -> _State:
         vapour_gm3=(air_g - absorbed - condensed - fog) / room.volume_m3,
         co2_ppm=state.co2_ppm,
         dust_ugm3=state.dust_ugm3,
+        voc_ugm3=state.voc_ugm3,
         buffer_pct=state.buffer_pct + absorbed / room.buffer_g_per_pct,
         film_g=state.film_g + condensed + fog,
     )
@@ -417,6 +439,7 @@ def _air(state: _State) -> Air:
         humidity_pct=min(100.0, relative_humidity_pct(state.temperature_c, state.vapour_gm3)),
         co2_ppm=state.co2_ppm,
         pm25_ugm3=state.dust_ugm3,
+        voc_ugm3=state.voc_ugm3,
     )
 
 
@@ -429,4 +452,5 @@ def _between(one: Air, other: Air, share: float) -> Air:
         humidity_pct=mix(one.humidity_pct, other.humidity_pct),
         co2_ppm=mix(one.co2_ppm, other.co2_ppm),
         pm25_ugm3=mix(one.pm25_ugm3, other.pm25_ugm3),
+        voc_ugm3=mix(one.voc_ugm3, other.voc_ugm3),
     )

@@ -5,6 +5,7 @@ status (one byte: 0, or the error number that MicroPython raises as OSError), pa
 The ssids of a scan have a NUL between them.
 
     H  hello      "power-on", "soft", "watchdog" or "deep-sleep", a newline, the node's id        -> nothing
+    C  I2C pins   bus, SCL's pin, SDA's pin                                        -> nothing
     W  I2C write  bus, address, bytes                                              -> nothing
     R  I2C read   bus, address, count (16 bits)                                    -> bytes
     D  DHT read   pin, start pulse in us (16 bits)                                 -> pulses in us, 16 bits each

@@ -13,8 +13,7 @@ class Wire:
     A measurement counts as delivered when its last byte is read.
     """
 
-    def __init__(self, driver: str, sensor: UartSensor) -> None:
-        self.driver = driver
+    def __init__(self, sensor: UartSensor) -> None:
         self.sensor = sensor
         self.baudrate = sensor.baudrate
         self._incoming: list[tuple[int, int, Reply | None]] = []  # moment, byte, and the reply that ends with it

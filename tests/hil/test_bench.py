@@ -142,7 +142,7 @@ def test_a_failed_transaction_is_witnessed_without_a_value(tmp_path: Path) -> No
             ("temperature", None, False),
             ("humidity", None, False),
         ]
-        assert [row["why"] for row in written[::2]] == ["crc", "read without a command"]
+        assert [row["why"] for row in written[::2]] == ["crc", "nothing to read"]
 
     play(body, replace(CONFIG, nodes=(spoilt,), transactions=log))
 

@@ -98,7 +98,7 @@ def test_the_whole_file_is_read(tmp_path: Path) -> None:
         ('air = "flat/bathroom"', 'air = "house2/bathroom"', r"air is 'house2'; known are flat, house"),
         ('season = "winter"', 'season = "monsoon"', r"homes\.flat\.season is 'monsoon'; known are autumn"),
         ('layout = "home_climate"', 'layout = "x"', r"traces\.house\.layout is 'x'; known are home_climate, long"),
-        ('what = "wifi-outage"', 'what = "flood"', r"faults\.what is 'flood'; known are gateway-kill"),
+        ('what = "wifi-outage"', 'what = "flood"', r"faults\.what is 'flood'; known are broken, brown-out"),
         ("start = 2026-01-14T05:30:00", "", r"world\.start is missing; a trace needs"),
         ("[world]", "[world", r"bench\.toml: no TOML"),
     ],

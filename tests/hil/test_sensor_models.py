@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from aircue_hil.air import Air
-from aircue_hil.sensors import I2C_MODELS, LINE_MODELS, MODELS, dht11, dht22, mhz19, pms5003, scd4x, sht3x, sht4x
+from aircue_hil.sensors import I2C_MODELS, LINE_MODELS, MODELS, dht, dht11, dht22, mhz19, pms5003, scd4x, sht3x, sht4x
 from aircue_hil.sensors.bme280 import Bme280, Bmp280, Bosch
 from aircue_hil.sensors.dht11 import Dht11
 from aircue_hil.sensors.dht22 import Dht22
@@ -18,12 +18,33 @@ from aircue_hil.sensors.model import DhtSensor, Glitches, I2cSensor, Reply, Uart
 from aircue_hil.sensors.mq135 import Mq135
 from aircue_hil.sensors.pms5003 import Pms5003
 from aircue_hil.sensors.scd4x import Scd4x
+from aircue_hil.sensors.sgp40 import Sgp40
 from aircue_hil.sensors.sht3x import Sht3x
 from aircue_hil.sensors.sht4x import Sht4x
 
 AIR = Air(temperature_c=21.0, humidity_pct=55.0, co2_ppm=900.0, pm25_ugm3=37.0)
-TRUE = {"temperature": 21.0, "humidity": 55.0, "co2": 900.0, "pressure": 1013.25, "pm25": 37.0, "gas_ratio": 0.767}
-ACCURACY = {"temperature": 1.2, "humidity": 8.0, "co2": 130.0, "pressure": 1.5, "pm25": 8.0, "gas_ratio": 0.2}
+TRUE = {
+    "temperature": 21.0,
+    "humidity": 55.0,
+    "co2": 900.0,
+    "pressure": 1013.25,
+    "pm1": 25.9,
+    "pm25": 37.0,
+    "pm10": 44.4,
+    "gas_ratio": 0.767,
+    "voc_index": 100.0,
+}
+ACCURACY = {
+    "temperature": 1.2,
+    "humidity": 8.0,
+    "co2": 130.0,
+    "pressure": 1.5,
+    "pm1": 7.0,
+    "pm25": 8.0,
+    "pm10": 10.0,
+    "gas_ratio": 0.2,
+    "voc_index": 30.0,
+}
 COARSE = {("dht11", "temperature"): 2.5}
 NO_GLITCH = Glitches()
 S = 1_000_000
@@ -124,12 +145,30 @@ def read_mq135(seed: str, glitches: Glitches, count: int) -> list[Reply]:
     return [sensor.convert(now, AIR) for now in range(START, START + count * 30 * S, 30 * S)]
 
 
+SGP40_MEASURE = bytes.fromhex("260f 8ccc2c 608cd3")
+
+
+def read_sgp40(seed: str, glitches: Glitches, count: int) -> list[Reply]:
+    """One answer each 30 s after a quarter of an hour of one a second, so that the index is there."""
+    sensor = Sgp40(seed=seed, glitches=glitches)
+    sensor.power_on(START - 2000 * S)
+    replies = []
+    for second in range(-900, 30 * count):
+        now = START + second * S
+        written = sensor.write(SGP40_MEASURE, now, AIR)
+        reply = sensor.read(3, now + 30_000) if written.ack else written
+        if second >= 0 and second % 30 == 0:
+            replies.append(reply)
+    return replies
+
+
 READ: dict[str, Read] = {
     "bme280": read_bme280,
     "bmp280": read_bmp280,
     "sht3x": read_sht3x,
     "sht4x": read_sht4x,
     "scd4x": read_scd4x,
+    "sgp40": read_sgp40,
     "mhz19": read_mhz19,
     "mq135": read_mq135,
     "pms5003": read_pms5003,
@@ -231,7 +270,7 @@ def test_an_i2c_sensor_answers_nothing_before_it_is_powered_up(name: str) -> Non
     assert not sensor.read(6, START).ack
 
 
-@pytest.mark.parametrize("name", ["sht3x", "sht4x", "scd4x"])
+@pytest.mark.parametrize("name", ["sht3x", "sht4x", "scd4x", "sgp40"])
 def test_a_sensirion_sensor_answers_nothing_without_a_command_that_it_knows(name: str) -> None:
     sensor: I2cSensor = I2C_MODELS[name](seed="seed", glitches=NO_GLITCH)
     sensor.power_on(START)
@@ -261,10 +300,10 @@ def test_scd4x_example_of_the_datasheet() -> None:
 
 
 def test_dht22_example_of_the_datasheet_and_below_zero() -> None:
-    reply = dht22.encode(351, 652)
-    assert reply.data == bytes.fromhex("028c015fee")
-    assert [one.value for one in reply.measured] == [Decimal("35.1"), Decimal("65.2")]
-    assert dht22.encode(-101, 652).data[2:4] == bytes.fromhex("8065")
+    assert dht22.encode(351, 652) == bytes.fromhex("028c015f")
+    assert Dht22(seed="seed", glitches=NO_GLITCH).summed(bytes.fromhex("028c015f")) == 0xEE
+    assert [one.value for one in dht.stand_for(351, 652)] == [Decimal("35.1"), Decimal("65.2")]
+    assert dht22.encode(-101, 652)[2:4] == bytes.fromhex("8065")
 
 
 def test_dht22_answers_again_only_after_two_seconds() -> None:
@@ -275,9 +314,8 @@ def test_dht22_answers_again_only_after_two_seconds() -> None:
 
 
 def test_dht11_sends_whole_numbers_and_tenths_with_the_sign_among_the_tenths() -> None:
-    reply = dht11.encode(-101, 652)
-    assert reply.data == bytes((65, 2, 10, 0x81, 65 + 2 + 10 + 0x81))
-    assert [one.value for one in reply.measured] == [Decimal("-10.1"), Decimal("65.2")]
+    assert dht11.encode(-101, 652) == bytes((65, 2, 10, 0x81))
+    assert Dht11(seed="seed", glitches=NO_GLITCH).summed(bytes((65, 2, 10, 0x81))) == 65 + 2 + 10 + 0x81
 
 
 def test_dht11_wants_a_start_pulse_of_18_ms() -> None:
@@ -529,3 +567,90 @@ def test_dht22_short_frame_lacks_edges_and_delivers_no_value() -> None:
     for reply in read_dht22("seed", Glitches(short=1.0), 5):
         assert len(reply.pulses) < 84
         assert (reply.why, reply.measured) == ("short frame", ())
+
+
+SGP40_SELF_TEST = b"\x28\x0e"
+
+
+def sgp40_raw(sensor: Sgp40, now: int, air: Air = AIR, command: bytes = SGP40_MEASURE) -> int:
+    assert sensor.write(command, now, air).ack
+    return int.from_bytes(sensor.read(3, now + 30_000).data[:2], "big")
+
+
+def started_sgp40() -> Sgp40:
+    sensor = Sgp40(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - S)
+    return sensor
+
+
+def test_sgp40_takes_a_measuring_command_only_with_the_crcs_of_its_words_and_30_ms() -> None:
+    sensor = started_sgp40()
+    assert not sensor.write(bytes.fromhex("260f"), START, AIR).ack
+    assert not sensor.write(bytes.fromhex("260f 8000a3 666693"), START, AIR).ack
+    assert sensor.write(bytes.fromhex("260f 8000a2 666693"), START, AIR).ack
+    assert not sensor.read(3, START + 29_000).ack
+    assert len(sensor.read(3, START + 30_000).data) == 3
+    assert not sensor.read(3, START + 31_000).ack
+
+
+def test_sgp40_passes_its_self_test_in_320_ms_unless_it_is_broken() -> None:
+    sensor = started_sgp40()
+    for now, answer in ((START, b"\xd4\x00"), (START + S, b"\x4b\x00")):
+        assert sensor.write(SGP40_SELF_TEST, now, AIR).ack
+        assert not sensor.read(3, now + 319_000).ack
+        assert sensor.read(3, now + 320_000).data[:2] == answer
+        sensor.trouble.begin("broken", now)
+
+
+def test_sgp40_has_no_index_for_45_s_and_begins_anew_with_a_self_test() -> None:
+    sensor = started_sgp40()
+
+    def delivered(first: int, count: int) -> list[bool]:
+        found = []
+        for second in range(first, first + count):
+            sensor.write(SGP40_MEASURE, START + second * S, AIR)
+            found.append(bool(sensor.read(3, START + second * S + 30_000).measured))
+        return found
+
+    assert delivered(0, 60) == [False] * 46 + [True] * 14
+    sensor.write(SGP40_SELF_TEST, START + 60 * S, AIR)
+    sensor.read(3, START + 61 * S)
+    assert not any(delivered(62, 46))
+
+
+def test_sgp40s_signal_falls_with_vapours_while_its_heater_is_cold_and_with_damp_that_it_is_not_told() -> None:
+    heated = started_sgp40()
+    cold = sgp40_raw(heated, START)
+    usual = [sgp40_raw(heated, START + second * S) for second in range(10, 40)]
+    assert cold < min(usual) - 1000
+    heavy = Air(temperature_c=21.0, humidity_pct=55.0, voc_ugm3=900.0)
+    sgp40_raw(heated, START + 60 * S, heavy)
+    assert sgp40_raw(heated, START + 90 * S, heavy) < min(usual) - 1000
+    told = sgp40_raw(heated, START + 200 * S)
+    assert sgp40_raw(heated, START + 201 * S, command=bytes.fromhex("260f 0000 81 666693")) < told - 200
+    heated.write(b"\x36\x15", START + 202 * S, AIR)
+    assert sgp40_raw(heated, START + 203 * S) < told - 1000
+
+
+def test_sgp40_gives_its_serial_number() -> None:
+    sensor = started_sgp40()
+    assert sensor.write(b"\x36\x82", START, AIR).ack
+    data = sensor.read(9, START + S).data
+    assert int.from_bytes(data[0:2] + data[3:5] + data[6:8], "big") == sensor.serial
+
+
+def read_one(sensor: Sht4x, now: int) -> Reply:
+    written = sensor.write(b"\xfd", now, AIR)
+    return sensor.read(6, now + 10_000) if written.ack else written
+
+
+def test_a_frozen_sensor_repeats_itself_and_a_drifting_one_moves_away() -> None:
+    sensor = Sht4x(seed="seed", glitches=NO_GLITCH)
+    sensor.power_on(START - S)
+    before = read_one(sensor, START).measured
+    sensor.trouble.begin("frozen", START)
+    assert [read_one(sensor, START + step * S).measured for step in (1, 2, 3)] == [before] * 3
+    sensor.trouble.end("frozen")
+    sensor.trouble.begin("drift", START + 10 * S)
+    drifted = read_one(sensor, START + (10 * 3600 + 10) * S).measured
+    assert float(drifted[0].value - before[0].value) == pytest.approx(2 * 0.2 * 10, abs=0.2)

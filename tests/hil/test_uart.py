@@ -11,7 +11,7 @@ S = 1_000_000
 
 def wire() -> Wire:
     """It speaks every second from 1 s on."""
-    made = Wire("pms5003", Pms5003(seed="seed", glitches=Glitches()))
+    made = Wire(Pms5003(seed="seed", glitches=Glitches()))
     made.power_on(0)
     return made
 

@@ -7,15 +7,17 @@ from aircue_node.settings import SettingsError
 
 MYPY = False
 if MYPY:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from aircue_node.ports import AnalogPin, Bus, Sensor, SleepMs, Uart
+    from aircue_node.sensors.climate import Climate
 
 
 class Board:
-    """What drivers may ask of a board. buses: I2C buses by id; uarts: UARTs of 9600 baud by id; pin: makes an input
-    pin; analog_pin: one of the converter; dht_readinto: the port's; sleep_ms and uptime_ms: the measuring clock."""
+    """What drivers may ask of a board. buses: I2C buses by id; uarts: by id, what opens a UART of 9600 baud, also a
+    second time; pin: makes an input pin; analog_pin: one of the converter; dht_readinto: the port's; sleep_ms and
+    uptime_ms: the measuring clock."""
 
     def __init__(
         self,
@@ -24,7 +26,7 @@ class Board:
         dht_readinto: "Callable[[object, bytearray], None]",
         sleep_ms: "SleepMs",
         uptime_ms: "Callable[[], int]",
-        uarts: "dict[int, Uart]",
+        uarts: "dict[int, Callable[[], Uart]]",
         analog_pin: "Callable[[int], AnalogPin]",
     ) -> None:
         self.buses = buses
@@ -34,6 +36,7 @@ class Board:
         self.dht_readinto = dht_readinto
         self.sleep_ms = sleep_ms
         self.uptime_ms = uptime_ms
+        self.told: Climate | None = None
 
     def bus(self, row: "dict[str, Any]") -> "Bus":
         ident = row.get("bus", 0)
@@ -41,7 +44,15 @@ class Board:
             raise SettingsError(f"settings.json: sensor {row['driver']} is on I2C bus {ident}, which i2c does not list")
         return self.buses[ident]
 
-    def uart(self, row: "dict[str, Any]") -> "Uart":
+    def climate(self) -> "Climate":
+        """What the node's other sensors tell of temperature and humidity; made when the first sensor asks for it."""
+        if self.told is None:
+            from aircue_node.sensors.climate import Climate
+
+            self.told = Climate(self.uptime_ms)
+        return self.told
+
+    def uart(self, row: "dict[str, Any]") -> "Callable[[], Uart]":
         ident = _needed(row, "uart")
         if ident not in self.uarts:
             raise SettingsError(f"settings.json: sensor {row['driver']} is on UART {ident}, which uart does not list")
@@ -64,6 +75,13 @@ def _scd4x(board: Board, row: "dict[str, Any]") -> "Sensor":
     from aircue_node.sensors.scd4x import ADDRESS, Scd4x
 
     return Scd4x(board.bus(row), board.sleep_ms, row.get("address", ADDRESS))
+
+
+def _sgp40(board: Board, row: "dict[str, Any]") -> "Sensor":
+    from aircue_node.sensors.sgp40 import ADDRESS, Sgp40
+
+    address = row.get("address", ADDRESS)
+    return Sgp40(board.bus(row), board.sleep_ms, board.uptime_ms, board.climate(), address)
 
 
 def _bme280(board: Board, row: "dict[str, Any]") -> "Sensor":
@@ -145,6 +163,7 @@ DRIVERS = {
     "pms5003": _pms5003,
     "pms7003": _pms7003,
     "scd4x": _scd4x,
+    "sgp40": _sgp40,
     "sht3x": _sht3x,
     "sht4x": _sht4x,
 }
@@ -153,10 +172,28 @@ DRIVERS = {
 def build(rows: "list[dict[str, Any]]", board: Board) -> "list[tuple[Sensor, list[int]]]":
     """The sensors of the settings, each with the indices of its channels that are published."""
     _refuse_shared([row["uart"] for row in rows if "uart" in row])
-    sensors = [(_sensor(row, board), row.get("only")) for row in rows]
-    kept = [(sensor, _kept(sensor, only)) for sensor, only in sensors]
+    sensors = _heard([_sensor(row, board) for row in rows], board.told)
+    kept = [(sensor, _kept(sensor, row.get("only"))) for sensor, row in zip(sensors, rows)]
     _refuse_twice([sensor.channels[index][0] for sensor, indices in kept for index in indices])
     return kept
+
+
+def jobs(fitted: "list[tuple[Sensor, list[int]]]") -> "list[Coroutine[Any, Any, None]]":
+    """What runs beside the sampler, for the sensors that must be asked more often than samples are taken."""
+    return [sensor.run() for sensor, _ in fitted if hasattr(sensor, "run")]
+
+
+def _heard(sensors: "list[Sensor]", climate: "Climate | None") -> "list[Sensor]":
+    """Where a sensor asked for the climate, the first one that measures it tells it."""
+    if climate is None:
+        return sensors
+    from aircue_node.sensors.climate import Telling, tells
+
+    for index, sensor in enumerate(sensors):
+        if tells(sensor):
+            sensors[index] = Telling(sensor, climate)
+            break
+    return sensors
 
 
 def _sensor(row: "dict[str, Any]", board: Board) -> "Sensor":

@@ -33,6 +33,7 @@ START_MS = 3
 MEASURE_MS = 11
 _SKIPPED = 0x80000
 _SKIPPED_H = 0x8000
+_NOTHING = "nothing measured: it lost its settings, check its power"
 
 
 class Calibration:
@@ -56,16 +57,26 @@ class Calibration:
 def decode(calibration: Calibration, burst: bytes | bytearray) -> list[int]:
     """[hundredths of a degree Celsius, hundredths of a percent (BME280 alone), tenths of a hPa] from the registers from
     0xF7 on: 8 bytes of a BME280, 6 of a BMP280."""
-    raw_p = burst[0] << 12 | burst[1] << 4 | burst[2] >> 4
-    raw_t = burst[3] << 12 | burst[4] << 4 | burst[5] >> 4
-    raw_h = burst[6] << 8 | burst[7] if calibration.h else 0
-    if _SKIPPED in (raw_p, raw_t) or raw_h == _SKIPPED_H:
-        raise StaleError("nothing measured: it lost its settings, check its power")
+    raw_p, raw_t = raw20(burst, 0), raw20(burst, 3)
+    if _SKIPPED in (raw_p, raw_t):
+        raise StaleError(_NOTHING)
     fine = fine_temperature(calibration.t, raw_t)
     values = [_centi(fine), _decihecto(pressure(calibration.p, fine >> 34, raw_p))]
     if calibration.h:
-        values.insert(1, humidity(calibration.h, fine >> 34, raw_h))
+        values.insert(1, humidity(calibration.h, fine >> 34, _raw_humidity(burst)))
     return values
+
+
+def raw20(burst: bytes | bytearray, at: int) -> int:
+    """The upper 20 bits of three bytes."""
+    return burst[at] << 12 | burst[at + 1] << 4 | burst[at + 2] >> 4
+
+
+def _raw_humidity(burst: bytes | bytearray) -> int:
+    raw = burst[6] << 8 | burst[7]
+    if raw == _SKIPPED_H:
+        raise StaleError(_NOTHING)
+    return raw
 
 
 def fine_temperature(t: tuple[int, ...], raw: int) -> int:
@@ -87,9 +98,7 @@ def pressure(p: tuple[int, ...], t_fine: int, raw: int) -> int:
     var1 = t_fine - 128000
     var2 = var1 * var1 * p[5] + (var1 * p[4] << 17) + (p[3] << 35)
     var1 = (var1 * var1 * p[2] >> 8) + (var1 * p[1] << 12)
-    var1 = ((1 << 47) + var1) * p[0] >> 33
-    if var1 <= 0:
-        raise RangeError("pressure cannot be computed: the calibration was read wrong")
+    var1 = ((1 << 47) + var1) * p[0] >> 33  # over 0 for every t_fine of -40 to 85 degrees, since P1 is
     pascals = (((1048576 - raw) << 31) - var2) * 3125 // var1
     var1 = p[8] * (pascals >> 13) * (pascals >> 13) >> 25
     var2 = p[7] * pascals >> 19

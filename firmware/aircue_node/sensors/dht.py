@@ -36,6 +36,7 @@ def decode_dht11(frame: bytes | bytearray) -> list[int]:
     The datasheet's checksum covers all four bytes. A clone that adds up the whole numbers alone is refused as soon as
     it sends tenths: its checksum cannot tell a flipped sign from a frost. Without tenths the two sums are the same.
     """
+    _check_clone(frame)
     _check(frame)
     if frame[1] > 9 or frame[3] & 0x7F > 9:
         raise RangeError("tenths over 9: is it a dht22?")
@@ -49,11 +50,17 @@ def decode_dht11(frame: bytes | bytearray) -> list[int]:
 
 
 def _check(frame: bytes | bytearray) -> None:
-    if (frame[0] + frame[1] + frame[2] + frame[3]) & 0xFF == frame[4]:
-        return
-    if (frame[0] + frame[2]) & 0xFF == frame[4]:
+    if not _is_sound(frame):
+        raise ChecksumError("wrong checksum: check the length of its cable and the pull-up")
+
+
+def _check_clone(frame: bytes | bytearray) -> None:
+    if (frame[0] + frame[2]) & 0xFF == frame[4] and not _is_sound(frame):
         raise ChecksumError("the checksum leaves the tenths out: a clone that cannot be trusted, replace it")
-    raise ChecksumError("wrong checksum: check the length of its cable and the pull-up")
+
+
+def _is_sound(frame: bytes | bytearray) -> bool:
+    return (frame[0] + frame[1] + frame[2] + frame[3]) & 0xFF == frame[4]
 
 
 class _Line:

@@ -6,6 +6,7 @@ SensorError
   RangeError     a value the datasheet rules out
   StaleError     nothing new to read yet
   WrongPartError another part answers than the settings name
+  BrokenError    the part says itself that it is broken
 """
 
 
@@ -30,4 +31,8 @@ class StaleError(SensorError):
 
 
 class WrongPartError(SensorError):
+    pass
+
+
+class BrokenError(SensorError):
     pass

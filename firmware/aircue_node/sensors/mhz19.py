@@ -22,7 +22,7 @@ _CO2_LARGEST = 10000
 
 def is_sound(frame: bytes) -> bool:
     """The last byte is the two's complement of the sum of those between the first and it."""
-    return sum(frame[1:9]) & 0xFF == 0
+    return sum(frame[1:]) & 0xFF == 0
 
 
 def decode(frame: bytes) -> list[int]:
@@ -43,8 +43,8 @@ class Mhz19(Asked):
     request = READ_CO2
     warm_up_ms = WARM_UP_MS
 
-    def __init__(self, uart: "Uart", sleep_ms: "SleepMs", uptime_ms: "Callable[[], int]") -> None:
-        super().__init__(Line(uart, sleep_ms, HEAD, SIZE, is_sound), uptime_ms)
+    def __init__(self, open_uart: "Callable[[], Uart]", sleep_ms: "SleepMs", uptime_ms: "Callable[[], int]") -> None:
+        super().__init__(Line(open_uart, sleep_ms, HEAD, SIZE, is_sound), uptime_ms)
 
     def decode(self, frame: bytes) -> list[int]:
         return decode(frame)

@@ -16,9 +16,10 @@ READ = b"\x42\x4d\xe2\x00\x00\x01\x71"
 HEAD = b"\x42\x4d\x00\x1c"
 SIZE = 32
 WARM_UP_MS = 30000
-# Where the fifth of the 13 words lies: PM2.5 under atmospheric conditions.
-_PM25_AT = 12
-_PM25_LARGEST = 1000
+# Where the fourth to the sixth of the 13 words lie: PM1, PM2.5 and PM10 under atmospheric conditions.
+_AT = (10, 12, 14)
+_CHANNELS = (("pm1", "ug/m3", 10), ("pm25", "ug/m3", 10), ("pm10", "ug/m3", 10))
+_LARGEST = 1000
 
 
 def is_sound(frame: bytes) -> bool:
@@ -27,26 +28,29 @@ def is_sound(frame: bytes) -> bool:
 
 
 def decode(frame: bytes) -> list[int]:
-    """[tenths of a ug/m3 of PM2.5] from the 32 bytes of a measurement."""
+    """Tenths of a ug/m3 of PM1, PM2.5 and PM10 from the 32 bytes of a measurement."""
     if not is_sound(frame):
         raise ChecksumError("wrong checksum")
-    pm25 = frame[_PM25_AT] << 8 | frame[_PM25_AT + 1]
-    if pm25 > _PM25_LARGEST:
-        raise RangeError("pm25 over 1000 ug/m3")
-    return [pm25 * 10]
+    values = []
+    for at in _AT:
+        dust = frame[at] << 8 | frame[at + 1]
+        if dust > _LARGEST:
+            raise RangeError("dust over 1000 ug/m3")
+        values.append(dust * 10)
+    return values
 
 
 class Pms5003(Asked):
     """Asked in passive mode; the fan must have run for 30 s (data manual, circuit attention 5)."""
 
     name = "pms5003"
-    channels = (("pm25", "ug/m3", 10),)
+    channels = _CHANNELS
     setup = (WAKE, PASSIVE)
     request = READ
     warm_up_ms = WARM_UP_MS
 
-    def __init__(self, uart: "Uart", sleep_ms: "SleepMs", uptime_ms: "Callable[[], int]") -> None:
-        super().__init__(Line(uart, sleep_ms, HEAD, SIZE, is_sound), uptime_ms)
+    def __init__(self, open_uart: "Callable[[], Uart]", sleep_ms: "SleepMs", uptime_ms: "Callable[[], int]") -> None:
+        super().__init__(Line(open_uart, sleep_ms, HEAD, SIZE, is_sound), uptime_ms)
 
     def decode(self, frame: bytes) -> list[int]:
         return decode(frame)

@@ -2,7 +2,7 @@
 
 from aircue_node.sensors.bus import Port
 from aircue_node.sensors.errors import MissingError, RangeError, StaleError
-from aircue_node.sensors.sensirion import temperature_centi, words
+from aircue_node.sensors.sensirion import scaled, temperature_centi, words
 
 MYPY = False
 if MYPY:
@@ -25,7 +25,7 @@ def decode(answer: bytes | bytearray) -> list[int]:
     co2, temperature, humidity = words(answer)
     if co2 > _CO2_LARGEST:
         raise RangeError("co2 over 40000 ppm")
-    return [co2, temperature_centi(temperature), (10000 * humidity + 32767) // 65535]
+    return [co2, temperature_centi(temperature), scaled(humidity, 10000)]
 
 
 def is_ready(answer: bytes | bytearray) -> bool:

@@ -24,6 +24,17 @@ def words(data: bytes | bytearray) -> list[int]:
     return found
 
 
+def framed(word: int) -> bytes:
+    """A word as the sensors take it: big-endian, then its CRC."""
+    pair = bytes((word >> 8, word & 0xFF))
+    return pair + bytes((crc8(pair),))
+
+
+def scaled(word: int, span: int) -> int:
+    """span S / 65535, rounded."""
+    return (2 * span * word + 65535) // 131070
+
+
 def temperature_centi(word: int) -> int:
-    """Hundredths of a degree Celsius: T = -45 + 175 S / 65535, rounded."""
-    return (17500 * word + 32767) // 65535 - 4500
+    """Hundredths of a degree Celsius: T = -45 + 175 S / 65535."""
+    return scaled(word, 17500) - 4500

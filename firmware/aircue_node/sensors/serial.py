@@ -13,6 +13,8 @@ _STEPS = 15
 _SETTLE_MS = 100
 # One lost answer happens; after two in a row the sensor may have been without power and is cold again.
 _SILENCES = 2
+# After this many questions in a row without a sound answer the UART itself is opened anew.
+REOPEN_AFTER = 3
 
 
 def find(data: bytes, head: bytes, size: int, is_sound: "Callable[[bytes], bool]") -> bytes | None:
@@ -28,12 +30,19 @@ def find(data: bytes, head: bytes, size: int, is_sound: "Callable[[bytes], bool]
 
 
 class Line:
-    """Requests and their answers; the answers are frames of one kind."""
+    """Requests and their answers; the answers are frames of one kind. open_uart: gives the UART, set up anew."""
 
     def __init__(
-        self, uart: "Uart", sleep_ms: "SleepMs", head: bytes, size: int, is_sound: "Callable[[bytes], bool]"
+        self,
+        open_uart: "Callable[[], Uart]",
+        sleep_ms: "SleepMs",
+        head: bytes,
+        size: int,
+        is_sound: "Callable[[bytes], bool]",
     ) -> None:
-        self._uart = uart
+        self._open = open_uart
+        self._uart = open_uart()
+        self._failed = 0
         self._sleep_ms = sleep_ms
         self._head = head
         self._size = size
@@ -61,10 +70,18 @@ class Line:
             data += self._received()
             frame = self._find(data)
             if frame is not None:
+                self._failed = 0
                 return frame
+        self._count()
         if not data:
             raise MissingError("no answer on the UART: check tx, rx and the 5 V supply")
         raise ChecksumError("no sound frame on the UART: check wiring, ground and length of the cable")
+
+    def _count(self) -> None:
+        self._failed += 1
+        if self._failed >= REOPEN_AFTER:
+            self._failed = 0
+            self._uart = self._open()
 
     def _received(self) -> bytes:
         waiting = self._uart.any()

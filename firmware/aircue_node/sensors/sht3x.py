@@ -2,7 +2,7 @@
 
 from aircue_node.sensors.bus import Port
 from aircue_node.sensors.errors import RangeError, SensorError
-from aircue_node.sensors.sensirion import temperature_centi, words
+from aircue_node.sensors.sensirion import scaled, temperature_centi, words
 
 MYPY = False
 if MYPY:
@@ -26,7 +26,7 @@ def decode(answer: bytes | bytearray) -> list[int]:
     checked = temperature_centi(temperature)
     if checked < -4000 or checked > 12500:
         raise RangeError("temperature outside -40 to 125")
-    return [checked, (10000 * humidity + 32767) // 65535]
+    return [checked, scaled(humidity, 10000)]
 
 
 class Sht3x:

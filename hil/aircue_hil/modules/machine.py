@@ -61,6 +61,8 @@ class I2C:
 
     def __init__(self, id=-1, *, scl=None, sda=None, freq=400000, timeout=50000):
         self._id = _SOFT_I2C if id == -1 else id
+        if scl is not None and sda is not None:
+            bench_line.ask(b"C", bytes((self._id, scl.id, sda.id)))
 
     def scan(self):
         return [address for address in range(8, 0x78) if self._answers(address)]

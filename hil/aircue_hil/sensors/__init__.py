@@ -8,6 +8,7 @@ from aircue_hil.sensors.model import AdcSensor, DhtSensor, I2cSensor, UartSensor
 from aircue_hil.sensors.mq135 import Mq135
 from aircue_hil.sensors.pms5003 import Pms5003
 from aircue_hil.sensors.scd4x import Scd4x
+from aircue_hil.sensors.sgp40 import Sgp40
 from aircue_hil.sensors.sht3x import Sht3x
 from aircue_hil.sensors.sht4x import Sht4x
 
@@ -17,6 +18,7 @@ I2C_MODELS: dict[str, type[I2cSensor]] = {
     "sht3x": Sht3x,
     "sht4x": Sht4x,
     "scd4x": Scd4x,
+    "sgp40": Sgp40,
 }
 LINE_MODELS: dict[str, type[DhtSensor]] = {"dht11": Dht11, "dht22": Dht22}
 UART_MODELS: dict[str, type[UartSensor]] = {"mhz19": Mhz19, "pms5003": Pms5003, "pms7003": Pms5003}

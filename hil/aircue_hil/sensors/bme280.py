@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from aircue_hil.air import SEA_LEVEL_HPA, Air
-from aircue_hil.sensors.model import Channel, Dice, Glitches, Measured, Reply
+from aircue_hil.sensors.model import ON_I2C, Glitches, Measured, Reply, Specimen
 
 _POWER_UP_US = 2_000
 _ID, _RESET, _CTRL_HUM, _STATUS, _CTRL_MEAS, _CONFIG, _DATA = 0xD0, 0xE0, 0xF2, 0xF3, 0xF4, 0xF5, 0xF7
@@ -86,7 +86,7 @@ def first_reaching(wanted: float, of: Callable[[int], float], bits: int) -> int:
     return low
 
 
-class Bosch:
+class Bosch(Specimen):
     """A register file with a pointer that moves on. One conversion a forced measurement, its data good for one burst.
 
     Not modelled: normal mode (no ACK), the filter, SPI. The burst must cover all data registers of the part, and be
@@ -95,17 +95,17 @@ class Bosch:
 
     quantities: ClassVar[tuple[str, ...]]
     glitches: ClassVar[frozenset[str]] = frozenset({"nack", "spike"})
+    faults: ClassVar[frozenset[str]] = ON_I2C | {"nack", "spike", "slow"}
     address: ClassVar[int] = 0x76
     ident: ClassVar[int]
     burst: ClassVar[int]
 
     def __init__(self, *, seed: str, glitches: Glitches) -> None:
-        rng = random.Random(seed)
-        self._temperature = Channel(rng, tau_s=10.0, accuracy=0.5, repeatability=0.02)
-        self._humidity = Channel(rng, tau_s=1.0, accuracy=3.0, repeatability=0.06)
-        self._pressure = Channel(rng, tau_s=0.1, accuracy=1.0, repeatability=0.1)
-        self.trim = _specimen(rng)
-        self._dice = Dice(random.Random(seed + "/glitches"), glitches)
+        super().__init__(seed=seed, glitches=glitches)
+        self._temperature = self._channel(tau_s=10.0, accuracy=0.5, repeatability=0.02)
+        self._humidity = self._channel(tau_s=1.0, accuracy=3.0, repeatability=0.06)
+        self._pressure = self._channel(tau_s=0.1, accuracy=1.0, repeatability=0.1)
+        self.trim = _specimen(self._rng)
         self._ready_at = 0
         self._busy_until = 0
         self._pointer = 0
@@ -125,7 +125,7 @@ class Bosch:
             return Reply(ack=False, why="busy starting")
         if not data:
             return Reply()
-        if self._dice.nack():
+        if self.trouble.nack():
             return Reply(ack=False, why="nack")
         if len(data) == 1:
             self._pointer = data[0]
@@ -135,7 +135,7 @@ class Bosch:
     def read(self, count: int, now: int) -> Reply:
         if now < self._ready_at:
             return Reply(ack=False, why="busy starting")
-        if self._dice.nack():
+        if self.trouble.nack():
             return Reply(ack=False, why="nack")
         self._settle(now)
         data = bytes(self._register(self._pointer + i, now) for i in range(count))
@@ -171,13 +171,13 @@ class Bosch:
         times_t, times_p = _TIMES[control >> 5], _TIMES[control >> 2 & 7]
         times_h = self._humidity_times if self.burst == 8 else 0
         filled = (575 if times_p else 0) + (575 if times_h else 0)
-        self._busy_until = now + 1_250 + 2_300 * (times_t + times_p + times_h) + filled
+        self._busy_until = now + self._lasts(1_250 + 2_300 * (times_t + times_p + times_h) + filled)
         self._next = self._convert((times_t, times_p, times_h), now, air)
 
     def _convert(self, times: tuple[int, int, int], now: int, air: Air) -> Reply:
         """Conversions whose compensated values are nearest to what the part feels; a skipped one has its own code."""
-        spike = self._dice.spike()
-        felt = self._temperature.measure(air.temperature_c, now) + (self._dice.jump(*_SPIKE_C) if spike else 0.0)
+        spike = self.trouble.spike()
+        felt = self._temperature.measure(air.temperature_c, now) + (self.trouble.jump(*_SPIKE_C) if spike else 0.0)
         hpa = self._pressure.measure(SEA_LEVEL_HPA if air.pressure_hpa is None else air.pressure_hpa, now)
         humidity = self._humidity.measure(air.humidity_pct, now)
         raw_t = first_reaching(5120 * felt, lambda raw: t_fine(self.trim, raw), 20)
@@ -185,6 +185,8 @@ class Bosch:
         raw_p = first_reaching(-100 * hpa, lambda raw: -pascals(self.trim, fine, raw), 20)
         raw_h = first_reaching(min(99.0, max(1.0, humidity)), lambda raw: percent(self.trim, fine, raw), 16)
         codes = raw_t if times[0] else _SKIPPED, raw_p if times[1] else _SKIPPED, raw_h if times[2] else _SKIPPED_H
+        if self.trouble.begun("out-of-range"):
+            return Reply(data=encode(self.trim, 0xFFFFF, raw_p, raw_h).data, why="out of range")
         whole = encode(self.trim, *codes)
         measured = tuple(one for one in whole.measured if one.quantity in self.quantities)
         good = _SKIPPED not in codes[:2] and (codes[2] != _SKIPPED_H or self.burst < 8)

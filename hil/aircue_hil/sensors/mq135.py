@@ -1,11 +1,10 @@
 """Winsen MQ-135 on an analogue pin: a module with RL of 10 kohm at 5 V, R0 of 76.63 kohm, on a pin of 3.3 V."""
 
-import random
 from decimal import Decimal
 from typing import ClassVar
 
 from aircue_hil.air import OUTDOOR_CO2_PPM, Air
-from aircue_hil.sensors.model import Channel, Dice, Glitches, Measured, Reply
+from aircue_hil.sensors.model import ON_ANY, Glitches, Measured, Reply, Specimen
 
 _LOAD_OHM, _CLEAN_OHM = Decimal(10_000), Decimal(76_630)
 _SUPPLY_V, _FULL_V = Decimal(5), Decimal("3.3")
@@ -15,17 +14,17 @@ _SPIKE = (6.0, 9.0)
 _MILLIONTH = Decimal("0.000001")
 
 
-class Mq135:
+class Mq135(Specimen):
     """Its ratio falls as the air is breathed: simulated by the CO2 of people, whose company the gases keep. A wire that
     is off reads 0 V."""
 
     quantities: ClassVar[tuple[str, ...]] = ("gas_ratio",)
     glitches: ClassVar[frozenset[str]] = frozenset({"spike"})
+    faults: ClassVar[frozenset[str]] = ON_ANY | glitches
 
     def __init__(self, *, seed: str, glitches: Glitches) -> None:
-        rng = random.Random(seed)
-        self._ratio = Channel(rng, tau_s=30.0, accuracy=0.05, repeatability=0.03)
-        self._dice = Dice(random.Random(seed + "/glitches"), glitches)
+        super().__init__(seed=seed, glitches=glitches)
+        self._ratio = self._channel(tau_s=30.0, accuracy=0.05, repeatability=0.03)
         self._warm_at = 0
 
     def power_on(self, now: int) -> None:
@@ -38,8 +37,10 @@ class Mq135:
         if now < self._warm_at:
             cold = encode(_raw(ratio + _COLD))
             return Reply(data=cold.data, why="warming up", measured=cold.measured)
-        spike = self._dice.spike()
-        whole = encode(_raw(ratio + (abs(self._dice.jump(*_SPIKE)) if spike else 0.0)))
+        spike = self.trouble.spike()
+        if self.trouble.begun("out-of-range"):
+            return Reply(data=b"\xff\xff", why="out of range")
+        whole = encode(_raw(ratio + (abs(self.trouble.jump(*_SPIKE)) if spike else 0.0)))
         return Reply(data=whole.data, why="spike" if spike else None, measured=whole.measured)
 
 

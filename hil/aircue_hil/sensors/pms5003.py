@@ -1,12 +1,11 @@
 """Plantower PMS5003 / PMS7003 on its UART (data manual PMS5003 version 2.3, appendices I and II)."""
 
-import random
 import struct
 from decimal import Decimal
 from typing import ClassVar
 
 from aircue_hil.air import Air
-from aircue_hil.sensors.model import Channel, Dice, Glitches, Measured, Reply
+from aircue_hil.sensors.model import ON_ANY, Glitches, Measured, Reply, Specimen
 
 _WARM_UP_US = 30_000_000
 _PERIOD_US = 1_000_000
@@ -17,20 +16,20 @@ _SPIKE_UGM3 = (100.0, 600.0)
 _MODE, _READ, _SLEEP = 0xE1, 0xE2, 0xE4
 
 
-class Pms5003:
+class Pms5003(Specimen):
     """Speaks every second until it is told to answer only when asked; can be sent to sleep and woken.
 
-    PM1 and PM10 are fixed parts of PM2.5, and the counts of particles are left at zero: nothing reads them here.
+    PM1 and PM10 are fixed parts of PM2.5, and the counts of particles are left at zero: nothing reads those here.
     """
 
-    quantities: ClassVar[tuple[str, ...]] = ("pm25",)
+    quantities: ClassVar[tuple[str, ...]] = ("pm1", "pm25", "pm10")
     glitches: ClassVar[frozenset[str]] = frozenset({"nack", "crc", "spike", "short", "garbage"})
+    faults: ClassVar[frozenset[str]] = ON_ANY | glitches | {"slow"}
     baudrate: ClassVar[int] = 9600
 
     def __init__(self, *, seed: str, glitches: Glitches) -> None:
-        rng = random.Random(seed)
-        self._pm25 = Channel(rng, tau_s=5.0, accuracy=4.0, repeatability=3.0)
-        self._dice = Dice(random.Random(seed + "/glitches"), glitches)
+        super().__init__(seed=seed, glitches=glitches)
+        self._pm25 = self._channel(tau_s=5.0, accuracy=4.0, repeatability=3.0)
         self._warm_at = self._next_at = 0
         self._active, self._asleep = True, False
         self._said: list[tuple[int, Reply]] = []
@@ -51,7 +50,7 @@ class Pms5003:
             self._active = word == 1
             self._said.append((now + _ANSWER_US, Reply(data=framed(bytes((_MODE, word))))))
         elif command == _READ and not (self._asleep or self._active):
-            self._said.append((now + _ANSWER_US, self._measure(now, air)))
+            self._said.append((now + self._lasts(_ANSWER_US), self._measure(now, air)))
 
     def sent(self, now: int, air: Air) -> list[tuple[int, Reply]]:
         """Of a long time in active mode only the last seconds: more than that no UART keeps."""
@@ -76,10 +75,12 @@ class Pms5003:
         if now < self._warm_at:
             cold = encode(_word(pm25 * _COLD))
             return Reply(data=cold.data, why="warming up", measured=cold.measured)
-        spike = self._dice.spike()
+        spike = self.trouble.spike()
         if spike:
-            pm25 += abs(self._dice.jump(*_SPIKE_UGM3))
-        return self._dice.say(encode(_word(pm25)), spike=spike)
+            pm25 += abs(self.trouble.jump(*_SPIKE_UGM3))
+        if self.trouble.begun("out-of-range"):
+            return self.trouble.say(Reply(data=encode(1_500).data, why="out of range"), spike=spike)
+        return self.trouble.say(encode(_word(pm25)), spike=spike)
 
 
 def _word(pm25: float) -> int:
@@ -94,8 +95,10 @@ def framed(body: bytes) -> bytes:
 
 def encode(pm25: int) -> Reply:
     """The 32 bytes of a measurement (PM1, PM2.5 and PM10 in a factory's and in the open air, counts) and what they
-    stand for: PM2.5 in the open air."""
-    pm1, pm10 = pm25 * 7 // 10, pm25 * 6 // 5
+    stand for: the three in the open air."""
+    pm1, pm10 = pm25 * 7 // 10, min(1000, pm25 * 6 // 5)
     dense = pm25 if pm25 <= 30 else pm25 * 3 // 2
     body = struct.pack(">13H", pm1, dense, pm10, pm1, pm25, pm10, 0, 0, 0, 0, 0, 0, 0)
-    return Reply(data=framed(body), measured=(Measured(quantity="pm25", value=Decimal(pm25)),))
+    values = {"pm1": pm1, "pm25": pm25, "pm10": pm10}
+    measured = tuple(Measured(quantity=name, value=Decimal(value)) for name, value in values.items())
+    return Reply(data=framed(body), measured=measured)

@@ -1,13 +1,12 @@
 """Sensirion SCD40/SCD41 at bus level (datasheet of the SCD4x, version 1.4)."""
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
 from aircue_hil.air import OUTDOOR_CO2_PPM, Air, relative_humidity_pct, vapour_density_gm3
-from aircue_hil.sensors.model import Channel, Dice, Glitches, Measured, Reply, crc8, cut, stands_for, ticks, words
+from aircue_hil.sensors.model import Glitches, Measured, Reply, Sensirion, crc8, stands_for, ticks, words
 
 _POWER_UP_US = 1_000_000
 _PERIODIC_US, _LOW_POWER_US, _SINGLE_US = 5_000_000, 30_000_000, 5_000_000
@@ -62,30 +61,26 @@ _STORED_AS = {0x2318: _OFFSET, 0x2322: 0x2427, 0x2313: 0x2416}  # getter -> the 
 _FACTORY = {_OFFSET: ticks(_SELF_HEATING_C, offset=0, span=175), 0x2427: 0, 0x2416: 1}
 
 
-class Scd4x:
+class Scd4x(Sensirion):
     """Periodic, low-power and single-shot measurement with data-ready; settings survive power when persisted."""
 
     quantities: ClassVar[tuple[str, ...]] = ("co2", "temperature", "humidity")
-    glitches: ClassVar[frozenset[str]] = frozenset({"nack", "crc", "spike"})
     address: ClassVar[int] = 0x62
 
     def __init__(self, *, seed: str, glitches: Glitches) -> None:
-        rng = random.Random(seed)
-        self.serial = rng.getrandbits(48)
-        self._co2 = Channel(rng, tau_s=60.0, accuracy=50.0, repeatability=30.0)
-        self._temperature = Channel(rng, tau_s=120.0, accuracy=0.8, repeatability=0.1)
-        self._humidity = Channel(rng, tau_s=90.0, accuracy=6.0, repeatability=0.4)
-        self._gain = 1.0 + rng.uniform(-0.05, 0.05)
-        self._dice = Dice(random.Random(seed + "/glitches"), glitches)
+        super().__init__(seed=seed, glitches=glitches)
+        self.serial = self._rng.getrandbits(48)
+        self._co2 = self._channel(tau_s=60.0, accuracy=50.0, repeatability=30.0)
+        self._temperature = self._channel(tau_s=120.0, accuracy=0.8, repeatability=0.1)
+        self._humidity = self._channel(tau_s=90.0, accuracy=6.0, repeatability=0.4)
+        self._gain = 1.0 + self._rng.uniform(-0.05, 0.05)
         self._kept = dict(_FACTORY)
         self._call = _Call(code=0, argument=0, now=0, air=Air(temperature_c=0.0, humidity_pct=0.0))
-        self._busy_until = 0
         self._words = dict(self._kept)
         self._since: int | None = None
         self._period = _PERIODIC_US
         self._taken = 0
         self._single_at: int | None = None
-        self._answer: Reply | None = None
         self._do: dict[str, Callable[[], Reply | None]] = {
             "start": self._start,
             "start_low_power": self._start_low_power,
@@ -108,32 +103,7 @@ class Scd4x:
         self._words = dict(self._kept)
         self._since = self._single_at = self._answer = None
 
-    def write(self, data: bytes, now: int, air: Air) -> Reply:
-        if not data:
-            return Reply(ack=now >= self._busy_until)
-        refused = self._refusal(data, now)
-        if refused is not None:
-            return Reply(ack=False, why=refused)
-        code = int.from_bytes(data[:2], "big")
-        self._call = _Call(code=code, argument=int.from_bytes(data[2:4], "big"), now=now, air=air)
-        self._answer = self._do[_COMMANDS[code].name]()
-        self._busy_until = now + _COMMANDS[code].lasts_us
-        return Reply()
-
-    def read(self, count: int, now: int) -> Reply:
-        if now < self._busy_until:
-            return Reply(ack=False, why="read before the command was done")
-        if self._answer is None:
-            return Reply(ack=False, why="nothing to read")
-        if self._dice.nack():
-            return Reply(ack=False, why="nack")
-        answer, self._answer = self._answer, None
-        return cut(answer, count)
-
-    def _refusal(self, data: bytes, now: int) -> str | None:
-        """Why this write is not acknowledged, or None."""
-        if now < self._busy_until:
-            return "busy"
+    def _refusal(self, data: bytes) -> str | None:
         command = _COMMANDS.get(int.from_bytes(data[:2], "big"))
         if command is None or len(data) != (5 if command.argument else 2):
             return f"unknown command {data.hex()}"
@@ -141,7 +111,13 @@ class Scd4x:
             return "wrong CRC of the argument"
         if self._since is not None and not command.while_measuring:
             return f"{command.name} refused during measurement"
-        return "nack" if self._dice.nack() else None
+        return None
+
+    def _obey(self, data: bytes, now: int, air: Air) -> None:
+        code = int.from_bytes(data[:2], "big")
+        self._call = _Call(code=code, argument=int.from_bytes(data[2:4], "big"), now=now, air=air)
+        self._answer = self._do[_COMMANDS[code].name]()
+        self._busy_until = now + _COMMANDS[code].lasts_us
 
     def _start(self) -> None:
         self._since, self._period, self._taken = self._call.now, _PERIODIC_US, 0
@@ -160,8 +136,11 @@ class Scd4x:
     def _fresh(self) -> bool:
         """Whether a measurement waits that was not read yet."""
         if self._since is not None:
-            return (self._call.now - self._since) // self._period > self._taken
+            return self._periods(self._since) > self._taken
         return self._single_at is not None and self._call.now >= self._single_at
+
+    def _periods(self, since: int) -> int:
+        return (self._call.now - since) // self._lasts(self._period)
 
     def _data_ready(self) -> Reply:
         return Reply(data=words(_NEW_DATA if self._fresh() else _NO_DATA))
@@ -170,21 +149,23 @@ class Scd4x:
         if not self._fresh():
             return None
         if self._since is not None:
-            self._taken = (self._call.now - self._since) // self._period
+            self._taken = self._periods(self._since)
         self._single_at = None
         return self._measure()
 
     def _measure(self) -> Reply:
         co2, temperature, humidity = self._sense(self._call.now, self._call.air)
-        spike = self._dice.spike()
+        spike = self.trouble.spike()
         if spike:
-            co2 += abs(self._dice.jump(*_SPIKE_PPM))
+            co2 += abs(self.trouble.jump(*_SPIKE_PPM))
+        if self.trouble.begun("out-of-range"):
+            return self.trouble.deliver(Reply(data=words(0xFFFF, 0, 0), why="out of range"), spike=spike)
         whole = encode(
             min(40_000, max(0, round(co2))),
             ticks(temperature, offset=-45, span=175),
             ticks(min(100.0, max(0.0, humidity)), offset=0, span=100),
         )
-        return self._dice.deliver(whole, spike=spike)
+        return self.trouble.deliver(whole, spike=spike)
 
     def _sense(self, now: int, air: Air) -> tuple[float, float, float]:
         """The part warms itself and subtracts its offset; humidity follows the temperature it then states."""

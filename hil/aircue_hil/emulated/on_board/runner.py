@@ -1,0 +1,162 @@
+"""A simulated board's chip: littlefs on a flash kept in a file, and what the REPL passes in is run.
+
+Started by aircue_hil.emulated.chip, which reads the program's output up to two bytes 0x04, as a raw REPL ends its own.
+Environment: AIRCUE_FLASH (file, made if missing), AIRCUE_BLOCKS, AIRCUE_MACHINE, AIRCUE_RADIO (0 or 1), AIRCUE_VERSION
+(1.29.0), AIRCUE_PLATFORM (esp32 or rp2), AIRCUE_CUT (power goes at this write to flash, -1: never).
+"""
+
+import os
+import sys
+
+import vfs
+
+_BLOCK = 4096
+_BLOCKS = int(os.getenv("AIRCUE_BLOCKS"))
+_EXIT_RESET, _EXIT_BOOT_LOADER, _EXIT_POWER_CUT = 42, 43, 44
+
+
+class Flash:
+    """A block device; a power cut happens in the middle of a block's write and takes the process with it."""
+
+    def __init__(self, path, cut):
+        self._file = open(path, "r+b")
+        self._writes_left = cut
+        self._powered = True
+
+    def readblocks(self, number, buffer, offset=0):
+        self._file.seek(number * _BLOCK + offset)
+        self._file.readinto(buffer)
+
+    def writeblocks(self, number, buffer, offset=0):
+        """What a file that is closed on the way out still wants to write comes after the cut, and is not written."""
+        if self._powered:
+            self._powered = self._writes_left != 0
+            self._writes_left -= 1
+            self._file.seek(number * _BLOCK + offset)
+            self._file.write(buffer if self._powered else memoryview(buffer)[: len(buffer) // 2])
+            self._file.flush()
+        if not self._powered:
+            _end(_EXIT_POWER_CUT)
+
+    def ioctl(self, operation, argument):
+        return {4: _BLOCKS, 5: _BLOCK}.get(operation, 0)
+
+
+class _Ended(BaseException):
+    """Leaves everything up to the loop below, past any except clause of the program."""
+
+
+_code = 0
+
+
+def _end(code):
+    global _code
+    _code = code
+    raise _Ended
+
+
+class _Watchdog:
+    def __init__(self, id=0, timeout=5000):
+        pass
+
+    def feed(self):
+        pass
+
+
+class _Machine:
+    WDT = _Watchdog
+
+    @staticmethod
+    def reset():
+        _end(_EXIT_RESET)
+
+    @staticmethod
+    def bootloader(timeout=0):
+        _end(_EXIT_BOOT_LOADER)
+
+
+class _Network:
+    WLAN = object
+
+
+class _Implementation(tuple):
+    _machine = os.getenv("AIRCUE_MACHINE")
+
+
+class _Sys:
+    platform = os.getenv("AIRCUE_PLATFORM")
+    implementation = _Implementation(
+        ("micropython", tuple(int(part) for part in os.getenv("AIRCUE_VERSION").split(".")), os.getenv("AIRCUE_MACHINE"))
+    )
+
+    def __getattr__(self, name):
+        return getattr(sys, name)
+
+
+def mount():
+    path = os.getenv("AIRCUE_FLASH")
+    try:
+        os.stat(path)
+    except OSError:
+        with open(path, "wb") as file:
+            for _ in range(_BLOCKS):
+                file.write(b"\xff" * _BLOCK)
+    flash = Flash(path, int(os.getenv("AIRCUE_CUT")))
+    try:
+        system = vfs.VfsLfs2(flash)
+    except OSError:
+        vfs.VfsLfs2.mkfs(flash)
+        system = vfs.VfsLfs2(flash)
+    vfs.umount("/")
+    vfs.mount(system, "/")
+
+
+def run(source, names):
+    """The program's output is on stdout; then 0x04, the traceback, 0x04."""
+    failure = None
+    try:
+        exec(compile(source, "<stdin>", "exec"), names)
+    except SystemExit:
+        pass
+    except Exception as error:
+        failure = error
+    except KeyboardInterrupt as error:
+        failure = error
+    sys.stdout.buffer.write(b"\x04")
+    if failure is not None:
+        sys.print_exception(failure)
+    sys.stdout.buffer.write(b"\x04")
+
+
+def start(names):
+    """As a board starts: boot.py, then main.py."""
+    for name in ("/boot.py", "/main.py"):
+        try:
+            os.stat(name)
+        except OSError:
+            continue
+        with open(name) as file:
+            exec(compile(file.read(), name[1:], "exec"), names)
+
+
+def main():
+    mount()
+    sys.modules["machine"] = _Machine
+    sys.modules["sys"] = _Sys()
+    if os.getenv("AIRCUE_RADIO") == "1":
+        sys.modules["network"] = _Network
+    names = {"__name__": "__main__", "_start": start}
+    names["_names"] = names
+    while True:
+        header = sys.stdin.buffer.read(4)
+        if len(header) < 4:
+            return
+        run(sys.stdin.buffer.read(int.from_bytes(header, "little")), names)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except _Ended:
+        pass
+    sys.exit(_code)

@@ -41,7 +41,8 @@ class ReplBoard:
         self._micropython = micropython
         self._thread: threading.Thread | None = None
         self._off = threading.Event()
-        self._settle(b"")
+        self._chip: Chip | None = None
+        self._settle()
 
     # --- the switch -------------------------------------------------------------------------------------------------
 
@@ -65,17 +66,25 @@ class ReplBoard:
         return self._thread is not None and self._thread.is_alive()
 
     def _boot(self) -> None:
-        self._settle(b"")
-        self._chip = Chip(self._micropython, self.flash, self.kind, self.version, self._send, self.cut_at_write)
-        self._chip.run(_START)
+        self._settle()
+        self._start_chip().run(_START)
 
-    def _settle(self, input_: bytes) -> None:
+    def _start_chip(self) -> Chip:
+        self._chip = Chip(self._micropython, self.flash, self.kind, self.version, self._send, self.cut_at_write)
+        return self._chip
+
+    def _stop_chip(self) -> None:
+        if self._chip is not None:
+            self._chip.power_off()
+            self._chip = None
+
+    def _settle(self) -> None:
         self._raw = False
         self._silent_end = True  # what boots is not a raw REPL's command
-        self._input = bytearray(input_)
+        self._input = bytearray()
         self._command = bytearray()
         self._pasting = False
-        self._window = 0
+        self._window = self._granted = 0
 
     # --- the board's life -------------------------------------------------------------------------------------------
 
@@ -84,40 +93,49 @@ class ReplBoard:
             while not self._off.is_set() and self._step():
                 pass
         finally:
-            self._chip.power_off()
+            self._stop_chip()
             self.line.unplug()
 
     def _step(self) -> bool:
         """False once the board is without power or cable."""
-        select.select([self.line.fileno(), self._chip.output], [], [], _TICK_S)
-        self._take(self.line.read())
+        outputs = [] if self._chip is None else [self._chip.output]
+        select.select([self.line.fileno(), *outputs], [], [], _TICK_S)
+        data = self.line.read()
+        self.received += len(data)
+        if not data and not self.line.open_elsewhere():
+            self._off.wait(_TICK_S)
+        self._take(data)
         if self.unplug_after is not None and self.received >= self.unplug_after:
             return False
-        was_busy = self._chip.busy
-        ended = self._chip.forward()
+        return self._chip is None or self._run_on(self._chip)
+
+    def _run_on(self, chip: Chip) -> bool:
+        was_busy = chip.busy
+        ended = chip.forward()
         if ended is not None:
             return self._restart(ended)
-        if was_busy and not self._chip.busy:
+        if was_busy and not chip.busy:
             self._finished()
-        self._obey()
+        while self._input and not self._busy():
+            self._obey()
         return True
 
+    def _busy(self) -> bool:
+        return self._chip is None or self._chip.busy
+
     def _take(self, data: bytes) -> None:
-        self.received += len(data)
         for byte in data:
             if self._pasting:
                 self._window -= 1
                 self.overrun += self._window < 0
-            if byte == 3 and self._chip.busy:
+            if byte == _CTRL_C[0] and self._chip is not None and self._chip.busy:
                 self._chip.interrupt()
             else:
                 self._input.append(byte)
-        if not data and not self.line.open_elsewhere():
-            self._off.wait(_TICK_S)
 
     def _restart(self, code: int) -> bool:
         """A reset starts the chip anew on the same line; into the boot loader the line goes away."""
-        self._chip.power_off()
+        self._stop_chip()
         if code in (EXIT_BOOT_LOADER, EXIT_POWER_CUT):
             if code == EXIT_BOOT_LOADER:
                 self.line.unplug()
@@ -140,13 +158,12 @@ class ReplBoard:
     # --- the REPL ---------------------------------------------------------------------------------------------------
 
     def _obey(self) -> None:
-        while self._input and not self._chip.busy:
-            if self._pasting:
-                self._paste()
-            else:
-                key = bytes(self._input[:1])
-                del self._input[:1]
-                (self._raw_key if self._raw else self._friendly_key)(key)
+        if self._pasting:
+            self._paste()
+        else:
+            key = bytes(self._input[:1])
+            del self._input[:1]
+            (self._raw_key if self._raw else self._friendly_key)(key)
 
     def _friendly_key(self, key: bytes) -> None:
         if key == _CTRL_A:
@@ -156,9 +173,8 @@ class ReplBoard:
             self._send(_RAW_PROMPT)
         elif key == _CTRL_D:
             self._send(b"\r\nMPY: soft reboot\r\n")
-            self._soft_reset()
             self._silent_end = True
-            self._chip.run(_START)
+            self._soft_reset().run(_START)
         elif key in (b"\r", _CTRL_B, _CTRL_C):
             self._send(b"\r\n>>> ")
 
@@ -188,10 +204,10 @@ class ReplBoard:
             self._soft_reset()
             self._send(_RAW_PROMPT)
 
-    def _soft_reset(self) -> None:
+    def _soft_reset(self) -> Chip:
         """The storage stays, what commands have defined is gone."""
-        self._chip.power_off()
-        self._chip = Chip(self._micropython, self.flash, self.kind, self.version, self._send, self.cut_at_write)
+        self._stop_chip()
+        return self._start_chip()
 
     def _begin_paste(self) -> None:
         """Two windows may be under way at once: the one announced and the one granted with it."""
@@ -218,4 +234,5 @@ class ReplBoard:
     def _run(self) -> None:
         command = bytes(self._command)
         self._command.clear()
-        self._chip.run(command)
+        if self._chip is not None:
+            self._chip.run(command)

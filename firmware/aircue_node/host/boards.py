@@ -19,8 +19,8 @@ class Board:
     """One kind of board.
 
     chip: as MicroPython names it at the end of sys.implementation._machine. download: the name of its image on
-    micropython.org. radio: whether that MicroPython must have Wi-Fi. chip_id, offset: of an ESP image, as its header has
-    it and where it goes in flash. family: of a UF2 image; extra_families: blocks that may lie beside it. drive: the
+    micropython.org. radio: whether that MicroPython must have Wi-Fi. chip_id, offset: of an ESP image, as its header
+    has it and where it goes in flash. family: of a UF2 image; extra_families: blocks that may lie beside it. drive: the
     Board-ID in INFO_UF2.TXT of the boot loader's drive, the same for all boards with that chip.
     """
 

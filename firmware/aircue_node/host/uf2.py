@@ -32,8 +32,8 @@ def _no_drive(board: Board, there: list[Drive]) -> str:
     others = ", ".join(f"{drive.path} ({drive.board_id})" for drive in there)
     seen = f"; there is {others}, of another chip: is BOARD right?" if others else ""
     return (
-        f"the {board.name} shows no drive {board.drive}: {_FIRST_TIME}; where drives are not mounted by themselves, mount"
-        f" it and name the folder with DRIVE=folder{seen}"
+        f"the {board.name} shows no drive {board.drive}: {_FIRST_TIME}; where drives are not mounted by themselves,"
+        f" mount it and name the folder with DRIVE=folder{seen}"
     )
 
 

@@ -1,8 +1,8 @@
 """A simulated ESP board: its boot loader and its MicroPython on one line.
 
-A pseudo terminal has no DTR and RTS, which on a real board pull the chip's reset and boot pins. So a SYNC request counts
-as a reset into the boot loader, and a computer that closes the line as a reset out of it. MicroPython starts where flash
-holds an image at the chip's offset; which image that is makes no difference, the chip runs the unix port.
+A pseudo terminal has no DTR and RTS, which on a real board pull the chip's reset and boot pins. So a SYNC request
+counts as a reset into the boot loader, and a computer that closes the line as a reset out of it. MicroPython starts
+where flash holds an image at the chip's offset; which image that is makes no difference, the chip runs the unix port.
 """
 
 from pathlib import Path

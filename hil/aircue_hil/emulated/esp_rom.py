@@ -1,4 +1,4 @@
-"""The serial boot loader of a simulated ESP32, ESP32-C3 or ESP32-S3, as esptool speaks to it: SLIP frames, ROM and stub.
+"""The serial boot loader of a simulated ESP32, ESP32-C3 or ESP32-S3, as esptool speaks to it: SLIP, ROM and stub.
 
 Protocol: "Serial Protocol" in the esptool documentation. The flasher stub that esptool uploads is counted and thrown
 away, not run: the commands it would answer are answered here, in the stub's form (two status bytes, the MD5 as bytes,
@@ -163,7 +163,7 @@ class Rom:
         self._stub = True
         return frame(b"OHAI")
 
-    # --- commands: each gives the value and the data of its answer -----------------------------------------------------
+    # --- commands: each gives the value and the data of its answer --------------------------------------------------
 
     def _nothing(self, body: bytes) -> tuple[int, bytes]:
         """The ROM answers SYNC with some value other than 0, by which esptool tells it from a stub."""

@@ -19,7 +19,7 @@ class Flash:
     """A block device; a power cut happens in the middle of a block's write and takes the process with it."""
 
     def __init__(self, path, cut):
-        self._file = open(path, "r+b")
+        self._file = open(path, "r+b")  # noqa: SIM115 -- for as long as the chip has power
         self._writes_left = cut
         self._powered = True
 
@@ -86,7 +86,11 @@ class _Implementation(tuple):
 class _Sys:
     platform = os.getenv("AIRCUE_PLATFORM")
     implementation = _Implementation(
-        ("micropython", tuple(int(part) for part in os.getenv("AIRCUE_VERSION").split(".")), os.getenv("AIRCUE_MACHINE"))
+        (
+            "micropython",
+            tuple(int(part) for part in os.getenv("AIRCUE_VERSION").split(".")),
+            os.getenv("AIRCUE_MACHINE"),
+        )
     )
 
     def __getattr__(self, name):
@@ -118,9 +122,7 @@ def run(source, names):
         exec(compile(source, "<stdin>", "exec"), names)
     except SystemExit:
         pass
-    except Exception as error:
-        failure = error
-    except KeyboardInterrupt as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- a REPL shows whatever it was
         failure = error
     sys.stdout.buffer.write(b"\x04")
     if failure is not None:

@@ -63,8 +63,8 @@ _COPY = (
     "   t.write(b)\n"
 )
 _RENAME = "for n in {!r}:\n os.rename(n+{!r},n)"
-_RESET = "import machine\nmachine.reset()"
-_BOOT_LOADER = "import machine\nmachine.bootloader()"
+# The pause lets the board acknowledge the command before its port goes away.
+_LEAVE = "import machine,time\ntime.sleep_ms(100)\nmachine.{}()"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,9 +227,9 @@ def _verify(repl: Repl, expected: Mapping[str, str]) -> None:
 
 
 def restart(repl: Repl) -> None:
-    repl.leave(_RESET)
+    repl.leave(_LEAVE.format("reset"))
 
 
 def enter_boot_loader(repl: Repl) -> None:
     """A Pico shows itself as a drive after this."""
-    repl.leave(_BOOT_LOADER)
+    repl.leave(_LEAVE.format("bootloader"))

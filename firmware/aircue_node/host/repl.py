@@ -13,8 +13,9 @@ from typing import Any
 from aircue_node.host.errors import FlashError, Silent
 
 _BAUD = 115200
-_READ_S = 5.0
+_READ_S = 3.0
 _ANSWER_S = 3.0
+_LEFT_S = 0.5
 _CHUNK = 768  # bytes a write command carries: 1 KiB in base64
 
 _WHO = (
@@ -84,9 +85,10 @@ class Repl:
         self.run("f.close()")
 
     def leave(self, command: str) -> None:
-        """Runs a command after which the board is gone (a reset)."""
+        """Runs a command after which the board is gone (a reset), and waits until it is."""
         with _translated(self.port):
             self._transport.exec_raw_no_follow(command)
+        time.sleep(_LEFT_S)
 
 
 def _told(port: str, traceback: str) -> str:
@@ -151,12 +153,12 @@ def wait_for(port: Callable[[], str | None], seconds: float, pause_s: float = 0.
     """Who answers on the port as soon as somebody does; `port` gives None while there is none yet."""
     end = time.monotonic() + seconds
     while True:
+        time.sleep(pause_s)
         try:
             return _ask(port())
         except Silent:
             if time.monotonic() > end:
                 raise
-        time.sleep(pause_s)
 
 
 def _ask(port: str | None) -> Found:

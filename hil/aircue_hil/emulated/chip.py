@@ -46,6 +46,8 @@ class Chip:
     ) -> None:
         self._out = out
         self._endings = 0
+        self._started = False
+        self._interrupted = False
         self._process = subprocess.Popen(
             [micropython, "-X", f"heapsize={_HEAP}", _RUNNER],
             stdin=subprocess.PIPE,
@@ -68,6 +70,7 @@ class Chip:
         """Its output, 0x04, its traceback and 0x04 follow through `forward`."""
         assert self._process.stdin is not None
         self._endings = 2
+        self._started = self._interrupted = False
         self._process.stdin.write(len(source).to_bytes(4, "little") + source)
         self._process.stdin.flush()
 
@@ -78,13 +81,24 @@ class Chip:
         data = os.read(self.output, 4096)
         if not data:
             return self._process.wait()
+        if not self._started:
+            data = self._begin(data)
         self._endings -= data.count(b"\x04")
         self._out(data.replace(b"\n", b"\r\n"))
         return None
 
+    def _begin(self, data: bytes) -> bytes:
+        """Takes the byte off that says what was passed in runs now."""
+        self._started = True
+        if self._interrupted:
+            self.interrupt()
+        return data[1:]
+
     def interrupt(self) -> None:
-        """Ctrl-C reaches what runs."""
-        self._process.send_signal(signal.SIGINT)
+        """Ctrl-C reaches what runs; before it runs, the moment it does."""
+        self._interrupted = True
+        if self._started:
+            self._process.send_signal(signal.SIGINT)
 
     def power_off(self) -> None:
         self._process.kill()

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from aircue_hil.emulated.chip import EXIT_BOOT_LOADER, EXIT_POWER_CUT, Chip, ChipKind
+from aircue_hil.emulated.chip import BLOCK, EXIT_BOOT_LOADER, EXIT_POWER_CUT, Chip, ChipKind
 from aircue_hil.emulated.line import Line
 
 _RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
@@ -28,6 +28,7 @@ class ReplBoard:
     def __init__(self, micropython: Path, folder: Path, kind: ChipKind, *, version: str = "1.29.0") -> None:
         self.line = Line(folder / "ttyACM0")
         self.flash = folder / "flash.img"
+        self.flash.write_bytes(b"\xff" * BLOCK * kind.blocks)
         self.kind = kind
         self.version = version
         self.told = bytearray()

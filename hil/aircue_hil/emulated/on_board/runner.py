@@ -1,8 +1,8 @@
 """A simulated board's chip: littlefs on a flash kept in a file, and what the REPL passes in is run.
 
-Started by aircue_hil.emulated.chip, which reads the program's output up to two bytes 0x04, as a raw REPL ends its own.
-Environment: AIRCUE_FLASH (file, made if missing), AIRCUE_BLOCKS, AIRCUE_MACHINE, AIRCUE_RADIO (0 or 1), AIRCUE_VERSION
-(1.29.0), AIRCUE_PLATFORM (esp32 or rp2), AIRCUE_CUT (power goes at this write to flash, -1: never).
+Started by aircue_hil.emulated.chip. What is run tells its start by a byte 0x06 and its end, as a raw REPL does, by
+0x04, its traceback and 0x04. Environment: AIRCUE_FLASH (file), AIRCUE_BLOCKS, AIRCUE_MACHINE, AIRCUE_RADIO (0 or 1),
+AIRCUE_VERSION (1.29.0), AIRCUE_PLATFORM (esp32 or rp2), AIRCUE_CUT (power goes at this write to flash, -1: never).
 """
 
 import os
@@ -98,14 +98,7 @@ class _Sys:
 
 
 def mount():
-    path = os.getenv("AIRCUE_FLASH")
-    try:
-        os.stat(path)
-    except OSError:
-        with open(path, "wb") as file:
-            for _ in range(_BLOCKS):
-                file.write(b"\xff" * _BLOCK)
-    flash = Flash(path, int(os.getenv("AIRCUE_CUT")))
+    flash = Flash(os.getenv("AIRCUE_FLASH"), int(os.getenv("AIRCUE_CUT")))
     try:
         system = vfs.VfsLfs2(flash)
     except OSError:
@@ -116,9 +109,9 @@ def mount():
 
 
 def run(source, names):
-    """The program's output is on stdout; then 0x04, the traceback, 0x04."""
     failure = None
     try:
+        sys.stdout.buffer.write(b"\x06")
         exec(compile(source, "<stdin>", "exec"), names)
     except SystemExit:
         pass
@@ -150,7 +143,10 @@ def main():
     names = {"__name__": "__main__", "_start": start}
     names["_names"] = names
     while True:
-        header = sys.stdin.buffer.read(4)
+        try:
+            header = sys.stdin.buffer.read(4)
+        except KeyboardInterrupt:
+            continue  # meant for what has just ended
         if len(header) < 4:
             return
         run(sys.stdin.buffer.read(int.from_bytes(header, "little")), names)

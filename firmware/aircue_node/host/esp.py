@@ -64,7 +64,7 @@ def _follow(lines: Iterable[str], say: Callable[[str], None]) -> str:
     for line in (part.strip() for whole in lines for part in whole.split("\r")):
         said.append(line)
         progress = _PROGRESS.search(line)
-        if progress and float(progress[1]) >= shown + 10:
+        if progress and (float(progress[1]) >= shown + 10 or shown < 100 <= float(progress[1])):
             shown = float(progress[1])
             say(f"write MicroPython {shown:.0f} %")
         elif _TOLD.match(line):

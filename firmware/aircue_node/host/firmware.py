@@ -1,5 +1,6 @@
 """The MicroPython image for a board: a user's file or micropython.org's release, checked before it is written."""
 
+import http.client
 import struct
 import urllib.error
 import urllib.request
@@ -115,7 +116,7 @@ def _download(board: Board, address: str) -> bytes:
         with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
             data: bytes = answer.read(_LARGEST)
             length = answer.headers.get("Content-Length")
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise FlashError(f"MicroPython for {board.name} cannot be downloaded: {error}; {remedy}") from error
     if length is not None and int(length) != len(data):
         raise FlashError(f"MicroPython for {board.name} broke off at {len(data)} of {length} bytes; {remedy}")

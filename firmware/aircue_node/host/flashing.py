@@ -41,7 +41,7 @@ class Computer:
 def flash(wish: Wish, image: Image, computer: Computer, say: Say) -> files.Done:
     """Raises FlashError. The image is built and the settings are checked before this is called."""
     port = _port(wish, computer)
-    there = _answering(port)
+    there = None if _written_anyway(wish) else _answering(port)
     if _needs_micropython(wish, there):
         data = _firmware(wish, computer, say)
         _write_micropython(wish, computer, data, port, there, say)
@@ -96,6 +96,11 @@ def _must_answer(there: repl.Found | None, port: str | None) -> repl.Found:
             " --skip-micropython so that MicroPython is written first"
         )
     return there
+
+
+def _written_anyway(wish: Wish) -> bool:
+    """An ESP gets a named file whoever answers on it; a Pico that answers can be sent into its boot loader."""
+    return wish.board.method == ESPTOOL and wish.firmware is not None and not wish.skip_micropython
 
 
 def _needs_micropython(wish: Wish, there: repl.Found | None) -> bool:

@@ -110,8 +110,13 @@ def compile_module(path: Path, name: str, arch: str | None = None) -> bytes:
             [compiler, *march, "-s", name, "-o", str(output), str(path)], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            raise FlashError(f"{path}: mpy-cross cannot compile it: {done.stderr.strip() or done.stdout.strip()}")
+            raise FlashError(f"{path}: mpy-cross cannot compile it: {_last_words(done.stderr or done.stdout)}")
         return output.read_bytes()
+
+
+def _last_words(said: str) -> str:
+    """The place and the reason, which a traceback ends with."""
+    return ": ".join(line.strip() for line in said.strip().splitlines()[-2:])
 
 
 def _version(path: Path) -> str:

@@ -56,11 +56,15 @@ def _end(code):
 
 
 class _Watchdog:
+    """Counts how often it is fed; it never bites."""
+
+    feeds = 0
+
     def __init__(self, id=0, timeout=5000):
         pass
 
     def feed(self):
-        pass
+        _Watchdog.feeds += 1
 
 
 class _Machine:

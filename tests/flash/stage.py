@@ -35,7 +35,7 @@ print("running", aircue_node.__version__, aircue_node.report.text(), "by launche
 def esp_image(chip_id: int, size: int = 90_000) -> bytes:
     """As much of an ESP image as is looked at: magic, no segment, the chip's id in the extended header."""
     header = struct.pack("<BBBB4xBxxxH10x", 0xE9, 0, 2, 0x20, 0xEE, chip_id)
-    return header + random.Random(size).randbytes(size - len(header))
+    return (header + random.Random(size).randbytes(size * 3 // 4)).ljust(size, b"\0")
 
 
 def uf2_block(family: int, number: int, total: int, payload: bytes, address: int = 0x10000000) -> bytes:

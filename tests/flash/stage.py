@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from littlefs import LittleFS, UserContext
@@ -110,17 +110,29 @@ class Plugged:
         self.board.power_off()
 
 
-def plug(name: str, folder: Path, micropython: Path, *, blank: bool = True, version: str = "1.29.0") -> Plugged:
-    """blank: as from the shop, an ESP with empty flash, a Pico with BOOTSEL held; else MicroPython runs already."""
+def plug(
+    name: str,
+    folder: Path,
+    micropython: Path,
+    *,
+    blank: bool = True,
+    version: str = "1.29.0",
+    blocks: int | None = None,
+) -> Plugged:
+    """blank: as from the shop, an ESP with empty flash, a Pico with BOOTSEL held; else MicroPython runs already.
+
+    blocks: a smaller storage than boards of the kind have.
+    """
     kind = BOARDS[name]
+    chip = KINDS[name] if blocks is None else replace(KINDS[name], blocks=blocks)
     folder.mkdir(parents=True, exist_ok=True)
     if kind.method == ESPTOOL:
-        esp = EspBoard(micropython, folder, KINDS[name], ESPS[name], kind.offset, version=version)
+        esp = EspBoard(micropython, folder, chip, ESPS[name], kind.offset, version=version)
         if not blank:
             esp.rom.flash[kind.offset] = 0xE9
         esp.power_on()
         return Plugged(kind=kind, board=esp, drive=None)
-    board = ReplBoard(micropython, folder, KINDS[name], version=version)
+    board = ReplBoard(micropython, folder, chip, version=version)
     drive = Uf2Drive(folder / "drive", kind.drive, board.power_on)
     board.on_boot_loader = drive.appear
     (drive.appear if blank else board.power_on)()

@@ -6,11 +6,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.flash.stage import SETTINGS, Plugged, esp_image, image_for, plug, stored, uf2_image, write_firmware
+from tests.flash.stage import (
+    SETTINGS,
+    Plugged,
+    esp_image,
+    image_for,
+    plug,
+    stored,
+    uf2_image,
+    wait_until,
+    write_firmware,
+)
 
 from aircue_hil.emulated.esp_board import EspBoard
-from aircue_node.host import cli
+from aircue_node.host import cli, discover, repl, uf2
 from aircue_node.host.boards import BOARDS
+from aircue_node.host.discover import Drive
+from aircue_node.host.errors import FlashError
 from aircue_node.host.flashing import Computer
 
 pytestmark = pytest.mark.hil
@@ -24,8 +36,8 @@ def plugged(tmp_path: Path, micropython: Path) -> Iterator[Plug]:
     """`plugged("pico_w", blank=False)` is a simulated board, gone when the test ends."""
     there: list[Plugged] = []
 
-    def put_in(name: str, *, blank: bool = False, version: str = "1.29.0") -> Plugged:
-        there.append(plug(name, tmp_path / f"board{len(there)}", micropython, blank=blank, version=version))
+    def put_in(name: str, *, blank: bool = False, blocks: int | None = None) -> Plugged:
+        there.append(plug(name, tmp_path / f"board{len(there)}", micropython, blank=blank, blocks=blocks))
         return there[-1]
 
     yield put_in
@@ -71,7 +83,7 @@ def test_another_esp_chip_than_the_board_named_is_not_written(plugged: Plug, fla
     [
         ("pico", "pico2", "a pico2 has the chip RP2350: name the right BOARD"),
         ("esp32", "pico_w", "a pico_w has the chip RP2040: name the right BOARD"),
-        ("pico", "pico_w", "its MicroPython has no Wi-Fi, a pico_w needs RPI_PICO_W"),
+        ("pico", "pico_w", "this MicroPython has no Wi-Fi, a pico_w needs RPI_PICO_W"),
     ],
 )
 def test_files_do_not_go_to_another_board_than_the_one_named(
@@ -81,6 +93,26 @@ def test_files_do_not_go_to_another_board_than_the_one_named(
     code, said = flash("--board", named, "--port", there.port, "--skip-micropython")
     assert (code, reason in said) == (1, True), said
     assert stored(there.board.flash) == {}
+
+
+def test_a_node_that_was_stopped_to_ask_who_it_is_runs_again_when_nothing_comes_of_it(
+    plugged: Plug, flash: Flash
+) -> None:
+    there = plugged("pico_w")
+    assert flash("--board", "pico_w", "--port", there.port, "--skip-micropython")[0] == 0
+    wait_until(lambda: b"running 1.0.0" in there.board.told)
+    there.board.told.clear()
+    code, said = flash("--board", "pico2_w", "--port", there.port)
+    assert (code, "a pico2_w has the chip RP2350" in said) == (1, True), said
+    wait_until(lambda: b"running 1.0.0" in there.board.told)
+
+
+def test_a_drive_that_may_not_be_written_to_is_told_at_once(tmp_path: Path) -> None:
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    (drive / "firmware.uf2").mkdir()
+    with pytest.raises(FlashError, match="mount the drive so that you may write to it"):
+        uf2.write(Drive(path=drive, board_id="RPI-RP2"), b"", lambda line: None)
 
 
 def test_a_board_that_says_nothing_is_told_with_a_hint(plugged: Plug, flash: Flash) -> None:
@@ -123,9 +155,6 @@ def test_a_pico_without_drive_and_without_micropython_needs_a_finger_on_bootsel(
 
 
 def test_a_boot_loader_that_keeps_its_drive_is_told(plugged: Plug, tmp_path: Path) -> None:
-    from aircue_node.host import discover, uf2
-    from aircue_node.host.errors import FlashError
-
     there = plugged("pico", blank=True)
     assert there.drive is not None
     there.drive.stuck = True
@@ -136,7 +165,7 @@ def test_a_boot_loader_that_keeps_its_drive_is_told(plugged: Plug, tmp_path: Pat
 
 
 def test_a_full_board_keeps_its_program_and_says_how_much_room_is_needed(plugged: Plug, flash: Flash) -> None:
-    there = plugged("pico_w")
+    there = plugged("pico_w", blocks=40)
     given = ("--board", "pico_w", "--port", there.port, "--skip-micropython")
     assert flash(*given)[0] == 0
     before = {path: data for path, data in stored(there.board.flash).items() if not path.startswith("/b/")}
@@ -152,8 +181,6 @@ def test_a_full_board_keeps_its_program_and_says_how_much_room_is_needed(plugged
 
 
 def run_on(there: Plugged, command: str) -> None:
-    from aircue_node.host import repl
-
     repl.wait_for(lambda: there.port, 5)
     with repl.session(there.port) as line:
         line.run(command)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.hil
 
 @pytest.fixture
 def plugged(tmp_path: Path, micropython: Path) -> Iterator[Plugged]:
-    made = plug("pico_w", tmp_path / "board", micropython, blank=False)
+    made = plug("pico_w", tmp_path / "board", micropython, blank=False, blocks=40)
     yield made
     made.unplug()
 

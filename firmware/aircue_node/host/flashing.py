@@ -1,5 +1,6 @@
 """One flashing from beginning to end: what is wished, the steps, and what the steps need from the computer."""
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,13 +42,34 @@ class Computer:
 def flash(wish: Wish, image: Image, computer: Computer, say: Say) -> files.Done:
     """Raises FlashError. The image is built and the settings are checked before this is called."""
     port = _port(wish, computer)
-    there = None if _written_anyway(wish) else _answering(port)
-    if _needs_micropython(wish, there):
+    there = None if _written_anyway(wish) else _answering(port, wish)
+    try:
+        return _flash(wish, image, computer, say, port, there)
+    except (FlashError, KeyboardInterrupt):
+        if port is not None and there is not None:
+            _let_run(port)
+        raise
+
+
+def _flash(
+    wish: Wish, image: Image, computer: Computer, say: Say, port: str | None, there: repl.Found | None
+) -> files.Done:
+    if there is not None:
+        check_chip(wish.board, there)
+    others = set() if port is not None else _fitting(wish, computer)
+    if there is None or _outdated(wish, there):
         data = _firmware(wish, computer, say)
         _write_micropython(wish, computer, data, port, there, say)
-        there = repl.wait_for(lambda: _present(wish, computer), computer.restart_s)
-    check_machine(wish.board, _must_answer(there, port))
-    return _install(_now(wish, computer), wish, image, say)
+        there = repl.wait_for(lambda: _present(wish, computer, others), computer.restart_s)
+    check_chip(wish.board, there)
+    check_radio(wish.board, there)
+    return _install(_now(wish, computer, others), wish, image, say)
+
+
+def _let_run(port: str) -> None:
+    """What ran was stopped to ask it who it is; where nothing came of that it starts again."""
+    with contextlib.suppress(FlashError), repl.session(port) as line:
+        files.restart(line)
 
 
 def _port(wish: Wish, computer: Computer) -> str | None:
@@ -79,23 +101,17 @@ def _drives(wish: Wish, computer: Computer) -> list[Drive]:
     return [] if drive is None else [drive]
 
 
-def _answering(port: str | None) -> repl.Found | None:
+def _answering(port: str | None, wish: Wish) -> repl.Found | None:
+    """None where nothing answers, unless that is all that is wanted."""
     if port is None:
         return None
     try:
         with repl.session(port) as line:
             return line.who()
     except Silent:
+        if wish.skip_micropython:
+            raise
         return None
-
-
-def _must_answer(there: repl.Found | None, port: str | None) -> repl.Found:
-    if there is None:
-        raise Silent(
-            f"{port}: no MicroPython answers; press the board's reset button and try again, or leave out"
-            " --skip-micropython so that MicroPython is written first"
-        )
-    return there
 
 
 def _written_anyway(wish: Wish) -> bool:
@@ -103,26 +119,27 @@ def _written_anyway(wish: Wish) -> bool:
     return wish.board.method == ESPTOOL and wish.firmware is not None and not wish.skip_micropython
 
 
-def _needs_micropython(wish: Wish, there: repl.Found | None) -> bool:
+def _outdated(wish: Wish, there: repl.Found) -> bool:
     """A release that is there already is not written again; a named file always is."""
     if wish.skip_micropython:
         return False
-    return wish.firmware is not None or there is None or there.version[:3] != RELEASE or _unfit(wish.board, there) != ""
+    return wish.firmware is not None or there.version != RELEASE or (wish.board.radio and not there.radio)
 
 
-def check_machine(board: Board, there: repl.Found) -> None:
-    """Raises FlashError where the MicroPython that answers is none for this kind of board."""
-    reason = _unfit(board, there)
-    if reason:
-        raise FlashError(f"the board says it is {there.machine!r}; {reason}: name the right BOARD")
+def check_chip(board: Board, there: repl.Found) -> None:
+    """Raises FlashError where the MicroPython that answers runs on another chip. A very old one does not say."""
+    if there.chip not in ("", board.chip):
+        raise FlashError(
+            f"the board says it is {there.machine!r}; a {board.name} has the chip {board.chip}: name the right BOARD"
+        )
 
 
-def _unfit(board: Board, there: repl.Found) -> str:
-    if there.chip != board.chip:
-        return f"a {board.name} has the chip {board.chip}"
+def check_radio(board: Board, there: repl.Found) -> None:
     if board.radio and not there.radio:
-        return f"its MicroPython has no Wi-Fi, a {board.name} needs {board.download}"
-    return ""
+        raise FlashError(
+            f"the board says it is {there.machine!r}; this MicroPython has no Wi-Fi, a {board.name} needs"
+            f" {board.download}: name the right BOARD, or leave out --skip-micropython"
+        )
 
 
 def _firmware(wish: Wish, computer: Computer, say: Say) -> bytes:
@@ -156,23 +173,27 @@ def _boot_loader(wish: Wish, computer: Computer, port: str | None, there: repl.F
     return uf2.wait_for_drive(wish.board, lambda: _drives(wish, computer), computer.drive_s)
 
 
-def _present(wish: Wish, computer: Computer) -> str | None:
-    """The port where the board is to answer, None while it is not there."""
+def _fitting(wish: Wish, computer: Computer) -> set[str]:
+    return {port.device for port in computer.ports() if port.usb in wish.board.usb}
+
+
+def _present(wish: Wish, computer: Computer, others: set[str]) -> str | None:
+    """The port where the board is to answer, None while it is not there; others: ports that were there before it."""
     if wish.port is not None:
         return wish.port if Path(wish.port).exists() else None
-    fitting = [port.device for port in computer.ports() if port.usb in wish.board.usb]
-    return fitting[0] if len(fitting) == 1 else None
+    fitting = _fitting(wish, computer) - others
+    return fitting.pop() if len(fitting) == 1 else None
 
 
-def _now(wish: Wish, computer: Computer) -> str:
-    port = _present(wish, computer)
+def _now(wish: Wish, computer: Computer, others: set[str]) -> str:
+    port = _present(wish, computer, others)
     if port is None:
         raise PortMissing("the board's port went away: plug it in again and run the same command again")
     return port
 
 
 def _install(port: str, wish: Wish, image: Image, say: Say) -> files.Done:
-    with repl.session(port) as line:
+    with repl.session(port, afresh=True) as line:
         done = files.install(line, image, wish.settings, say)
         files.restart(line)
     say(f"restarted: {wish.board.name} runs aircue {image.version}")

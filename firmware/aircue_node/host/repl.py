@@ -22,7 +22,8 @@ _WHO = (
     "import sys\n"
     "try:\n import network\n radio=hasattr(network,'WLAN')\n"
     "except ImportError:\n radio=False\n"
-    "print(sys.implementation[0],*sys.implementation[1][:3],int(radio),sys.implementation._machine,sep='|')"
+    "print(sys.implementation[0],*sys.implementation[1][:3],int(radio),"
+    "getattr(sys.implementation,'_machine',''),sep='|')"
 )
 # A program that was stopped may have left the watchdog running, and nothing can stop that: it is fed while we work.
 _PRELUDE = (
@@ -35,7 +36,7 @@ _PRELUDE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The MicroPython that answered. machine ends in the chip's name; radio: it has Wi-Fi."""
+    """The MicroPython that answered. machine ends in the chip's name, "" of a very old one; radio: it has Wi-Fi."""
 
     machine: str
     version: tuple[int, ...]
@@ -43,7 +44,8 @@ class Found:
 
     @property
     def chip(self) -> str:
-        return self.machine.rpartition(" with ")[2]
+        """Without the instruction set that MicroPython names behind a hyphen."""
+        return self.machine.rpartition(" with ")[2].partition("-")[0]
 
 
 class Repl:
@@ -115,11 +117,14 @@ def _translated(port: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def session(port: str, answer_s: float = _ANSWER_S) -> Iterator[Repl]:
-    """A raw REPL on the port. Raises Silent where none answers within `answer_s`."""
+def session(port: str, *, afresh: bool = False, answer_s: float = _ANSWER_S) -> Iterator[Repl]:
+    """A raw REPL on the port; afresh: with the memory of the program that ran given back.
+
+    Raises Silent where none answers within `answer_s`.
+    """
     transport = _open(port)
     try:
-        _enter(transport, port, answer_s)
+        _enter(transport, port, afresh, answer_s)
         yield Repl(transport, port)
     finally:
         with contextlib.suppress(OSError):
@@ -136,12 +141,12 @@ def _open(port: str) -> Any:
         raise Silent(f"{port}: cannot be opened ({error}); see whether another program uses it") from error
 
 
-def _enter(transport: Any, port: str, answer_s: float) -> None:
+def _enter(transport: Any, port: str, afresh: bool, answer_s: float) -> None:
     from mpremote.transport import TransportError
 
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            transport.enter_raw_repl(soft_reset=False, timeout_overall=answer_s)
+            transport.enter_raw_repl(soft_reset=afresh, timeout_overall=answer_s)
     except (TransportError, OSError) as error:
         raise Silent(
             f"{port}: no MicroPython answers; press the board's reset button and try again, or leave out"

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from aircue_node.host.boards import Board
 from aircue_node.host.discover import Drive, drive_at, drive_for
@@ -44,7 +43,7 @@ def write(drive: Drive, data: bytes, say: Callable[[str], None], gone_s: float =
     goes away does.
     """
     say(f"write MicroPython to {drive.path} ({len(data)} bytes)")
-    failure = _copy(drive.path / "firmware.uf2", data)
+    failure = _copy(drive, data)
     end = time.monotonic() + gone_s
     while drive_at(drive.path) is not None:
         if time.monotonic() > end:
@@ -52,9 +51,14 @@ def write(drive: Drive, data: bytes, say: Callable[[str], None], gone_s: float =
         time.sleep(_PAUSE_S)
 
 
-def _copy(target: Path, data: bytes) -> OSError | None:
+def _copy(drive: Drive, data: bytes) -> OSError | None:
+    """The error that writing ended with, if any. Raises FlashError where it cannot even begin."""
     try:
-        with target.open("wb") as file:
+        file = (drive.path / "firmware.uf2").open("wb")
+    except OSError as error:
+        raise FlashError(f"{drive.path}: {error.strerror}: mount the drive so that you may write to it") from error
+    try:
+        with file:
             for start in range(0, len(data), _CHUNK):
                 file.write(data[start : start + _CHUNK])
             file.flush()

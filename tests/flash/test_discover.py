@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
 
 from aircue_node.host import cli, discover
 from aircue_node.host.boards import BOARDS
@@ -62,6 +63,12 @@ def test_a_port_locked_by_a_process_is_told_with_its_name_and_id(port: str) -> N
             discover.check_port(port, list)
         holder.stdin.close()
     discover.check_port(port, list)
+
+
+def test_a_lock_of_a_process_that_cannot_be_seen_counts_too(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discover, "holders", lambda device: [])
+    with serial.Serial(port, exclusive=True), pytest.raises(PortBusy, match="in use by a program of another user"):
+        discover.check_port(port, list)
 
 
 def test_the_holder_is_found_behind_a_link_to_the_port(tmp_path: Path) -> None:

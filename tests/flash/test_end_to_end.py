@@ -83,6 +83,7 @@ def test_a_simulated_board_from_the_shop_gets_everything_and_a_second_run_sends_
     }
     wait_until(lambda: blank.board.restarts == 1)
     assert blank.board.overrun == 0
+    assert b"soft reboot" in blank.board.told  # the memory of what ran was given back before the copy
 
     second = run_flash(*given, environment=environment)
 

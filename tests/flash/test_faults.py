@@ -36,8 +36,9 @@ def plugged(tmp_path: Path, micropython: Path) -> Iterator[Plug]:
     """`plugged("pico_w", blank=False)` is a simulated board, gone when the test ends."""
     there: list[Plugged] = []
 
-    def put_in(name: str, *, blank: bool = False, blocks: int | None = None) -> Plugged:
-        there.append(plug(name, tmp_path / f"board{len(there)}", micropython, blank=blank, blocks=blocks))
+    def put_in(name: str, *, blank: bool = False, blocks: int | None = None, version: str = "1.29.0") -> Plugged:
+        folder = tmp_path / f"board{len(there)}"
+        there.append(plug(name, folder, micropython, blank=blank, blocks=blocks, version=version))
         return there[-1]
 
     yield put_in
@@ -93,6 +94,14 @@ def test_files_do_not_go_to_another_board_than_the_one_named(
     code, said = flash("--board", named, "--port", there.port, "--skip-micropython")
     assert (code, reason in said) == (1, True), said
     assert stored(there.board.flash) == {}
+
+
+def test_a_pico_of_another_chip_is_not_even_sent_into_its_boot_loader(plugged: Plug, flash: Flash) -> None:
+    there = plugged("pico", version="1.22.0")
+    code, said = flash("--board", "pico2", "--port", there.port)
+    assert (code, "a pico2 has the chip RP2350: name the right BOARD" in said) == (1, True), said
+    assert there.drive is not None
+    assert not there.drive.folder.exists()
 
 
 def test_a_node_that_was_stopped_to_ask_who_it_is_runs_again_when_nothing_comes_of_it(

@@ -135,3 +135,22 @@ def test_a_first_flash_that_breaks_off_is_brought_to_its_end_by_a_second(
         says_after_start(board)
         install(board, images[1])
         assert says_after_start(board) == running(NEW, NEW)
+
+
+def test_a_file_that_arrived_damaged_is_found_before_anything_is_renamed(
+    board: ReplBoard, images: tuple[Image, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = images
+    with_old_program(board, old)
+    board.power_on()
+    write = repl.Repl.write
+
+    def damaged(line: repl.Repl, path: str, data: bytes) -> None:
+        write(line, path, data[:-1] + bytes([data[-1] ^ 1]) if path.endswith("report.mpy") else data)
+
+    monkeypatch.setattr(repl.Repl, "write", damaged)
+    with pytest.raises(
+        FlashError, match=r"1 files are not on the board as they were sent \(/b/aircue_node/report\.mpy\)"
+    ):
+        install(board, new)
+    assert says_after_start(board) == running(OLD, OLD)

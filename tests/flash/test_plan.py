@@ -109,3 +109,11 @@ def test_another_launcher_or_other_settings_alone_leave_the_slots_as_they_are() 
     assert [file.path for file in wanted.send] == ["/main.py.new", "/settings.json.new"]
     assert wanted.rename == ("/settings.json", "/main.py")
     assert "/slot" not in wanted.expect
+
+
+def test_a_module_that_is_no_longer_in_the_program_is_not_taken_out_of_the_slot_that_runs() -> None:
+    board = {"/a/aircue_node/clock.mpy": b"same", "/a/aircue_node/old.mpy": b"old", "/slot": slot_text("a")}
+    wanted = plan(image_of({"aircue_node/clock.mpy": b"same"}), None, hashes(board), "a")
+    assert wanted.remove == ()
+    assert wanted.copy == (("/a/aircue_node/clock.mpy", "/b/aircue_node/clock.mpy"),)
+    assert wanted.rename == ("/slot",)

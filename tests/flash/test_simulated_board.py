@@ -96,3 +96,24 @@ def test_a_cable_pulled_in_the_middle_ends_the_session_with_what_to_do(plugged: 
             FlashError, match=r"the board went away .*; plug it in again and run the same command again"
         ):
             line.write("/x.bin", bytes(10_000))
+
+
+def test_a_session_afresh_gives_back_what_the_program_before_it_held(plugged: Plugged) -> None:
+    with repl.session(plugged.port) as line:
+        line.run("held = bytes(1000)")
+    with repl.session(plugged.port) as line:
+        assert line.run("print('held' in globals())") == "True\n"
+    with repl.session(plugged.port, afresh=True) as line:
+        assert line.run("print('held' in globals())") == "False\n"
+
+
+def test_old_micropythons_without_a_machine_name_are_told_apart_from_others() -> None:
+    assert repl.Found(machine="", version=(1, 12, 0), radio=False).chip == ""
+    assert repl.Found(machine="Raspberry Pi Pico2 with RP2350-RISCV", version=(1, 29, 0), radio=False).chip == "RP2350"
+
+
+@pytest.mark.parametrize("last", ["OSError: 28", "OSError: [Errno 28] ENOSPC"])
+def test_a_full_storage_is_known_in_the_words_of_each_port(last: str) -> None:
+    assert "the board's storage is full" in repl.told(
+        "/dev/ttyACM0", f"Traceback (most recent call last):\n  x\n{last}\n"
+    )

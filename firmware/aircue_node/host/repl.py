@@ -76,7 +76,7 @@ class Repl:
             with _translated(self.port):
                 return bytes(self._transport.exec(command)).decode().replace("\r\n", "\n")
         except TransportExecError as error:
-            raise FlashError(_told(self.port, str(error))) from error
+            raise FlashError(told(self.port, str(error))) from error
 
     def write(self, path: str, data: bytes, progress: Callable[[int], None] = lambda done: None) -> None:
         self.run(f"f=open({path!r},'wb')")
@@ -93,7 +93,8 @@ class Repl:
         time.sleep(_LEFT_S)
 
 
-def _told(port: str, traceback: str) -> str:
+def told(port: str, traceback: str) -> str:
+    """A traceback from the board in one line, with what to do where that is known."""
     last = traceback.strip().splitlines()[-1]
     if "ENOSPC" in last or last.startswith("OSError: 28"):
         return f"{port}: the board's storage is full; remove files of yours from it, then run the same command again"

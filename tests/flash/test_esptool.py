@@ -105,7 +105,9 @@ def test_esptool_knows_the_simulated_chip_and_its_flash_by_itself(board: EspBoar
 def test_esptool_writes_and_verifies_through_the_stub_and_through_the_rom(
     board: EspBoard, options: tuple[str, ...], tmp_path: Path
 ) -> None:
+    """Flash holds something else before, which has to be erased."""
     data = esp_image(board.rom.kind.chip_id, size=70_001)
+    board.rom.flash[:200_000] = bytes(200_000)
     (tmp_path / "image.bin").write_bytes(data)
     said = esptool(board, *options, "write-flash", hex(board.offset), str(tmp_path / "image.bin"))
     assert "Hash of data verified" in said

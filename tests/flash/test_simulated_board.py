@@ -76,6 +76,29 @@ def test_the_watchdog_is_fed_with_each_piece_that_is_written(plugged: Plugged) -
         assert line.run("print(machine.WDT.feeds)") == "5\n"
 
 
+def test_the_watchdog_of_a_program_that_was_stopped_does_not_bite_into_the_session(plugged: Plugged) -> None:
+    """The program gave it a second; a session that takes it over has eight, one that does not is cut off."""
+    program = (
+        b"import machine, time\nw = machine.WDT(timeout=1000)\nprint('begun')\n"
+        b"while True:\n    w.feed()\n    time.sleep_ms(20)\n"
+    )
+    with repl.session(plugged.port) as line:
+        line.prepare()
+        line.write("/main.py", program)
+        line.leave("import machine\nmachine.reset()")
+    wait_until(lambda: b"begun" in plugged.board.told)
+    with repl.session(plugged.port, afresh=True) as line:
+        line.prepare()
+        assert line.run("import time\ntime.sleep(2)\nprint('there')") == "there\n"
+        plugged.board.told.clear()
+        line.leave("import machine\nmachine.reset()")
+    wait_until(lambda: b"begun" in plugged.board.told)
+    restarts = plugged.board.restarts
+    with repl.session(plugged.port) as line:
+        line.leave("import time\ntime.sleep(20)")
+        wait_until(lambda: plugged.board.restarts == restarts + 1, seconds=15)
+
+
 def test_what_fails_on_the_board_is_told_with_its_last_line(plugged: Plugged) -> None:
     with repl.session(plugged.port) as line, pytest.raises(FlashError, match="the board says: ZeroDivisionError"):
         line.run("1/0")

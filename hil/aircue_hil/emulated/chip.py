@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,13 @@ class Chip:
         self._endings = 0
         self._started = False
         self._interrupted = False
+        self._watchdog_ms: int | None = None
+        self._words = b""
         self._process = subprocess.Popen(
             [micropython, "-X", f"heapsize={_HEAP}", _RUNNER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env={**os.environ, **_environment(flash, kind, version, cut)},
         )
 
@@ -66,12 +69,23 @@ class Chip:
         assert self._process.stdout is not None
         return self._process.stdout.fileno()
 
+    def watchdog_ms(self) -> int | None:
+        """The watchdog's time, where it was started or fed since this was last asked."""
+        assert self._process.stderr is not None
+        if not select.select([self._process.stderr], [], [], 0)[0]:
+            return None
+        *words, self._words = (self._words + os.read(self._process.stderr.fileno(), 4096)).split(b"\n")
+        for word in words:
+            if word.startswith(b"start "):
+                self._watchdog_ms = int(word[6:])
+        return self._watchdog_ms if words else None
+
     def run(self, source: bytes) -> None:
         """Its output, 0x04, its traceback and 0x04 follow through `forward`."""
         assert self._process.stdin is not None
         self._endings = 2
         self._started = self._interrupted = False
-        self._process.stdin.write(len(source).to_bytes(4, "little") + source)
+        self._process.stdin.write(b2a_base64(source))
         self._process.stdin.flush()
 
     def forward(self) -> int | None:
@@ -103,7 +117,7 @@ class Chip:
     def power_off(self) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
 

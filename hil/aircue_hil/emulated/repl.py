@@ -1,14 +1,17 @@
 """A simulated board with MicroPython on it, as a computer sees it: the friendly, raw and raw-paste REPL on a line.
 
-Faults: the cable pulled after so many bytes, the power cut at a write to flash, a board that says nothing.
+Faults: the cable pulled after so many bytes, the power cut at a write to flash, a board that says nothing. A watchdog
+that a program started goes on after the program was stopped, and through a soft reset, as on a chip.
 """
 
+import math
 import select
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aircue_hil.emulated.chip import BLOCK, EXIT_BOOT_LOADER, EXIT_POWER_CUT, Chip, ChipKind
+from aircue_hil.emulated.chip import BLOCK, EXIT_BOOT_LOADER, EXIT_POWER_CUT, EXIT_RESET, Chip, ChipKind
 from aircue_hil.emulated.line import Line
 
 _RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
@@ -43,6 +46,7 @@ class ReplBoard:
         self._thread: threading.Thread | None = None
         self._off = threading.Event()
         self._chip: Chip | None = None
+        self._bites_at = math.inf
         self._settle()
 
     # --- the switch -------------------------------------------------------------------------------------------------
@@ -68,6 +72,7 @@ class ReplBoard:
 
     def _boot(self) -> None:
         self._settle()
+        self._bites_at = math.inf
         self._start_chip().run(_START)
 
     def _start_chip(self) -> Chip:
@@ -113,8 +118,11 @@ class ReplBoard:
     def _run_on(self, chip: Chip) -> bool:
         was_busy = chip.busy
         ended = chip.forward()
-        if ended is not None:
-            return self._restart(ended)
+        watchdog_ms = chip.watchdog_ms()
+        if watchdog_ms is not None:
+            self._bites_at = time.monotonic() + watchdog_ms / 1000
+        if ended is not None or time.monotonic() > self._bites_at:
+            return self._restart(EXIT_RESET if ended is None else ended)
         if was_busy and not chip.busy:
             self._finished()
         while self._input and not self._busy():

@@ -1,12 +1,14 @@
 """A simulated board's chip: littlefs on a flash kept in a file, and what the REPL passes in is run.
 
-Started by aircue_hil.emulated.chip. What is run tells its start by a byte 0x06 and its end, as a raw REPL does, by
-0x04, its traceback and 0x04. Environment: AIRCUE_FLASH (file), AIRCUE_BLOCKS, AIRCUE_MACHINE, AIRCUE_RADIO (0 or 1),
-AIRCUE_VERSION (1.29.0), AIRCUE_PLATFORM (esp32 or rp2), AIRCUE_CUT (power goes at this write to flash, -1: never).
+Started by aircue_hil.emulated.chip, which passes in programs, a line of base64 each. What is run tells its start by a
+byte 0x06 and its end, as a raw REPL does, by 0x04, its traceback and 0x04. Environment: AIRCUE_FLASH (file),
+AIRCUE_BLOCKS, AIRCUE_MACHINE, AIRCUE_RADIO (0 or 1), AIRCUE_VERSION (1.29.0), AIRCUE_PLATFORM (esp32 or rp2),
+AIRCUE_CUT (power goes at this write to flash, -1: never).
 """
 
 import os
 import sys
+from binascii import a2b_base64
 
 import vfs
 
@@ -56,15 +58,16 @@ def _end(code):
 
 
 class _Watchdog:
-    """Counts how often it is fed; it never bites."""
+    """Runs outside, as a chip's does: it hears on stderr that it was started or fed."""
 
     feeds = 0
 
     def __init__(self, id=0, timeout=5000):
-        pass
+        sys.stderr.write("start %d\n" % timeout)
 
     def feed(self):
         _Watchdog.feeds += 1
+        sys.stderr.write("feed\n")
 
 
 class _Machine:
@@ -112,19 +115,28 @@ def mount():
     vfs.mount(system, "/")
 
 
-def run(source, names):
+def run(waiting, names):
+    """waiting: a list of one program, taken out when it begins. Ctrl-C can come at any time, also too late."""
     failure = None
     try:
+        source = waiting.pop()
         sys.stdout.buffer.write(b"\x06")
-        exec(compile(source, "<stdin>", "exec"), names)
+        exec(compile(a2b_base64(source), "<stdin>", "exec"), names)
     except SystemExit:
         pass
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- a REPL shows whatever it was
         failure = error
-    sys.stdout.buffer.write(b"\x04")
-    if failure is not None:
-        sys.print_exception(failure)
-    sys.stdout.buffer.write(b"\x04")
+    ending = [
+        lambda: sys.stdout.buffer.write(b"\x04"),
+        lambda: failure is None or sys.print_exception(failure),
+        lambda: sys.stdout.buffer.write(b"\x04"),
+    ]
+    while ending:
+        try:
+            ending[0]()
+            ending.pop(0)
+        except KeyboardInterrupt:
+            pass
 
 
 def start(names):
@@ -146,14 +158,16 @@ def main():
         sys.modules["network"] = _Network
     names = {"__name__": "__main__", "_start": start}
     names["_names"] = names
+    waiting = []
     while True:
         try:
-            header = sys.stdin.buffer.read(4)
+            if not waiting:
+                waiting.append(sys.stdin.buffer.readline())
+            if not waiting[0]:
+                return
+            run(waiting, names)
         except KeyboardInterrupt:
-            continue  # meant for what has just ended
-        if len(header) < 4:
-            return
-        run(sys.stdin.buffer.read(int.from_bytes(header, "little")), names)
+            pass  # meant for what has just ended
 
 
 if __name__ == "__main__":

@@ -24,6 +24,12 @@ help: ## list the targets
 demo: setup micropython ## run the whole product here: ONCE=1 ends by itself, FAULTS=1 breaks things, DEMO_ARGS="--..." for more
 	@$(BIN)/aircue-hil demo $(if $(ONCE),--once) $(if $(FAULTS),--faults) $(DEMO_ARGS)
 
+.PHONY: flash
+flash: setup ## put MicroPython and the firmware on a board: BOARD=pico_w, PORT=, SETTINGS=, FIRMWARE=, DRIVE= (without BOARD: what is plugged in)
+	@$(BIN)/aircue-flash $(if $(BOARD),--board '$(BOARD)',--list) $(if $(PORT),--port '$(PORT)') \
+	  $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(SETTINGS),--settings '$(SETTINGS)') \
+	  $(if $(DRIVE),--drive '$(DRIVE)') $(FLASH_ARGS)
+
 .PHONY: test
 test: setup system-packages micropython ## run every test (PYTEST_ARGS="-k name" for some)
 	@$(BIN)/pytest $(PYTEST_ARGS)

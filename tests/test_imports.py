@@ -22,12 +22,10 @@ MAY_IMPORT = {
     "aircue_hil": {"aircue_node", "aircue_gateway", "aircue_hil"},
 }
 GATEWAY_NEEDS = {"urllib3"}
-# What needs modules that MicroPython alone has: the node's wirings, and what stands in for those modules on the bench.
-DEVICE_ONLY = {
-    ROOT / "hil" / "aircue_hil" / "modules",
-    ROOT / "firmware" / "aircue_node" / "program.py",
-    ROOT / "firmware" / "aircue_node" / "provisioning" / "wiring.py",
-}
+HOST = ROOT / "firmware" / "aircue_node" / "host"  # the computer's side of a board
+# Run by MicroPython alone: the node's wiring, modules that stand in for a board's own, and what a simulated board runs.
+HIL = ROOT / "hil" / "aircue_hil"
+DEVICE_ONLY = {HIL / "modules", HIL / "emulated" / "on_board", ROOT / "firmware" / "aircue_node" / "wiring"}
 
 
 def imported_modules(source: str) -> set[str]:
@@ -50,9 +48,38 @@ def sources(package: str) -> list[Path]:
 
 def module_names(package: str) -> list[str]:
     """All modules of the package that CPython can import."""
-    files = (path for path in (FOLDERS[package] / package).rglob("*.py") if not DEVICE_ONLY & {path, *path.parents})
+    files = (path for path in (FOLDERS[package] / package).rglob("*.py") if not DEVICE_ONLY & set(path.parents))
     names = (".".join(path.relative_to(FOLDERS[package]).with_suffix("").parts) for path in files)
     return sorted(name.removesuffix(".__init__") for name in names)
+
+
+def host_imports(source: str) -> set[str]:
+    """The imports of the computer's side of a board, which no board has, absolute and relative."""
+    found = {name for name in imported_modules(source) if name.startswith(("aircue_node.host", "host"))}
+    nodes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom))
+    own = (node for node in nodes if node.module in (None, "aircue_node"))
+    return found | {alias.name for node in own for alias in node.names if alias.name == "host"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in sources("aircue_node") if HOST not in path.parents], ids=lambda p: p.stem
+)
+def test_what_runs_on_a_board_imports_nothing_of_the_computers_side(path: Path) -> None:
+    assert host_imports(path.read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from aircue_node.host import image",
+        "import aircue_node.host.image",
+        "from aircue_node import host",
+        "def late():\n    from .host.image import build_image",
+        "from . import host",
+    ],
+)
+def test_the_walk_sees_an_import_of_the_computers_side(source: str) -> None:
+    assert host_imports(source) != set()
 
 
 def run_python(program: str, *arguments: str) -> list[str]:
@@ -104,6 +131,11 @@ def foreign_packages(modules: list[str]) -> set[str]:
 def test_the_gateway_loads_nothing_outside_its_own_extra() -> None:
     """No numpy, no flask, no database layer: it has to fit a Raspberry Pi Zero 2 W."""
     assert foreign_packages(module_names("aircue_gateway")) <= GATEWAY_NEEDS
+
+
+def test_the_firmware_and_its_computers_side_load_nothing_outside_the_standard_library() -> None:
+    """The computer's side loads its tools when it uses them, so that a missing one is told instead of a traceback."""
+    assert foreign_packages(module_names("aircue_node")) == set()
 
 
 def test_the_listing_sees_a_foreign_package() -> None:

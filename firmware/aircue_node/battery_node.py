@@ -14,10 +14,12 @@ if MYPY:
 
     from aircue_node.battery import State
     from aircue_node.clock import Monotonic
+    from aircue_node.commands import Commands
     from aircue_node.courier import Courier
     from aircue_node.journal import Journal
     from aircue_node.ports import Channel, OutputPin, RtcMemory, Sample, Sensor
     from aircue_node.settings import Settings
+    from aircue_node.slots import Slots
     from aircue_node.visit import Visit
 
     Fitted = list[tuple[Sensor, list[int]]]
@@ -29,6 +31,7 @@ class Board:
     reset: why this run began, "deep-sleep" among others. identify: (installation, boot) for a new boot. wall_ms: the
     RTC's time. fit: the sensors on a clock. open_journal(boot, samples, width, birth): room for so many samples of so
     many values; birth: what that boot says of itself. visit(courier, clock, received): a session with the gateway.
+    commands(installation, sampler): what it may be told in one.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class Board:
         strobe: "OutputPin | None",
         open_journal: "Callable[[int, int, int, Callable[[], bytes]], Journal]",
         visit: "Callable[[Courier, Clock, Callable[[str, bytes], None]], Visit]",
+        commands: "Callable[[int, Sampler], Commands]",
+        slots: "Slots",
     ) -> None:
         self.hardware = hardware
         self.rtc = rtc
@@ -54,6 +59,8 @@ class Board:
         self.strobe = strobe
         self.open_journal = open_journal
         self.visit = visit
+        self.commands = commands
+        self.slots = slots
 
 
 class BatteryNode:
@@ -86,6 +93,7 @@ class BatteryNode:
         self.state.awake = True
         self._rescue()
         sample = await self.sampler.take()
+        assert sample is not None  # it has no deadband
         crossed = battery.record(self.state, sample, self.most, self.limits)
         self._store()
         batch = min(self.config.sleep_batch, self.most)

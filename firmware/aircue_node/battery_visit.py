@@ -1,7 +1,6 @@
 """What a sleeping node does beyond taking samples: visit the gateway, and put on flash what its memory cannot keep."""
 
 from aircue_node import battery, contract
-from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.report import Report
 from aircue_node.visit import ERRORS
@@ -35,9 +34,10 @@ async def visit(node: "BatteryNode", batch: int) -> None:
     journal = _open(node, state)
     for sample in state.samples[:-1]:
         journal.append(sample)
-    commands = Commands(node.config.key.encode(), state.installation, node.sampler)
+    commands = node.board.commands(state.installation, node.sampler)
     report = _report(node, state, _Stock(journal, state))
-    courier = Courier(state.installation, state.boot, journal, commands, report, node.clock.dated)
+    proved = node.board.slots.confirm
+    courier = Courier(state.installation, state.boot, journal, commands, report, node.clock.dated, proved)
     session = node.board.visit(courier, node.clock, lambda leaf, payload: _received(state, leaf, payload))
     newest = state.samples[-1]
     try:
@@ -98,13 +98,10 @@ def _open(node: "BatteryNode", state: "State") -> "Journal":
 
 def _kept(node: "BatteryNode", journal: "Journal", state: "State") -> bool:
     """Whether all samples of a memory are on flash now."""
-    flush = getattr(journal, "flush", None)
-    if flush is None:
-        return False
     for sample in state.samples:
         journal.append(sample)
-    flush(node.clock.uptime_ms(), everything=True)
-    return bool(journal.at_risk == 0)  # type: ignore[attr-defined]  # as flush: the journal's flash part
+    journal.flush(node.clock.uptime_ms(), everything=True)
+    return journal.at_risk == 0
 
 
 def _report(node: "BatteryNode", state: "State", stock: _Stock) -> Report:
@@ -117,4 +114,5 @@ def _report(node: "BatteryNode", state: "State", stock: _Stock) -> Report:
         node.sampler,
         stock,
         node.clock,
+        node.board.slots,
     )

@@ -39,6 +39,7 @@ class Report:
         self._sampler = sampler
         self._journal = journal
         self._clock = clock
+        self._slots = slots
         self._refused = ""
         self._refusals = 0
 
@@ -46,7 +47,6 @@ class Report:
         """Something from outside was refused: the status says what and why."""
         self._refused = text[:_LONGEST_TEXT]
         self._refusals += 1
-        self._slots = slots
 
     def birth(self) -> bytes:
         return self._birth(self._journal.loss)

@@ -7,6 +7,7 @@ import os
 
 RADIO = "radio"
 FAILURE = "failure"
+COMMAND = "command"
 POWER_ON = "power-on"
 _MARK = "reset"
 

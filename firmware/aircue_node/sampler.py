@@ -11,6 +11,10 @@ if MYPY:
     from aircue_node.ports import Channel, OutputPin, Sample, Sensor
 
 
+def _nothing() -> None:
+    pass
+
+
 class Sampler:
     """take() makes one sample; run() keeps making them and hands each to deliver.
 
@@ -40,9 +44,11 @@ class Sampler:
         self.faults: dict[str, int] = {}
         self.states: dict[str, str] = {}
 
-    async def run(self) -> None:
+    async def run(self, tick: "Callable[[], None]" = _nothing) -> None:
+        """tick: called with every sample, also with one that the deadband holds back."""
         due = self._clock.uptime_ms()
         while True:
+            tick()
             sample = await self.take()
             if sample is not None:
                 self._deliver(sample)

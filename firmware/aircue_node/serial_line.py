@@ -17,7 +17,6 @@ if MYPY:
     from aircue_node.ports import Console, Message
 
 _SILENCE_MS = 10_000
-_STATUS_EVERY_MS = 60_000
 _TIME_EVERY_MS = 3_600_000
 # Backlog messages without any ack; past it the disk at the other end is slow, or the acks were lost and samples expire.
 _MOST_UNACKED = 20
@@ -26,9 +25,13 @@ _POLL_S = 0.02
 _HOUSEKEEPING_S = 1
 
 
+def _nothing() -> None:
+    pass
+
+
 class SerialLine:
     """topic: makes a topic of a leaf. set_time: takes epoch seconds from the gateway, at the start of a session and
-    every hour. wake() tells that the journal has something new."""
+    every hour. wake() tells that the journal has something new. tick: called while the line gets on."""
 
     def __init__(
         self,
@@ -38,6 +41,8 @@ class SerialLine:
         monotonic: "Monotonic",
         set_time: "Callable[[int], None]",
         backlog_pause_ms: int,
+        tick: "Callable[[], None]" = _nothing,
+        status_ms: int = 60_000,
     ) -> None:
         self._console = console
         self._topic = topic
@@ -45,6 +50,8 @@ class SerialLine:
         self._monotonic = monotonic
         self._set_time = set_time
         self._backlog_pause_ms = backlog_pause_ms
+        self._tick = tick
+        self._status_ms = status_ms
         self._lines = line_codec.Lines()
         self._leaves = {topic(leaf): leaf for leaf in (contract.ACK, contract.COMMAND, line_codec.HELLO)}
         self._news = asyncio.Event()
@@ -100,7 +107,7 @@ class SerialLine:
             self._timed_ms = now
             self._set_time(epoch_s)
         if is_new:
-            self._unacked, self._told_ms = 0, now - _STATUS_EVERY_MS
+            self._unacked, self._told_ms = 0, now - self._status_ms
             self._write(self._courier.start_session())
             print("serial: a gateway listens, backlog", self._courier.waiting)
 
@@ -128,12 +135,12 @@ class SerialLine:
             await asyncio.sleep(self._backlog_pause_ms / 1000)
 
     async def _keep(self) -> None:
-        """Status now and then, and samples whose ack never came."""
+        """Status now and then."""
         while True:
             now = self._monotonic.ms()
-            if self.listening and now - self._told_ms >= _STATUS_EVERY_MS:
+            if self.listening and now - self._told_ms >= self._status_ms:
                 self._told_ms = now
                 self._write(self._courier.status())
-            self._courier.expire(now)
+            self._tick()
             self._news.set()
             await asyncio.sleep(_HOUSEKEEPING_S)

@@ -262,7 +262,9 @@ def _check_discovery(fields: "dict[str, Any]") -> None:
 def _check_uplink(fields: "dict[str, Any]") -> None:
     """Over a serial line there is no network to name."""
     if fields["uplink"] not in _UPLINKS:
-        raise SettingsError(f"settings.json: uplink is {fields['uplink']!r}, {' or '.join(_UPLINKS)} is expected", "uplink")
+        raise SettingsError(
+            f"settings.json: uplink is {fields['uplink']!r}, {' or '.join(_UPLINKS)} is expected", "uplink"
+        )
     if fields["uplink"] == "mqtt" and not fields["gateway"]:
         raise SettingsError("settings.json: key gateway is missing, a str is expected", "gateway")
 
@@ -271,11 +273,15 @@ def _check_sleep(fields: "dict[str, Any]") -> None:
     """Asleep, nobody answers on a console, and a sensor that has to warm up never gets warm."""
     for name, limit in fields["sleep_limits"].items():
         if type(limit) not in (int, float):
-            raise SettingsError(f"settings.json: sleep_limits: {name} is {limit!r}, a number is expected", "sleep_limits")
+            raise SettingsError(
+                f"settings.json: sleep_limits: {name} is {limit!r}, a number is expected", "sleep_limits"
+            )
     if not fields["sleep"]:
         return
     if fields["uplink"] != "mqtt":
-        raise SettingsError("settings.json: sleep is true, so uplink must be mqtt: a console is there only awake", "uplink")
+        raise SettingsError(
+            "settings.json: sleep is true, so uplink must be mqtt: a console is there only awake", "uplink"
+        )
     for row in fields["sensors"]:
         if row["driver"] in _WARM:
             text = f"settings.json: sleep is true, but sensor {row['driver']} has to stay awake and warm"

@@ -32,7 +32,7 @@ def _run() -> None:
     if reason is not None:
         _set_up(reason)
         return
-    from aircue_node import program
+    from aircue_node.wiring import program
 
     try:
         program.run()
@@ -47,9 +47,9 @@ def _set_up(reason: str) -> None:
     except ImportError:
         print("settings: this board has no radio: write settings.json over the cable, see docs/firmware.md")
         return
-    from aircue_node.provisioning import wiring
+    from aircue_node.wiring import setup
 
-    wiring.run(reason)
+    setup.run(reason)
 
 
 def _why_not() -> "str | None":

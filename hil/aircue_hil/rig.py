@@ -198,8 +198,10 @@ class Rig:
     def sample(self) -> list[int | None]:
         """The values of one sample of the firmware's sampler, the steady sensor's last; then a rest to the next."""
         with contextlib.redirect_stdout(io.StringIO()):  # the sampler tells the console about every change
-            _, _, _, values = self._drive(self.sampler.take())
+            sample = self._drive(self.sampler.take())
         self.rest(INTERVAL_MS)
+        assert sample is not None  # it has no deadband
+        values: list[int | None] = sample[3]
         return values
 
     def read_until_it_works(self) -> list[int]:

@@ -53,8 +53,8 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
     monkeypatch.setattr(sys, "print_exception", print, raising=False)
     module("machine", monkeypatch, reset=made.reset)
     module("network", monkeypatch)
-    module("aircue_node.program", monkeypatch, run=made.program)
-    module("aircue_node.provisioning.wiring", monkeypatch, run=made.set_up)
+    module("aircue_node.wiring.program", monkeypatch, run=made.program)
+    module("aircue_node.wiring.setup", monkeypatch, run=made.set_up)
     return made
 
 

@@ -315,7 +315,7 @@ def test_a_server_that_is_not_there_is_told(play: Play, free_port: int) -> None:
 
 
 MANIFEST_HEAD = {"v": 1, "version": "0.2.0", "sequence": 1}
-ROW = ["aircue_node/program.mpy", 3, "0" * 64]
+ROW = ["aircue_node/start.mpy", 3, "0" * 64]
 
 WRONG_MANIFESTS: dict[str, tuple[Any, ...]] = {
     "nothing": (),

@@ -35,7 +35,7 @@ def test_the_launcher_is_no_part_of_an_update(tmp_path: Path) -> None:
 
 
 def test_an_image_without_a_program_makes_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="aircue_node/program"):
+    with pytest.raises(BundleError, match="aircue_node/start"):
         write_bundle(tmp_path, Image(files=IMAGE.files[:1], version="0.2.0"), {}, 1)
     assert list(tmp_path.iterdir()) == []
 

@@ -102,6 +102,7 @@ class Node:
         loop = asyncio.get_running_loop()
         monotonic = Monotonic(lambda: int(loop.time() * 1000), int.__sub__)
         self.journal = Journal(BOOT, 100, 1)
+        sampler = Sampler([], None, 30000, lambda _: None)  # type: ignore[arg-type]  # never run here
         commands = Commands(b"secret", INSTALLATION, {}, FakeLastNumber())
         channels = [("temperature", "Cel", 100, "sht4x")]
         self.uplink = Uplink(

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from aircue_node.update import FORMAT, LONGEST_MANIFEST, MANIFEST, PACKAGE, SIGNATURE
 
-ENTRY = "aircue_node/program"
+ENTRY = "aircue_node/start"
 
 
 class ImageFile(Protocol):

@@ -10,25 +10,26 @@ import time
 
 sys.path.append(os.getenv("FIRMWARE"))
 
-from aircue_node import escalation, program, resets, uplink
+from aircue_node import escalation, resets, start, uplink
 from aircue_node.sampler import Sampler
+from aircue_node.wiring import hardware, program
 
 program._SAMPLE_ALLOWANCE_MS = 1500
 program._UPLINK_ALLOWANCE_MS = 12_000  # more than the 10 s that an answer to CONNECT may take
-program._FEED_EVERY_MS = 200
+hardware._FEED_EVERY_MS = 200
 escalation._LONGEST_PAUSE_MS[escalation.REFUSED] = 500
 uplink._SETTLED_MS = 1000
 _STANDS_FOR_MS = 1500
 
 
 async def _for_ever():
-    while True:
-        await asyncio.sleep(1)
+    await asyncio.sleep(3600)
 
 
-async def _sampler_hangs(self):
+async def _sampler_hangs(self, tick):
     began = time.ticks_ms()
     while time.ticks_diff(time.ticks_ms(), began) < _STANDS_FOR_MS:
+        tick()
         self._deliver(await self.take())
         await asyncio.sleep_ms(50)
     await _for_ever()
@@ -41,20 +42,20 @@ async def _uplink_hangs(self):
     await _for_ever()
 
 
-async def _loop_hangs(self):
+async def _loop_hangs(self, _tick):
     await asyncio.sleep_ms(_STANDS_FOR_MS)
     while True:
         pass
 
 
-async def _fails(self):
+async def _fails(self, _tick):
     await asyncio.sleep_ms(_STANDS_FOR_MS)
     raise RuntimeError("a defect")
 
 
 def _first_boot_only(cls, run):
     """The next boot is a healthy one, so that its birth can be heard."""
-    if program._reset_cause() == resets.POWER_ON:
+    if hardware.reset_cause() == resets.POWER_ON:
         cls.run = run
 
 
@@ -67,4 +68,4 @@ _WAYS = {
 }
 if os.getenv("HANGS"):
     _first_boot_only(*_WAYS[os.getenv("HANGS")])
-program.run()
+start.run()

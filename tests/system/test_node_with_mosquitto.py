@@ -19,6 +19,7 @@ from aircue_node.clock import Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
+from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
 

@@ -18,6 +18,7 @@ from aircue_node.wiring import hardware
 MYPY = False
 if MYPY:
     from collections.abc import Callable
+    from typing import Any
 
     from aircue_node.clock import Clock
     from aircue_node.courier import Courier
@@ -68,7 +69,9 @@ def _board(config: settings.Settings) -> Board:
 
     def commands(installation: int, sampler: "Sampler") -> Commands:
         """A node that is gone in a second can be told its interval; anything else wants it awake."""
-        actions = {"interval": Tuning(sampler, hardware.change_settings).interval}
+        actions: dict[str, Callable[[dict[str, Any]], str | None]] = {
+            "interval": Tuning(sampler, hardware.change_settings).interval
+        }
         return Commands(config.key.encode(), installation, actions, LastNumber(installation))
 
     return Board(

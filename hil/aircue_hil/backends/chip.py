@@ -4,8 +4,8 @@ The chip's own code runs unmodified; three habits of the emulator around it are 
 - its USB host answers every poll of the console with an empty packet, so that the chip never sleeps; here it keeps
   silent while nobody types, as a computer does
 - SEV wakes the other core, and none runs here: the event it leaves behind would only keep this one from sleeping
-- asleep, it runs as fast as it can; here at most `pace` times as fast as we do, so that those who answer over the
-  network are not too late
+- asleep, it runs as fast as it can; once it is in a network, here at most `PACE` times as fast as we do, so that those
+  who answer are not too late
 """
 
 import asyncio
@@ -44,13 +44,13 @@ class Chip:
         *,
         heard: Callable[[bytes], None],
         restarted: Callable[[], None],
-        pace: float = PACE,
     ) -> None:
         self.radio = Cyw43439()
         board = replace(resolve_board_spec(BOARD, MICROPYTHON, str(uf2)), extras=(lambda: self.radio,))
         self._device = MicroPythonDevice(board=board)
         self.radio.bus.nat_bridge = None  # nothing is carried until somebody puts a bridge there
-        self._pace, self._restarted = pace, restarted
+        self._restarted = restarted
+        self.networked = False
         self._engine: asyncio.Task[None] | None = None
         layout = self._device.board.layout
         assert layout is not None, "rp2040py knows the flash of a Pico W"
@@ -110,10 +110,11 @@ class Chip:
         while not simulator.stopped:
             real, emulated = time.monotonic(), self.seconds
             execute_batch(simulator, _INSTRUCTIONS_A_TICK)
-            ahead = (self.seconds - emulated) / self._pace - (time.monotonic() - real)
-            await asyncio.sleep(max(0.0, ahead))
+            ahead = (self.seconds - emulated) / PACE - (time.monotonic() - real)
+            await asyncio.sleep(max(0.0, ahead) if self.networked else 0.0)
 
     def _reset(self) -> None:
+        self.networked = False
         self._restarted()
         self._device.hard_reset(cause=ResetCause.WATCHDOG)
 

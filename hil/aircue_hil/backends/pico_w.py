@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aircue_hil.backends import flash_image
-from aircue_hil.backends.chip import PACE, Chip
+from aircue_hil.backends.chip import Chip
 from aircue_hil.backends.unix import EXIT_RESET, POWER_ON, SOFT
 from aircue_hil.backends.wiring import Wiring
 from aircue_hil.bench import Bench
@@ -59,7 +59,6 @@ class PicoWNode:
     storage: Path
     log: Path
     files: Mapping[str, bytes] = field(default_factory=dict)
-    pace: float = PACE
 
 
 class PoweredPicoW:
@@ -94,7 +93,7 @@ class PoweredPicoW:
         """Does nothing where the node has power."""
         if self._chip is not None:
             return
-        chip = Chip(self.node.uf2, self._flash, heard=self._heard, restarted=self._restarted, pace=self.node.pace)
+        chip = Chip(self.node.uf2, self._flash, heard=self._heard, restarted=self._restarted)
         if self._flash is None:
             chip.write_files(self._first_image(chip))
         self._chip, self._tail, self._failed = chip, b"", False

@@ -86,7 +86,7 @@ class PicoWPlace:
     name = "pico_w"
     scale = 1
     outage_s = 30.0
-    patience_s = 150.0
+    patience_s = 300.0
     many = 5
 
     def __init__(self, image: Path, *, files: Mapping[str, bytes] | None = None) -> None:

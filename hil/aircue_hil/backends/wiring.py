@@ -37,7 +37,7 @@ class Wiring:
 
     def __init__(self, chip: Chip, bench: Bench, board: Board, row: NodeRow) -> None:
         mcu = chip.mcu
-        self._mcu, self._bench, self._board = mcu, bench, board
+        self._chip, self._mcu, self._bench, self._board = chip, mcu, bench, board
         wired = {sensor.uart for sensor in row.sensors if sensor.driver in UART_MODELS}
         for number in (0, 1):
             _connect_i2c(mcu.i2c[number], I2cTarget(number, board, bench.now))
@@ -88,6 +88,7 @@ class Wiring:
 
     def _joined(self) -> None:
         """The bench's station follows the emulated chip, which cannot be kept from joining."""
+        self._chip.networked = True
         wifi = self._bench.config.wifi
         self._ask("N", b"A\x01")
         self._ask("N", b"C" + wifi.ssid.encode() + b"\0" + wifi.key.encode())

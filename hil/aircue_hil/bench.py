@@ -173,13 +173,18 @@ class Bench:
         """Plays the script of faults; one that fails is logged and the next ones still come."""
         began = self._seconds()
         for step in faults.steps(self.config.faults):
-            while (left := began + step.at_s - self._seconds()) > 0.0:
-                await asyncio.sleep(min(left, _LOOK_EVERY_S))
+            await self._until(began + step.at_s)
             _log.info("fault %s %s for %s", step.what, "begins" if step.begins else "ends", step.node)
             try:
                 await self._acts[step.what](step.node, step.begins)
             except Exception:  # noqa: BLE001 -- logged with its traceback; the next faults still come
                 _log.exception("fault %s could not be played", step.what)
+
+    async def _until(self, at: float) -> None:
+        left = at - self._seconds()
+        while left > 0.0:
+            await asyncio.sleep(min(left, _LOOK_EVERY_S))
+            left = at - self._seconds()
 
     def _board(self, node: NodeRow) -> Board:
         name, _, room = node.air.partition("/")

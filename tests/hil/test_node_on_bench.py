@@ -80,8 +80,10 @@ class Stage:
     async def pass_by(self, seconds: float) -> None:
         """Waits for a stretch of the bench's own time."""
         end = self.bench.now().monotonic + seconds
-        while self.bench.now().monotonic < end:
-            await asyncio.sleep(0.02)
+        left = seconds
+        while left > 0:
+            await asyncio.sleep(min(left, 0.02))
+            left = end - self.bench.now().monotonic
 
     def arrived(self) -> dict[int, list[int | None]]:
         """Values by sequence."""
@@ -241,9 +243,7 @@ FITTED = {
 
 @pytest.mark.pico_w
 @pytest.mark.parametrize("fitted", FITTED.values(), ids=FITTED)
-def test_every_other_sensor_is_read_as_it_speaks(
-    tmp_path: Path, backend: Place, fitted: tuple[SensorRow, ...]
-) -> None:
+def test_every_other_sensor_is_read_as_it_speaks(tmp_path: Path, backend: Place, fitted: tuple[SensorRow, ...]) -> None:
     """Simulated sensors, the real drivers in MicroPython: what the wires carried is what arrives, warm-up included."""
     width = sum(len(MODELS[row.driver].quantities) for row in fitted)
 

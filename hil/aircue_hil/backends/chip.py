@@ -42,7 +42,7 @@ class Chip:
         uf2: Path,
         flash: bytes | None,
         *,
-        heard: Callable[[bytes], None],
+        heard: Callable[[bytes | bytearray], None],
         restarted: Callable[[], None],
     ) -> None:
         self.radio = Cyw43439()
@@ -149,8 +149,8 @@ def _keep_silent(console: USBCDC) -> None:
 
     alarm = console.usb.rp2040.clock.create_alarm(hand_over)
 
-    def typed(byte: int) -> None:
-        send(byte)
+    def typed(data: int) -> None:
+        send(data)
         if waiting:
             alarm.schedule(_ANSWER_NS)
 

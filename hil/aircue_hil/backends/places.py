@@ -10,6 +10,7 @@ from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config
 
+
 class Powered(Protocol):
     """A node with a power switch."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from rp2040py.external.cyw43 import Cyw43439
 from rp2040py.gpio_pin import GPIOPin, GPIOPinState
 from rp2040py.peripherals.i2c import R_TX_EMPTY, RPI2C, I2CMode
-from rp2040py.peripherals.uart import UARTTXINTR, RPUART
+from rp2040py.peripherals.uart import RPUART, UARTTXINTR
 from rp2040py.rp2040 import RP2040
 
 from aircue_hil.backends.air_bridge import AirBridge
@@ -80,24 +80,31 @@ class Wiring:
             port=self._bench.node_port(self._board.id),
             world_s=lambda: self._bench.world_us() // 1_000_000,
             joined=self._joined,
-            left=partial(self._ask, "N", b"D"),
-            dialled=self._settled,
+            left=self._left,
+            dialled=self._dialled,
         )
         radio.bus.nat_bridge = bridge  # type: ignore[assignment]  # it has the same face
         return bridge
 
     def _joined(self) -> None:
-        """The bench's station follows the emulated chip, which cannot be kept from joining."""
+        """The bench's station follows the emulated chip, which is in its network from then on, whatever the air."""
         self._chip.networked = True
         wifi = self._bench.config.wifi
         self._ask("N", b"A\x01")
         self._ask("N", b"C" + wifi.ssid.encode() + b"\0" + wifi.key.encode())
-        self._mcu.clock.create_alarm(self._settled).schedule((wifi.join_s + 0.01) * 1e9)
+        self._mcu.clock.create_alarm(self._look).schedule((wifi.join_s + 0.01) * 1e9)
 
-    def _settled(self) -> None:
-        """Asks the bench's station once more whether it has joined; the emulated chip never notices an outage."""
+    def _look(self) -> None:
+        """The bench's station moves on only when it is asked for its state."""
+        self._ask("N", b"S")
+
+    def _left(self) -> None:
+        self._ask("N", b"D")
+
+    def _dialled(self) -> None:
+        """The bench's station may have noticed an outage, which the emulated chip never does: it joins anew."""
         if not self._board.station.joined:
-            self._ask("N", b"S")
+            self._joined()
 
 
 class _DhtLine:
@@ -212,4 +219,3 @@ def _connect_i2c(bus: RPI2C, target: I2cTarget) -> None:
     bus.on_write_byte = write
     bus.on_read_byte = lambda _ack: bus.complete_read(target.give())
     bus.on_stop = stop
-

@@ -11,7 +11,7 @@ from aircue_node import sensors
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.sensors.errors import SensorError
 
-with open("settings.json") as file:
+with open("settings.json") as file:  # noqa: PTH123 -- MicroPython has no pathlib
     given = json.load(file)
 clock = Clock(Monotonic(time.ticks_ms, time.ticks_diff), given["time_scale"])
 strobe = machine.Pin(given["strobe_pin"], machine.Pin.OUT)

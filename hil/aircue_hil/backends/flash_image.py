@@ -5,9 +5,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from errno import ENOSPC
 from pathlib import Path
 
-from littlefs import LittleFS, UserContext
+from littlefs import LittleFS, LittleFSError, UserContext
 
 _DISK_VERSION = 0x00020000  # every MicroPython since 1.12 mounts it
 _PROG_SIZE = 256  # of the rp2 port
@@ -15,16 +16,16 @@ _PACKAGE = "aircue_node"
 
 
 def pack(files: Mapping[str, bytes], *, block_size: int, block_count: int) -> bytes:
-    """The image of a file system that holds these files, by path. OSError where they do not fit."""
+    """The image of a file system that holds these files, by path. OSError (ENOSPC) where they do not fit."""
     system = _system(block_size, block_count, UserContext(buffsize=block_size * block_count), mount=False)
     system.format()
     system.mount()
-    for name, content in files.items():
-        folder = name.rpartition("/")[0]
-        if folder:
-            system.makedirs(folder, exist_ok=True)
-        with system.open(name, "wb") as file:
-            file.write(content)
+    try:
+        for name, content in files.items():
+            _write(system, name, content)
+    except LittleFSError as error:
+        size = sum(map(len, files.values()))
+        raise OSError(ENOSPC, f"{size} bytes of files do not fit on {block_size * block_count} of flash") from error
     system.unmount()
     return bytes(system.context.buffer)
 
@@ -52,6 +53,14 @@ def firmware(program: Path) -> dict[str, bytes]:
         for path in sources
     }
     return {"main.py": program.read_bytes(), **compiled}
+
+
+def _write(system: LittleFS, name: str, content: bytes) -> None:
+    folder = name.rpartition("/")[0]
+    if folder:
+        system.makedirs(folder, exist_ok=True)
+    with system.open(name, "wb") as file:
+        file.write(content)
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ EVERY = sorted(sensors.DRIVERS)
 READS = {"mhz19": 24, "mq135": 24}  # they warm up for 180 s
 ELSE_READS = 10
 
-Told = list[dict[str, list[int] | str]]
+Told = list[dict[str, Any]]
 Body = Callable[[Bench, Powered], Awaitable[None]]
 
 
@@ -99,6 +100,21 @@ def on_the_wire(bench: Bench, name: str) -> dict[int, list[int]]:
 
 async def to_its_end(_bench: Bench, node: Powered) -> None:
     assert await node.wait() == 0
+
+
+@pytest.mark.pico_w
+@pytest.mark.board
+def test_every_module_of_the_firmware_is_imported(tmp_path: Path, backend: Place) -> None:
+    """Bytecode of another version, a module that a port lacks or a heap too small would show here."""
+    shelf = Shelf(tmp_path, backend, "imports", ())
+
+    async def body(_bench: Bench, node: Powered) -> None:
+        assert await node.wait() == 0, shelf.log.read_text()
+        (told,) = shelf.told()
+        assert told["implementation"] == "micropython"
+        assert {"aircue_node.uplink", "aircue_node.sensors.bme280"} <= set(told["modules"])
+
+    shelf.play(body)
 
 
 @pytest.mark.pico_w

@@ -43,6 +43,7 @@ def test_the_firmware_goes_along_compiled_for_the_boards_that_run_bytecode_6() -
     package = {name: content for name, content in files.items() if name != "main.py"}
     assert "aircue_node/mqtt.mpy" in package
     assert "aircue_node/sensors/dht.mpy" in package
+    assert "aircue_node/ports.mpy" not in package
     assert all(name.endswith(".mpy") for name in package)
     assert all(content[:2] == b"M\x06" for content in package.values())
 
@@ -54,7 +55,7 @@ def test_an_image_named_by_the_variable_is_taken(tmp_path: Path) -> None:
 
 
 def test_an_image_that_is_missing_or_none_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(uf2.Uf2Missing, match="cannot be read.*HIL_UF2=path"):
+    with pytest.raises(uf2.Uf2Missing, match=r"cannot be read.*HIL_UF2=path"):
         uf2.find({"HIL_UF2": str(tmp_path / "none.uf2")})
     (tmp_path / "text.uf2").write_text("no firmware" * 100)
     with pytest.raises(uf2.Uf2Missing, match="is no UF2 file; get MicroPython"):

@@ -49,7 +49,9 @@ class Air:
             left=lambda: self.told.append("left"),
         )
 
-    def tcp(self, address: bytes, port: int, flags: int, *, seq: int = 1000, ack: int = 0, payload: bytes = b"") -> None:
+    def tcp(
+        self, address: bytes, port: int, flags: int, *, seq: int = 1000, ack: int = 0, payload: bytes = b""
+    ) -> None:
         segment = net.pack_tcp(NODE, address, 50_000, port, seq, ack, flags, 8192, payload)
         self._send(address, net.IP_PROTO_TCP, segment)
 

@@ -13,6 +13,7 @@ from littlefs import LittleFS, LittleFSError, UserContext
 _DISK_VERSION = 0x00020000  # every MicroPython since 1.12 mounts it
 _PROG_SIZE = 256  # of the rp2 port
 _PACKAGE = "aircue_node"
+_HOST_ONLY = ("ports.py", "host")  # for the type checker, and for the computer that flashes
 
 
 def pack(files: Mapping[str, bytes], *, block_size: int, block_count: int) -> bytes:
@@ -47,7 +48,7 @@ def unpack(image: bytes, *, block_size: int, block_count: int) -> dict[str, byte
 def firmware(program: Path) -> dict[str, bytes]:
     """What a board gets to run `program`: the program itself as main.py, and the packages beside it compiled."""
     package = program.parent / _PACKAGE
-    sources = sorted(package.rglob("*.py"))
+    sources = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in _HOST_ONLY)
     compiled = {
         path.relative_to(program.parent).with_suffix(".mpy").as_posix(): compile_mpy(path.resolve(), path.read_bytes())
         for path in sources

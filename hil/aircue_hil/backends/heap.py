@@ -7,7 +7,7 @@ status that it publishes, for which it has collected its garbage.
 import asyncio
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aircue_hil.backends.pico_w import ChipTime, PicoWNode, PoweredPicoW
@@ -92,7 +92,7 @@ def _fitted() -> dict[str, object]:
     }
 
 
-def _gateway(heard: "asyncio.Future[int]") -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:
+def _gateway(heard: "asyncio.Future[int]") -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     """A gateway that acknowledges everything and keeps what the status says of free memory."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

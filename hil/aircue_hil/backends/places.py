@@ -1,11 +1,13 @@
 """The places where a node's firmware runs on the bench, behind one face: the same test body serves all of them."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from aircue_hil.backends import air_bridge, uf2
 from aircue_hil.backends.pico_w import ChipTime, PicoWNode, PoweredPicoW
+from aircue_hil.backends.real import PORT, BoardMissing, BoardNode, PoweredBoard
 from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config
@@ -111,9 +113,39 @@ class PicoWPlace:
         }
 
 
+class BoardPlace:
+    """A real board. The bench plays nothing for it: its sensors are its own, its network is the one around it."""
+
+    name = "board"
+    scale = 1
+    outage_s = 30.0
+    patience_s = 120.0
+    many = 5
+
+    def __init__(self, port: str) -> None:
+        self._port = port
+
+    def bench(self, config: Config) -> Bench:
+        return Bench(config)
+
+    def node(self, bench: Bench, ident: str, program: Path, storage: Path, log: Path) -> PoweredBoard:
+        return PoweredBoard(BoardNode(port=self._port, program=program, storage=storage, log=log))
+
+    def settings(self, bench: Bench, ident: str) -> dict[str, object]:
+        return {}
+
+
+def board() -> BoardPlace:
+    """BoardMissing where no port is named."""
+    port = os.environ.get(PORT)
+    if not port:
+        raise BoardMissing(f"{PORT} names no port")
+    return BoardPlace(port)
+
+
 def pico_w() -> PicoWPlace:
     """Uf2Missing where there is no image to boot."""
     return PicoWPlace(uf2.find())
 
 
-MAKERS: dict[str, Callable[[], Place]] = {"pico_w": pico_w}
+MAKERS: dict[str, Callable[[], Place]] = {"pico_w": pico_w, "board": board}

@@ -2,6 +2,7 @@
 
 import os
 import sys
+
 import vfs
 
 SIZE = 4096
@@ -23,7 +24,7 @@ class Blocks:
 
 
 vfs.mount(vfs.VfsLfs2(Blocks(), progsize=256), "/flash")
-print(",".join(sorted(os.listdir("/flash"))))
+print(",".join(sorted(os.listdir("/flash"))))  # noqa: PTH208
 with open("/flash/aircue_node/deep/x.mpy", "rb") as file:  # noqa: PTH123
     print(len(file.read()))
 with open("/flash/written", "w") as file:  # noqa: PTH123

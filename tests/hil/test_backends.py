@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aircue_hil.backends.places import Place, Powered
+from aircue_hil.backends.unix import EXIT_RESET
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World, check
 from aircue_hil.sensors import MODELS
@@ -152,3 +153,38 @@ def test_a_spoilt_frame_is_no_value_on_any_bus(tmp_path: Path, backend: Place, n
             assert isinstance(told[sequence - 1], str), told
 
     shelf.play(body, reads=READS.get(name, 12))
+
+
+@pytest.mark.pico_w
+def test_flash_outlives_a_reset_and_a_power_cut_and_the_bench_counts_the_boots(tmp_path: Path, backend: Place) -> None:
+    shelf = Shelf(tmp_path, backend, "endures", ())
+
+    async def body(bench: Bench, node: Powered) -> None:
+        assert await node.wait() == 0, shelf.log.read_text()
+        assert node.exit_codes == [EXIT_RESET, 0]
+        await node.power_off()
+        assert (shelf.storage / "starts").read_text() == "2"
+        await node.power_on()
+        await node.wait()
+        told = shelf.told()
+        assert [one["starts"] for one in told] == [1, 2, 3]
+        assert [one["power-on"] for one in told] == [True, False, True]
+        assert bench.boot(NODE) == 3
+
+    shelf.play(body)
+
+
+@pytest.mark.pico_w
+def test_a_watchdog_that_is_not_fed_bites(tmp_path: Path, backend: Place) -> None:
+    if backend.name == "unix":
+        pytest.skip("MicroPython's unix port has no watchdog: runs with --backend pico_w")
+    shelf = Shelf(tmp_path, backend, "bitten", ())
+
+    async def body(_bench: Bench, node: Powered) -> None:
+        assert await node.wait() == 0
+        assert node.exit_codes == [EXIT_RESET, 0]
+        assert "survived" not in shelf.log.read_text()
+        assert '{"fed": true}' in shelf.log.read_text()
+        assert '{"watchdog": true}' in shelf.log.read_text()
+
+    shelf.play(body)

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from littlefs import LittleFSError
 
 from aircue_hil.backends import flash_image, uf2
 
@@ -23,8 +24,13 @@ def test_too_much_for_the_flash_is_an_error() -> None:
         flash_image.pack({"big": bytes(BLOCK * 40)}, block_size=BLOCK, block_count=20)
 
 
+def test_an_image_that_is_none_is_an_error_and_stays_as_it_is() -> None:
+    with pytest.raises(LittleFSError):
+        flash_image.unpack(bytes(BLOCK * BLOCKS), block_size=BLOCK, block_count=BLOCKS)
+
+
 @pytest.mark.hil
-def test_micropython_mounts_the_image(tmp_path: Path, micropython: Path) -> None:
+def test_micropython_mounts_the_image_and_what_it_writes_comes_back(tmp_path: Path, micropython: Path) -> None:
     """The oracle is MicroPython's own littlefs on a block device in its memory."""
     (tmp_path / "image").write_bytes(flash_image.pack(FILES, block_size=BLOCK, block_count=BLOCKS))
     program = Path(__file__).parent / "programs" / "mounts.py"
@@ -35,6 +41,8 @@ def test_micropython_mounts_the_image(tmp_path: Path, micropython: Path) -> None
         check=False,
     )
     assert done.stdout.split() == ["aircue_node,main.py,settings.json", str(256 * 40), "ok"], done.stderr
+    image = (tmp_path / "image").read_bytes()
+    assert flash_image.unpack(image, block_size=BLOCK, block_count=BLOCKS) == {**FILES, "written": b"1"}
 
 
 def test_the_firmware_goes_along_compiled_for_the_boards_that_run_bytecode_6() -> None:

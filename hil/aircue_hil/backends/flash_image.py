@@ -18,7 +18,8 @@ _HOST_ONLY = ("ports.py", "host")  # for the type checker, and for the computer 
 
 def pack(files: Mapping[str, bytes], *, block_size: int, block_count: int) -> bytes:
     """The image of a file system that holds these files, by path. OSError (ENOSPC) where they do not fit."""
-    system = _system(block_size, block_count, UserContext(buffsize=block_size * block_count), mount=False)
+    context = UserContext(buffsize=block_size * block_count)
+    system = _system(block_size, block_count, context, disk_version=_DISK_VERSION)
     system.format()
     system.mount()
     try:
@@ -32,10 +33,12 @@ def pack(files: Mapping[str, bytes], *, block_size: int, block_count: int) -> by
 
 
 def unpack(image: bytes, *, block_size: int, block_count: int) -> dict[str, bytes]:
-    """The files of an image by path."""
+    """The files of an image by path; a MicroPython that wrote to it may have made it a newer version. LittleFSError
+    where it cannot be mounted."""
     context = UserContext(buffsize=len(image))
     context.buffer[:] = image
-    system = _system(block_size, block_count, context, mount=True)
+    system = _system(block_size, block_count, context)
+    system.mount()
     found = {}
     for folder, _, names in system.walk("/"):
         for name in names:
@@ -75,12 +78,7 @@ def compile_mpy(source: Path, _content: bytes) -> bytes:
         return made.read_bytes()
 
 
-def _system(block_size: int, block_count: int, context: UserContext, *, mount: bool) -> LittleFS:
-    return LittleFS(
-        context=context,
-        mount=mount,
-        block_size=block_size,
-        block_count=block_count,
-        prog_size=_PROG_SIZE,
-        disk_version=_DISK_VERSION,
-    )
+def _system(block_size: int, block_count: int, context: UserContext, **options: int) -> LittleFS:
+    """Not mounted: mounting as it is made would format what it cannot read."""
+    size = {"block_size": block_size, "block_count": block_count, "prog_size": _PROG_SIZE}
+    return LittleFS(context=context, mount=False, **size, **options)

@@ -4,7 +4,6 @@ import json
 import os
 import sys
 
-
 HOST_ONLY = ("ports.py", "host")  # for the type checker, and for the computer that flashes
 
 

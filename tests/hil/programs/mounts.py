@@ -29,4 +29,7 @@ with open("/flash/aircue_node/deep/x.mpy", "rb") as file:  # noqa: PTH123
     print(len(file.read()))
 with open("/flash/written", "w") as file:  # noqa: PTH123
     file.write("1")
+vfs.umount("/flash")
+with open(sys.argv[1], "wb") as file:  # noqa: PTH123
+    file.write(image)
 print("ok")

@@ -11,6 +11,7 @@ from pathlib import Path
 from littlefs import LittleFS, LittleFSError, UserContext
 
 _DISK_VERSION = 0x00020000  # every MicroPython since 1.12 mounts it
+_ANY = 0  # littlefs: the newest it knows
 _PROG_SIZE = 256  # of the rp2 port
 _PACKAGE = "aircue_node"
 _HOST_ONLY = ("ports.py", "host")  # for the type checker, and for the computer that flashes
@@ -19,7 +20,7 @@ _HOST_ONLY = ("ports.py", "host")  # for the type checker, and for the computer 
 def pack(files: Mapping[str, bytes], *, block_size: int, block_count: int) -> bytes:
     """The image of a file system that holds these files, by path. OSError (ENOSPC) where they do not fit."""
     context = UserContext(buffsize=block_size * block_count)
-    system = _system(block_size, block_count, context, disk_version=_DISK_VERSION)
+    system = _system(block_size, block_count, context, _DISK_VERSION)
     system.format()
     system.mount()
     try:
@@ -78,7 +79,13 @@ def compile_mpy(source: Path, _content: bytes) -> bytes:
         return made.read_bytes()
 
 
-def _system(block_size: int, block_count: int, context: UserContext, **options: int) -> LittleFS:
+def _system(block_size: int, block_count: int, context: UserContext, disk_version: int = _ANY) -> LittleFS:
     """Not mounted: mounting as it is made would format what it cannot read."""
-    size = {"block_size": block_size, "block_count": block_count, "prog_size": _PROG_SIZE}
-    return LittleFS(context=context, mount=False, **size, **options)
+    return LittleFS(
+        context=context,
+        mount=False,
+        block_size=block_size,
+        block_count=block_count,
+        prog_size=_PROG_SIZE,
+        disk_version=disk_version,
+    )

@@ -111,6 +111,7 @@ class PoweredPicoW:
         try:
             await chip.stop()
         finally:
+            self._heard(b"\n")  # the console breaks off; what comes after the next power_on is a line of its own
             self._clock.follow(None)
             self._flash = chip.flash
             self._keep_files(chip)

@@ -38,6 +38,10 @@ test: setup system-packages micropython ## run every test (PYTEST_ARGS="-k name"
 unit: setup ## run the fast tests: no MicroPython, no browser, no processes
 	@$(BIN)/pytest -m "not system and not hil and not browser" $(PYTEST_ARGS)
 
+.PHONY: hil
+hil: setup micropython ## run the firmware on the bench: BACKEND=unix (default), pico_w (HIL_UF2=file) or board (PORT=/dev/ttyACM0)
+	@$(if $(PORT),HIL_PORT=$(PORT)) $(BIN)/pytest -v -m hil --backend $(or $(BACKEND),unix) tests/hil $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: setup ## check style and format
 	@$(BIN)/ruff check .

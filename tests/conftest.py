@@ -7,13 +7,15 @@ nothing stays untested there for want of a package.
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
+import pluggy
 import pytest
 from hypothesis import HealthCheck, settings
 
 from aircue_hil import micropython as finder
+from aircue_hil.backends.fidelity import FIDELITY
 
 # Before numpy is loaded: implicit warns, and warnings are errors here, when BLAS brings threads of its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -31,6 +33,50 @@ settings.load_profile("aircue")
 
 # Debian keeps the programs of each PostgreSQL version out of PATH.
 _POSTGRESQL = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+
+
+# What a hil test may run on; `unix` is the default and the only one in CI.
+_BACKENDS = ("unix", "pico_w", "board")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--backend", choices=_BACKENDS, default="unix", help="where the firmware of hil tests runs")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    name = config.getoption("backend")
+    return f"hil backend: {_shown(name)}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another backend than unix only those tests run that are marked for it."""
+    name = config.getoption("backend")
+    if name != "unix":
+        others = [item for item in items if item.get_closest_marker(name) is None]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
+    """A report of a test that took the fixture `backend` says where it ran."""
+    outcome = yield
+    if "backend" in getattr(item, "fixturenames", ()):
+        outcome.get_result().backend = item.config.getoption("backend")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    """Verbose lines name backend and fidelity, so that a simulated pass is never read as one on hardware."""
+    name = getattr(report, "backend", None)
+    if name is None or report.when != "call" or report.outcome not in ("passed", "failed"):
+        return None
+    letter = "." if report.passed else "F"
+    return report.outcome, letter, f"{report.outcome.upper()} on {_shown(name)}"
+
+
+def _shown(name: str) -> str:
+    return f"{name} ({FIDELITY[name]})"
 
 
 def unavailable(reason: str) -> None:

@@ -25,7 +25,12 @@ GATEWAY_NEEDS = {"urllib3"}
 HOST = ROOT / "firmware" / "aircue_node" / "host"  # the computer's side of a board
 # Run by MicroPython alone: the node's wiring, modules that stand in for a board's own, and what a simulated board runs.
 HIL = ROOT / "hil" / "aircue_hil"
-DEVICE_ONLY = {HIL / "modules", HIL / "emulated" / "on_board", ROOT / "firmware" / "aircue_node" / "wiring"}
+DEVICE_ONLY = {
+    HIL / "modules",
+    HIL / "emulated" / "on_board",
+    HIL / "player",
+    ROOT / "firmware" / "aircue_node" / "wiring",
+}
 
 
 def imported_modules(source: str) -> set[str]:

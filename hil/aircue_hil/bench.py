@@ -13,7 +13,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
@@ -32,6 +32,7 @@ from aircue_hil.traces import Trace
 from aircue_hil.transactions import Moment, Transaction, TransactionLog
 
 _HELLO = ord("H")
+_LOOK_EVERY_S = 0.05  # emulated time may run faster than ours
 _log = logging.getLogger(__name__)
 
 
@@ -40,14 +41,23 @@ class Bench:
     Wi-Fi, and each board those of its sensors.
 
     keep_rows: whether the witness stays in memory; a bench that runs for days keeps it in its file alone.
+    seconds: the time that the world, the radio and the script of faults follow; an emulated chip has its own.
     """
 
-    def __init__(self, config: Config, *, acts: Mapping[str, Act] | None = None, keep_rows: bool = True) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        acts: Mapping[str, Act] | None = None,
+        keep_rows: bool = True,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.config = check(config)
         self._acts: dict[str, Act] = {"wifi-outage": self._outage, **(acts or {})}
         faults.refuse_unplayable(config.faults, self._acts)
         start_us = _world_start(config, time.time())
-        self.clock = WorldClock(start_us=start_us, began=time.monotonic(), scale=config.world.scale)
+        self._seconds = seconds
+        self.clock = WorldClock(start_us=start_us, began=seconds(), scale=config.world.scale)
         self._log = TransactionLog(config.transactions, keep=keep_rows)
         self.sources = _sources(config, start_us)
         self._boards = {node.id: self._board(node) for node in config.nodes}
@@ -79,16 +89,16 @@ class Bench:
         return {"AIRCUE_BENCH_PORT": str(self.port), "AIRCUE_BENCH_NODE": self._boards[node].id}
 
     def world_us(self) -> int:
-        return self.clock.now_us(time.monotonic())
+        return self.clock.now_us(self._seconds())
 
     def now(self) -> Moment:
-        monotonic = time.monotonic()
+        monotonic = self._seconds()
         return Moment(world_us=self.clock.now_us(monotonic), real_s=time.time(), monotonic=monotonic)
 
     async def start(self) -> None:
         """Listens for nodes and lets the world's clock run."""
         self._warm()
-        self.clock = replace(self.clock, began=time.monotonic())
+        self.clock = replace(self.clock, began=self._seconds())
         for node in self.config.nodes:
             await self._networks[node.id].start(node.port)
         loop = asyncio.get_running_loop()
@@ -151,7 +161,7 @@ class Bench:
 
     def _set_outage(self, node: str, begins: bool) -> None:
         for board in self._named(node):
-            board.station.outage(begins, time.monotonic())
+            board.station.outage(begins, self._seconds())
             self._settle(board)
 
     def _named(self, node: str) -> list[Board]:
@@ -162,14 +172,20 @@ class Bench:
 
     async def _play(self) -> None:
         """Plays the script of faults; one that fails is logged and the next ones still come."""
-        began = time.monotonic()
+        began = self._seconds()
         for step in faults.steps(faults.on_nodes(self.config.faults), self.config.world.scale):
-            await asyncio.sleep(max(0.0, began + step.at_s - time.monotonic()))
+            await self._until(began + step.at_s)
             _log.info("fault %s %s for %s", step.what, "begins" if step.begins else "ends", step.node)
             try:
                 await self._acts[step.what](step.node, step.begins)
             except Exception:  # noqa: BLE001 -- logged with its traceback; the next faults still come
                 _log.exception("fault %s could not be played", step.what)
+
+    async def _until(self, at: float) -> None:
+        left = at - self._seconds()
+        while left > 0.0:
+            await asyncio.sleep(min(left, _LOOK_EVERY_S))
+            left = at - self._seconds()
 
     def _board(self, node: NodeRow) -> Board:
         name, _, room = node.air.partition("/")

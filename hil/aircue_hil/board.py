@@ -3,6 +3,7 @@
 Without I/O: a request and a moment go in, a reply comes out, rows for the witness go to `note`.
 """
 
+import copy
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from aircue_hil.uart import Wire
 DEEP_SLEEP = "deep-sleep"
 RESETS = ("power-on", "soft", "watchdog", DEEP_SLEEP)
 _PULLED_UP = 1
+_LONGEST_READ = 64
 _NO_AIR = Reply(ack=False, why="gap in the trace")
 _UNPLUGGED = Reply(ack=False, why="unplugged")
 _NO_POWER = Reply(ack=False, why="no power")
@@ -202,6 +204,23 @@ class Board:
         lines = self._buses.setdefault(bus, _Lines())
         lines.scl, lines.sda = scl, sda
         return _NOTHING
+
+    def fitted(self, bus: int, address: int) -> bool:
+        """Whether a sensor is at this place."""
+        return (bus, address) in self._chips
+
+    def foresee(self, bus: int, address: int, at: Moment) -> bytes | None:
+        """What a read would give just now, however long, without reading; None where nobody would acknowledge it.
+
+        For a backend whose controller clocks out byte after byte and says only at the end how many it wanted.
+        """
+        if not self.fitted(bus, address):
+            return None
+        fitted, chip = self._chips[bus, address]
+        if isinstance(self._reached(bus, fitted, at), Reply):
+            return None
+        reply = copy.deepcopy(chip).read(_LONGEST_READ, at.world_us)
+        return reply.data if reply.ack else None
 
     def _write(self, payload: bytes, at: Moment) -> bytes:
         bus, address = payload[0], payload[1]

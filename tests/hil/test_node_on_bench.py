@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.node.fakes import AckingGateway
 
-from aircue_hil.backends.unix import PoweredNode, UnixNode
+from aircue_hil.backends.places import Place, Powered
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
 from aircue_hil.config import Gateway as GatewayRow
@@ -23,8 +23,7 @@ from aircue_node.contract import QUANTITIES
 pytestmark = pytest.mark.hil
 
 MAIN = Path(__file__).parents[2] / "firmware" / "main.py"
-STROBE = 15
-SCALE = 600  # a sample of the 30 s interval every 50 ms
+STROBE, LINE, ANALOG = 15, 14, 26
 
 
 SHT4X = (SensorRow(driver="sht4x"),)
@@ -33,10 +32,19 @@ SHT4X = (SensorRow(driver="sht4x"),)
 class Stage:
     """One node with an SHT4x (or what a test fits) in a simulated bathroom, its bench and its gateway."""
 
-    def __init__(self, gateway: AckingGateway, bench: Bench, node: PoweredNode) -> None:
+    def __init__(self, place: Place, gateway: AckingGateway, bench: Bench, node: Powered) -> None:
+        self.place = place
         self.gateway = gateway
         self.bench = bench
         self.node = node
+
+    async def pass_by(self, seconds: float) -> None:
+        """Waits for a stretch of the bench's own time."""
+        end = self.bench.now().monotonic + seconds
+        left = seconds
+        while left > 0:
+            await asyncio.sleep(min(left, 0.02))
+            left = end - self.bench.now().monotonic
 
     def arrived(self) -> dict[int, list[int | None]]:
         """Values by sequence."""
@@ -60,37 +68,31 @@ class Stage:
 
 def on_stage(
     tmp_path: Path,
-    micropython: Path,
+    place: Place,
     journal: int,
     story: Callable[[Stage], Awaitable[None]],
     fitted: tuple[SensorRow, ...] = SHT4X,
 ) -> None:
     async def play() -> None:
-        async with AckingGateway() as gateway:
+        async with AckingGateway(place.patience_s) as gateway:
             row = NodeRow(id="bathroom", air="flat/bathroom", sensors=fitted, strobe_pin=STROBE)
             config = Config(
                 nodes=(row,),
-                world=World(scale=SCALE),
+                world=World(scale=place.scale),
                 gateway=GatewayRow(port=gateway.port),
                 homes={"flat": HomeRow()},
                 wifi=Wifi(join_s=0.05, notice_s=0.5),
             )
-            bench = Bench(config)
+            bench = place.bench(config)
             await bench.start()
-            (tmp_path / "settings.json").write_text(json.dumps(settings(bench, journal, fitted)))
-            node = PoweredNode(
-                UnixNode(
-                    micropython=[str(micropython)],
-                    program=MAIN,
-                    storage=tmp_path,
-                    environment=bench.environment("bathroom"),
-                    log=tmp_path / "node.log",
-                    heap="200k",
-                )
-            )
+            storage = tmp_path / "storage"
+            storage.mkdir()
+            given = {**place.settings(bench, "bathroom"), **settings(journal, fitted)}
+            (storage / "settings.json").write_text(json.dumps(given))
+            node = place.node(bench, "bathroom", MAIN, storage, tmp_path / "node.log")
             try:
                 await node.power_on()
-                await story(Stage(gateway, bench, node))
+                await story(Stage(place, gateway, bench, node))
             finally:
                 await node.power_off()
                 await bench.stop()
@@ -98,22 +100,16 @@ def on_stage(
     asyncio.run(play())
 
 
-def settings(bench: Bench, journal: int, fitted: tuple[SensorRow, ...]) -> dict[str, object]:
-    wifi = bench.config.wifi
+def settings(journal: int, fitted: tuple[SensorRow, ...]) -> dict[str, object]:
     return {
         "site": "home-1",
         "node": "bathroom",
         "key": "secret",
-        "ssid": wifi.ssid,
-        "wifi_key": wifi.key,
-        "gateway": "127.0.0.1",
-        "port": bench.node_port("bathroom"),
-        "time_scale": SCALE,
         "journal_samples": journal,
         "backlog_pause_ms": 10,
         "strobe_pin": STROBE,
         "i2c": [{"id": 0, "scl": 5, "sda": 4}],
-        "uart": [{"id": 1, "tx": 8, "rx": 9}, {"id": 2, "tx": 17, "rx": 16}],
+        "uart": [{"id": 0, "tx": 0, "rx": 1}, {"id": 1, "tx": 8, "rx": 9}],
         "sensors": [setting(row) for row in fitted],
     }
 
@@ -130,23 +126,25 @@ async def all_of_the_bus_arrived(stage: Stage) -> dict[int, list[int | None]]:
     return expected
 
 
-def test_what_crosses_the_bus_arrives_with_its_value_and_time(tmp_path: Path, micropython: Path) -> None:
+@pytest.mark.pico_w
+def test_what_crosses_the_bus_arrives_with_its_value_and_time(tmp_path: Path, backend: Place) -> None:
     async def story(stage: Stage) -> None:
-        await stage.gateway.until(lambda: len(stage.arrived()) >= 40)
+        await stage.gateway.until(lambda: len(stage.arrived()) >= stage.place.many)
         expected = await all_of_the_bus_arrived(stage)
         arrived = stage.arrived()
         assert {sequence: arrived[sequence] for sequence in expected} == expected
         assert all(json.loads(payload)["t"] > 0 for payload in stage.gateway.of("samples"))
         assert stage.node.running
 
-    on_stage(tmp_path, micropython, 200, story)
+    on_stage(tmp_path, backend, 200, story)
 
 
-def test_an_outage_of_the_radio_loses_nothing(tmp_path: Path, micropython: Path) -> None:
+@pytest.mark.pico_w
+def test_an_outage_of_the_radio_loses_nothing(tmp_path: Path, backend: Place) -> None:
     async def story(stage: Stage) -> None:
-        await stage.gateway.until(lambda: len(stage.arrived()) >= 10)
+        await stage.gateway.until(lambda: len(stage.arrived()) >= stage.place.many // 4)
         stage.bench.cut_wifi()
-        await asyncio.sleep(1.5)
+        await stage.pass_by(stage.place.outage_s)
         stage.bench.restore_wifi()
         before = len(stage.gateway.connects)
         await stage.gateway.until(lambda: len(stage.gateway.connects) > before)
@@ -155,10 +153,10 @@ def test_an_outage_of_the_radio_loses_nothing(tmp_path: Path, micropython: Path)
         assert {sequence: arrived[sequence] for sequence in expected} == expected
         assert len(stage.gateway.of("backlog")) > 0
 
-    on_stage(tmp_path, micropython, 200, story)
+    on_stage(tmp_path, backend, 200, story)
 
 
-def test_a_full_journal_names_what_it_dropped_and_delivers_the_rest(tmp_path: Path, micropython: Path) -> None:
+def test_a_full_journal_names_what_it_dropped_and_delivers_the_rest(tmp_path: Path, backend: Place) -> None:
     """The gateway is silent for longer than the journal is deep; nothing else is lost, and memory suffices."""
 
     async def story(stage: Stage) -> None:
@@ -175,7 +173,7 @@ def test_a_full_journal_names_what_it_dropped_and_delivers_the_rest(tmp_path: Pa
         assert not dropped & stage.arrived().keys()
         assert all(stage.arrived()[n] == value for n, value in expected.items() if n not in dropped)
 
-    on_stage(tmp_path, micropython, 50, story)
+    on_stage(tmp_path, backend, 50, story)
 
 
 def declared(stage: Stage, dropped: set[int]) -> set[int]:
@@ -190,27 +188,28 @@ def declared(stage: Stage, dropped: set[int]) -> set[int]:
 FITTED = {
     "bme280, mhz19 and pms5003": (
         SensorRow(driver="bme280"),
-        SensorRow(driver="mhz19", uart=1),
-        SensorRow(driver="pms5003", uart=2),
+        SensorRow(driver="mhz19", uart=0),
+        SensorRow(driver="pms5003", uart=1),
     ),
     "sht3x at its second address and pms7003": (
         SensorRow(driver="sht3x", address=0x45),
-        SensorRow(driver="pms7003", uart=1),
+        SensorRow(driver="pms7003", uart=0),
     ),
-    "bmp280 and mq135": (SensorRow(driver="bmp280"), SensorRow(driver="mq135", pin=26)),
-    "dht11": (SensorRow(driver="dht11", pin=4),),
+    "bmp280 and mq135": (SensorRow(driver="bmp280"), SensorRow(driver="mq135", pin=ANALOG)),
+    "dht11": (SensorRow(driver="dht11", pin=LINE),),
+    "scd4x and nothing else": (SensorRow(driver="scd4x"),),
+    "dht22": (SensorRow(driver="dht22", pin=LINE),),
 }
 
 
+@pytest.mark.pico_w
 @pytest.mark.parametrize("fitted", FITTED.values(), ids=FITTED)
-def test_every_other_sensor_is_read_as_it_speaks(
-    tmp_path: Path, micropython: Path, fitted: tuple[SensorRow, ...]
-) -> None:
+def test_every_other_sensor_is_read_as_it_speaks(tmp_path: Path, backend: Place, fitted: tuple[SensorRow, ...]) -> None:
     """Simulated sensors, the real drivers in MicroPython: what the wires carried is what arrives, warm-up included."""
     width = sum(len(MODELS[row.driver].quantities) for row in fitted)
 
     async def story(stage: Stage) -> None:
-        await stage.gateway.until(lambda: len([1 for row in stage.arrived().values() if None not in row]) >= 10)
+        await stage.gateway.until(lambda: len([1 for row in stage.arrived().values() if None not in row]) >= 8)
         expected = await all_of_the_bus_arrived(stage)
         arrived = stage.arrived()
         whole = [n for n, values in expected.items() if len(values) == width]
@@ -219,4 +218,4 @@ def test_every_other_sensor_is_read_as_it_speaks(
             assert arrived[sequence] == pytest.approx(expected[sequence], abs=1.01)
         assert all(None in arrived[n] for n, values in expected.items() if len(values) < width)
 
-    on_stage(tmp_path, micropython, 200, story, fitted)
+    on_stage(tmp_path, backend, 200, story, fitted)

@@ -100,10 +100,11 @@ class FakeWlan:
 
 class FakeGateway:
     """Speaks MQTT on loopback. acks: whether samples are acknowledged (PUBACK and application ack). tls: the server's
-    ssl.SSLContext; a test may put another there for the connections to come."""
+    ssl.SSLContext; a test may put another there for the connections to come. patience_s: how long `until` waits."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, patience_s: float = 20.0) -> None:
         self.tls = tls
+        self._patience_s = patience_s
         self.port = 0
         self.acks = True
         self.connects: list[dict[str, object]] = []
@@ -154,7 +155,7 @@ class FakeGateway:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Waits until a condition on what arrived holds, which is tried after every message and now and then."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(self._patience_s):
             while not condition():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), 0.02)
@@ -195,8 +196,8 @@ async def _received(reader: asyncio.StreamReader) -> bytes:
 class AckingGateway(FakeGateway):
     """Acks every sample as the real gateway does, unless it is told to be silent: then it answers nothing at all."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, patience_s: float = 20.0) -> None:
+        super().__init__(patience_s=patience_s)
         self.silent = False
 
     def _answer(self, writer: asyncio.StreamWriter, kind: int, flags: int, body: bytes) -> None:

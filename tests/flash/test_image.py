@@ -8,7 +8,7 @@ import pytest
 from tests.flash.stage import FIRMWARE, write_firmware
 
 from aircue_node.host.errors import FlashError, Refused
-from aircue_node.host.image import Image, active_slot, build_image, compile_module, slot_text
+from aircue_node.host.image import Image, SlotState, build_image, compile_module, slot_state, slot_text
 
 
 @pytest.fixture(scope="module")
@@ -69,24 +69,24 @@ def test_a_package_without_version_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "slot"),
+    ("text", "state"),
     [
-        (slot_text("a"), "a"),
-        (slot_text("b"), "b"),
-        (b'{"active": "b", "tries": 2}', "b"),
-        (b'{"active": "c"}', None),
-        (b'{"active": ["a"]}', None),
-        (b"{}", None),
-        (b"[]", None),
-        (b"7", None),
-        (b'{"acti', None),
-        (b"\xff", None),
-        (b"", None),
-        (None, None),
+        (slot_text("a"), SlotState(active="a")),
+        (slot_text("b", 7), SlotState(active="b", sequence=7)),
+        (b'{"active": "b", "trial": "a", "tries": 2}', SlotState(active="b", on_trial=True)),
+        (b'{"active": "c"}', SlotState(active=None)),
+        (b'{"active": ["a"]}', SlotState(active=None)),
+        (b'{"active": "a", "sequence": "x"}', SlotState(active=None)),
+        (b"{}", SlotState(active=None)),
+        (b"[]", SlotState(active=None)),
+        (b"7", SlotState(active=None)),
+        (b'{"acti', SlotState(active=None)),
+        (b"\xff", SlotState(active=None)),
+        (b"", SlotState(active=None)),
     ],
 )
-def test_a_damaged_slot_file_names_no_slot(text: bytes | None, slot: str | None) -> None:
-    assert active_slot(text) == slot
+def test_a_damaged_slot_file_names_no_slot(text: bytes, state: SlotState) -> None:
+    assert slot_state(text) == state
 
 
 @pytest.mark.hil

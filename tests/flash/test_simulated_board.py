@@ -10,7 +10,7 @@ from tests.flash.stage import Plugged, plug, stored, wait_until
 
 from aircue_hil.emulated.repl import ReplBoard
 from aircue_node.host import repl
-from aircue_node.host.errors import FlashError
+from aircue_node.host.errors import FlashError, Silent
 
 pytestmark = pytest.mark.hil
 
@@ -140,3 +140,26 @@ def test_a_full_storage_is_known_in_the_words_of_each_port(last: str) -> None:
     assert "the board's storage is full" in repl.told(
         "/dev/ttyACM0", f"Traceback (most recent call last):\n  x\n{last}\n"
     )
+
+
+class _Told:
+    """A transport whose board prints `said` whatever is run."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+
+    def exec(self, command: str) -> bytes:
+        return self._said.encode()
+
+
+@pytest.mark.parametrize(
+    "said", ["circuitpython|9|2|1|1|Pico W with RP2040", "", "micropython|1|29", "ets Jun  8 2016"]
+)
+def test_what_is_no_micropython_is_told_by_what_it_said(said: str) -> None:
+    with pytest.raises(Silent, match="answers instead of MicroPython: write MicroPython"):
+        repl.Repl(_Told(said), "/dev/ttyACM0").who()
+
+
+def test_a_micropython_says_machine_version_and_radio() -> None:
+    found = repl.Repl(_Told("micropython|1|29|0|1|Raspberry Pi Pico W with RP2040\r\n"), "/dev/ttyACM0").who()
+    assert found == repl.Found(machine="Raspberry Pi Pico W with RP2040", version=(1, 29, 0), radio=True)

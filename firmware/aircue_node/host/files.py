@@ -1,8 +1,8 @@
 """Brings a board's files up to date: only what differs goes over the line, and the change takes effect in one step.
 
 The board computes the hashes. New files go into the slot that is not running, or beside the old ones as NAME.new; when
-every hash is right, one command renames the NAME.new into place, main.py last. A cable pulled before that leaves the
-old program, one pulled after it the new one.
+every hash is right, one command releases the slot and renames the NAME.new into place, main.py last. A cable pulled
+before that leaves the old program, one pulled after it the new one.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,10 +14,12 @@ from aircue_node.host.image import (
     SETTINGS_FILE,
     SLOT_FILE,
     SLOTS,
+    UNFINISHED,
     Image,
     ImageFile,
-    active_slot,
+    SlotState,
     file_of,
+    slot_state,
     slot_text,
 )
 from aircue_node.host.repl import Repl
@@ -62,7 +64,8 @@ _COPY = (
     "   if not b:break\n"
     "   t.write(b)\n"
 )
-_RENAME = "for n in {!r}:\n os.rename(n+{!r},n)"
+_GUARD = "open({!r},'wb').close()"
+_FINISH = "for n in {!r}:os.remove(n)\nfor n in {!r}:\n os.rename(n+{!r},n)"
 # The pause lets the board acknowledge the command before its port goes away.
 _LEAVE = "import machine,time\ntime.sleep_ms(100)\nmachine.{}()"
 
@@ -71,11 +74,13 @@ _LEAVE = "import machine,time\ntime.sleep_ms(100)\nmachine.{}()"
 class Plan:
     """What to do to a board, paths from its root, in the order of the fields.
 
-    remove: what differs or is not in the image, from the slot that does not run and of leftover NAME.new. folders: to
-    be made. copy: (from, to) on the board itself. send: over the line. rename: NAME.new to NAME. expect: sha256 by path
-    when all is done.
+    guard: the file that keeps the launcher from starting a slot while it is written, removed together with the
+    renaming. remove: what differs or is not in the image, from the slot that does not run and of leftover NAME.new.
+    folders: to be made. copy: (from, to) on the board itself. send: over the line. rename: NAME.new to NAME. expect:
+    sha256 by path when all is done.
     """
 
+    guard: str | None
     remove: tuple[str, ...]
     folders: tuple[str, ...]
     copy: tuple[tuple[str, str], ...]
@@ -85,7 +90,7 @@ class Plan:
 
     @property
     def nothing_to_do(self) -> bool:
-        return not (self.remove or self.copy or self.send or self.rename)
+        return not (self.guard or self.remove or self.copy or self.send or self.rename)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +104,13 @@ class Done:
 # --- deciding -----------------------------------------------------------------------------------------------------
 
 
-def plan(image: Image, settings: bytes | None, there: Mapping[str, str], active: str | None) -> Plan:
-    """there: sha256 by path of what the board has in its slots and at its root; active: the slot its `slot` names."""
+def plan(image: Image, settings: bytes | None, there: Mapping[str, str], state: SlotState) -> Plan:
+    """there: sha256 by path of what the board has in its slots and at its root; state: what its `slot` says."""
+    active = _runs(there, state)
     slot = _target(image, there, active)
     program = {f"/{slot}/{file.path}": file for file in image.program}
-    root = _root(image, settings, slot if slot != active else None)
+    named = slot == state.active and not state.on_trial
+    root = _root(image, settings, None if named else slot_text(slot, state.sequence))
     missing = {path: file for path, file in program.items() if there.get(path) != file.sha256}
     changed = {path + _NEW: file for path, file in root.items() if there.get(path) != file.sha256}
     on_board = {} if active in (None, slot) else _by_hash(there, f"/{active}/")
@@ -111,6 +118,7 @@ def plan(image: Image, settings: bytes | None, there: Mapping[str, str], active:
     unsent = {path: file for path, file in missing.items() if path not in copied}
     unsent.update({path: file for path, file in changed.items() if there.get(path) != file.sha256})
     return Plan(
+        guard=None if slot == active else f"/{slot}/{UNFINISHED}",
         remove=tuple(_stale(there, slot, {**program, **changed})),
         folders=tuple(_folders(missing)),
         copy=tuple((start, path) for path, start in copied.items()),
@@ -118,6 +126,14 @@ def plan(image: Image, settings: bytes | None, there: Mapping[str, str], active:
         rename=tuple(f"/{name}" for name in _ROOT if f"/{name}{_NEW}" in changed),
         expect={path: file.sha256 for path, file in {**program, **root}.items()},
     )
+
+
+def _runs(there: Mapping[str, str], state: SlotState) -> str | None:
+    """The slot the launcher starts; without a `slot` that makes sense that is the first, if it is whole."""
+    first = f"/{SLOTS[0]}/"
+    if state.active is not None:
+        return state.active
+    return SLOTS[0] if any(path.startswith(first) for path in there) and first + UNFINISHED not in there else None
 
 
 def _target(image: Image, there: Mapping[str, str], active: str | None) -> str:
@@ -129,13 +145,13 @@ def _target(image: Image, there: Mapping[str, str], active: str | None) -> str:
     return active if running == wanted else next(slot for slot in SLOTS if slot != active)
 
 
-def _root(image: Image, settings: bytes | None, slot: str | None) -> dict[str, ImageFile]:
-    """What the image wants at the root, by path; slot: the one to name, None where it is named already."""
+def _root(image: Image, settings: bytes | None, slot: bytes | None) -> dict[str, ImageFile]:
+    """What the image wants at the root, by path; slot: what `slot` is to say, None where that may stay as it is."""
     files = list(image.launcher)
     if settings is not None:
         files.append(file_of(SETTINGS_FILE, settings))
     if slot is not None:
-        files.append(file_of(SLOT_FILE, slot_text(slot)))
+        files.append(file_of(SLOT_FILE, slot))
     return {f"/{file.path}": file for file in files}
 
 
@@ -146,6 +162,7 @@ def _by_hash(there: Mapping[str, str], folder: str) -> dict[str, str]:
 def _stale(there: Mapping[str, str], slot: str, wanted: Mapping[str, ImageFile]) -> list[str]:
     """What is not as wanted: in the slot everything, at the root every leftover NAME.new."""
     ours = [path for path in there if path.startswith(f"/{slot}/") or path.endswith(_NEW)]
+    ours = [path for path in ours if path != f"/{slot}/{UNFINISHED}"]
     return sorted(path for path in ours if path not in wanted or wanted[path].sha256 != there[path])
 
 
@@ -161,13 +178,14 @@ def install(repl: Repl, image: Image, settings: bytes | None, say: Say) -> Done:
     """Raises FlashError; until the last step the board keeps the program it had."""
     repl.prepare()
     repl.run(_WALK)
-    wanted = plan(image, settings, hashes(repl), active_slot(_slot(repl)))
+    wanted = plan(image, settings, hashes(repl), slot_state(_slot(repl)))
     if wanted.nothing_to_do:
         say(f"files: all {len(wanted.expect)} are there already")
     else:
         _stage(repl, wanted, say)
         _verify(repl, {_staged(path, wanted): value for path, value in wanted.expect.items()})
-        repl.run(_RENAME.format(wanted.rename, _NEW))
+        guards = () if wanted.guard is None else (wanted.guard,)
+        repl.run(_FINISH.format(guards, wanted.rename, _NEW))
     _verify(repl, wanted.expect)
     say(f"files: {len(wanted.expect)} verified on the board")
     return Done(sent=len(wanted.send), verified=len(wanted.expect))
@@ -186,7 +204,10 @@ def _slot(repl: Repl) -> bytes:
 
 
 def _stage(repl: Repl, wanted: Plan, say: Say) -> None:
-    """Everything but the renaming."""
+    """Everything but the last step."""
+    if wanted.guard is not None:
+        repl.run(_MAKE_FOLDER.format(wanted.guard.rpartition("/")[0]))
+        repl.run(_GUARD.format(wanted.guard))
     for path in wanted.remove:
         repl.run(_REMOVE.format(path))
     _check_space(repl, wanted)

@@ -1,8 +1,9 @@
 """What a board gets: the package compiled for MicroPython, and the layout it has in the board's storage.
 
 main.py boot.py         the launcher, as source
-slot                    {"active": "a"}: the folder the launcher starts
+slot                    {"active": "a"}: the folder the launcher starts; it and updates keep further keys there
 a/aircue_node/...mpy    the program, and b/ beside it, so that an update never writes over what runs
+b/unfinished            while it is there, the launcher does not start that folder
 settings.json           this node's settings
 """
 
@@ -19,6 +20,7 @@ from aircue_node.host.errors import FlashError, Refused
 
 SLOTS = ("a", "b")
 SLOT_FILE = "slot"
+UNFINISHED = "unfinished"
 SETTINGS_FILE = "settings.json"
 PACKAGE = "aircue_node"
 LAUNCHER = ("boot.py", "main.py")  # in this order: main.py is what starts the program
@@ -55,17 +57,30 @@ def file_of(path: str, data: bytes) -> ImageFile:
     return ImageFile(path=path, data=data, sha256=hashlib.sha256(data).hexdigest())
 
 
-def slot_text(active: str) -> bytes:
-    return json.dumps({"active": active}).encode()
+@dataclass(frozen=True, kw_only=True)
+class SlotState:
+    """What a board's `slot` file says: active None where it is missing or damaged; on_trial: an update is tried out.
+
+    sequence: of the newest update that proved itself; older ones are refused, so it outlives a flashing.
+    """
+
+    active: str | None
+    on_trial: bool = False
+    sequence: int = 0
 
 
-def active_slot(text: bytes | None) -> str | None:
-    """The slot that a board's `slot` file names; None where it is missing or damaged."""
+def slot_state(text: bytes) -> SlotState:
     try:
-        active = json.loads(text or b"null")["active"]
-    except (ValueError, TypeError, KeyError):
-        return None
-    return active if active in SLOTS else None
+        found = json.loads(text)
+        if found["active"] in SLOTS:
+            return SlotState(active=found["active"], on_trial="trial" in found, sequence=int(found.get("sequence", 0)))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass
+    return SlotState(active=None)
+
+
+def slot_text(active: str, sequence: int = 0) -> bytes:
+    return json.dumps({"active": active, **({"sequence": sequence} if sequence else {})}).encode()
 
 
 def build_image(source: Path, *, arch: str | None = None) -> Image:

@@ -59,10 +59,11 @@ class Repl:
         self.port = port
 
     def who(self) -> Found:
-        name, *numbers, radio, machine = self.run(_WHO).strip().split("|")
-        if name != "micropython":
-            raise Silent(f"{self.port}: {name} answers instead of MicroPython: write MicroPython to the board first")
-        return Found(machine=machine, version=tuple(map(int, numbers)), radio=radio == "1")
+        said = self.run(_WHO).strip()
+        name, *rest = said.split("|")
+        if name != "micropython" or len(rest) != 5:
+            raise Silent(f"{self.port}: {said!r} answers instead of MicroPython: write MicroPython to the board first")
+        return Found(machine=rest[4], version=tuple(map(int, rest[:3])), radio=rest[3] == "1")
 
     def prepare(self) -> None:
         """What the commands below need on the board."""
@@ -162,7 +163,7 @@ def wait_for(port: Callable[[], str | None], seconds: float, pause_s: float = 0.
         time.sleep(pause_s)
         try:
             return _ask(port())
-        except Silent:
+        except FlashError:  # a board that is just starting may answer and go away once more
             if time.monotonic() > end:
                 raise
 

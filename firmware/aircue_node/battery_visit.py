@@ -93,7 +93,7 @@ def _open(node: "BatteryNode", state: "State") -> "Journal":
     """The journal of a boot; its birth goes to flash beside the samples."""
     width = len(state.last)
     report = _report(node, state, _Stock(None, state))
-    return node.board.open_journal(state.boot, node.most, width, report.birth)
+    return node.board.open_journal(state.boot, node.most, width, report.birth_to_keep)
 
 
 def _kept(node: "BatteryNode", journal: "Journal", state: "State") -> bool:

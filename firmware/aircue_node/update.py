@@ -44,15 +44,15 @@ class UpdateError(Exception):
 
 
 class Updater:
-    """node, key: whose signature is asked for. note(text) tells the gateway how an update ended, and is the last that
-    is heard of it, but for restart() after a good one. reserve: bytes of flash that others count on."""
+    """node, key: whose signature is asked for. note(text, taken) is told how an update ended, and is the last that is
+    heard of it, but for restart() after one that was taken. reserve: bytes of flash that others count on."""
 
     def __init__(
         self,
         node: str,
         key: bytes,
         slots: "Slots",
-        note: "Callable[[str], object]",
+        note: "Callable[[str, bool], object]",
         restart: "Callable[[], object]",
         reserve: int = 0,
     ) -> None:
@@ -85,16 +85,16 @@ class Updater:
         try:
             await self.bring(url, version, digest)
         except (UpdateError, http_get.HttpError) as error:
-            self._tell(f"{said}refused: {error}")
+            self._tell(f"{said}refused: {error}", False)
         except (OSError, MemoryError) as error:
-            self._tell(f"{said}failed, send it again: {error}")
+            self._tell(f"{said}failed, send it again: {error}", False)
         else:
-            self._tell(said + "the trial begins")
+            self._tell(said + "the trial begins", True)
             self._restart()
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, taken: bool) -> None:
         print(text)
-        self._note(text)
+        self._note(text, taken)
 
     async def bring(self, url: str, version: str, digest: str) -> None:
         """Until the last step the board starts what it started before; what came once need not come again."""

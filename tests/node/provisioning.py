@@ -67,6 +67,12 @@ class Station:
     def isconnected(self) -> bool:
         return bool(self.asked) and self.asked[-1] == self.known
 
+    def status(self) -> int:
+        return 1010 if self.isconnected() else 202
+
+    def config(self, **options: object) -> None:
+        pass
+
     def scan(self) -> list[tuple[bytes, bytes, int, int, int, int]]:
         if not self._on:
             raise OSError("STA must be active")

@@ -8,17 +8,21 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.node.fakes import FakeSensor, Ticks
+from tests.node.fakes import FakeLastNumber, FakeSensor, Ticks
 
 from aircue_node import battery, contract, settings
+from aircue_node.actions import Tuning
 from aircue_node.battery import State
 from aircue_node.battery_node import BatteryNode, Board
 from aircue_node.clock import Clock
+from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.ports import Range, Sample
+from aircue_node.sampler import Sampler
 from aircue_node.sensors.errors import MissingError
 from aircue_node.settings import SettingsError
+from aircue_node.slots import Slots
 
 INSTALLATION = 7
 _u32 = st.integers(0, 2**32 - 1)
@@ -206,23 +210,19 @@ class FakeRtc:
 class FlashJournal(Journal):
     """A journal whose flash is a list."""
 
-    def __init__(self, boot: int, capacity: int, flash: "Flash", birth: Callable[[], bytes]) -> None:
-        super().__init__(boot, capacity)
-        self._flash = flash
+    def __init__(self, boot: int, capacity: int, width: int, flash: "Flash", birth: Callable[[], bytes]) -> None:
+        super().__init__(boot, capacity, width)
+        self._list = flash
         self._told = birth
-
-    @property
-    def at_risk(self) -> int:
-        return len(self)
 
     def flush(self, now_ms: int, everything: bool = False) -> None:
         assert everything
-        if self._flash.error is not None:
-            raise self._flash.error
-        if self._flash.works:
-            taken = [entry[2] for entry in self._entries()]
-            self._flash.rows += [(self._boot, sample) for sample in taken]
-            self._flash.births.append(self._told())
+        if self._list.error is not None:
+            raise self._list.error
+        if self._list.works:
+            taken = [self._ring.sample(index) for index in range(len(self))]
+            self._list.rows += [(self._boot, sample) for sample in taken]
+            self._list.births.append(self._told())
             self.ack(self._boot, [(1, 2**32)])
 
 
@@ -318,6 +318,8 @@ class World:
             None,
             self._journal,
             lambda courier, clock, received: FakeVisit(self, courier, clock, received),  # type: ignore[arg-type,return-value]  # what BatteryNode needs of a visit
+            self._commands,
+            Slots(None),
         )
         node = BatteryNode(self.config, board)
         self.measured.append((node.state.boot, node.state.sequence + 1, self.wall_ms))
@@ -330,6 +332,10 @@ class World:
     def _sensor(self) -> FakeSensor:
         return FakeSensor(MissingError("unplugged") if self.unplugged else [2150, self.humidity])
 
+    def _commands(self, installation: int, sampler: Sampler) -> Commands:
+        interval = Tuning(sampler, lambda changes: None).interval
+        return Commands(self.config.key.encode(), installation, {"interval": interval}, FakeLastNumber())
+
     def _identify(self) -> tuple[int, int]:
         self.boots += 1
         self.sequence = 1
@@ -337,7 +343,9 @@ class World:
 
     def _journal(self, boot: int, samples: int, width: int, birth: Callable[[], bytes]) -> Journal:
         assert width == 2
-        return FlashJournal(boot, samples, self.flash, birth) if self.flash_there else Journal(boot, samples)
+        if not self.flash_there:
+            return Journal(boot, samples, width)
+        return FlashJournal(boot, samples, width, self.flash, birth)
 
     def lose_power(self) -> None:
         self.rtc.block = b""

@@ -108,7 +108,7 @@ def test_a_fault_of_a_sample_held_back_is_counted_all_the_same() -> None:
 
 def test_the_status_tells_how_many_were_held_back() -> None:
     def status(suppressed: int) -> object:
-        return json.loads(contract.encode_status(1, 2, 3, 4, 5, [], {}, suppressed)).get("suppressed")
+        return json.loads(contract.encode_status(1, 2, 3, 4, 5, [], {}, suppressed=suppressed)).get("suppressed")
 
     assert status(7) == 7
     assert status(0) is None

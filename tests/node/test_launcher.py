@@ -36,7 +36,7 @@ class Board:
         package = self.root / folder / "aircue_node"
         package.mkdir(parents=True, exist_ok=True)
         (package / "__init__.py").write_text("")
-        (package / "program.py").write_text(text.replace("{0}", folder))
+        (package / "start.py").write_text(text.replace("{0}", folder))
 
     def says(self, **state: Any) -> None:
         (self.root / "slot").write_text(json.dumps(state))

@@ -249,7 +249,7 @@ async def no_sleep(_: int) -> None:
 
 def board_of(given: dict[str, Any]) -> sensors.Board:
     buses = {row["id"]: Bus() for row in given["i2c"]}
-    uarts = {row["id"]: Uart() for row in given["uart"]}
+    uarts = {row["id"]: Uart for row in given["uart"]}
     return sensors.Board(buses, int, lambda pin, frame: None, no_sleep, lambda: 0, uarts, lambda _: Adc())
 
 

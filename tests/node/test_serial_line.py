@@ -162,7 +162,7 @@ class Node:
         self.console = FakeConsole()
         monotonic = Monotonic(_now_ms, int.__sub__)
         self.clock = Clock(monotonic)
-        self.journal = Journal(BOOT, 1000)
+        self.journal = Journal(BOOT, 1000, 1)
         sampler = Sampler([], self.clock, 30000, lambda _: None)
         courier = Courier(
             INSTALLATION, BOOT, self.journal, Commands(b"secret", INSTALLATION, sampler), FakeReport(), lambda one: one

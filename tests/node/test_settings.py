@@ -99,7 +99,7 @@ class _Adc:
 
 def _board() -> sensors.Board:
     return sensors.Board(
-        {0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms, lambda: 0, {1: _Uart()}, _Adc
+        {0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms, lambda: 0, {1: _Uart}, _Adc
     )
 
 

@@ -45,7 +45,7 @@ def module(name: str, monkeypatch: pytest.MonkeyPatch, **members: object) -> Non
 
 @pytest.fixture
 def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
-    import aircue_node.provisioning  # noqa: F401 -- its wiring is replaced below
+    import aircue_node.wiring  # noqa: F401 -- what is in it is replaced below
 
     made = Board()
     monkeypatch.chdir(tmp_path)

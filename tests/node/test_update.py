@@ -38,7 +38,8 @@ class Node:
     def made(self, reserve: int = 0) -> Updater:
         return Updater("bathroom", KEY.encode(), self.slots, self._note, self._restart, reserve)
 
-    def _note(self, text: str) -> None:
+    def _note(self, text: str, taken: bool) -> None:
+        assert taken is text.endswith("the trial begins")
         self.notes.append(text)
         self._ended.set()
 
@@ -156,7 +157,7 @@ def test_a_command_of_no_sense_is_refused_in_its_reply(play: Play, changes: dict
 
 def test_a_node_without_folders_refuses(play: Play) -> None:
     async def story(node: Node) -> None:
-        bare = Updater("bathroom", KEY.encode(), Slots(None), node.notes.append, lambda: None)
+        bare = Updater("bathroom", KEY.encode(), Slots(None), node._note, lambda: None)
         assert "without the folders a and b" in str(bare.command(node.offer()))
 
     play(story)
@@ -165,7 +166,7 @@ def test_a_node_without_folders_refuses(play: Play) -> None:
 def test_a_program_on_trial_does_not_overwrite_what_it_would_fall_back_to(play: Play, storage: Path) -> None:
     async def story(node: Node) -> None:
         (storage / "slot").write_text('{"active": "b", "trial": "a", "tries": 1, "version": "0.1.0"}')
-        trial = Updater("bathroom", KEY.encode(), Slots("a"), node.notes.append, lambda: None)
+        trial = Updater("bathroom", KEY.encode(), Slots("a"), node._note, lambda: None)
         refusal = trial.command(node.offer())
         assert refusal == "update: 0.1.0 on trial, start 1 of 3: send it again later"
 

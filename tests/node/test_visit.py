@@ -72,7 +72,7 @@ class RadioWlan(FakeWlan):
 class Node:
     def __init__(self, port: int) -> None:
         monotonic = Monotonic(_now_ms, int.__sub__)
-        self.journal = Journal(BOOT, 500)
+        self.journal = Journal(BOOT, 500, 1)
         self.wlan = RadioWlan()
         self.heard: list[str] = []
         self.joined = 0

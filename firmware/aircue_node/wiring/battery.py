@@ -69,9 +69,7 @@ def _board(config: settings.Settings) -> Board:
 
     def commands(installation: int, sampler: "Sampler") -> Commands:
         """A node that is gone in a second can be told its interval; anything else wants it awake."""
-        actions: dict[str, Callable[[dict[str, Any]], str | None]] = {
-            "interval": Tuning(sampler, hardware.change_settings).interval
-        }
+        interval: Callable[[dict[str, Any]], str | None] = Tuning(sampler, hardware.change_settings).interval
         return Commands(config.key.encode(), installation, {"interval": interval}, LastNumber(installation))
 
     return Board(

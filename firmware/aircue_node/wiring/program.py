@@ -225,7 +225,10 @@ class _Update:
             self._updater = Updater(node, key, self._slots, self._ended, self._restart, reserve)
         return self._updater
 
-    def _ended(self, text: str) -> None:
+    def _ended(self, text: str, taken: bool) -> None:
+        """After one that was taken the node restarts."""
+        if taken:
+            return
         self._updater = None
         for name in ("update", "http_get"):
             sys.modules.pop("aircue_node." + name)

@@ -5,6 +5,7 @@ A board's storage is a folder here, and its reset a new process.
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from aircue_node.host.bundle import write_bundle
 pytestmark = pytest.mark.hil
 
 ALONE = Path(__file__).parent / "programs" / "update_alone.py"
+LITTLEFS = ALONE.with_name("update_on_littlefs.py")
 KEY = "secret"
 HEAP = "200k"
 JOURNAL = 120
@@ -304,6 +306,15 @@ def test_a_program_that_flash_spoiled_gives_way_to_the_one_before(
         await stage.gateway.until(lambda: "swapped" not in stage.slot())
 
     on_board(tmp_path, micropython, first, story)
+
+
+def test_a_power_cut_at_every_write_of_the_boards_own_file_system_leaves_a_whole_program(micropython: Path) -> None:
+    """Real littlefs on a disk in memory, from each prefix of what a download, a trial and a confirmation write."""
+    command = [micropython, "-X", "heapsize=32m", LITTLEFS, update_image.FIRMWARE]
+    printed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    word, _, count = printed.stdout.strip().rpartition(" ")
+    assert word == "cuts", printed.stdout + printed.stderr
+    assert int(count) > 100
 
 
 def test_an_update_fits_in_the_memory_a_running_node_has_left(

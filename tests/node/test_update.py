@@ -411,8 +411,11 @@ def test_a_power_cut_at_any_step_leaves_a_whole_program_and_the_next_try_complet
 
 
 def starts_whole(launcher: ModuleType, root: Path) -> str:
-    """The folder the launcher starts, once it is clear that it is one version and nothing else."""
-    folder, state, _ = launcher.choose()
+    """The folder the launcher starts, once it is clear that this, and what it could fall back to, is whole."""
+    folder, state, ready = launcher.choose()
+    assert "outcome" not in state
+    for name in ready:
+        assert board.contents(root / name) in (board.files_of(OLD), board.files_of(NEW))
     expected = NEW if folder == state.get("trial") else OLD
     assert board.contents(root / str(folder)) == board.files_of(expected)
     return str(folder)

@@ -99,9 +99,9 @@ def contents(folder, prefix=""):
 
 
 def bundle():
-    head = {"v": 1, "version": "0.2.0", "sequence": 5}
-    rows = [[path, len(NEW[path]), hexlify(hashlib.sha256(NEW[path]).digest()).decode()] for path in NEW]
-    text = "".join([json.dumps(line) + "\n" for line in [head, *rows]]).encode()
+    lines = [{"v": 1, "version": "0.2.0", "sequence": 5}]
+    lines += [[path, len(NEW[path]), hexlify(hashlib.sha256(NEW[path]).digest()).decode()] for path in NEW]
+    text = "".join([json.dumps(line) + "\n" for line in lines]).encode()
     files = dict(NEW)
     files["manifest.jsonl"] = text
     files["n.hmac"] = contract._hmac_sha256(KEY, [text]).encode()
@@ -110,7 +110,8 @@ def bundle():
 
 def boot():
     """One start, on a folder that must be whole; the slots as the program finds them."""
-    folder, state, _ = launcher.choose()
+    folder, state, ready = launcher.choose()
+    assert all(contents(name) in (OLD, NEW) for name in ready), (folder, state)
     expected = NEW if folder == "b" and (state.get("trial") == "b" or state["active"] == "b") else OLD
     assert contents(folder) == expected, (folder, state)
     return slots.Slots(folder)

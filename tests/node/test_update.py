@@ -12,7 +12,7 @@ from tests.node import board
 from tests.node.board import Flash, Image, PowerCut
 from tests.node.web import Answer, Web, endless, says, silent, whole
 
-from aircue_node import http_get, slots, update
+from aircue_node import contract, http_get, slots, update
 from aircue_node.host.bundle import write_bundle
 from aircue_node.slots import Slots
 from aircue_node.update import Updater
@@ -131,6 +131,15 @@ def test_one_bundle_serves_every_node_it_is_signed_for(play: Play) -> None:
         assert "the trial begins" in await node.update({"url": f"{node.web.url}/all", **args})
 
     play(story)
+
+
+def test_the_birth_says_what_became_of_an_update_and_nothing_where_there_was_none() -> None:
+    def birth(outcome: str | None) -> dict[str, Any]:
+        fields = contract.encode_birth("0.1.0", "rp2", 7, 1, 30000, "soft", [], [], [], outcome)
+        return dict(json.loads(fields))
+
+    assert birth("rolled back from 0.2.0")["update"] == "rolled back from 0.2.0"
+    assert "update" not in birth(None)
 
 
 REFUSED_AT_ONCE: dict[str, tuple[dict[str, Any], str]] = {

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from tests.hil.programs import update_image
 from tests.hil.programs.update_image import Image
-from tests.hil.test_node_on_bench import SCALE, SHT4X, STROBE, AckingGateway, Stage, settings
+from tests.hil.test_node_on_bench import SCALE, SHT4X, STROBE, Stage, settings
+from tests.node.fakes import AckingGateway
 from tests.node.web import Answer, Web, endless, says, silent, whole
 
 from aircue_hil.backends.unix import EXIT_RESET, PoweredNode, UnixNode

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.hil
 ALONE = Path(__file__).parent / "programs" / "update_alone.py"
 LITTLEFS = ALONE.with_name("update_on_littlefs.py")
 KEY = "secret"
-HEAP = "200k"
+HEAP = "160k"
 JOURNAL = 120
 
 

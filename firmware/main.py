@@ -14,6 +14,7 @@ file `slot`, one JSON object; aircue_node/slots.py writes it too.
 A folder with a file `unfinished` in it is never started: a download into it has begun and not ended.
 """
 
+import gc
 import json
 import os
 import sys
@@ -29,6 +30,7 @@ FOLDERS = ("a", "b")
 _PLACES = ("slot", "slot.new")
 _PAUSE_S = 60
 _LONGEST_WHY = 120
+_COLLECT_EVERY = 8192
 
 
 def read() -> "dict[str, Any]":
@@ -88,6 +90,9 @@ def choose() -> "tuple[str | None, dict[str, Any], list[str]]":
 
 
 def main() -> None:
+    """What importing leaves behind is collected early, or the program's parts would lie scattered over the heap."""
+    if hasattr(gc, "threshold"):
+        gc.threshold(_COLLECT_EVERY)
     folder, state, ready = choose()
     if folder is None:
         _program()()

@@ -182,10 +182,10 @@ async def sweep(folder: str, remove: bool) -> tuple[int, int]:
 async def _is_right(file: str) -> bool:
     """Reads it in pieces, so that sampling goes on. file: with the folder's name, which the manifest leaves out."""
     path = file.partition("/")[2]
-    for row in rows():
-        if row[0] == path:
-            return bool(os.stat(file)[6] == row[1] and await _digest(file) == row[2])
-    return False
+    found = [row for row in rows() if row[0] == path]  # to its end, which closes the manifest
+    if not found or os.stat(file)[6] != found[0][1]:
+        return False
+    return bool(await _digest(file) == found[0][2])
 
 
 async def _digest(path: str) -> str:

@@ -5,13 +5,15 @@ A board's storage is a folder here, and its reset a new process.
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.hil.programs import update_image
 from tests.hil.programs.update_image import Image
-from tests.hil.test_node_on_bench import SCALE, SHT4X, STROBE, AckingGateway, Stage, settings
+from tests.hil.test_node_on_bench import SCALE, SHT4X, STROBE, Stage, settings
+from tests.node.fakes import AckingGateway
 from tests.node.web import Answer, Web, endless, says, silent, whole
 
 from aircue_hil.backends.unix import EXIT_RESET, PoweredNode, UnixNode
@@ -25,8 +27,9 @@ from aircue_node.host.bundle import write_bundle
 pytestmark = pytest.mark.hil
 
 ALONE = Path(__file__).parent / "programs" / "update_alone.py"
+LITTLEFS = ALONE.with_name("update_on_littlefs.py")
 KEY = "secret"
-HEAP = "200k"
+HEAP = "160k"
 JOURNAL = 120
 
 
@@ -306,17 +309,26 @@ def test_a_program_that_flash_spoiled_gives_way_to_the_one_before(
     on_board(tmp_path, micropython, first, story)
 
 
+def test_a_power_cut_at_every_write_of_the_boards_own_file_system_leaves_a_whole_program(micropython: Path) -> None:
+    """Real littlefs on a disk in memory, from each prefix of what a download, a trial and a confirmation write."""
+    command = [micropython, "-X", "heapsize=32m", LITTLEFS, update_image.FIRMWARE]
+    printed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    word, _, count = printed.stdout.strip().rpartition(" ")
+    assert word == "cuts", printed.stdout + printed.stderr
+    assert int(count) > 100
+
+
 def test_an_update_fits_in_the_memory_a_running_node_has_left(
     tmp_path: Path, micropython: Path, first: Image, second: Image
 ) -> None:
-    """Its code and all it needs on the way: 22 KB with this port's objects, which are twice the size of a board's."""
+    """Its code and all it needs on the way: 20 KB with this port's objects, which are twice the size of a board's."""
     board = tmp_path / "board"
     update_image.install(first, board)
 
     async def play() -> str:
         async with Web(tmp_path / "web") as web:
             made = write_bundle(web.folder / "new", second, {"bathroom": KEY}, 1)
-            arguments = [str(22 * 1024), f"{web.url}/new", made["version"], made["manifest"]]
+            arguments = [str(20 * 1024), f"{web.url}/new", made["version"], made["manifest"]]
             process = await asyncio.create_subprocess_exec(
                 *(micropython, "-X", "heapsize=160k", ALONE, *arguments),
                 cwd=board,

@@ -12,7 +12,7 @@ from tests.node import board
 from tests.node.board import Flash, Image, PowerCut
 from tests.node.web import Answer, Web, endless, says, silent, whole
 
-from aircue_node import http_get, slots, update
+from aircue_node import contract, http_get, slots, update
 from aircue_node.host.bundle import write_bundle
 from aircue_node.slots import Slots
 from aircue_node.update import Updater
@@ -132,6 +132,15 @@ def test_one_bundle_serves_every_node_it_is_signed_for(play: Play) -> None:
         assert "the trial begins" in await node.update({"url": f"{node.web.url}/all", **args})
 
     play(story)
+
+
+def test_the_birth_says_what_became_of_an_update_and_nothing_where_there_was_none() -> None:
+    def birth(outcome: str | None) -> dict[str, Any]:
+        fields = contract.encode_birth("0.1.0", "rp2", 7, 1, 30000, "soft", [], [], [], outcome)
+        return dict(json.loads(fields))
+
+    assert birth("rolled back from 0.2.0")["update"] == "rolled back from 0.2.0"
+    assert "update" not in birth(None)
 
 
 REFUSED_AT_ONCE: dict[str, tuple[dict[str, Any], str]] = {
@@ -412,8 +421,11 @@ def test_a_power_cut_at_any_step_leaves_a_whole_program_and_the_next_try_complet
 
 
 def starts_whole(launcher: ModuleType, root: Path) -> str:
-    """The folder the launcher starts, once it is clear that it is one version and nothing else."""
-    folder, state, _ = launcher.choose()
+    """The folder the launcher starts, once it is clear that this, and what it could fall back to, is whole."""
+    folder, state, ready = launcher.choose()
+    assert "outcome" not in state
+    for name in ready:
+        assert board.contents(root / name) in (board.files_of(OLD), board.files_of(NEW))
     expected = NEW if folder == state.get("trial") else OLD
     assert board.contents(root / str(folder)) == board.files_of(expected)
     return str(folder)

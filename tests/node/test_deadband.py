@@ -33,6 +33,10 @@ def test_a_value_passes_once_it_has_moved_by_its_deadband_since_the_last_sent_on
     assert band.suppressed == 3
 
 
+def test_a_deadband_finer_than_the_wire_is_one_step_of_it() -> None:
+    assert passed(Deadband([("co2", 1)], {"co2": 0.1}), [400], [401], [401]) == [True, True, False]
+
+
 def test_a_gap_passes_when_it_begins_and_when_it_ends() -> None:
     band = Deadband(CHANNELS, {"temperature": 0.2, "co2": 50})
     rows: list[list[int | None]] = [[2000, 400], [None, 400], [None, 400], [2000, 400], [2000, 400]]

@@ -197,6 +197,14 @@ def test_a_state_is_one_line_of_these_bytes() -> None:
     assert improv.error(improv.UNABLE_TO_CONNECT) == b"\nIMPROV\x01\x02\x01\x03\xe4\n"
 
 
+def test_the_numbers_are_those_of_the_specification() -> None:
+    assert (improv.STATE, improv.ERROR, improv.CALL, improv.RESULT) == (1, 2, 3, 4)
+    assert (improv.READY, improv.PROVISIONING, improv.PROVISIONED) == (2, 3, 4)
+    assert (improv.INVALID_CALL, improv.UNKNOWN_CALL, improv.UNABLE_TO_CONNECT, improv.BAD_HOSTNAME) == (1, 2, 3, 5)
+    calls = (improv.SEND_WIFI, improv.REQUEST_STATE, improv.REQUEST_INFO, improv.REQUEST_NETWORKS, improv.HOSTNAME)
+    assert calls == (1, 2, 3, 4, 5)
+
+
 def test_a_result_lists_its_strings() -> None:
     listed = b"\x01\x14\x13http://192.168.1.9/"
     assert improv.result(improv.SEND_WIFI, ["http://192.168.1.9/"]) == b"\n" + frame(4, listed) + b"\n"

@@ -257,3 +257,12 @@ def test_a_file_of_rubbish_holds_no_keys(path: str, content: bytes) -> None:
 def test_sound_keys_are_those_that_are_right_by_themselves() -> None:
     given = {"site": "home-1", "node": "a/b", "port": "1883", "nodee": 1, "interval_ms": 5000}
     assert settings.sound(given) == {"site": "home-1", "interval_ms": 5000}
+
+
+@pytest.mark.parametrize(("key", "smallest", "largest"), [("port", 1, 65535), ("interval_ms", 1000, 86_400_000)])
+def test_the_ends_of_a_range_belong_to_it(key: str, smallest: int, largest: int) -> None:
+    for value in (smallest, largest):
+        assert getattr(settings.parse(json.dumps(GOOD | {key: value})), key) == value
+    for value in (smallest - 1, largest + 1):
+        with pytest.raises(SettingsError, match=f"{smallest} to {largest} is expected"):
+            settings.parse(json.dumps(GOOD | {key: value}))

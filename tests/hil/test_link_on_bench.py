@@ -31,7 +31,7 @@ SMALL_HEAP = "200k"
 PROGRAM = Path(__file__).parent / "programs" / "node_with_limits.py"
 JOURNAL, INTERVAL_MS = 120, 180_000  # a sample each 0.3 s
 DAY = timedelta(days=1)
-QUICK = {"watchdog_s": 2, "interval_ms": INTERVAL_MS}
+QUICK = {"watchdog_s": 3, "interval_ms": INTERVAL_MS}
 OURS, THEIRS = Authority("ours"), Authority("theirs")
 
 
@@ -170,7 +170,7 @@ def test_a_program_that_fails_is_reset_and_the_next_birth_says_so(stage: Stage) 
 
 @pytest.mark.parametrize("outage", ["refuses", "answers nothing", "no Wi-Fi"])
 def test_an_outage_longer_than_every_allowance_resets_nothing_and_loses_nothing(stage: Stage, outage: str) -> None:
-    """The uplink's allowance is 12 s here and the watchdog bites after 2 s; the outage lasts for 16 s."""
+    """The uplink's allowance is 12 s here and the watchdog bites after 3 s; the outage lasts for 16 s."""
 
     async def story(gateway: Broker, node: PoweredNode, bench: Bench) -> None:
         await gateway.until(lambda: len(gateway.sequences()) >= 3)

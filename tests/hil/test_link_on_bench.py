@@ -262,10 +262,12 @@ def test_a_hostile_broker_ends_sessions_not_the_sampling_in_a_small_heap(stage: 
     stage.play(story, {"status_s": 1}, lines=HOSTILE)
 
 
-def test_a_packet_that_never_ends_is_left_as_silence_is(stage: Stage) -> None:
+def test_a_packet_that_never_ends_ends_the_session(stage: Stage) -> None:
+    """As silence; or for want of memory, where its 4 KB found no room in a small heap that is in pieces."""
+
     async def story(gateway: Broker, node: PoweredNode, bench: Bench) -> None:
         await gateway.until(lambda: len(gateway.connects) > 1)
-        assert "the gateway is silent" in stage.printed
+        assert "the gateway is silent" in stage.printed or "out of memory" in stage.printed
         taken = bench.witness[-1].sequence
         await gateway.until(lambda: set(range(1, taken)) <= gateway.sequences())
         assert node.exit_codes == []

@@ -21,7 +21,8 @@ _PING_EVERY_MS = 3000
 _SILENCE_MS = 12000
 _PUBACK_WITHIN_MS = 60000
 _ANSWER_S = 10
-_CHUNK = 1024
+# Small: after days of small allocations a heap has no large piece left.
+_CHUNK = 256
 
 
 class Silence(OSError):

@@ -20,7 +20,7 @@ if MYPY:
     from aircue_node.ports import Announcer, Message
     from aircue_node.wifi import Wifi
 
-_MOST_IN_FLIGHT = 120
+_MOST_IN_FLIGHT = 60
 _MOST_UNSAID = 8
 _SETTLED_MS = 10_000
 _HOUSEKEEPING_S = 1

@@ -31,7 +31,7 @@ SMALL_HEAP = "200k"
 PROGRAM = Path(__file__).parent / "programs" / "node_with_limits.py"
 JOURNAL, INTERVAL_MS = 120, 180_000  # a sample each 0.3 s
 DAY = timedelta(days=1)
-QUICK = {"watchdog_s": 2, "interval_ms": INTERVAL_MS}
+QUICK = {"watchdog_s": 3, "interval_ms": INTERVAL_MS}
 OURS, THEIRS = Authority("ours"), Authority("theirs")
 
 
@@ -170,7 +170,7 @@ def test_a_program_that_fails_is_reset_and_the_next_birth_says_so(stage: Stage) 
 
 @pytest.mark.parametrize("outage", ["refuses", "answers nothing", "no Wi-Fi"])
 def test_an_outage_longer_than_every_allowance_resets_nothing_and_loses_nothing(stage: Stage, outage: str) -> None:
-    """The uplink's allowance is 12 s here and the watchdog bites after 2 s; the outage lasts for 16 s."""
+    """The uplink's allowance is 12 s here and the watchdog bites after 3 s; the outage lasts for 16 s."""
 
     async def story(gateway: Broker, node: PoweredNode, bench: Bench) -> None:
         await gateway.until(lambda: len(gateway.sequences()) >= 3)
@@ -262,10 +262,12 @@ def test_a_hostile_broker_ends_sessions_not_the_sampling_in_a_small_heap(stage: 
     stage.play(story, {"status_s": 1}, lines=HOSTILE)
 
 
-def test_a_packet_that_never_ends_is_left_as_silence_is(stage: Stage) -> None:
+def test_a_packet_that_never_ends_ends_the_session(stage: Stage) -> None:
+    """As silence; or for want of memory, where its 4 KB found no room in a small heap that is in pieces."""
+
     async def story(gateway: Broker, node: PoweredNode, bench: Bench) -> None:
         await gateway.until(lambda: len(gateway.connects) > 1)
-        assert "the gateway is silent" in stage.printed
+        assert "the gateway is silent" in stage.printed or "out of memory" in stage.printed
         taken = bench.witness[-1].sequence
         await gateway.until(lambda: set(range(1, taken)) <= gateway.sequences())
         assert node.exit_codes == []

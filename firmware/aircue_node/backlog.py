@@ -54,6 +54,11 @@ class Backlog:
         finally:
             self.waiting += sum(self.segments.counts) - before
 
+    def save_ledger(self) -> None:
+        """Where samples cannot be stored, at least what was dropped. Errors: OSError."""
+        if self.segments.saved != self._ledger.serial:
+            self.segments.save_ledger(self._ledger)
+
     def _release(self) -> bool:
         """Where none of the window is on its way: all of it counts as never handed over, so that it can be thinned."""
         if not self._window or any([batch[_SENT_AT] is not None and batch[_LEFT] for batch in self._window]):

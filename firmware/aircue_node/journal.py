@@ -125,10 +125,19 @@ class Journal:
             if not self._failing:
                 print("journal: flash cannot be written, samples are kept in RAM:", error)
             self._failing = True
+            self._save_ledger()
             return
         if self._failing:
             print("journal: flash can be written again")
         self._failing = False
+
+    def _save_ledger(self) -> None:
+        """A flash that is merely full has room for it."""
+        try:
+            if self._flash is not None:
+                self._flash.save_ledger()
+        except OSError:
+            pass  # it was told of that the flash cannot be written
 
     def _store_all(self, everything: bool) -> None:
         flash, ring = self._flash, self._ring

@@ -285,6 +285,10 @@ class Segments:
         self.packer.put(count)
         self._write("cursor", self.packer.finish())
 
+    def save_ledger(self, ledger: "Ledger") -> None:
+        self._write("ledger", self._ledger_record(ledger))
+        self.saved, self.home = ledger.serial, 0
+
     def _ledger_record(self, ledger: "Ledger") -> memoryview:
         self.packer.start(records.LEDGER)
         ledger.pack(self.packer)
@@ -309,8 +313,7 @@ class Segments:
         before = len(self.numbers)
         while self.numbers and self.numbers[0] < number:
             if self.numbers[0] == self.home:
-                self._write("ledger", self._ledger_record(ledger))
-                self.saved, self.home = ledger.serial, 0
+                self.save_ledger(ledger)
             self.remove(self.numbers[0], ".seg")
             self.take_out(0)
         if len(self.numbers) < before and self._births:

@@ -189,6 +189,25 @@ def test_a_flash_that_cannot_be_written_is_told_once_and_tried_again(
     assert [row[0] for row in drained(again)] == list(range(journal.loss[0][3] + 1, 43))
 
 
+def test_a_full_flash_whose_samples_are_all_on_their_way_keeps_the_count_of_what_ram_drops(tmp_path: Path) -> None:
+    """Nothing may be thinned then; the power goes, and the ledger is there."""
+    for boot in (1, 2, 3, 4):
+        full = Journal(boot, 30, 2)
+        full.mount(str(tmp_path), 8 * 4096, lambda: b"birth")
+        take(full, 1, 24)
+    journal = Journal(5, 30, 2)
+    journal.mount(str(tmp_path), 8 * 4096, lambda: b"birth")
+    journal.start_session()
+    while journal.take_backlog(12, 0)[1]:
+        pass
+    take(journal, 1, 40)
+    dropped = sum(row[3] for row in journal.loss)
+    assert dropped > 0
+    again = Journal(6, 30, 2)
+    again.mount(str(tmp_path), 8 * 4096)
+    assert sum(row[3] for row in again.loss) >= dropped - 2, "those of the last minute were not yet stored"
+
+
 def test_too_few_blocks_leave_the_flash_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     journal = Journal(1, 10, 2)
     journal.mount(str(tmp_path), 7 * 4096 + 4095)

@@ -78,8 +78,13 @@ class Journal:
             found = entry
         return None if found is None else self._hand_over(found, now_ms)
 
-    def take_backlog(self, limit: int, now_ms: int) -> "tuple[list[Sample], bool]":
-        """(samples, handed over before): up to limit of the oldest of one kind, neither on their way nor live."""
+    def birth_of(self, boot: int) -> bytes | None:
+        """What an earlier boot would have said of itself; None for this one, which speaks for itself."""
+        return None
+
+    def take_backlog(self, limit: int, now_ms: int) -> "tuple[int, list[Sample], bool]":
+        """(boot, samples, handed over before): up to limit of the oldest of one kind and boot, neither on their way nor
+        live."""
         taken: list[Sample] = []
         again = False
         for entry in self._entries():
@@ -89,7 +94,7 @@ class Journal:
                 break
             again = entry[_TRIED]
             taken.append(self._hand_over(entry, now_ms))
-        return taken, again
+        return self._boot, taken, again
 
     def _is_live(self, entry: list) -> bool:  # type: ignore[type-arg]  # see _slots
         return not entry[_TRIED] and entry[_SAMPLE][0] >= self._live_from
@@ -100,8 +105,10 @@ class Journal:
         sample: Sample = entry[_SAMPLE]
         return sample
 
-    def ack(self, ranges: "list[Range]") -> None:
-        """The gateway has these on disk. What stays moves together, slots and all."""
+    def ack(self, boot: int, ranges: "list[Range]") -> None:
+        """The gateway has these of a boot on disk. What stays moves together, slots and all."""
+        if boot != self._boot:
+            return
         kept = 0
         for index in range(self._count):
             entry = self._entry(index)

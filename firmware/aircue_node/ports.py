@@ -15,6 +15,9 @@ Range = tuple[int, int]
 Loss = tuple[int, int, int, int]
 """(boot, first sequence, last sequence, samples dropped between them)."""
 
+Message = tuple[str, bytes, bool, bool]
+"""(leaf of the topic, payload, retained, sent before)."""
+
 SleepMs = Callable[[int], Awaitable[None]]
 
 

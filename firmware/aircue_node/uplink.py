@@ -1,4 +1,4 @@
-"""The uplink: carries the journal to the gateway, live samples first, backlog behind, through every outage."""
+"""The uplink: carries what the courier has to the gateway over Wi-Fi and MQTT, through every outage."""
 
 import asyncio
 import random
@@ -11,14 +11,11 @@ if MYPY:
     from collections.abc import Callable
 
     from aircue_node.clock import Monotonic
-    from aircue_node.commands import Commands
-    from aircue_node.journal import Journal
-    from aircue_node.ports import Reporter, Sample
+    from aircue_node.courier import Courier
+    from aircue_node.ports import Message
     from aircue_node.wifi import Wifi
 
 _MOST_IN_FLIGHT = 120
-_BACKLOG_SAMPLES = 12
-_ACK_WITHIN_MS = 60_000
 _STATUS_EVERY_MS = 60_000
 _HOUSEKEEPING_S = 1
 _OPEN_S = 10
@@ -29,53 +26,37 @@ _LONGEST_PAUSE_S = 30
 class Link:
     """Where the gateway is and how this node names itself there."""
 
-    def __init__(self, host: str, port: int, site: str, node: str, key: str, installation: int, boot: int) -> None:
+    def __init__(self, host: str, port: int, site: str, node: str, key: str) -> None:
         self.host = host
         self.port = port
         self.site = site
         self.node = node
         self.key = key
-        self.installation = installation
-        self.boot = boot
 
     def topic(self, leaf: str) -> str:
         return contract.topic(self.site, self.node, leaf)
 
-    def connect_packet(self) -> bytes:
-        will = contract.encode_will(self.installation, self.boot)
-        return mqtt.connect(self.node, self.node, self.key, KEEP_ALIVE_S, self.topic(contract.STATUS), will)
-
 
 class Uplink:
-    """report gives the birth and status to publish; join is called once the network is there (it sets the clock);
-    dated gives a sample its time, where it was taken before the clock was set.
-
-    wake() tells that the journal has something new.
-    """
+    """join is called once the network is there (it sets the clock). wake() tells that the journal has something new."""
 
     def __init__(
         self,
         link: Link,
         wifi: "Wifi",
-        journal: "Journal",
-        commands: "Commands",
+        courier: "Courier",
         monotonic: "Monotonic",
-        report: "Reporter",
         join: "Callable[[], None]",
-        dated: "Callable[[Sample], Sample]",
         backlog_pause_ms: int,
     ) -> None:
         self._link = link
         self._wifi = wifi
-        self._journal = journal
-        self._commands = commands
+        self._courier = courier
         self._monotonic = monotonic
-        self._report = report
         self._join = join
-        self._dated = dated
         self._backlog_pause_ms = backlog_pause_ms
         self._news = asyncio.Event()
-        self._replies: list[bytes] = []
+        self._leaves = {link.topic(leaf): leaf for leaf in (contract.ACK, contract.COMMAND)}
 
     def wake(self) -> None:
         self._news.set()
@@ -103,39 +84,36 @@ class Uplink:
             writer.close()
 
     async def _talk(self, client: Client) -> None:
-        await client.connect(self._link.connect_packet())
-        await client.subscribe([self._link.topic(contract.ACK), self._link.topic(contract.COMMAND)])
-        await client.publish(self._link.topic(contract.BIRTH), self._report.birth(), True)
-        self._journal.start_session()
-        print("uplink: connected, backlog", len(self._journal))
+        await client.connect(self._connect_packet())
+        await client.subscribe(list(self._leaves))
+        await self._publish(client, self._courier.start_session())
+        print("uplink: connected, backlog", self._courier.waiting)
         await _first_to_end(client.run(), self._send_live(client), self._send_backlog(client), self._keep(client))
+
+    def _connect_packet(self) -> bytes:
+        link = self._link
+        will_topic = link.topic(contract.STATUS)
+        return mqtt.connect(link.node, link.node, link.key, KEEP_ALIVE_S, will_topic, self._courier.will())
+
+    async def _publish(self, client: Client, message: "Message") -> None:
+        leaf, payload, retained, again = message
+        await client.publish(self._link.topic(leaf), payload, retained, again)
 
     async def _send_live(self, client: Client) -> None:
         while True:
             self._news.clear()
-            while len(client.in_flight) < _MOST_IN_FLIGHT and await self._send_one(client):
-                pass
-            while self._replies:
-                await client.publish(self._link.topic(contract.REPLY), self._replies.pop(0))
+            while len(client.in_flight) < _MOST_IN_FLIGHT:
+                message = self._courier.next_live(self._monotonic.ms())
+                if message is None:
+                    break
+                await self._publish(client, message)
             await self._news.wait()
-
-    async def _send_one(self, client: Client) -> bool:
-        sample = self._journal.take_live(self._monotonic.ms())
-        if sample is None:
-            return False
-        payload = contract.encode_sample(self._link.installation, self._link.boot, self._dated(sample))
-        await client.publish(self._link.topic(contract.SAMPLES), payload)
-        return True
 
     async def _send_backlog(self, client: Client) -> None:
         while True:
             if len(client.in_flight) < _MOST_IN_FLIGHT // 2:
-                samples, again = self._journal.take_backlog(_BACKLOG_SAMPLES, self._monotonic.ms())
-                if samples:
-                    payload = contract.encode_backlog(
-                        self._link.installation, self._link.boot, [self._dated(sample) for sample in samples]
-                    )
-                    await client.publish(self._link.topic(contract.BACKLOG), payload, False, again)
+                for message in self._courier.next_backlog(self._monotonic.ms()):
+                    await self._publish(client, message)
             await asyncio.sleep(self._backlog_pause_ms / 1000)
 
     async def _keep(self, client: Client) -> None:
@@ -147,28 +125,17 @@ class Uplink:
                 raise OSError("Wi-Fi lost")
             if now - told_ms >= _STATUS_EVERY_MS:
                 told_ms = now
-                await client.publish(self._link.topic(contract.STATUS), self._report.status(), True)
+                await self._publish(client, self._courier.status())
             await client.keep_alive()
-            self._journal.expire(now - _ACK_WITHIN_MS)
+            self._courier.expire(now)
             self._news.set()
             await asyncio.sleep(_HOUSEKEEPING_S)
 
     def _receive(self, topic: str, payload: bytes) -> None:
-        if topic == self._link.topic(contract.ACK):
-            self._acked(payload)
-        elif topic == self._link.topic(contract.COMMAND):
-            self._replies.append(self._commands.answer(payload))
+        leaf = self._leaves.get(topic)
+        if leaf is not None:
+            self._courier.receive(leaf, payload)
             self.wake()
-
-    def _acked(self, payload: bytes) -> None:
-        """An ack for another boot or installation is not for this journal."""
-        try:
-            installation, boot, ranges = contract.decode_ack(payload)
-        except contract.ContractError as error:
-            print("uplink:", error)
-            return
-        if (installation, boot) == (self._link.installation, self._link.boot):
-            self._journal.ack(ranges)
 
 
 def _next_pause(pause_s: float, lasted_ms: int) -> float:

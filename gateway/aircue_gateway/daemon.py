@@ -8,11 +8,14 @@ from random import Random
 
 from aircue_gateway import log
 from aircue_gateway.cloud import Cloud
+from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
 from aircue_gateway.config import Config
+from aircue_gateway.control import Control
 from aircue_gateway.intake import Intake
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
+from aircue_gateway.payloads import aircue
 from aircue_gateway.spool import Spool
 from aircue_gateway.spool_thread import SpoolThread
 from aircue_gateway.uplink import Uplink
@@ -28,7 +31,9 @@ class Daemon:
         self._config = config
         self._spool = spool
         self._thread = SpoolThread()
-        self._intake = Intake(config.cleaning, spool.load())
+        self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
+        self._control = Control(config.data_dir, self._commands)
+        self._intake = Intake(config.cleaning, spool.load(), self._commands.replied)
         self._listener = Listener(
             config,
             take=self._take,
@@ -62,6 +67,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await self._listener.start()
+        await self._control.start()
         try:
             async with asyncio.TaskGroup() as group:
                 committing = group.create_task(self._committer.run())
@@ -74,11 +80,21 @@ class Daemon:
                 for task in endless:
                     task.cancel()
         finally:
+            self._control.stop()
             self._listener.stop()
             self._listener.close()
             self._thread.close()
             self._spool.close()
         log.event("stopped")
+
+    def _publish(self, topic: str, payload: bytes) -> bool:
+        return self._listener.publish(topic, payload)
+
+    def _installation(self, node: str) -> int | None:
+        """As its last birth says, which is retained."""
+        topic = contract.topic(self._config.nodes[node].site, node, contract.BIRTH)
+        birth = self._intake.retained.get(topic)
+        return None if birth is None else aircue.decode_birth(topic, birth).installation
 
     def _take(self, message: Message, connection: Connection) -> None:
         receipt = (connection, message.packet_id) if message.packet_id else None

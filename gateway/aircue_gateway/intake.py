@@ -27,10 +27,16 @@ _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 
 class Intake:
-    """retained: the last birth and status of every node, by topic."""
+    """retained: the last birth and status of every node, by topic. replied: told of each node's reply to a command."""
 
-    def __init__(self, config: CleaningConfig, stored: Stored) -> None:
+    def __init__(
+        self,
+        config: CleaningConfig,
+        stored: Stored,
+        replied: Callable[[str, aircue.Reply], None] = lambda _node, _reply: None,
+    ) -> None:
         self._config = config
+        self._replied = replied
         self._alerts = Alerts(stored.rules, stored.states)
         self._streams = {key: Stream(config, self._watch, row) for key, row in stored.streams.items()}
         self._losses: dict[LossKey, Loss] = {loss_key(loss): loss for loss in stored.losses}
@@ -211,6 +217,7 @@ class Intake:
     def _reply(self, message: Message, received_at_ms: int) -> None:
         reply = aircue.decode_reply(message.topic, message.payload)
         log.event("command_reply", node=message.node.id, id=reply.ident, error=reply.error or "none")
+        self._replied(message.node.id, reply)
 
     def _samples(self, message: Message, received_at_ms: int) -> StreamKey | None:
         samples = aircue.decode_samples(message.topic, message.payload)

@@ -151,11 +151,13 @@ class Listener:
             connection.session.acknowledge(packet_id for _, packet_id in rows)
             connection.flush()
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """To whoever subscribed to it and is here."""
-        for connection in self._routes.find(topic):
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """To whoever subscribed to it and is here; whether anybody did."""
+        connections = self._routes.find(topic)
+        for connection in connections:
             connection.session.send(topic, payload)
             connection.flush()
+        return bool(connections)
 
     def opened(self, connection: Connection) -> None:
         self._connections.add(connection)

@@ -81,15 +81,15 @@ class Gateway:
     def __init__(self, folder: Path, cloud_url: str, port: int, **listener: int) -> None:
         self.data_dir = folder / "spool"
         self.port = port
-        self._config = folder / "gateway.toml"
+        self.config = folder / "gateway.toml"
         self._log = folder / "gateway.log"
-        self._config.write_text(_toml(cloud_url, port, listener))
+        self.config.write_text(_toml(cloud_url, port, listener))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Returns once it listens; an AssertionError shows the log of one that never did."""
         listening = self.log.count("event=listening")
-        command = [sys.executable, "-W", "error", "-m", "aircue_gateway", "run", "--config", str(self._config)]
+        command = [sys.executable, "-W", "error", "-m", "aircue_gateway", "run", "--config", str(self.config)]
         with self._log.open("ab") as log:
             process = self._process = subprocess.Popen(command, stderr=log)
         eventually(lambda: self.log.count("event=listening") > listening or process.poll() is not None)
@@ -146,6 +146,7 @@ class PahoNode:
     def __init__(self, port: int) -> None:
         self.acks: list[tuple[int, int]] = []
         self.heard: list[bytes] = []
+        self._obey: Callable[[dict[str, Any]], bytes] | None = None
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=NODE.id, clean_session=False)
         self._client.username_pw_set(NODE.id, NODE.key)
         self._client.max_inflight_messages_set(100)
@@ -161,6 +162,10 @@ class PahoNode:
         self._sent += 1
         self._client.publish(contract.topic(NODE.site, NODE.id, leaf), payload, 1, leaf in ("birth", "status"))
 
+    def obey(self, answer: Callable[[dict[str, Any]], bytes]) -> None:
+        """Answers commands from now on with what `answer` makes of their fields."""
+        self._obey = answer
+
     @property
     def unacknowledged(self) -> int:
         return self._sent - self._finished
@@ -170,7 +175,8 @@ class PahoNode:
         self._client.loop_stop()
 
     def _connected(self, client: paho.Client, *_: Any) -> None:
-        client.subscribe([(contract.topic(NODE.site, NODE.id, leaf), 1) for leaf in (contract.ACK, contract.SAMPLES)])
+        leaves = (contract.ACK, contract.SAMPLES, contract.COMMAND)
+        client.subscribe([(contract.topic(NODE.site, NODE.id, leaf), 1) for leaf in leaves])
 
     def _done(self, *_: Any) -> None:
         self._finished += 1
@@ -178,6 +184,8 @@ class PahoNode:
     def _told(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         if message.topic.endswith(contract.ACK):
             self.acks += contract.decode_ack(message.payload)[2]
+        elif message.topic.endswith(contract.COMMAND) and self._obey is not None:
+            self.publish("reply", self._obey(contract.decode_command(message.payload, NODE.key.encode())))
         else:
             self.heard.append(message.payload)
 

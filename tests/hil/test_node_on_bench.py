@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.node.fakes import FakeGateway
+from tests.node.fakes import AckingGateway
 
 from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench
@@ -18,7 +18,6 @@ from aircue_hil.config import Gateway as GatewayRow
 from aircue_hil.demo import reckoning
 from aircue_hil.radio import Wifi
 from aircue_hil.sensors import MODELS
-from aircue_node import contract, mqtt
 from aircue_node.contract import QUANTITIES
 
 pytestmark = pytest.mark.hil
@@ -26,32 +25,6 @@ pytestmark = pytest.mark.hil
 MAIN = Path(__file__).parents[2] / "firmware" / "main.py"
 STROBE = 15
 SCALE = 600  # a sample of the 30 s interval every 50 ms
-
-
-class AckingGateway(FakeGateway):
-    """Acks every sample as the real gateway does, unless it is told to be silent: then it answers nothing at all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.silent = False
-
-    def _answer(self, writer: asyncio.StreamWriter, kind: int, flags: int, body: bytes) -> None:
-        if self.silent:
-            return
-        super()._answer(writer, kind, flags, body)
-        if kind == mqtt.PUBLISH:
-            topic, payload, *_ = mqtt.parse_publish(flags, body)
-            for installation, boot, sequence in keys(topic, payload):
-                self.send("ack", contract.encode_ack(installation, boot, [(sequence, sequence)]))
-
-
-def keys(topic: str, payload: bytes) -> list[tuple[int, int, int]]:
-    fields = json.loads(payload)
-    if topic.endswith("/samples"):
-        return [(fields["i"], fields["b"], fields["s"])]
-    if topic.endswith("/backlog"):
-        return [(fields["i"], fields["b"], row["s"]) for row in fields["m"]]
-    return []
 
 
 SHT4X = (SensorRow(driver="sht4x"),)

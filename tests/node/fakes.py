@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable
 
 from aircue_node import contract, mqtt
@@ -159,3 +160,30 @@ async def _received(reader: asyncio.StreamReader) -> bytes:
         return await reader.read(4096)
     except OSError:
         return b""
+
+
+class AckingGateway(FakeGateway):
+    """Acks every sample as the real gateway does, unless it is told to be silent: then it answers nothing at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent = False
+
+    def _answer(self, writer: asyncio.StreamWriter, kind: int, flags: int, body: bytes) -> None:
+        if self.silent:
+            return
+        super()._answer(writer, kind, flags, body)
+        if kind == mqtt.PUBLISH:
+            topic, payload, *_ = mqtt.parse_publish(flags, body)
+            for installation, boot, sequence in keys(topic, payload):
+                self.send("ack", contract.encode_ack(installation, boot, [(sequence, sequence)]))
+
+
+def keys(topic: str, payload: bytes) -> list[tuple[int, int, int]]:
+    """(installation, boot, sequence) of every sample in a message."""
+    fields = json.loads(payload)
+    if topic.endswith("/samples"):
+        return [(fields["i"], fields["b"], fields["s"])]
+    if topic.endswith("/backlog"):
+        return [(fields["i"], fields["b"], row["s"]) for row in fields["m"]]
+    return []

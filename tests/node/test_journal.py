@@ -27,25 +27,25 @@ def test_what_waited_before_the_connection_is_backlog_and_new_samples_go_first()
     journal.start_session()
     journal.append(sample(4))
     assert journal.take_live(0) == sample(4)
-    assert journal.take_backlog(2, 0) == ([sample(1), sample(2)], False)
-    assert journal.take_backlog(2, 0) == ([sample(3)], False)
+    assert journal.take_backlog(2, 0) == (7, [sample(1), sample(2)], False)
+    assert journal.take_backlog(2, 0) == (7, [sample(3)], False)
 
 
 def test_what_was_handed_over_before_is_offered_again_marked_and_apart() -> None:
     journal = filled(3)
     journal.take_live(0)
     journal.start_session()
-    assert journal.take_backlog(9, 0) == ([sample(1)], True)
-    assert journal.take_backlog(9, 0) == ([sample(2), sample(3)], False)
+    assert journal.take_backlog(9, 0) == (7, [sample(1)], True)
+    assert journal.take_backlog(9, 0) == (7, [sample(2), sample(3)], False)
 
 
 def test_only_an_ack_removes_a_sample() -> None:
     journal = filled(3)
     journal.take_live(0)
-    journal.ack([(1, 1), (3, 9)])
+    journal.ack(7, [(1, 1), (3, 9)])
     assert len(journal) == 1
     journal.start_session()
-    assert journal.take_backlog(9, 0) == ([sample(2)], False)
+    assert journal.take_backlog(9, 0) == (7, [sample(2)], False)
 
 
 def test_a_full_journal_drops_the_oldest_and_says_which() -> None:
@@ -58,10 +58,10 @@ def test_what_was_sent_and_never_acked_is_offered_again_after_a_while() -> None:
     journal = filled(1)
     journal.take_live(1000)
     journal.expire(1000)
-    assert journal.take_backlog(9, 2000) == ([], False)
+    assert journal.take_backlog(9, 2000) == (7, [], False)
     journal.expire(1001)
     assert journal.take_live(2000) is None
-    assert journal.take_backlog(9, 2000) == ([sample(1)], True)
+    assert journal.take_backlog(9, 2000) == (7, [sample(1)], True)
 
 
 _actions = st.lists(
@@ -90,7 +90,7 @@ def test_every_sample_is_waiting_acked_or_in_the_loss_ledger(capacity: int, acti
             journal.take_backlog(int(str(numbers[0])), 0)
         elif name == "ack":
             first, more = int(str(numbers[0])), int(str(numbers[1]))
-            journal.ack([(first, first + more)])
+            journal.ack(1, [(first, first + more)])
             acked |= set(range(first, min(first + more, taken) + 1))
         elif name == "session":
             journal.start_session()
@@ -100,7 +100,7 @@ def test_every_sample_is_waiting_acked_or_in_the_loss_ledger(capacity: int, acti
     assert sum(samples for *_, samples in journal.loss) == len(lost)
     journal.start_session()
     waiting: set[int] = set()
-    while rows := journal.take_backlog(7, 5)[0]:
+    while rows := journal.take_backlog(7, 5)[1]:
         assert not waiting & {row[0] for row in rows}
         waiting |= {row[0] for row in rows}
     assert waiting | acked | lost == set(range(1, taken + 1))

@@ -10,7 +10,9 @@ from tests.node.fakes import FakeGateway, FakeReport, FakeWlan, stop
 from aircue_node import contract, mqtt, uplink
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
+from aircue_node.courier import Courier
 from aircue_node.journal import Journal
+from aircue_node.ports import Sample
 from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import Wifi
@@ -26,16 +28,13 @@ class Node:
         self.journal = Journal(BOOT, 100)
         self.wlan = FakeWlan()
         self.sampler = Sampler([], Clock(monotonic), 30000, lambda _: None)
-        link = Link("127.0.0.1", port, "home-1", "bathroom", "secret", INSTALLATION, BOOT)
+        commands = Commands(b"secret", INSTALLATION, self.sampler)
         self.uplink = Uplink(
-            link,
+            Link("127.0.0.1", port, "home-1", "bathroom", "secret"),
             Wifi(self.wlan, "net", "key"),
-            self.journal,
-            Commands(b"secret", INSTALLATION, self.sampler),
+            Courier(INSTALLATION, BOOT, self.journal, commands, FakeReport(), dated),
             monotonic,
-            FakeReport(),
             lambda: None,
-            lambda sample: sample if sample[2] else (sample[0], sample[1], 1_700_000_000, sample[3]),
             10,
         )
         self._taken = 0
@@ -45,6 +44,10 @@ class Node:
             self._taken += 1
             self.journal.append((self._taken, self._taken, 0, [self._taken]))
         self.uplink.wake()
+
+
+def dated(sample: Sample) -> Sample:
+    return sample if sample[2] else (sample[0], sample[1], 1_700_000_000, sample[3])
 
 
 def _now_ms() -> int:

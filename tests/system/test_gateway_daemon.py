@@ -1,6 +1,7 @@
 """The daemon as a process between a node and a cloud: kills, restarts, outages, refusals, other clients."""
 
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -226,3 +227,28 @@ def test_an_ack_reaches_a_subscriber_of_mosquittos(
     listening.join()
     assert contract.decode_ack(got[0].stdout.encode())[2][0][1] <= sequence
     assert gateway.stop() == 0
+
+
+def command(gateway: Gateway, *words: str) -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", "aircue_gateway", "command", "--config", str(gateway.config), *words]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def test_a_command_reaches_the_node_and_its_answer_comes_back(
+    make_gateway: Callable[..., Gateway], node: PahoNode
+) -> None:
+    gateway = make_gateway(commit_window_ms=20)
+    node.publish("birth", birth())
+    node.obey(lambda fields: contract.encode_reply(fields["id"], None if fields["args"]["ms"] > 999 else "too often"))
+    done = command(gateway, NODE.id, "interval", "ms=5000")
+    assert (done.returncode, done.stdout) == (0, f"{NODE.id}: interval done\n")
+    refused = command(gateway, NODE.id, "interval", "ms=5")
+    assert (refused.returncode, refused.stderr) == (1, "aircue-gateway: too often\n")
+
+
+def test_a_command_without_a_running_gateway_says_so(make_gateway: Callable[..., Gateway]) -> None:
+    gateway = make_gateway()
+    gateway.stop()
+    done = command(gateway, NODE.id, "identify")
+    assert done.returncode == 1
+    assert "start it with aircue-gateway run" in done.stderr

@@ -15,6 +15,7 @@ from tests.node.fakes import FakeReport, FakeWlan, stop
 from aircue_node import contract
 from aircue_node.clock import Monotonic
 from aircue_node.commands import Commands
+from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link, Uplink
@@ -81,15 +82,13 @@ def test_samples_pass_a_real_broker_and_the_application_ack_comes_back(broker: i
         monotonic = Monotonic(lambda: int(loop.time() * 1000), int.__sub__)
         journal = Journal(BOOT, 100)
         sampler = Sampler([], None, 30000, lambda _: None)  # type: ignore[arg-type]  # never run here
+        commands = Commands(b"secret", INSTALLATION, sampler)
         uplink = Uplink(
-            Link("127.0.0.1", broker, "home-1", "bathroom", "secret", INSTALLATION, BOOT),
+            Link("127.0.0.1", broker, "home-1", "bathroom", "secret"),
             Wifi(FakeWlan(), "net", "key"),
-            journal,
-            Commands(b"secret", INSTALLATION, sampler),
+            Courier(INSTALLATION, BOOT, journal, commands, FakeReport(), lambda sample: sample),
             monotonic,
-            FakeReport(),
             lambda: None,
-            lambda sample: sample,
             10,
         )
         gateway = Gateway(broker)

@@ -1,0 +1,97 @@
+"""The firmware's figures: `make -s bench-firmware`. Progress goes to stderr, the last line of stdout is JSON.
+
+Sensors, radio, flash chip and homes are simulated. What could not be measured is null, with a reason beside.
+"""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from aircue_hil.proof import proven
+from tests.bench import day, heap, reconnects
+from tests.bench.firmware_image import compiled
+
+from aircue_node.journal import UNFLUSHED_READINGS
+
+DAY_SCALE = 480  # a day in three minutes
+HEAP_SCALE = 960
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="aircue-bench-") as folder:
+        figures = measure(Path(folder))
+    sys.stdout.write(json.dumps(figures) + "\n")
+    return 0
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    firmware = compiled(folder / "firmware")
+    figures: dict[str, Any] = {}
+    for name, part in (("heap", _heap), ("day", _day), ("reconnects", _reconnects), ("sensors", _sensors)):
+        _say(f"measuring: {name}")
+        figures |= part(folder / name, firmware)
+        _say(json.dumps(figures))
+    return figures
+
+
+def _heap(folder: Path, firmware: Path) -> dict[str, Any]:
+    found = heap.run(folder, firmware, HEAP_SCALE)
+    return {
+        "heap_used_bytes_unix": found.used,
+        "heap_cap_bytes_unix": heap.CAP,
+        **_heap_on_pico_w(),
+        "drift_bytes_per_day": round(found.drift),
+        "drift_standard_error": round(found.drift_error),
+    }
+
+
+def _heap_on_pico_w() -> dict[str, Any]:
+    if not os.environ.get("HIL_UF2"):
+        return {"heap_used_bytes_pico_w": None, "heap_used_bytes_pico_w_reason": "no MicroPython image: set HIL_UF2"}
+    from aircue_hil.backends.pico_w import heap_used
+
+    return {"heap_used_bytes_pico_w": heap_used(Path(os.environ["HIL_UF2"]))}
+
+
+def _day(folder: Path, firmware: Path) -> dict[str, Any]:
+    found = day.run(folder, firmware, DAY_SCALE, UNFLUSHED_READINGS)
+    return {
+        "readings": found.readings,
+        "lost": found.lost,
+        "duplicates": found.duplicates,
+        "wrong": found.wrong,
+        "declared_dropped": found.declared,
+        "power_cuts": day.POWER_CUTS,
+        "wifi_outages": day.WIFI_OUTAGES,
+        "gateway_kills": day.GATEWAY_KILLS,
+        "unflushed_bound_readings": UNFLUSHED_READINGS,
+        "lost_within_bound": sum(found.at_cuts),
+        "worst_power_cut_readings": max(found.at_cuts, default=0),
+        "erases_per_reading": round(found.erases / found.readings, 4),
+    }
+
+
+def _reconnects(folder: Path, firmware: Path) -> dict[str, Any]:
+    took = reconnects.run(folder, firmware)
+    return {
+        "reconnect_s_p99": round(reconnects.percentile(took, 0.99), 2),
+        "reconnect_s_median": round(statistics.median(took), 2),
+        "reconnects": len(took),
+    }
+
+
+def _sensors(folder: Path, firmware: Path) -> dict[str, Any]:
+    found = proven()
+    return {"sensors_proven": sum(found.values()), "sensors_not_proven": [name for name, ok in found.items() if not ok]}
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

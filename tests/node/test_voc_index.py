@@ -87,16 +87,15 @@ def test_a_signal_beyond_what_is_believed_counts_as_the_one_before() -> None:
 @pytest.mark.parametrize(
     ("course", "seconds"),
     [
-        (wandering, 14 * HOUR),
-        (leaping, 8 * HOUR),
-        (noise, 3 * HOUR),
-        (falling_for_good, 12 * HOUR),
-        (at_the_ends, 2 * HOUR),
+        (at_the_ends, HOUR),
+        (leaping, 4 * HOUR),
+        (noise, 2 * HOUR),
+        (wandering, 6 * HOUR),
+        (falling_for_good, 8 * HOUR),
     ],
 )
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_index_is_that_of_the_published_algorithm(course: Course, seconds: int, seed: int) -> None:
-    assert worst(course(random.Random(seed), seconds)) <= 1
+def test_the_index_is_that_of_the_published_algorithm(course: Course, seconds: int) -> None:
+    assert worst(course(random.Random(1), seconds)) <= 1
 
 
 def test_a_course_of_hours_goes_through_every_state() -> None:

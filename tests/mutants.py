@@ -30,7 +30,8 @@ CODECS_TEST = "tests/node/test_sensor_codecs.py"
 PACKAGE = "aircue_node.sensors."
 LEAST = 0.9
 GREEN, RED = 0, 1
-PATIENCE_S = 20
+# Of the processor's time: a mutant that goes on for ever is killed, one on a busy machine is not.
+PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,12 @@ CODECS = {
         ),
     ),
     "serial": Codec(module="serial", entries=("find",), only=("frame",)),
-    "voc_index": Codec(module="voc_index", entries=("VocIndex", "BLACKOUT_S"), tests="tests/node/test_voc_index.py"),
+    "voc_index": Codec(
+        module="voc_index",
+        entries=("VocIndex", "BLACKOUT_S"),
+        tests="tests/node/test_voc_index.py",
+        only=("45_seconds", "stays_the_same", "counts_as", "published_algorithm"),
+    ),
 }
 
 
@@ -258,7 +264,7 @@ class Session:
 
     def _run(self, codec: Codec, tree: ast.Module) -> None:
         """The child's part; it never returns."""
-        signal.alarm(PATIENCE_S)
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE_S)
         outcome = RED
         try:
             with Path(os.devnull).open("w") as nowhere:

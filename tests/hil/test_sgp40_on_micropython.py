@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from sensirion_gas_index_algorithm.voc_algorithm import VocAlgorithm
-from tests.hil.test_node_on_bench import STROBE, AckingGateway, Stage, all_of_the_bus_arrived
+from tests.hil.test_node_on_bench import STROBE, Stage, all_of_the_bus_arrived
+from tests.node.fakes import AckingGateway
 
 from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench

@@ -168,3 +168,12 @@ class Client:
             self._last_id = self._last_id % mqtt.LAST_PACKET_ID + 1
             if self._last_id not in self.in_flight and self._last_id != self._subscribing:
                 return self._last_id
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """MicroPython closes the socket in wait_closed alone."""
+    writer.close()
+    try:
+        await writer.wait_closed()
+    except OSError:
+        pass

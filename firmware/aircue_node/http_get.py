@@ -5,6 +5,8 @@ Few functions, short texts: it is loaded beside a running node.
 
 import asyncio
 
+from aircue_node.client import hang_up
+
 MYPY = False
 if MYPY:
     from collections.abc import Callable
@@ -63,7 +65,7 @@ async def _get(url: str, name: str, least: int, most: int, take: "Callable[[byte
                 return
             piece = await _piece(reader)
     finally:
-        await _close(writer)
+        await hang_up(writer)
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -82,15 +84,6 @@ async def _piece(reader: asyncio.StreamReader) -> bytes:
     if not piece:
         raise HttpError("the connection was closed too early")
     return piece
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    """MicroPython closes the socket in wait_closed alone."""
-    writer.close()
-    try:
-        await writer.wait_closed()
-    except OSError:
-        pass
 
 
 def content_length(head: bytes) -> int:

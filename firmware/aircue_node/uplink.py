@@ -6,7 +6,7 @@ import gc
 import random
 
 from aircue_node import contract, mqtt
-from aircue_node.client import KEEP_ALIVE_S, Client, Silence
+from aircue_node.client import KEEP_ALIVE_S, Client, Silence, hang_up
 from aircue_node.escalation import ABSENT, ANSWERED, REFUSED, REJOIN, RESET, UNREACHED, Escalation
 from aircue_node.wifi import NotJoined
 
@@ -51,6 +51,10 @@ class Link:
 
     def topic(self, leaf: str) -> str:
         return contract.topic(self.site, self.node, leaf)
+
+    async def open(self) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter]":
+        options = {} if self.tls is None else {"ssl": self.tls, "server_hostname": self.host}
+        return await asyncio.open_connection(self.host, self.port, **options)
 
 
 def _nothing(*_: object) -> None:
@@ -147,16 +151,13 @@ class Uplink:
         try:
             await self._talk(Client(reader, writer, self._monotonic, self._receive))
         finally:
-            writer.close()
+            await hang_up(writer)
 
     async def _open(self) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter]":
         """The name is looked up anew each time, and only in a network: elsewhere a Pico W waits for ever."""
         self._check_wifi()
-        link = self._link
-        options = {} if link.tls is None else {"ssl": link.tls, "server_hostname": link.host}
-        opening = asyncio.open_connection(link.host, link.port, **options)
         try:
-            return await asyncio.wait_for(opening, _OPEN_S)
+            return await asyncio.wait_for(self._link.open(), _OPEN_S)
         except ValueError as error:
             raise self._untrusted(error)
 

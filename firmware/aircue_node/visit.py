@@ -7,7 +7,7 @@ holds at once instead of at the end of its commit window, so the radio is on for
 import asyncio
 
 from aircue_node import contract, mqtt
-from aircue_node.client import KEEP_ALIVE_S, Client
+from aircue_node.client import KEEP_ALIVE_S, Client, hang_up
 
 MYPY = False
 if MYPY:
@@ -57,11 +57,11 @@ class Visit:
         try:
             await self._wifi.connect()
             self._join()
-            reader, writer = await asyncio.wait_for(asyncio.open_connection(self._link.host, self._link.port), _OPEN_S)
+            reader, writer = await asyncio.wait_for(self._link.open(), _OPEN_S)
             try:
                 await self._talk(Client(reader, writer, self._monotonic, self._receive), introduced, newest)
             finally:
-                writer.close()
+                await hang_up(writer)
         finally:
             self._wifi.off()
 

@@ -40,7 +40,7 @@ class Image:
 
 def image(version: str, **modules: bytes) -> Image:
     """modules: more than every version has; a double underscore stands for a folder."""
-    contents = {"program": f"run {version}".encode(), "clock": b"the same in every version" * 30, **modules}
+    contents = {"start": f"run {version}".encode(), "clock": b"the same in every version" * 30, **modules}
     files = [
         File(path=f"aircue_node/{name.replace('__', '/')}.mpy", data=data) for name, data in sorted(contents.items())
     ]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.contract.golden import golden
-from tests.node.fakes import FakeReport, stop
+from tests.node.fakes import FakeLastNumber, FakeReport, stop
 
 from aircue_node import contract, line_codec, serial_line
+from aircue_node.actions import Tuning
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
@@ -164,8 +165,14 @@ class Node:
         self.clock = Clock(monotonic)
         self.journal = Journal(BOOT, 1000, 1)
         sampler = Sampler([], self.clock, 30000, lambda _: None)
+        actions = {"interval": Tuning(sampler, lambda changes: None).interval}
         courier = Courier(
-            INSTALLATION, BOOT, self.journal, Commands(b"secret", INSTALLATION, sampler), FakeReport(), lambda one: one
+            INSTALLATION,
+            BOOT,
+            self.journal,
+            Commands(b"secret", INSTALLATION, actions, FakeLastNumber()),
+            FakeReport(),
+            lambda one: one,
         )
         self.line = SerialLine(self.console, _topic, courier, monotonic, self.clock.set, 1)
         self._taken = 0

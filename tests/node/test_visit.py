@@ -5,14 +5,13 @@ import json
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.node.fakes import FakeGateway, FakeReport, FakeWlan
+from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan
 
 from aircue_node import contract, mqtt, visit
-from aircue_node.clock import Clock, Monotonic
+from aircue_node.clock import Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
-from aircue_node.sampler import Sampler
 from aircue_node.uplink import Link
 from aircue_node.visit import ERRORS, Visit
 from aircue_node.wifi import Wifi
@@ -76,8 +75,7 @@ class Node:
         self.wlan = RadioWlan()
         self.heard: list[str] = []
         self.joined = 0
-        sampler = Sampler([], Clock(monotonic), 30000, lambda _: None)
-        commands = Commands(b"secret", INSTALLATION, sampler)
+        commands = Commands(b"secret", INSTALLATION, {}, FakeLastNumber())
         courier = Courier(INSTALLATION, BOOT, self.journal, commands, FakeReport(), lambda sample: sample)
         link = Link("127.0.0.1", port, "home-1", "bathroom", "secret")
         self.visit = Visit(link, Wifi(self.wlan, "n", "k"), courier, monotonic, self._join, self._received)

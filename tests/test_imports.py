@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "aircue_hil": {"aircue_node", "aircue_gateway", "aircue_hil"},
 }
 GATEWAY_NEEDS = {"urllib3"}
-DEVICE_ONLY = ROOT / "hil" / "aircue_hil" / "modules"  # stands in for modules that MicroPython alone has
+_HIL = ROOT / "hil" / "aircue_hil"
+DEVICE_ONLY = {_HIL / "modules", _HIL / "player"}  # these import what MicroPython alone has
 
 
 def imported_modules(source: str) -> set[str]:
@@ -45,7 +46,7 @@ def sources(package: str) -> list[Path]:
 
 def module_names(package: str) -> list[str]:
     """All modules of the package that CPython can import."""
-    files = (path for path in (FOLDERS[package] / package).rglob("*.py") if DEVICE_ONLY not in path.parents)
+    files = (path for path in (FOLDERS[package] / package).rglob("*.py") if not DEVICE_ONLY & {*path.parents})
     names = (".".join(path.relative_to(FOLDERS[package]).with_suffix("").parts) for path in files)
     return sorted(name.removesuffix(".__init__") for name in names)
 

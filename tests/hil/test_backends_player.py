@@ -170,3 +170,11 @@ def test_a_write_longer_than_the_buffer_does_not_spoil_memory() -> None:
 def test_what_it_cannot_play_is_refused(fitted: tuple[SensorRow, ...], named: str) -> None:
     with pytest.raises(Unplayable, match=named):
         Rig(*fitted)
+
+
+def test_what_has_ended_is_told_once() -> None:
+    rig = Rig(SensorRow(driver="sht4x"))
+    rig.write(b"\xfd")
+    rig.read(3)
+    assert rig.player.news() == ["w 68 fd", "r 68 3"]
+    assert rig.player.news() == []

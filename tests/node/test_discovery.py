@@ -18,7 +18,9 @@ UNITS = {
     "humidity": {"%"},
     "atmospheric_pressure": {"hPa", "kPa", "Pa", "mbar", "bar", "cbar", "mmHg", "inHg", "psi", "inH\u2082O"},
     "carbon_dioxide": {"ppm"},
+    "pm1": {"\u00b5g/m\u00b3", "\u03bcg/m\u00b3"},
     "pm25": {"\u00b5g/m\u00b3", "\u03bcg/m\u00b3"},
+    "pm10": {"\u00b5g/m\u00b3", "\u03bcg/m\u00b3"},
     "aqi": {None},
 }
 

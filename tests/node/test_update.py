@@ -121,7 +121,7 @@ def test_what_lies_in_the_folder_already_is_kept_if_it_is_right_and_removed_if_n
         assert board.contents(storage / "b") == board.files_of(NEW)
         assert not (storage / "b" / "aircue_node" / "sensors").exists()
         fetched = {path.rpartition("/")[2] for path in node.web.asked}
-        assert fetched == {"manifest.jsonl", "bathroom.hmac", "program.mpy", "sensors.mpy", "large.mpy"}
+        assert fetched == {"manifest.jsonl", "bathroom.hmac", "start.mpy", "sensors.mpy", "large.mpy"}
 
     play(story)
 

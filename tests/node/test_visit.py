@@ -75,7 +75,7 @@ class Node:
         self.wlan = RadioWlan()
         self.heard: list[str] = []
         self.joined = 0
-        commands = Commands(b"secret", INSTALLATION, {}, FakeLastNumber())
+        commands = Commands(b"secret", INSTALLATION, {"interval": lambda args: None}, FakeLastNumber())
         courier = Courier(INSTALLATION, BOOT, self.journal, commands, FakeReport(), lambda sample: sample)
         link = Link("127.0.0.1", port, "home-1", "bathroom", "secret")
         self.visit = Visit(link, Wifi(self.wlan, "n", "k"), courier, monotonic, self._join, self._received)

@@ -13,8 +13,8 @@ SENSORS = (
     ("scd4x", I2C, ("co2", "temperature", "humidity")),
     ("mhz19", UART, ("co2",)),
     ("sgp40", I2C, ("voc_index",)),
-    ("pms5003", UART, ("pm25",)),
-    ("pms7003", UART, ("pm25",)),
+    ("pms5003", UART, ("pm1", "pm25", "pm10")),
+    ("pms7003", UART, ("pm1", "pm25", "pm10")),
     ("mq135", ANALOG, ("gas_ratio",)),
 )
 

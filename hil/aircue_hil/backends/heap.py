@@ -1,7 +1,7 @@
 """How much of a Pico W's heap the firmware takes: measured on the emulated chip, whose objects are a board's own size.
 
-heap_used(uf2) imports the firmware from bytecode, runs it with four sensors, journal and uplink, and asks the first
-status that it publishes, for which it has collected its garbage.
+heap_used(image, program) imports the firmware from bytecode, runs it with four sensors, journal and uplink, and asks
+the first status that it publishes, for which it has collected its garbage.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from aircue_hil.backends import uf2
 from aircue_hil.backends.pico_w import ChipTime, PicoWNode, PoweredPicoW
 from aircue_hil.backends.places import PicoWPlace
 from aircue_hil.bench import Bench
@@ -28,25 +29,34 @@ _SIZE_PROGRAM = "import gc\ngc.collect()\nprint('heap', gc.mem_free() + gc.mem_a
 _WORDS = {"site": _SITE, "node": _NODE, "key": "bench", "strobe_pin": 15, "backlog_pause_ms": 10}
 
 
-def heap_used(uf2: Path, program: Path, *, journal_samples: int = 200, patience_s: float = PATIENCE_S) -> int:
+def figure(program: Path) -> tuple[int | None, str]:
+    """The bytes and what they were measured on; None and the reason where there is no image to boot."""
+    try:
+        image = uf2.find()
+    except uf2.Uf2Missing as error:
+        return None, str(error)
+    return heap_used(image, program), image.name
+
+
+def heap_used(image: Path, program: Path, *, journal_samples: int = 200, patience_s: float = PATIENCE_S) -> int:
     """Bytes of heap in use. program: the firmware's main.py. TimeoutError where no status came in real time."""
-    return asyncio.run(asyncio.wait_for(_measure(uf2, program, journal_samples), patience_s))
+    return asyncio.run(asyncio.wait_for(_measure(image, program, journal_samples), patience_s))
 
 
-async def _measure(uf2: Path, program: Path, journal_samples: int) -> int:
+async def _measure(image: Path, program: Path, journal_samples: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        size = await _heap_size(uf2, Path(folder) / "size")
-        return size - await _free(uf2, program, Path(folder) / "node", journal_samples)
+        size = await _heap_size(image, Path(folder) / "size")
+        return size - await _free(image, program, Path(folder) / "node", journal_samples)
 
 
-async def _heap_size(uf2: Path, folder: Path) -> int:
+async def _heap_size(image: Path, folder: Path) -> int:
     """The whole heap, as MicroPython says before it runs anything."""
     (folder / "program").mkdir(parents=True)
     program = folder / "program" / "main.py"
     program.write_text(_SIZE_PROGRAM)
     clock = ChipTime()
     bench = Bench(_config(Gateway()), seconds=clock)
-    node = PicoWNode(id=_NODE, uf2=uf2, program=program, storage=folder / "storage", log=folder / "log")
+    node = PicoWNode(id=_NODE, uf2=image, program=program, storage=folder / "storage", log=folder / "log")
     powered = PoweredPicoW(node, bench, clock)
     await powered.power_on()
     try:
@@ -57,11 +67,11 @@ async def _heap_size(uf2: Path, folder: Path) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("heap "))
 
 
-async def _free(uf2: Path, program: Path, folder: Path, journal_samples: int) -> int:
+async def _free(image: Path, program: Path, folder: Path, journal_samples: int) -> int:
     """Free bytes in the first status of the running firmware."""
     heard: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     server = await asyncio.start_server(_gateway(heard), "127.0.0.1", 0)
-    place = PicoWPlace(uf2)
+    place = PicoWPlace(image)
     bench = place.bench(_config(Gateway(port=server.sockets[0].getsockname()[1])))
     await bench.start()
     storage = folder / "storage"

@@ -3,7 +3,6 @@
 Both work in floats and round to whole numbers, so that they may differ by one where a value lies between two.
 """
 
-import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator

@@ -18,7 +18,7 @@ if MYPY:
     from aircue_node.backlog import Backlog
     from aircue_node.ports import Loss, Range, Sample
 
-_FLUSH_READINGS = 48
+FLUSH_READINGS = 48
 _FLUSH_AGE_MS = 900_000
 _TRY_AGAIN_MS = 60_000
 
@@ -114,7 +114,7 @@ class Journal:
                 waiting += 1
         if not waiting:
             return False
-        return waiting * ring.width >= _FLUSH_READINGS or now_ms - oldest_ms >= _FLUSH_AGE_MS or ring.nearly_full
+        return waiting * ring.width >= FLUSH_READINGS or now_ms - oldest_ms >= _FLUSH_AGE_MS or ring.nearly_full
 
     def _store(self, everything: bool, now_ms: int) -> None:
         """A flash that fails is told of once, and tried again after a while."""

@@ -6,6 +6,7 @@ Sensors, radio, flash and homes are simulated; MicroPython, the gateway and the 
 import asyncio
 import contextlib
 import json
+import struct
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -35,6 +36,7 @@ FITTED = (
     SensorRow(driver="pms5003", uart=1),
 )
 _ONLY = {"bmp280": ["pressure"], "scd4x": ["co2"]}
+FITTED_QUANTITIES = ("temperature", "humidity", "pressure", "co2", "pm1", "pm25", "pm10")
 _JOIN_S = 1.0
 _NOTICE_S = 3.0
 
@@ -216,3 +218,16 @@ def _cells(group: batch.Group) -> Iterator[tuple[Key, Decimal | None, batch.Stat
         for channel, value, status in zip(group.channels, sample.values, sample.statuses, strict=True):
             key = (group.node, group.boot, sample.sequence, channel.quantity)
             yield key, None if value is None else Decimal(value) / channel.scale, status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wear:
+    """What the simulated flash chip counted."""
+
+    erases: int
+    programmed: int
+
+
+def counted(flash: Path) -> Wear:
+    erases, programmed = struct.unpack("<QQ", flash.with_name(flash.name + ".counters").read_bytes())
+    return Wear(erases=erases, programmed=programmed)

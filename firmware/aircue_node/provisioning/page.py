@@ -29,7 +29,14 @@ _STYLE = (
     # Old browsers show the pins of sensors that are not ticked, too.
     "@supports selector(:has(*)){.pick:not(:has(:checked))+.more{display:none}}.more{padding-left:1.7em}</style>"
 )
-_SHOWN = {"co2": "CO2", "pm1": "PM1", "pm25": "PM2.5", "pm10": "PM10", "voc_index": "VOC index", "gas_ratio": "gas, a trend"}
+_SHOWN = {
+    "co2": "CO2",
+    "pm1": "PM1",
+    "pm25": "PM2.5",
+    "pm10": "PM10",
+    "voc_index": "VOC index",
+    "gas_ratio": "gas, a trend",
+}
 
 
 def escape(text: str) -> str:

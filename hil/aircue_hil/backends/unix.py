@@ -27,6 +27,7 @@ class UnixNode:
     micropython: the command that starts it. program: the firmware's main.py; its folder is the firmware's. storage: the
     node's own folder (settings.json, counters), its working directory. environment: what the bench gave for this node
     (Bench.environment). heap: MicroPython's memory, a true cap; objects are twice the size they have on a board.
+    flash: the file of a simulated flash chip that takes the storage's place. console: a terminal to run on.
     """
 
     micropython: Sequence[str]
@@ -35,17 +36,21 @@ class UnixNode:
     environment: Mapping[str, str]
     log: Path
     heap: str = "400k"
+    flash: Path | None = None
     console: int | None = None
     time_scale: float = 1.0
 
     def command(self) -> list[str]:
-        return [*self.micropython, "-X", f"heapsize={self.heap}", str(self.program.resolve())]
+        started = self.program if self.flash is None else MODULES / "power_on.py"
+        return [*self.micropython, "-X", f"heapsize={self.heap}", str(started.resolve())]
 
     def variables(self, reset: str) -> dict[str, str]:
         """The whole environment of the process; the bench's modules come before the firmware and the built-in ones."""
         path = ":".join((str(MODULES.resolve()), str(self.program.resolve().parent), ".frozen"))
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
         given = {"MICROPYPATH": path, "AIRCUE_BENCH_RESET": reset, "AIRCUE_BENCH_RTC": str(self.rtc.resolve())}
+        if self.flash is not None:
+            given["AIRCUE_BENCH_FLASH"] = str(self.flash.resolve())
         return {**kept, **self.environment, **given}
 
     @property

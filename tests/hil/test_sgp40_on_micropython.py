@@ -94,7 +94,7 @@ async def play(tmp_path: Path, micropython: Path, fault: Fault, story: object) -
                 storage=tmp_path,
                 environment=bench.environment("bathroom"),
                 log=tmp_path / "node.log",
-                heap="200k",
+                heap="256k",
             )
         )
         try:

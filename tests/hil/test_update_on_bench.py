@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from tests.hil.programs import update_image
 from tests.hil.programs.update_image import Image
-from tests.hil.test_node_on_bench import SCALE, SHT4X, STROBE, Stage, settings
+from tests.hil.stage import SCALE, settings_on_unix
+from tests.hil.test_node_on_bench import SHT4X, STROBE, Stage
 from tests.node.fakes import AckingGateway
 from tests.node.web import Answer, Web, endless, says, silent, whole
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.hil
 ALONE = Path(__file__).parent / "programs" / "update_alone.py"
 LITTLEFS = ALONE.with_name("update_on_littlefs.py")
 KEY = "secret"
-HEAP = "160k"
+HEAP = "224k"
 JOURNAL = 120
 
 
@@ -130,7 +131,7 @@ def on_board(
             )
             bench = Bench(config)
             await bench.start()
-            (board / "settings.json").write_text(json.dumps(settings(bench, JOURNAL, SHT4X)))
+            (board / "settings.json").write_text(json.dumps(settings_on_unix(bench, JOURNAL, SHT4X)))
             node = PoweredNode(
                 UnixNode(
                     micropython=[str(micropython)],

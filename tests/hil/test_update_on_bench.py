@@ -17,6 +17,7 @@ from tests.hil.test_node_on_bench import SHT4X, STROBE, Stage
 from tests.node.fakes import AckingGateway
 from tests.node.web import Answer, Web, endless, says, silent, whole
 
+from aircue_hil.backends.places import UnixPlace
 from aircue_hil.backends.unix import EXIT_RESET, PoweredNode, UnixNode
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, World
@@ -60,9 +61,10 @@ class Updating(Stage):
     """A stage with a web server that has a bundle."""
 
     gateway: Gateway
+    node: PoweredNode
 
     def __init__(self, gateway: Gateway, bench: Bench, node: PoweredNode, web: Web) -> None:
-        super().__init__(gateway, bench, node)
+        super().__init__(UnixPlace(Path(), scale=SCALE), gateway, bench, node)
         self.web = web
         self._numbers: Iterator[int] = iter(range(1, 100))
 

@@ -109,6 +109,20 @@ def test_the_firmwares_table_names_every_setting_with_its_default() -> None:
     assert rows(section("docs/firmware.md", "settings.json")) == {key: default_of(key) for key in settings._KEYS}
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("firmware-*.md")), ids=lambda page: page.name)
+def test_other_pages_give_the_same_defaults(page: Path) -> None:
+    given = {name: second for name, second in rows(page.read_text()).items() if name in settings._KEYS}
+    assert given == {name: default_of(name) for name in given}
+
+
+def test_the_bundle_of_the_updates_page_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "firmware").symlink_to(ROOT / "firmware")
+    example = [sys.executable, "-c", block("docs/firmware-updates.md", "python")]
+    made = subprocess.run(example, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert "'version': " in made.stdout, made.stderr
+    assert (tmp_path / "bundle" / "bathroom.hmac").exists()
+
+
 def test_the_firmwares_table_names_every_driver() -> None:
     assert rows(section("docs/firmware.md", "Sensors")).keys() == DRIVERS.keys()
 

@@ -1,5 +1,6 @@
 """The documentation is true where a machine can tell: links lead somewhere, commands exist, examples are accepted."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,11 +11,15 @@ import pytest
 
 from aircue_cloud import config as cloud_config
 from aircue_gateway import config as gateway_config
+from aircue_hil import faults
 from aircue_node import settings
+from aircue_node.host import cli as flashing
+from aircue_node.host.boards import BOARDS
+from aircue_node.sensors import DRIVERS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SCRIPTS = ("aircue-cloud", "aircue-gateway", "aircue-hil")
+SCRIPTS = ("aircue-cloud", "aircue-flash", "aircue-gateway", "aircue-hil")
 
 
 def text(name: str) -> str:
@@ -28,10 +33,33 @@ def block(page: str, kind: str) -> str:
     return found[1]
 
 
+def section(page: str, title: str) -> str:
+    """What stands under a heading, up to the next one of its level."""
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text(page), re.DOTALL | re.MULTILINE)
+    assert found is not None, f"{page} has no section {title}"
+    return found[1]
+
+
+def rows(table: str) -> dict[str, str]:
+    """The second column of the tables in a text by what stands in the first one as code; heads are left out."""
+    found = re.findall(r"^\| (`[^|]*) \| ([^|]*) \|(?!.*\n\| ---)", table, re.MULTILINE)
+    return {name: second for first, second in found for name in re.findall(r"`([^`]+)`", first)}
+
+
+def anchors(page: Path) -> set[str]:
+    """Those that a heading gives on GitHub."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files(page: Path) -> None:
-    targets = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page.read_text())]
-    missing = [link for link in targets if "://" not in link and not (page.parent / link).exists()]
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    missing = []
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if "://" not in link and (not target.exists() or (anchor and anchor not in anchors(target))):
+            missing.append(link)
     assert missing == []
 
 
@@ -69,15 +97,71 @@ def test_the_firmwares_settings_are_accepted() -> None:
     assert [row["driver"] for row in parsed.sensors] == ["sht4x", "scd4x"]
 
 
-def test_the_firmwares_table_names_every_setting_that_has_a_default() -> None:
-    page = text("docs/firmware.md")
-    assert [key for key in settings._KEYS if key not in page] == []
+def default_of(key: str) -> str:
+    """As the table writes it."""
+    default = settings._KEYS[key][1]
+    if default is None:
+        return "needed"
+    return "none" if default in ("", [], {}) else json.dumps(default).replace('"mqtt"', '`"mqtt"`')
+
+
+def test_the_firmwares_table_names_every_setting_with_its_default() -> None:
+    assert rows(section("docs/firmware.md", "settings.json")) == {key: default_of(key) for key in settings._KEYS}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("firmware-*.md")), ids=lambda page: page.name)
+def test_other_pages_give_the_same_defaults(page: Path) -> None:
+    given = {name: second for name, second in rows(page.read_text()).items() if name in settings._KEYS}
+    assert given == {name: default_of(name) for name in given}
+
+
+def test_the_bundle_of_the_updates_page_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "firmware").symlink_to(ROOT / "firmware")
+    example = [sys.executable, "-c", block("docs/firmware-updates.md", "python")]
+    made = subprocess.run(example, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert "'version': " in made.stdout, made.stderr
+    assert (tmp_path / "bundle" / "bathroom.hmac").exists()
+
+
+def test_the_firmwares_table_names_every_driver() -> None:
+    assert rows(section("docs/firmware.md", "Sensors")).keys() == DRIVERS.keys()
+
+
+def test_the_firmwares_table_names_every_command() -> None:
+    table = rows(section("docs/firmware.md", "Commands")).keys()
+    program = text("firmware/aircue_node/wiring/program.py")
+    known = re.search(r"def _actions.*?return \{(.*?)\}", program, re.DOTALL)
+    assert known is not None
+    assert table == set(re.findall(r'^ +"(\w+)":', known[1], re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", ["docs/firmware.md", "docs/firmware-flashing.md"])
+def test_the_boards_are_all_of_them(page: str) -> None:
+    listed = re.search(r"^`BOARD` is one of (.*?)\.", text(page), re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    assert set(re.findall(r"`(\w+)`", listed[1])) == BOARDS.keys()
+
+
+def test_options_of_flashing_exist() -> None:
+    named = set(re.findall(r"--[a-z][a-z-]+", text("docs/firmware-flashing.md")))
+    assert named
+    assert named <= set(re.findall(r"--[a-z][a-z-]+", flashing._parser().format_help()))
+
+
+def test_the_benchs_tables_name_every_fault() -> None:
+    assert rows(section("docs/hil.md", "Faults by script")).keys() == set(faults.KINDS)
 
 
 def test_the_gateways_configuration_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(block("docs/gateway.md", "toml"))
     assert gateway_config.load(path).nodes.keys() == {"bathroom"}
+
+
+def test_the_gateways_tables_of_a_cable_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text(block("docs/gateway.md", "toml") + block("docs/firmware-serial.md", "toml"))
+    assert [row.node for row in gateway_config.load(path).serial] == ["bathroom"]
 
 
 def test_the_clouds_configuration_is_accepted(tmp_path: Path) -> None:
@@ -90,5 +174,6 @@ def test_the_clouds_configuration_is_accepted(tmp_path: Path) -> None:
 
 def test_the_readmes_last_line_has_the_keys_that_the_bench_page_explains() -> None:
     figures = set(re.findall(r'"(\w+)":', text("README.md")))
-    explained = set(re.findall(r"^\| `(\w+)` \|", text("docs/hil.md"), re.MULTILINE))
+    explained = rows(section("docs/hil.md", "The demo's figures")).keys()
+    assert explained
     assert explained <= figures

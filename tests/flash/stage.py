@@ -22,14 +22,21 @@ ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "firmware"
 SETTINGS = '{"site": "home-1", "node": "bath", "key": "k", "gateway": "10.0.0.1", "sensors": []}'
 
-# What the launcher does, as far as these tests need it: starts the program of the slot that `slot` names.
-LAUNCHER = """import json, sys
-with open("/slot") as file:
-    active = json.load(file)["active"]
-sys.path.insert(0, "/" + active)
-import aircue_node.report
-print("running", aircue_node.__version__, aircue_node.report.text(), "by launcher LAUNCHER_VERSION")
+# The firmware's own launcher starts it, and is made to say which one it is.
+LAUNCHER = (FIRMWARE / "main.py").read_text()
+ITS_END = '\nif __name__ == "__main__":\n'
+START = """import aircue_node
+from aircue_node import report
+
+
+def run():
+    print("running", aircue_node.__version__, report.text())
 """
+
+
+def said_at_start(program: str, launcher: str = "1") -> str:
+    """What a board prints that starts such a program by such a launcher."""
+    return f"launcher {launcher}\r\nrunning {program} {program}"
 
 
 def esp_image(chip_id: int, size: int = 90_000) -> bytes:
@@ -61,8 +68,10 @@ def write_firmware(folder: Path, version: str, *, launcher: str = "1", modules: 
     """A firmware folder whose program says its version from two modules, so that a mixture shows."""
     package = folder / "aircue_node"
     (package / "sensors").mkdir(parents=True, exist_ok=True)
-    (folder / "main.py").write_text(LAUNCHER.replace("LAUNCHER_VERSION", launcher))
+    assert LAUNCHER.count(ITS_END) == 1, "firmware/main.py ends in another way than these tests know"
+    (folder / "main.py").write_text(LAUNCHER.replace(ITS_END, f"\nprint('launcher', {launcher!r})\n{ITS_END}"))
     (package / "__init__.py").write_text(f'__version__ = "{version}"\n')
+    (package / "start.py").write_text(START)
     (package / "report.py").write_text(f'def text():\n    return "{version}"\n')
     (package / "sensors" / "__init__.py").write_text("")
     for number in range(modules):

@@ -16,6 +16,7 @@ from tests.flash.stage import (
     image_for,
     plug,
     run_flash,
+    said_at_start,
     stored,
     wait_until,
     write_firmware,
@@ -101,7 +102,7 @@ def test_the_flashed_program_runs_on_the_simulated_board_after_the_restart(
     source = write_firmware(tmp_path / "source", "1.0.0")
     done = run_flash(*arguments(plugged, tmp_path), "--source", source, environment=environment)
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: b"running 1.0.0 1.0.0 by launcher 1" in plugged.board.told)
+    wait_until(lambda: said_at_start("1.0.0").encode() in plugged.board.told)
     plugged.unplug()
 
 
@@ -117,7 +118,7 @@ def test_a_newer_program_goes_into_the_other_slot_and_what_did_not_change_stays_
     assert done.returncode == 0, done.stderr
     sent = [line.split()[3] for line in done.stderr.splitlines() if " send " in line]
     assert sent == ["/b/aircue_node/__init__.mpy", "/b/aircue_node/report.mpy", "/slot.new"]
-    wait_until(lambda: b"running 1.0.1 1.0.1" in plugged.board.told)
+    wait_until(lambda: said_at_start("1.0.1").encode() in plugged.board.told)
     assert stored(plugged.board.flash)["/slot"] == b'{"active": "b"}'
     plugged.unplug()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.flash.stage import stored, wait_until, write_firmware
+from tests.flash.stage import said_at_start, stored, wait_until, write_firmware
 
 from aircue_hil.emulated.chip import KINDS
 from aircue_hil.emulated.repl import ReplBoard
@@ -54,15 +54,11 @@ def says_after_start(board: ReplBoard) -> str:
     return board.told.decode().partition("\r\n\r\nMicroPython")[0].strip()
 
 
-def running(program: str, launcher: str) -> str:
-    return f"running {program} {program} by launcher {launcher}"
-
-
 def with_old_program(board: ReplBoard, image: Image) -> bytes:
     """The flash of a board that runs the old program."""
     board.power_on()
     install(board, image)
-    assert says_after_start(board) == running(OLD, OLD)
+    assert says_after_start(board) == said_at_start(OLD, OLD)
     board.power_off()
     return board.flash.read_bytes()
 
@@ -96,12 +92,12 @@ def test_a_cable_pulled_at_any_time_leaves_the_old_or_the_new_program_and_launch
         assert breaks(board, new, flash, unplug_after=after), after
 
         said = says_after_start(board)
-        assert said in (running(OLD, OLD), running(NEW, NEW)), after
+        assert said in (said_at_start(OLD, OLD), said_at_start(NEW, NEW)), after
         seen.add(said)
         install(board, new)
-        assert says_after_start(board) == running(NEW, NEW)
+        assert says_after_start(board) == said_at_start(NEW, NEW)
         assert not any(path.endswith(".new") for path in stored(board.flash))
-    assert seen == {running(OLD, OLD), running(NEW, NEW)}
+    assert seen == {said_at_start(OLD, OLD), said_at_start(NEW, NEW)}
 
 
 def test_power_cut_at_each_write_to_flash_leaves_a_whole_program(board: ReplBoard, images: tuple[Image, Image]) -> None:
@@ -117,8 +113,8 @@ def test_power_cut_at_each_write_to_flash_leaves_a_whole_program(board: ReplBoar
         cut += 1
         board.power_off()
     assert seen in (
-        [running(OLD, OLD), running(NEW, OLD), running(NEW, NEW)],
-        [running(OLD, OLD), running(NEW, OLD)],
+        [said_at_start(OLD, OLD), said_at_start(NEW, OLD), said_at_start(NEW, NEW)],
+        [said_at_start(OLD, OLD), said_at_start(NEW, OLD)],
     )
     assert cut > 20
 
@@ -134,7 +130,7 @@ def test_a_first_flash_that_breaks_off_is_brought_to_its_end_by_a_second(
         assert breaks(board, images[1], empty, unplug_after=after)
         says_after_start(board)
         install(board, images[1])
-        assert says_after_start(board) == running(NEW, NEW)
+        assert says_after_start(board) == said_at_start(NEW, NEW)
 
 
 def test_a_file_that_arrived_damaged_is_found_before_anything_is_renamed(
@@ -153,4 +149,4 @@ def test_a_file_that_arrived_damaged_is_found_before_anything_is_renamed(
         FlashError, match=r"1 files are not on the board as they were sent \(/b/aircue_node/report\.mpy\)"
     ):
         install(board, new)
-    assert says_after_start(board) == running(OLD, OLD)
+    assert says_after_start(board) == said_at_start(OLD, OLD)

@@ -34,7 +34,7 @@ PLACES: dict[str, dict[str, int]] = {
     "pms7003": {"uart": 1},
 }
 EVERY = sorted(sensors.DRIVERS)
-READS = {"mhz19": 24, "mq135": 24}  # they warm up for 180 s
+READS = {"mhz19": 24, "mq135": 24, "sgp40": 24}  # they warm up for 180 s, or learn the air for 45 s
 ELSE_READS = 10
 
 Told = list[dict[str, Any]]

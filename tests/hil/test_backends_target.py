@@ -75,7 +75,7 @@ def test_a_sensor_that_is_busy_does_not_acknowledge_a_read_and_the_bench_notes_i
     rig.target.take(0xFD, last=True)
     assert not rig.target.start(ADDRESS, reading=True)
     rig.target.stop()
-    assert {row.why for row in rig.witness} == {"read before the conversion was done"}
+    assert {row.why for row in rig.witness} == {"read before the command was done"}
 
 
 def test_an_unknown_command_is_not_acknowledged_with_its_last_byte() -> None:

@@ -22,7 +22,7 @@ def bus(row):
 
 
 def uart(row):
-    return machine.UART(row["id"], baudrate=9600, tx=machine.Pin(row["tx"]), rx=machine.Pin(row["rx"]))
+    return lambda: machine.UART(row["id"], baudrate=9600, tx=machine.Pin(row["tx"]), rx=machine.Pin(row["rx"]))
 
 
 board = sensors.Board(
@@ -45,6 +45,7 @@ async def read(sensor):
 
 
 async def main():
+    jobs = [asyncio.create_task(job) for job in sensors.jobs(fitted)]
     for _ in range(given["reads"]):
         await clock.sleep_ms(given["pause_ms"])
         strobe.on()
@@ -53,6 +54,8 @@ async def main():
             told[sensor.name] = await read(sensor)
         strobe.off()
         print(json.dumps(told))
+    for job in jobs:
+        job.cancel()
 
 
 asyncio.run(main())

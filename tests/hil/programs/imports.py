@@ -1,5 +1,9 @@
-"""Runs in MicroPython: imports every module of the firmware's package and says which, and on what."""
+"""Runs in MicroPython: imports every module of the firmware's package and says which, and on what.
 
+Each begins with none of the others loaded: the node's program, its battery twin and the setup never share the memory.
+"""
+
+import gc
 import json
 import os
 import sys
@@ -18,6 +22,14 @@ def names(folder, prefix):
             yield prefix + "." + name.split(".")[0]
 
 
+def forget():
+    """The package leaves the memory."""
+    for name in list(sys.modules):
+        if name.split(".")[0] == "aircue_node":
+            del sys.modules[name]
+    gc.collect()
+
+
 def where():
     """The folder of the package: on a board in the root, on a computer beside this program."""
     for folder in sys.path:
@@ -33,4 +45,5 @@ def where():
 found = sorted(set(names(where(), "aircue_node")))
 for name in found:
     __import__(name)
+    forget()
 print(json.dumps({"implementation": sys.implementation.name, "modules": found}))

@@ -147,7 +147,7 @@ def _uncounted(state: "dict[str, Any]", ready: list[str]) -> str:
 def _try_out(folder: str) -> None:
     """Starts a trial. However it ends a reset follows, and the next start counts; Ctrl-C gives the prompt."""
     try:
-        _program()()
+        _program(True)()
         why = "it ended by itself"
     except KeyboardInterrupt:
         raise
@@ -178,10 +178,10 @@ def _swapped(state: "dict[str, Any]", why: str) -> bool:
     return save(state)
 
 
-def _program() -> "Callable[[], None]":
-    from aircue_node.start import run
+def _program(on_trial: bool = False) -> "Callable[[], None]":
+    from aircue_node.start import load
 
-    return run
+    return load(on_trial)
 
 
 def _told(error: BaseException) -> str:

@@ -10,46 +10,67 @@ import time
 
 from aircue_node import settings
 
+MYPY = False
+if MYPY:
+    from collections.abc import Callable
+
 _REASON = "reason"
 # A board that fails at once each time can still be reached with a Ctrl-C.
 _PAUSE_S = 2
 
 
-def run() -> None:
+def load(on_trial: bool) -> "Callable[[], None]":
+    """What main.py is to run: the node's program, or setting up. All of it is imported here, so that a program that
+    flash spoiled fails before it begins.
+
+    on_trial: this version has to prove itself with the settings that are there; SettingsError where it cannot.
+    """
+    if on_trial:
+        return _program(settings.load(settings.PATH).sleep)
+    reason = _why_not()
+    run = _program(settings.load(settings.PATH).sleep) if reason is None else _setting_up(reason)
+
+    def supervised() -> None:
+        _supervise(run)
+
+    return supervised
+
+
+def _program(sleeps: bool) -> "Callable[[], None]":
+    if sleeps:
+        from aircue_node.wiring import battery as chosen
+    else:
+        from aircue_node.wiring import program as chosen
+    run: Callable[[], None] = chosen.run
+    return run
+
+
+def _setting_up(reason: str) -> "Callable[[], None]":
+    try:
+        import network  # noqa: F401 -- only to see whether it is there
+    except ImportError:
+        return _left_alone
+    from aircue_node.wiring import setup
+
+    return lambda: setup.run(reason)
+
+
+def _left_alone() -> None:
+    print("settings: this board has no radio: write settings.json over the cable, see docs/firmware.md")
+
+
+def _supervise(run: "Callable[[], None]") -> None:
     """Comes back only by a Ctrl-C, or where there is nothing it could do."""
     import machine
 
     try:
-        _run()
+        run()
     except Exception as error:  # noqa: BLE001 -- told whole; a board has no other supervisor than a reset
+        if isinstance(error, settings.SettingsError):
+            _note(str(error))
         sys.print_exception(error)  # type: ignore[attr-defined]  # MicroPython's own
         time.sleep(_PAUSE_S)
         machine.reset()
-
-
-def _run() -> None:
-    reason = _why_not()
-    if reason is not None:
-        _set_up(reason)
-        return
-    from aircue_node.wiring import program
-
-    try:
-        program.run()
-    except settings.SettingsError as error:
-        _note(str(error))
-        raise
-
-
-def _set_up(reason: str) -> None:
-    try:
-        import network  # noqa: F401 -- only to see whether it is there
-    except ImportError:
-        print("settings: this board has no radio: write settings.json over the cable, see docs/firmware.md")
-        return
-    from aircue_node.wiring import setup
-
-    setup.run(reason)
 
 
 def _why_not() -> "str | None":

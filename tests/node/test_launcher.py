@@ -11,12 +11,15 @@ import pytest
 from tests.node import board
 
 EXIT_RESET = 42
-RUNS = 'def run():\n    print("runs {0}")\n'
+RUNS = 'def load(on_trial):\n    return run\ndef run():\n    print("runs {0}")\n'
 BROKEN = "import nosuch\n"
-EXITS = "import sys\ndef run():\n    sys.exit(1)\n"
-ENDS = "def run():\n    pass\n"
-CONFIRMS = 'def run():\n    open("slot", "w").write(\'{"active": "b"}\')\n    raise RuntimeError("later")\n'
-STOPPED = "def run():\n    raise KeyboardInterrupt\n"
+EXITS = "def load(on_trial):\n    return run\nimport sys\ndef run():\n    sys.exit(1)\n"
+ENDS = "def load(on_trial):\n    return run\ndef run():\n    pass\n"
+CONFIRMS = (
+    "def load(on_trial):\n    return run\n"
+    'def run():\n    open("slot", "w").write(\'{"active": "b"}\')\n    raise RuntimeError("later")\n'
+)
+STOPPED = "def load(on_trial):\n    return run\ndef run():\n    raise KeyboardInterrupt\n"
 
 
 class Board:

@@ -64,35 +64,35 @@ def put(fields: object) -> None:
 
 def test_settings_that_can_be_used_start_the_program(board: Board) -> None:
     put(GOOD)
-    start.run()
+    start.load(False)()
     assert board.ran == ["program"]
 
 
 def test_without_settings_the_node_is_set_up(board: Board) -> None:
-    start.run()
+    start.load(False)()
     assert board.ran == [("set up", "")]
 
 
 def test_with_wrong_settings_it_is_set_up_with_the_reason(board: Board) -> None:
     put(GOOD | {"port": 0})
-    start.run()
+    start.load(False)()
     assert board.ran == [("set up", "settings.json: port is 0, 1 to 65535 is expected")]
 
 
 def test_what_only_the_program_finds_wrong_is_noted_for_once_after_a_restart(board: Board) -> None:
     put(GOOD)
     board.program_error = SettingsError("unknown driver sht99")
-    start.run()
-    start.run()
-    start.run()
+    start.load(False)()
+    start.load(False)()
+    start.load(False)()
     assert board.ran == ["program", "reset", ("set up", "unknown driver sht99"), "program", "reset"]
 
 
 def test_any_other_failure_restarts(board: Board) -> None:
     put(GOOD)
     board.program_error = RuntimeError("broken")
-    start.run()
-    start.run()
+    start.load(False)()
+    start.load(False)()
     assert board.ran == ["program", "reset"] * 2
 
 
@@ -100,6 +100,6 @@ def test_a_board_without_a_radio_is_left_to_its_prompt(
     board: Board, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "network", None)
-    start.run()
+    start.load(False)()
     assert board.ran == []
     assert "no radio" in capsys.readouterr().out

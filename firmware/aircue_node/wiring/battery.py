@@ -28,8 +28,9 @@ if MYPY:
 _JOURNAL = "journal"
 
 
-def run(config: settings.Settings) -> None:
+def run() -> None:
     """Ends in deep sleep after an error too: a reset would lose what the RTC's memory holds."""
+    config = settings.load(settings.PATH)
     ms = config.interval_ms
     try:
         node = BatteryNode(config, _board(config))

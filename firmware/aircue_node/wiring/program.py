@@ -47,11 +47,11 @@ class Parts:
         self.fitted = hardware.fit(config, clock)
         self.journal = Journal(self.boot, config.journal_samples, len(channels(self.fitted)))
 
-    def tick(self, task: str, allowance_ms: int = _UPLINK_ALLOWANCE_MS) -> None:
+    def tick(self, task: str, allowance_ms: int) -> None:
         self.watch.tick(task, hardware.ticks_ms(), allowance_ms)
 
     def tick_uplink(self) -> None:
-        self.tick("uplink")
+        self.tick("uplink", _UPLINK_ALLOWANCE_MS)
 
     def set_time(self, epoch_s: int) -> None:
         self.clock.set(epoch_s)
@@ -85,7 +85,7 @@ class Node:
         self.line.wake()
 
     def _tick_journal(self) -> None:
-        self.parts.tick("journal")
+        self.parts.tick("journal", _SAMPLE_ALLOWANCE_MS)
 
     def _actions(self) -> "dict[str, Callable[[dict[str, Any]], str | None]]":
         config = self.parts.config
@@ -114,7 +114,7 @@ class Node:
     def jobs(self) -> "list[Coroutine[Any, Any, None]]":
         parts = self.parts
         for task in ("sampler", "journal", "uplink"):
-            parts.tick(task)
+            parts.tick(task, _UPLINK_ALLOWANCE_MS)
         found = [self._sample(), self.line.run(), self.keeper.run(), parts.slots.limit_trial(self.restart.soon)]
         found.extend(sensors.jobs(parts.fitted))
         if parts.config.button_pin >= 0:
@@ -249,13 +249,7 @@ async def _main(node: Node) -> None:
 
 def run() -> None:
     """SettingsError where the settings cannot be used with this firmware; it does not come back otherwise."""
-    config = settings.load(settings.PATH)
-    if config.sleep:
-        from aircue_node.wiring import battery
-
-        battery.run(config)
-        return
-    node = Node(config)
+    node = Node(settings.load(settings.PATH))
     try:
         asyncio.run(_main(node))
     except settings.SettingsError:

@@ -68,4 +68,4 @@ _WAYS = {
 }
 if os.getenv("HANGS"):
     _first_boot_only(*_WAYS[os.getenv("HANGS")])
-start.run()
+start.load(False)()

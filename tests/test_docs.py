@@ -152,6 +152,14 @@ def test_the_benchs_tables_name_every_fault() -> None:
     assert rows(section("docs/hil.md", "Faults by script")).keys() == set(faults.KINDS)
 
 
+def test_the_benchs_fault_is_one_that_it_can_play() -> None:
+    for row in tomllib.loads(block("docs/hil.md", "toml"))["faults"]:
+        fault = faults.Fault(**row)
+        assert fault.what in faults.ON_SENSORS
+        assert fault.clock in faults.CLOCKS
+        assert fault.sensor in DRIVERS
+
+
 def test_the_gateways_configuration_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(block("docs/gateway.md", "toml"))

@@ -161,16 +161,14 @@ def _try_out(folder: str) -> None:
 
 
 def _start(state: "dict[str, Any]", folder: str, ready: list[str]) -> None:
-    """Starts the active folder. One that cannot even be loaded gives way to the other, once."""
+    """Starts the active folder. One that cannot be loaded gives way to the other, once."""
     try:
-        run = _program()
+        _program()()
     except Exception as error:  # noqa: BLE001 -- told whole; flash that lost a byte raises anything
         why = _told(error)
         if state.get("swapped") or _other(folder) not in ready or not _swapped(state, why):
             time.sleep(_PAUSE_S)
         _reset()
-        return
-    run()
 
 
 def _swapped(state: "dict[str, Any]", why: str) -> bool:

@@ -17,6 +17,8 @@ if MYPY:
 _REASON = "reason"
 # A board that fails at once each time can still be reached with a Ctrl-C.
 _PAUSE_S = 2
+# What flash that lost a byte makes of a module: MicroPython has a ValueError for bytecode it does not know.
+_UNLOADABLE = (ImportError, SyntaxError, ValueError)
 
 
 def load(on_trial: bool) -> "Callable[[], None]":
@@ -60,14 +62,17 @@ def _left_alone() -> None:
 
 
 def _supervise(run: "Callable[[], None]") -> None:
-    """Comes back only by a Ctrl-C, or where there is nothing it could do."""
+    """Comes back only by a Ctrl-C, or where there is nothing it could do. A module that cannot be loaded is left to
+    main.py, which may have another program to start."""
     import machine
 
     try:
         run()
-    except Exception as error:  # noqa: BLE001 -- told whole; a board has no other supervisor than a reset
+    except Exception as error:
         if isinstance(error, settings.SettingsError):
             _note(str(error))
+        elif isinstance(error, _UNLOADABLE):
+            raise
         sys.print_exception(error)  # type: ignore[attr-defined]  # MicroPython's own
         time.sleep(_PAUSE_S)
         machine.reset()

@@ -31,6 +31,10 @@ from aircue_node import report
 
 def run():
     print("running", aircue_node.__version__, report.text())
+
+
+def load(on_trial):
+    return run
 """
 
 

@@ -67,16 +67,27 @@ def monotonic() -> Monotonic:
 
 
 def output_pin(number: int) -> machine.Pin | None:
-    return machine.Pin(number, machine.Pin.OUT) if number >= 0 else None
+    return _pin(number, machine.Pin.OUT) if number >= 0 else None
 
 
 def led(name: str) -> machine.Pin | None:
     """A pin's number, or the name that boards give to a LED that is on no pin."""
-    return machine.Pin(int(name) if name.isdigit() else name, machine.Pin.OUT) if name else None
+    return _pin(int(name) if name.isdigit() else name, machine.Pin.OUT) if name else None
 
 
 def button(number: int) -> machine.Pin:
-    return machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
+    return _pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
+
+
+def _pin(place: "int | str", mode: int, pull: int = -1) -> machine.Pin:
+    try:
+        return machine.Pin(place, mode, pull)
+    except ValueError as error:
+        raise _not_here(error)
+
+
+def _not_here(error: ValueError) -> settings.SettingsError:
+    return settings.SettingsError(f"settings.json: this board has no such pin or bus: {error}")
 
 
 def fit(config: settings.Settings, clock: Clock) -> "list[tuple[Sensor, list[int]]]":
@@ -95,7 +106,7 @@ def fit(config: settings.Settings, clock: Clock) -> "list[tuple[Sensor, list[int
     except settings.SettingsError:
         raise
     except ValueError as error:
-        raise settings.SettingsError(f"settings.json: this board has no such pin or bus: {error}")
+        raise _not_here(error)
 
 
 def _input_pin(number: int) -> object:

@@ -8,7 +8,8 @@ import os
 import sys
 import time
 
-from aircue_node import settings
+from aircue_node.config import PATH, MissingSettings, Settings, SettingsError
+from aircue_node.unload import unload
 
 _REASON = "reason"
 # A board that fails at once each time can still be reached with a Ctrl-C.
@@ -28,15 +29,15 @@ def run() -> None:
 
 
 def _run() -> None:
-    reason = _why_not()
-    if reason is not None:
-        _set_up(reason)
+    config = _settings()
+    if not isinstance(config, Settings):
+        _set_up(config)
         return
     from aircue_node.wiring import program
 
     try:
-        program.run()
-    except settings.SettingsError as error:
+        program.run(config)
+    except SettingsError as error:
         _note(str(error))
         raise
 
@@ -52,17 +53,21 @@ def _set_up(reason: str) -> None:
     setup.run(reason)
 
 
-def _why_not() -> "str | None":
-    """Why the program is not to be run: "" where there are no settings yet, None where it is."""
+def _settings() -> "Settings | str":
+    """What the program runs with, or why it is not to be run: "" where there are no settings yet."""
+    from aircue_node import settings
+
     try:
-        settings.load(settings.PATH)
-    except settings.MissingSettings as error:
+        config = settings.load(PATH)
+    except MissingSettings as error:
         print("settings:", error)
         return ""
-    except settings.SettingsError as error:
+    except SettingsError as error:
         print("settings:", error)
         return str(error)
-    return _noted()
+    unload("aircue_node.settings")
+    reason = _noted()
+    return config if reason is None else reason
 
 
 def _note(reason: str) -> None:

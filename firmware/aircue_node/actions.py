@@ -24,7 +24,7 @@ _REPLY_S = 2
 
 class Tuning:
     """interval and deadband, kept across restarts: store(changes) puts them into the settings, which then say what
-    runs. OSError and ValueError of it are the command's answer, and nothing changes."""
+    runs. OSError, ValueError and MemoryError of it are the command's answer, and nothing changes."""
 
     def __init__(self, sampler: "Sampler", store: "Callable[[dict[str, Any]], None]") -> None:
         self._sampler = sampler
@@ -51,7 +51,7 @@ class Tuning:
     def _stored(self, changes: "dict[str, Any]") -> "str | None":
         try:
             self._store(changes)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, MemoryError) as error:
             return f"not changed: the settings cannot be stored: {error}"
         return None
 

@@ -5,8 +5,8 @@ Decisions are battery.py's; what a visit needs beyond a sample is imported for o
 
 from aircue_node import battery
 from aircue_node.clock import Clock
+from aircue_node.config import SettingsError
 from aircue_node.sampler import Sampler, channels
-from aircue_node.settings import SettingsError
 
 MYPY = False
 if MYPY:
@@ -15,10 +15,10 @@ if MYPY:
     from aircue_node.battery import State
     from aircue_node.clock import Monotonic
     from aircue_node.commands import Commands
+    from aircue_node.config import Settings
     from aircue_node.courier import Courier
     from aircue_node.journal import Journal
     from aircue_node.ports import Channel, OutputPin, RtcMemory, Sample, Sensor
-    from aircue_node.settings import Settings
     from aircue_node.slots import Slots
     from aircue_node.visit import Visit
 

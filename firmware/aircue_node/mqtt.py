@@ -1,11 +1,8 @@
-"""MQTT 3.1.1 packets, encoded and decoded without I/O: for the node's client and for the gateway's listener.
+"""MQTT 3.1.1 packets, encoded and decoded without I/O: the client's side and what a server's side shares with
+it; the rest of that one is aircue_gateway/mqtt_server.py.
 
 Section numbers are those of the OASIS standard. Errors: ProtocolError, after which the connection must be closed.
 """
-
-MYPY = False
-if MYPY:
-    from typing import Any
 
 CONNECT = 1
 CONNACK = 2
@@ -20,17 +17,12 @@ PINGRESP = 13
 DISCONNECT = 14
 
 PINGREQ_PACKET = b"\xc0\x00"
-PINGRESP_PACKET = b"\xd0\x00"
 DISCONNECT_PACKET = b"\xe0\x00"
 
 ACCEPTED = 0
-REFUSED_PROTOCOL = 1
-REFUSED_CLIENT_ID = 2
-REFUSED_CREDENTIALS = 4
-REFUSED_NOT_AUTHORIZED = 5
 
 LAST_PACKET_ID = 65535
-_PROTOCOL = b"\x00\x04MQTT\x04"
+PROTOCOL = b"\x00\x04MQTT\x04"
 # Flags that section 2.2.2 fixes for a packet type; PUBLISH is the one type that uses them freely.
 _FIXED_FLAGS = {SUBSCRIBE: 2, UNSUBSCRIBE: 2}
 
@@ -118,11 +110,7 @@ def connect(
         flags |= 0x2C
         payload += _text(will_topic) + _string(will_payload)
     payload += _text(username) + _text(password)
-    return packet(CONNECT << 4, _PROTOCOL + bytes([flags]) + keep_alive_s.to_bytes(2, "big") + payload)
-
-
-def connack(code: int, session_present: bool = False) -> bytes:
-    return bytes([CONNACK << 4, 2, 1 if session_present else 0, code])
+    return packet(CONNECT << 4, PROTOCOL + bytes([flags]) + keep_alive_s.to_bytes(2, "big") + payload)
 
 
 def publish(
@@ -145,47 +133,6 @@ def subscribe(packet_id: int, filters: list[tuple[str, int]]) -> bytes:
     return packet(SUBSCRIBE << 4 | 2, body)
 
 
-def suback(packet_id: int, codes: list[int]) -> bytes:
-    return packet(SUBACK << 4, packet_id.to_bytes(2, "big") + bytes(codes))
-
-
-def unsuback(packet_id: int) -> bytes:
-    return bytes([UNSUBACK << 4, 2, packet_id >> 8, packet_id & 255])
-
-
-def parse_connect(body: bytes) -> "dict[str, Any]":
-    """Fields client_id, username, password, keep_alive_s, clean_session, and will: (topic, payload, qos, retain) or
-    None. A client of another protocol level gives the field level alone, to be answered with REFUSED_PROTOCOL."""
-    if body[:6] != _PROTOCOL[:6] or len(body) < 10:
-        raise ProtocolError("CONNECT of another protocol than MQTT")
-    if body[6] != 4:
-        return {"level": body[6]}
-    flags = body[7]
-    if flags & 1:
-        raise ProtocolError("CONNECT with its reserved flag set")
-    fields: "dict[str, Any]" = {"level": 4, "keep_alive_s": body[8] << 8 | body[9], "clean_session": bool(flags & 2)}
-    at = _connect_payload(body, flags, fields)
-    if at != len(body):
-        raise ProtocolError("CONNECT with bytes left over")
-    return fields
-
-
-def _connect_payload(body: bytes, flags: int, fields: "dict[str, Any]") -> int:
-    client_id, at = _read(body, 10)
-    fields["client_id"] = _decoded(client_id)
-    fields["will"] = None
-    if flags & 4:
-        will_topic, at = _read(body, at)
-        will_payload, at = _read(body, at)
-        fields["will"] = (_decoded(will_topic), will_payload, flags >> 3 & 3, bool(flags & 32))
-    for name, bit in (("username", 128), ("password", 64)):
-        fields[name] = None
-        if flags & bit:
-            value, at = _read(body, at)
-            fields[name] = _decoded(value)
-    return at
-
-
 def parse_connack(body: bytes) -> int:
     """The return code; 0 is accepted (3.2.2.3)."""
     if len(body) != 2:
@@ -200,8 +147,8 @@ def parse_publish(flags: int, body: bytes) -> tuple[str, bytes, int, int, bool, 
     qos = flags >> 1 & 3
     if qos == 3:
         raise ProtocolError("PUBLISH with QoS 3")
-    raw_topic, at = _read(body, 0)
-    topic = _decoded(raw_topic)
+    raw_topic, at = read_string(body, 0)
+    topic = decoded(raw_topic)
     if not topic or "+" in topic or "#" in topic:
         raise ProtocolError("PUBLISH to an empty topic or one with wildcards")
     packet_id = 0
@@ -220,51 +167,9 @@ def parse_packet_id(body: bytes, at: int = 0) -> int:
     return packet_id
 
 
-def parse_subscribe(body: bytes) -> tuple[int, list[tuple[str, int]]]:
-    """(packet id, [(topic filter, qos), ...])."""
-    return _parse_filters(body, True)
-
-
-def parse_unsubscribe(body: bytes) -> tuple[int, list[tuple[str, int]]]:
-    """(packet id, [(topic filter, 0), ...])."""
-    return _parse_filters(body, False)
-
-
-def _parse_filters(body: bytes, with_qos: bool) -> tuple[int, list[tuple[str, int]]]:
-    packet_id = parse_packet_id(body)
-    filters = []
-    at = 2
-    while at < len(body):
-        raw, at = _read(body, at)
-        qos = 0
-        if with_qos:
-            if at >= len(body) or body[at] > 2:
-                raise ProtocolError("SUBSCRIBE without a QoS of 0, 1 or 2")
-            qos = body[at]
-            at += 1
-        filters.append((_decoded(raw), qos))
-    if not filters:
-        raise ProtocolError("subscription to nothing")
-    return packet_id, filters
-
-
 def parse_suback(body: bytes) -> tuple[int, list[int]]:
     """(packet id, granted QoS or 128 for each filter)."""
     return parse_packet_id(body), list(body[2:])
-
-
-def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a topic falls under a filter with + and #, section 4.7; wildcards do not match $ topics."""
-    if topic.startswith("$") and topic_filter[:1] in ("+", "#"):
-        return False
-    wanted = topic_filter.split("/")
-    levels = topic.split("/")
-    for index, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if index >= len(levels) or level not in ("+", levels[index]):
-            return False
-    return len(wanted) == len(levels)
 
 
 def _string(value: bytes) -> bytes:
@@ -275,7 +180,7 @@ def _text(value: str) -> bytes:
     return _string(value.encode())
 
 
-def _read(body: bytes, at: int) -> tuple[bytes, int]:
+def read_string(body: bytes, at: int) -> tuple[bytes, int]:
     """(the length-prefixed bytes at an offset, the offset behind them)."""
     if len(body) < at + 2:
         raise ProtocolError("packet ends inside a length")
@@ -285,7 +190,7 @@ def _read(body: bytes, at: int) -> tuple[bytes, int]:
     return body[at + 2 : end], end
 
 
-def _decoded(value: bytes) -> str:
+def decoded(value: bytes) -> str:
     try:
         text = value.decode()
     except (UnicodeError, ValueError):

@@ -10,29 +10,16 @@ import json
 import os
 
 from aircue_node import deadband
+from aircue_node.config import MissingSettings, Settings, SettingsError
 
 MYPY = False
 if MYPY:
     from collections.abc import Callable
     from typing import Any, AnyStr
 
-PATH = "settings.json"
 _NEW = ".new"
 _BAD = ".bad"
 _EIO = 5
-
-
-class SettingsError(ValueError):
-    """settings.json is missing, no JSON, or says something this firmware does not understand. key: the setting, or ""
-    where it is not one alone."""
-
-    def __init__(self, text: str, key: str = "") -> None:
-        super().__init__(text)
-        self.key = key
-
-
-class MissingSettings(SettingsError):
-    """There is no settings.json: a new board, or one that was wiped."""
 
 
 # key: (type, default or None where it must be given, smallest, largest or None)
@@ -82,40 +69,6 @@ _SENSOR_KEYS = {
     "clean_ohm": int,
     "full_scale_mv": int,
 }
-
-
-class Settings:
-    """One attribute a key of the table above."""
-
-    def __init__(self, fields: "dict[str, Any]") -> None:
-        self.site: str = fields["site"]
-        self.node: str = fields["node"]
-        self.key: str = fields["key"]
-        self.ssid: str = fields["ssid"]
-        self.wifi_key: str = fields["wifi_key"]
-        self.uplink: str = fields["uplink"]
-        self.gateway: str = fields["gateway"]
-        self.port: int = fields["port"]
-        self.tls: bool = fields["tls"]
-        self.ca: str = fields["ca"]
-        self.discovery: bool = fields["discovery"]
-        self.watchdog_s: int = fields["watchdog_s"]
-        self.status_s: int = fields["status_s"]
-        self.interval_ms: int = fields["interval_ms"]
-        self.journal_samples: int = fields["journal_samples"]
-        self.journal_bytes: int = fields["journal_bytes"]
-        self.backlog_pause_ms: int = fields["backlog_pause_ms"]
-        self.time_scale: int = fields["time_scale"]
-        self.sleep: bool = fields["sleep"]
-        self.sleep_batch: int = fields["sleep_batch"]
-        self.sleep_limits: dict[str, int | float] = fields["sleep_limits"]
-        self.strobe_pin: int = fields["strobe_pin"]
-        self.button_pin: int = fields["button_pin"]
-        self.led_pin: str = fields["led_pin"]
-        self.deadband: dict[str, float] = fields["deadband"]
-        self.i2c: list[dict[str, Any]] = fields["i2c"]
-        self.uart: list[dict[str, Any]] = fields["uart"]
-        self.sensors: list[dict[str, Any]] = fields["sensors"]
 
 
 def parse(text: "AnyStr") -> Settings:

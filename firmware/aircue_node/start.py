@@ -8,7 +8,8 @@ import os
 import sys
 import time
 
-from aircue_node import settings
+from aircue_node.config import PATH, MissingSettings, Settings, SettingsError
+from aircue_node.unload import unload
 
 MYPY = False
 if MYPY:
@@ -27,10 +28,10 @@ def load(on_trial: bool) -> "Callable[[], None]":
 
     on_trial: this version has to prove itself with the settings that are there; SettingsError where it cannot.
     """
+    config = _settings(on_trial)
+    run = _program(config) if isinstance(config, Settings) else _setting_up(config)
     if on_trial:
-        return _program(settings.load(settings.PATH).sleep)
-    reason = _why_not()
-    run = _program(settings.load(settings.PATH).sleep) if reason is None else _setting_up(reason)
+        return run
 
     def supervised() -> None:
         _supervise(run)
@@ -38,13 +39,12 @@ def load(on_trial: bool) -> "Callable[[], None]":
     return supervised
 
 
-def _program(sleeps: bool) -> "Callable[[], None]":
-    if sleeps:
+def _program(config: Settings) -> "Callable[[], None]":
+    if config.sleep:
         from aircue_node.wiring import battery as chosen
     else:
         from aircue_node.wiring import program as chosen
-    run: Callable[[], None] = chosen.run
-    return run
+    return lambda: chosen.run(config)
 
 
 def _setting_up(reason: str) -> "Callable[[], None]":
@@ -69,7 +69,7 @@ def _supervise(run: "Callable[[], None]") -> None:
     try:
         run()
     except Exception as error:
-        if isinstance(error, settings.SettingsError):
+        if isinstance(error, SettingsError):
             _note(str(error))
         elif isinstance(error, _UNLOADABLE):
             raise
@@ -78,17 +78,20 @@ def _supervise(run: "Callable[[], None]") -> None:
         machine.reset()
 
 
-def _why_not() -> "str | None":
-    """Why the program is not to be run: "" where there are no settings yet, None where it is."""
+def _settings(on_trial: bool) -> "Settings | str":
+    """What the program runs with, or why it is not to be run: "" where there are no settings yet."""
+    from aircue_node import settings
+
     try:
-        settings.load(settings.PATH)
-    except settings.MissingSettings as error:
+        config = settings.load(PATH)
+    except SettingsError as error:
         print("settings:", error)
-        return ""
-    except settings.SettingsError as error:
-        print("settings:", error)
-        return str(error)
-    return _noted()
+        if on_trial:
+            raise
+        return "" if isinstance(error, MissingSettings) else str(error)
+    unload("aircue_node.settings")
+    reason = None if on_trial else _noted()
+    return config if reason is None else reason
 
 
 def _note(reason: str) -> None:

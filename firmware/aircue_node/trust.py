@@ -7,7 +7,7 @@ yet, and the journal keeps what is measured.
 
 import binascii
 
-from aircue_node.settings import SettingsError
+from aircue_node.config import SettingsError
 
 MYPY = False
 if MYPY:

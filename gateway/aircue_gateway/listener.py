@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
-from aircue_gateway import log
+from aircue_gateway import log, mqtt_server
 from aircue_gateway.config import Config
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import Message
 from aircue_gateway.routes import Routes
 from aircue_gateway.session import Ended, FilterRefused, Joined, Refused, Session, Subscribed, Unsubscribed
-from aircue_node import mqtt
 
 _PATIENCE = 1.5  # keep-alives without a packet before a client counts as gone, 3.1.2.10
 _LOGIN_S = 10.0
@@ -219,7 +218,7 @@ class Listener:
         for one in event.filters:
             self._routes.add(one, connection)
         for topic, payload in self._retained.items():
-            if any(mqtt.matches(one, topic) for one in event.filters):
+            if any(mqtt_server.matches(one, topic) for one in event.filters):
                 connection.session.send(topic, payload, retain=True)
 
     def _unsubscribed(self, connection: Connection, event: Unsubscribed) -> None:

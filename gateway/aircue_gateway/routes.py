@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from aircue_node import mqtt
+from aircue_gateway import mqtt_server
 
 T = TypeVar("T", bound=Hashable)
 
@@ -34,7 +34,7 @@ class Routes(Generic[T]):
         """Everyone whose filters fit a topic, each once."""
         found = set(self._exact.get(topic, ()))
         for topic_filter, subscribers in self._wild.items():
-            if mqtt.matches(topic_filter, topic):
+            if mqtt_server.matches(topic_filter, topic):
                 found |= subscribers
         return found
 

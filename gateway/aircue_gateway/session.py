@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from aircue_gateway import mqtt_server
 from aircue_gateway.config import Node
 from aircue_gateway.message import Message
 from aircue_node import contract, mqtt
@@ -131,9 +132,9 @@ class Session:
         self._events.append(Ended(reason, malformed))
 
     def _connect(self, _flags: int, body: bytes) -> None:
-        fields = mqtt.parse_connect(body)
+        fields = mqtt_server.parse_connect(body)
         code, reason = self._verdict(fields)
-        self._output += mqtt.connack(code)
+        self._output += mqtt_server.connack(code)
         if code != mqtt.ACCEPTED:
             self._events.append(Refused(code, fields.get("username") or "", reason))
             self._end(reason)
@@ -143,16 +144,19 @@ class Session:
     def _verdict(self, fields: dict) -> tuple[int, str]:  # type: ignore[type-arg]  # as the codec gives it
         """CONNACK's return code and its reason (3.2.2.3)."""
         if fields["level"] != 4:
-            return mqtt.REFUSED_PROTOCOL, f"protocol level {fields['level']}, this listener speaks MQTT 3.1.1 (4)"
+            return (
+                mqtt_server.REFUSED_PROTOCOL,
+                f"protocol level {fields['level']}, this listener speaks MQTT 3.1.1 (4)",
+            )
         if not fields["client_id"] and not fields["clean_session"]:
-            return mqtt.REFUSED_CLIENT_ID, "a client without an id asks for a lasting session"
+            return mqtt_server.REFUSED_CLIENT_ID, "a client without an id asks for a lasting session"
         node = self._nodes.get(fields["username"] or "")
         if node is None:
-            return mqtt.REFUSED_NOT_AUTHORIZED, "unknown node"
+            return mqtt_server.REFUSED_NOT_AUTHORIZED, "unknown node"
         if not hmac.compare_digest(node.key.encode(), (fields["password"] or "").encode()):
-            return mqtt.REFUSED_CREDENTIALS, "wrong key"
+            return mqtt_server.REFUSED_CREDENTIALS, "wrong key"
         if fields["will"] is not None and not fields["will"][0].startswith(_prefix(node)):
-            return mqtt.REFUSED_NOT_AUTHORIZED, f"its last will lies outside {_prefix(node)}"
+            return mqtt_server.REFUSED_NOT_AUTHORIZED, f"its last will lies outside {_prefix(node)}"
         return mqtt.ACCEPTED, ""
 
     def _join(self, node: Node, fields: dict) -> None:  # type: ignore[type-arg]  # as the codec gives it
@@ -173,20 +177,20 @@ class Session:
         self._events.append(Message(self.node, topic, leaf, payload, packet_id, retain, duplicate))
 
     def _subscribe(self, _flags: int, body: bytes) -> None:
-        packet_id, filters = mqtt.parse_subscribe(body)
+        packet_id, filters = mqtt_server.parse_subscribe(body)
         granted = tuple(name for name, _ in filters if name.startswith(self._prefix))
         codes = [0 if name in granted else _REFUSED_FILTER for name, _ in filters]
-        self._output += mqtt.suback(packet_id, codes)
+        self._output += mqtt_server.suback(packet_id, codes)
         self._events += [FilterRefused(name) for name, _ in filters if name not in granted]
         self._events.append(Subscribed(granted))
 
     def _unsubscribe(self, _flags: int, body: bytes) -> None:
-        packet_id, filters = mqtt.parse_unsubscribe(body)
-        self._output += mqtt.unsuback(packet_id)
+        packet_id, filters = mqtt_server.parse_unsubscribe(body)
+        self._output += mqtt_server.unsuback(packet_id)
         self._events.append(Unsubscribed(tuple(name for name, _ in filters)))
 
     def _ping(self, _flags: int, _body: bytes) -> None:
-        self._output += mqtt.PINGRESP_PACKET
+        self._output += mqtt_server.PINGRESP_PACKET
 
     def _disconnect(self, _flags: int, _body: bytes) -> None:
         self._will = None

@@ -10,8 +10,8 @@ from aircue_hil.faults import ON_SENSORS
 from aircue_hil.rig import INTERVAL_MS, Rig, Steady
 from aircue_hil.sensors import MODELS
 from aircue_hil.sensors.model import Glitches
-from aircue_node import sensors
 from aircue_node.contract import QUANTITIES
+from aircue_node.sensors import fitting
 from aircue_node.sensors.errors import (
     BrokenError,
     ChecksumError,
@@ -245,7 +245,7 @@ def shortcomings(driver: str) -> list[str]:
     return [line for line in (_broken(one, driver) for one in asked_of(driver)) if line is not None]
 
 
-def proven(drivers: Iterable[str] = tuple(sensors.DRIVERS)) -> dict[str, bool]:
+def proven(drivers: Iterable[str] = tuple(fitting.DRIVERS)) -> dict[str, bool]:
     """By driver, whether the whole suite passes; it is run for this answer."""
     return {driver: not shortcomings(driver) for driver in drivers}
 

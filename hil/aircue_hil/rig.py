@@ -20,6 +20,7 @@ from aircue_node import sensors
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.ports import Sensor
 from aircue_node.sampler import Sampler
+from aircue_node.sensors import fitting
 from aircue_node.sensors.bus import RecoveringBus, free
 from aircue_node.sensors.errors import SensorError
 
@@ -147,7 +148,7 @@ class Rig:
         """The node's program, as far as sensors go."""
         for _, job in self._jobs:
             job.close()
-        fitted = sensors.build(self._rows, self.wired())
+        fitted = fitting.build(self._rows, self.wired())
         self.driver: Sensor = fitted[0][0]
         self._jobs = [(self.now_us, job) for job in sensors.jobs(fitted)]
         clock = Clock(Monotonic(lambda: (self.now_us - _START_US) // 1000, lambda later, earlier: later - earlier), 1)
@@ -155,11 +156,11 @@ class Rig:
         self.sampler = Sampler(fitted + steady, clock, INTERVAL_MS, lambda sample: None, _Strobe(self._ask))
         self.rest(0)
 
-    def wired(self) -> sensors.Board:
+    def wired(self) -> fitting.Board:
         """The board as drivers see it."""
         scl, sda = _Pin(self._ask, SCL), _Pin(self._ask, SDA)
         self.bus = RecoveringBus(lambda: _I2c(self._ask), lambda: free(scl, sda, lambda us: None))
-        return sensors.Board(
+        return fitting.Board(
             {BUS: self.bus},
             lambda number: number,
             self._dht_readinto,

@@ -45,7 +45,8 @@ def _heap(folder: Path, firmware: Path) -> dict[str, Any]:
     found = heap.run(folder, firmware, HEAP_SCALE)
     return {
         "heap_used_bytes_unix": found.used,
-        "heap_cap_bytes_unix": heap.CAP,
+        "heap_stand_ins_bytes_unix": found.stand_ins,
+        "heap_cap_bytes_unix": heap.CAP + found.stand_ins,
         **_heap_on_pico_w(),
         "drift_bytes_per_day": round(found.drift),
         "drift_standard_error": round(found.drift_error),

@@ -17,7 +17,7 @@ from tests.gateway.processes import SmallCloud
 
 from aircue_gateway import batch
 from aircue_hil import micropython
-from aircue_hil.backends.unix import PoweredNode, UnixNode
+from aircue_hil.backends.unix import PoweredNode, UnixNode, compiled_modules
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
 from aircue_hil.config import Gateway as GatewayRow
@@ -63,6 +63,7 @@ class Stage:
     def __init__(self, plan: Plan, bench: Bench) -> None:
         self.plan = plan
         self.bench = bench
+        self._modules = compiled_modules(plan.folder / "modules")
         self.nodes = {name: self._node(name) for name in plan.nodes}
 
     def folder_of(self, node: str) -> Path:
@@ -88,6 +89,7 @@ class Stage:
                 log=folder / "node.log",
                 heap=self.plan.heap,
                 flash=self.flash_of(name),
+                modules=self._modules,
             ),
             before_cut=lambda: self.bench.cut_power(name),
         )

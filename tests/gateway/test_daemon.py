@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.gateway.samples import NODE, birth
 
+from aircue_gateway import mqtt_server
 from aircue_gateway.config import Config, ListenerConfig, UplinkConfig
 from aircue_gateway.daemon import Daemon
 from aircue_gateway.spool import Spool
@@ -51,4 +52,4 @@ def test_an_unforeseen_fault_ends_the_gateway_without_an_acknowledgement(tmp_pat
         assert caught.group_contains(KeyError, match="1 births")
         return answer
 
-    assert asyncio.run(asyncio.wait_for(story(), 20)) == mqtt.connack(mqtt.ACCEPTED)
+    assert asyncio.run(asyncio.wait_for(story(), 20)) == mqtt_server.connack(mqtt.ACCEPTED)

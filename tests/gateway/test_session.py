@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.gateway.samples import NODE, live, message
 
+from aircue_gateway import mqtt_server
 from aircue_gateway.message import Message
 from aircue_gateway.session import Ended, FilterRefused, Joined, Refused, Session, Subscribed, Unsubscribed
 from aircue_node import contract, mqtt
@@ -34,18 +35,18 @@ def joined() -> Session:
 def test_a_known_node_is_let_in() -> None:
     one = session()
     assert one.receive(hello()) == [Joined(NODE, (NODE.id, NODE.id))]
-    assert one.output() == mqtt.connack(mqtt.ACCEPTED)
+    assert one.output() == mqtt_server.connack(mqtt.ACCEPTED)
     assert (one.node, one.keep_alive_s) == (NODE, 16)
 
 
 @pytest.mark.parametrize(
     ("greeting", "code"),
     [
-        (hello(user="stranger"), mqtt.REFUSED_NOT_AUTHORIZED),
-        (hello(key="guessed key"), mqtt.REFUSED_CREDENTIALS),
-        (hello(will="aircue/home-1/kitchen/status"), mqtt.REFUSED_NOT_AUTHORIZED),
-        (mqtt.packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x10\x00\x00\x00"), mqtt.REFUSED_PROTOCOL),
-        (mqtt.connect("", NODE.id, KEY, 16, clean_session=False), mqtt.REFUSED_CLIENT_ID),
+        (hello(user="stranger"), mqtt_server.REFUSED_NOT_AUTHORIZED),
+        (hello(key="guessed key"), mqtt_server.REFUSED_CREDENTIALS),
+        (hello(will="aircue/home-1/kitchen/status"), mqtt_server.REFUSED_NOT_AUTHORIZED),
+        (mqtt.packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x10\x00\x00\x00"), mqtt_server.REFUSED_PROTOCOL),
+        (mqtt.connect("", NODE.id, KEY, 16, clean_session=False), mqtt_server.REFUSED_CLIENT_ID),
     ],
 )
 def test_whoever_may_not_in_is_told_why_and_dropped(greeting: bytes, code: int) -> None:
@@ -54,7 +55,7 @@ def test_whoever_may_not_in_is_told_why_and_dropped(greeting: bytes, code: int) 
     assert isinstance(refused, Refused)
     assert isinstance(ended, Ended)
     assert (refused.code, ended.malformed, one.ended) == (code, False, True)
-    assert one.output() == mqtt.connack(code)
+    assert one.output() == mqtt_server.connack(code)
 
 
 def test_a_publication_becomes_a_message_with_its_leaf() -> None:
@@ -81,16 +82,16 @@ def test_a_node_may_subscribe_below_its_own_prefix_alone() -> None:
     one = joined()
     found = one.receive(mqtt.subscribe(3, [(f"{TOPIC}ack", 1), ("aircue/#", 0), ("+/+/+/ack", 0)]))
     assert found == [FilterRefused("aircue/#"), FilterRefused("+/+/+/ack"), Subscribed((f"{TOPIC}ack",))]
-    assert one.output() == mqtt.suback(3, [0, 128, 128])
+    assert one.output() == mqtt_server.suback(3, [0, 128, 128])
     unsubscribe = mqtt.packet(0xA2, mqtt.subscribe(4, [(f"{TOPIC}ack", 0)])[2:-1])
     assert one.receive(unsubscribe) == [Unsubscribed((f"{TOPIC}ack",))]
-    assert one.output() == mqtt.unsuback(4)
+    assert one.output() == mqtt_server.unsuback(4)
 
 
 def test_a_ping_is_answered() -> None:
     one = joined()
     assert one.receive(mqtt.PINGREQ_PACKET) == []
-    assert one.output() == mqtt.PINGRESP_PACKET
+    assert one.output() == mqtt_server.PINGRESP_PACKET
 
 
 def test_the_last_will_comes_once_and_only_without_leave() -> None:
@@ -113,7 +114,7 @@ def test_the_last_will_comes_once_and_only_without_leave() -> None:
         mqtt.packet(0x34, b"\x00\x01a\x00\x01"),  # QoS 2
         mqtt.packet(0x36, b"\x00\x01a\x00\x01"),  # QoS 3
         mqtt.packet(0x82, b"\x00\x01"),  # subscription to nothing
-        mqtt.connack(0),
+        mqtt_server.connack(0),
         mqtt.packet(0x30, b"\x00\x02a\xff"),
         b"\x30\xff\xff\xff\x7f",  # over the limit
     ],

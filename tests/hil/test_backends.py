@@ -17,8 +17,8 @@ from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World, check
 from aircue_hil.sensors import MODELS
 from aircue_hil.sensors.model import Glitches
-from aircue_node import sensors
 from aircue_node.contract import QUANTITIES
+from aircue_node.sensors import fitting
 
 pytestmark = pytest.mark.hil
 
@@ -33,7 +33,7 @@ PLACES: dict[str, dict[str, int]] = {
     "pms5003": {"uart": 0},
     "pms7003": {"uart": 1},
 }
-EVERY = sorted(sensors.DRIVERS)
+EVERY = sorted(fitting.DRIVERS)
 READS = {"mhz19": 24, "mq135": 24, "sgp40": 24}  # they warm up for 180 s, or learn the air for 45 s
 ELSE_READS = 10
 

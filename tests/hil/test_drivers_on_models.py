@@ -15,11 +15,10 @@ from aircue_hil.faults import ON_SENSORS
 from aircue_hil.rig import AIR, BUS, INTERVAL_MS, Rig
 from aircue_hil.sensors import MODELS
 from aircue_hil.sensors.model import Glitches
-from aircue_node import sensors
-from aircue_node.sensors import bme280, bus, pms5003, scd4x, sensirion, sht4x, voc_index
+from aircue_node.sensors import bme280, bus, fitting, pms5003, scd4x, sensirion, sht4x, voc_index
 from aircue_node.sensors.errors import ChecksumError, MissingError, SensorError, StaleError, WrongPartError
 
-EVERY = sorted(sensors.DRIVERS)
+EVERY = sorted(fitting.DRIVERS)
 ASKED = [(driver, one) for driver in EVERY for one in behaviour.asked_of(driver)]
 
 
@@ -78,7 +77,7 @@ def test_an_sht3x_left_measuring_by_itself_is_reset_and_read() -> None:
 @pytest.mark.parametrize(("fitted", "named"), [("bme280", "bmp280"), ("bmp280", "bme280")])
 def test_another_part_of_the_family_is_named(fitted: str, named: str) -> None:
     rig = Rig(fitted)
-    rig.driver = sensors.build([{"driver": named}], rig.wired())[0][0]
+    rig.driver = fitting.build([{"driver": named}], rig.wired())[0][0]
     with pytest.raises(WrongPartError, match=f"is {fitted}, not {named}: change driver in settings.json"):
         rig.read()
 

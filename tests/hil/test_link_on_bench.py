@@ -17,6 +17,7 @@ from tests.node.certificates import Authority
 from tests.node.fakes import AckingGateway
 from tests.node.test_client import UNASKED
 
+from aircue_gateway import mqtt_server
 from aircue_hil.backends.unix import EXIT_RESET, EXIT_WATCHDOG, PoweredNode, UnixNode
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, Gateway, HomeRow, NodeRow, World
@@ -44,8 +45,8 @@ class Broker(AckingGateway):
 
     def _answer(self, writer: asyncio.StreamWriter, kind: int, flags: int, body: bytes) -> None:
         if kind == mqtt.SUBSCRIBE and len(self.connects) <= len(self.lines):
-            packet_id, filters = mqtt.parse_subscribe(body)
-            writer.write(mqtt.suback(packet_id, [1] * len(filters)) + self.lines[len(self.connects) - 1])
+            packet_id, filters = mqtt_server.parse_subscribe(body)
+            writer.write(mqtt_server.suback(packet_id, [1] * len(filters)) + self.lines[len(self.connects) - 1])
         else:
             super()._answer(writer, kind, flags, body)
 

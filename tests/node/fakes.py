@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import Callable
 
+from aircue_gateway import mqtt_server
 from aircue_node import contract, mqtt
 from aircue_node.clock import Monotonic
 from aircue_node.commands import LastNumber
@@ -171,13 +172,13 @@ class FakeGateway:
 
     def _answer(self, writer: asyncio.StreamWriter, kind: int, flags: int, body: bytes) -> None:
         if kind == mqtt.CONNECT:
-            self.connects.append(mqtt.parse_connect(body))
-            writer.write(mqtt.connack(self.refusal))
+            self.connects.append(mqtt_server.parse_connect(body))
+            writer.write(mqtt_server.connack(self.refusal))
         elif kind == mqtt.SUBSCRIBE:
-            packet_id, filters = mqtt.parse_subscribe(body)
-            writer.write(mqtt.suback(packet_id, [1] * len(filters)))
+            packet_id, filters = mqtt_server.parse_subscribe(body)
+            writer.write(mqtt_server.suback(packet_id, [1] * len(filters)))
         elif kind == mqtt.PINGREQ:
-            writer.write(mqtt.PINGRESP_PACKET)
+            writer.write(mqtt_server.PINGRESP_PACKET)
         elif kind == mqtt.PUBLISH:
             topic, payload, _, packet_id, _, duplicate = mqtt.parse_publish(flags, body)
             self.messages.append((topic, payload, duplicate))

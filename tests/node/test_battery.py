@@ -16,12 +16,12 @@ from aircue_node.battery import State
 from aircue_node.battery_node import BatteryNode, Board
 from aircue_node.clock import Clock
 from aircue_node.commands import Commands
+from aircue_node.config import SettingsError
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.ports import Range, Sample
 from aircue_node.sampler import Sampler
 from aircue_node.sensors.errors import MissingError
-from aircue_node.settings import SettingsError
 from aircue_node.slots import Slots
 
 INSTALLATION = 7

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.node.fakes import Ticks, stop
 
+from aircue_gateway import mqtt_server
 from aircue_node import mqtt
 from aircue_node.client import Client, Silence
 
@@ -98,12 +99,12 @@ def test_the_id_of_an_open_subscription_is_left_out_too() -> None:
 
 UNASKED = {
     "PUBACK that nobody waits for": (mqtt.puback(7), "PUBACK for 7"),
-    "PINGRESP without a ping": (mqtt.PINGRESP_PACKET, "packet type 13"),
-    "SUBACK for another": (mqtt.suback(9, [1]), "SUBACK for 9"),
-    "second CONNACK": (mqtt.connack(0), "packet type 2"),
+    "PINGRESP without a ping": (mqtt_server.PINGRESP_PACKET, "packet type 13"),
+    "SUBACK for another": (mqtt_server.suback(9, [1]), "SUBACK for 9"),
+    "second CONNACK": (mqtt_server.connack(0), "packet type 2"),
     "CONNECT from a broker": (mqtt.connect("n", "u", "p", 9), "packet type 1"),
     "PINGREQ from a broker": (mqtt.PINGREQ_PACKET, "packet type 12"),
-    "UNSUBACK": (mqtt.unsuback(3), "packet type 11"),
+    "UNSUBACK": (mqtt_server.unsuback(3), "packet type 11"),
     "DISCONNECT": (mqtt.DISCONNECT_PACKET, "packet type 14"),
     "PUBREC": (b"\x50\x02\x00\x01", "packet type 5"),
     "PUBLISH with QoS 2": (mqtt.publish("t", b"", 2, 1), "QoS of 2"),
@@ -133,7 +134,7 @@ def test_what_nobody_asked_for_ends_the_session_with_a_reason(packet: bytes, nam
 def test_a_subscription_that_is_refused_ends_the_session(codes: list[int]) -> None:
     async def story(table: Table) -> None:
         await table.client.subscribe(["a", "b"])
-        table.peer.send(mqtt.suback(1, codes))
+        table.peer.send(mqtt_server.suback(1, codes))
         await ends_with(table, "subscription was refused")
 
     run(story)
@@ -145,7 +146,9 @@ def test_answers_to_its_questions_are_welcome() -> None:
         await table.client.publish("t", b"")
         table.ticks.now = 3000
         await table.client.keep_alive()
-        table.peer.send(mqtt.suback(1, [1]) + mqtt.puback(2) + mqtt.PINGRESP_PACKET + mqtt.publish("t", b"x", 1, 5))
+        table.peer.send(
+            mqtt_server.suback(1, [1]) + mqtt.puback(2) + mqtt_server.PINGRESP_PACKET + mqtt.publish("t", b"x", 1, 5)
+        )
         running = asyncio.create_task(table.client.run())
         while not table.delivered:  # noqa: ASYNC110 -- a plain list is what it waits for
             await asyncio.sleep(0)
@@ -184,7 +187,7 @@ def test_a_peer_that_acknowledges_nothing_is_left_after_a_minute() -> None:
             table.ticks.now = second * 1000
             await table.client.keep_alive()
             if table.client._unanswered_pings:
-                table.peer.send(mqtt.PINGRESP_PACKET)
+                table.peer.send(mqtt_server.PINGRESP_PACKET)
             await asyncio.sleep(0.001)
             table.client.check()
         table.ticks.now = 65_001
@@ -224,7 +227,7 @@ def test_a_connection_that_is_taken_and_not_answered_is_given_up(monkeypatch: py
 @pytest.mark.parametrize(
     ("answer", "named"),
     [
-        (mqtt.connack(5), "refused with code 5"),
+        (mqtt_server.connack(5), "refused with code 5"),
         (b"\x20\x02\x02\x00", "reserved flags"),
         (b"\x20\x01\x00", "not 2 bytes"),
         (mqtt.puback(1), "instead of CONNACK"),
@@ -243,8 +246,8 @@ packets = st.one_of(
     st.binary(max_size=40),
     st.builds(mqtt.publish, st.sampled_from(["t", "a/b"]), st.binary(max_size=60), st.integers(0, 1), st.just(3)),
     st.builds(mqtt.puback, st.integers(1, 3)),
-    st.just(mqtt.PINGRESP_PACKET),
-    st.just(mqtt.suback(1, [1])),
+    st.just(mqtt_server.PINGRESP_PACKET),
+    st.just(mqtt_server.suback(1, [1])),
 )
 
 
@@ -257,7 +260,7 @@ def test_whatever_comes_ends_in_a_reason_or_is_taken_and_memory_stays_bounded(
 
     async def story(table: Table) -> None:
         if welcomed:
-            table.peer.send(mqtt.connack(0))
+            table.peer.send(mqtt_server.connack(0))
         for at in range(0, len(stream), size):
             table.peer.send(stream[at : at + size])
         table.peer.send(b"")

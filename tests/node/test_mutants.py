@@ -5,7 +5,7 @@ import ast
 import pytest
 from tests import mutants
 
-from aircue_node import sensors
+from aircue_node.sensors import fitting
 
 SOURCE = '''
 """Docstring of 7."""
@@ -73,7 +73,7 @@ def test_constants_and_operators_are_changed_by_their_kind(source: str, expected
 
 def test_every_driver_has_its_codec_in_the_table() -> None:
     alike = {"bmp280": "bme280", "pms7003": "pms5003"}
-    assert {alike.get(driver, driver) for driver in sensors.DRIVERS} <= set(mutants.CODECS)
+    assert {alike.get(driver, driver) for driver in fitting.DRIVERS} <= set(mutants.CODECS)
 
 
 @pytest.mark.parametrize("driver", mutants.CODECS)

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from tests.node.fakes import stop
 from tests.node.provisioning import BOARDS, HOSTILE, KEY, Point, Station, network, setup
 
-from aircue_node import sensors, settings
+from aircue_node import settings
+from aircue_node.config import SettingsError
 from aircue_node.provisioning import defaults, form, page, portal, presets, probe
 from aircue_node.provisioning.portal import Portal
 from aircue_node.provisioning.presets import ANALOG, I2C, LINE, SENSORS, UART
 from aircue_node.provisioning.radio import Radio
 from aircue_node.provisioning.setup import EDITING, SAVED, Setup, networks_of
+from aircue_node.sensors import fitting
 from aircue_node.sensors.errors import MissingError
 
 FILLED = {
@@ -213,7 +215,7 @@ def test_whatever_is_ticked_with_a_boards_own_pins_can_be_built_or_is_refused_at
     if not made.submit(fields):
         assert all(name.startswith(("use_", "pin_", "sensors")) for name in made.errors)
         return
-    sensors.build(settings.parse(json.dumps(made.pending)).sensors, board_of(made.pending))
+    fitting.build(settings.parse(json.dumps(made.pending)).sensors, board_of(made.pending))
 
 
 FILLED_WITHOUT_PINS = {name: value for name, value in FILLED.items() if name not in ("sda", "scl", "use_sht4x")}
@@ -247,18 +249,18 @@ async def no_sleep(_: int) -> None:
     pass
 
 
-def board_of(given: dict[str, Any]) -> sensors.Board:
+def board_of(given: dict[str, Any]) -> fitting.Board:
     buses = {row["id"]: Bus() for row in given["i2c"]}
     uarts = {row["id"]: Uart for row in given["uart"]}
-    return sensors.Board(buses, int, lambda pin, frame: None, no_sleep, lambda: 0, uarts, lambda _: Adc())
+    return fitting.Board(buses, int, lambda pin, frame: None, no_sleep, lambda: 0, uarts, lambda _: Adc())
 
 
 def test_every_driver_is_on_the_page_with_what_it_measures() -> None:
-    assert {row[0] for row in form.offered()} == set(sensors.DRIVERS)
+    assert {row[0] for row in form.offered()} == set(fitting.DRIVERS)
     needs: dict[str, dict[str, int]] = {I2C: {"bus": 0}, UART: {"uart": 0}, LINE: {"pin": 1}, ANALOG: {"pin": 1}}
     for driver, wiring, quantities in form.offered():
         row = {"driver": driver} | needs[wiring]
-        ((built, _),) = sensors.build([row], board_of({"i2c": [{"id": 0}], "uart": [{"id": 0}]}))
+        ((built, _),) = fitting.build([row], board_of({"i2c": [{"id": 0}], "uart": [{"id": 0}]}))
         assert tuple(channel[0] for channel in built.channels) == quantities, driver
 
 
@@ -524,7 +526,7 @@ def test_a_form_may_be_saved_without_trying() -> None:
     on_stage(story)
 
 
-@pytest.mark.parametrize("error", [OSError(28, "no space left"), settings.SettingsError("settings.json: x")])
+@pytest.mark.parametrize("error", [OSError(28, "no space left"), SettingsError("settings.json: x")])
 def test_settings_that_cannot_be_stored_are_not_called_saved(error: Exception) -> None:
     async def story(stage: Stage) -> None:
         await stage.post(filled())
@@ -693,7 +695,7 @@ def test_the_driver_that_reads_tells_which_of_two_sensors_is_there(monkeypatch: 
     built = {driver: lambda board, row, driver=driver: Fake(reads[driver]) for driver in reads}
     monkeypatch.setattr(probe, "DRIVERS", {**built, "scd4x": None})
     bus = Scanned()
-    found = asyncio.run(probe.found_on(bus, sensors.Board({0: bus}, int, int, no_sleep, int, {}, int)))  # type: ignore[arg-type]
+    found = asyncio.run(probe.found_on(bus, fitting.Board({0: bus}, int, int, no_sleep, int, {}, int)))  # type: ignore[arg-type]
     assert found == {"sht3x": 0x44, "scd4x": 0x62}
 
 

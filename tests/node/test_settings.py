@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from aircue_node import sensors, settings
-from aircue_node.settings import SettingsError
+from aircue_node import settings
+from aircue_node.config import MissingSettings, SettingsError
+from aircue_node.sensors import fitting
 
 GOOD: dict[str, Any] = {
     "site": "home-1",
@@ -97,18 +98,18 @@ class _Adc:
         return 0
 
 
-def _board() -> sensors.Board:
-    return sensors.Board(
+def _board() -> fitting.Board:
+    return fitting.Board(
         {0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms, lambda: 0, {1: _Uart}, _Adc
     )
 
 
 def _build(rows: list[dict[str, Any]]) -> object:
-    return sensors.build(rows, _board())
+    return fitting.build(rows, _board())
 
 
 def test_sensors_of_the_settings_are_built_with_the_channels_to_keep() -> None:
-    built = sensors.build(GOOD["sensors"], _board())
+    built = fitting.build(GOOD["sensors"], _board())
     assert [(sensor.name, kept) for sensor, kept in built] == [("sht4x", [0, 1]), ("scd4x", [0])]
 
 
@@ -152,7 +153,7 @@ def test_tls_and_discovery_are_off_and_the_watchdog_is_on_where_nothing_is_said(
 def test_what_would_weaken_tls_or_home_assistant_would_not_take_is_refused(
     given: dict[str, object], named: str
 ) -> None:
-    with pytest.raises(settings.SettingsError, match=named):
+    with pytest.raises(SettingsError, match=named):
         settings.parse(json.dumps({**GOOD, **given}))
 
 
@@ -239,12 +240,12 @@ def test_a_wipe_leaves_no_copy_and_nothing_else_is_touched(path: str, tmp_path: 
 
 
 def test_the_error_of_a_missing_file_differs_from_that_of_a_wrong_one(path: str) -> None:
-    with pytest.raises(settings.MissingSettings):
+    with pytest.raises(MissingSettings):
         settings.load(path)
     Path(path).write_text(json.dumps(GOOD | {"port": 0}))
     with pytest.raises(SettingsError) as caught:
         settings.load(path)
-    assert not isinstance(caught.value, settings.MissingSettings)
+    assert not isinstance(caught.value, MissingSettings)
     assert caught.value.key == "port"
 
 

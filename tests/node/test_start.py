@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from aircue_node import start
-from aircue_node.settings import SettingsError
+import aircue_node
+from aircue_node import settings, start
+from aircue_node.config import Settings, SettingsError
 
 GOOD = {"site": "s", "node": "n", "key": "k", "gateway": "g", "sensors": []}
 
@@ -21,8 +22,10 @@ class Board:
         self.ran: list[Any] = []
         self.program_error: Exception | None = None
 
-    def program(self) -> None:
+    def program(self, config: Settings) -> None:
         self.ran.append("program")
+        self.config = config
+        self.loaded = set(sys.modules)
         if self.program_error is not None:
             raise self.program_error
 
@@ -45,11 +48,14 @@ def module(name: str, monkeypatch: pytest.MonkeyPatch, **members: object) -> Non
 
 @pytest.fixture
 def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
-    import aircue_node.wiring  # noqa: F401 -- what is in it is replaced below
+    import aircue_node.wiring
 
     made = Board()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(start, "_PAUSE_S", 0)
+    # start unloads it; the other tests go on with the one they have
+    monkeypatch.setitem(sys.modules, "aircue_node.settings", settings)
+    monkeypatch.setattr(aircue_node, "settings", settings)
     monkeypatch.setattr(sys, "print_exception", print, raising=False)
     module("machine", monkeypatch, reset=made.reset)
     module("network", monkeypatch)
@@ -66,6 +72,15 @@ def test_settings_that_can_be_used_start_the_program(board: Board) -> None:
     put(GOOD)
     start.load(False)()
     assert board.ran == ["program"]
+    assert (board.config.node, board.config.interval_ms) == ("n", 30000)
+
+
+def test_what_reads_and_judges_the_settings_is_out_of_memory_when_the_program_begins(board: Board) -> None:
+    put(GOOD)
+    start.run()
+    assert "aircue_node.config" in board.loaded
+    assert "aircue_node.settings" not in board.loaded
+    assert not hasattr(aircue_node, "settings")
 
 
 def test_without_settings_the_node_is_set_up(board: Board) -> None:

@@ -12,8 +12,8 @@ from tests.node.fakes import FakeGateway, stop
 from tests.node.test_uplink import Node
 
 from aircue_node import trust
+from aircue_node.config import SettingsError
 from aircue_node.escalation import REFUSED
-from aircue_node.settings import SettingsError
 
 OURS, THEIRS = Authority("ours"), Authority("theirs")
 DAY = timedelta(days=1)

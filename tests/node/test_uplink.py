@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, stop
 
+from aircue_gateway import mqtt_server
 from aircue_node import contract, escalation, mqtt, uplink
 from aircue_node.actions import Tuning
 from aircue_node.client import Silence
@@ -211,7 +212,7 @@ def test_losing_the_wifi_ends_the_session_and_it_comes_back() -> None:
 
 def test_a_refused_connection_is_tried_again() -> None:
     async def story(gateway: FakeGateway, node: Node) -> None:
-        gateway.refusal = mqtt.REFUSED_NOT_AUTHORIZED
+        gateway.refusal = mqtt_server.REFUSED_NOT_AUTHORIZED
         await gateway.until(lambda: len(gateway.connects) >= 2)
         gateway.refusal = mqtt.ACCEPTED
         assert gateway.messages == []

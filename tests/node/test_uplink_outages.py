@@ -15,6 +15,7 @@ from tests.node.test_client import UNASKED
 from tests.node.test_uplink import INSTALLATION, Node
 from tests.node.virtual import play
 
+from aircue_gateway import mqtt_server
 from aircue_hil import radio
 from aircue_node import contract, mqtt
 from aircue_node.escalation import ABSENT, ANSWERED, REFUSED, REJOIN, RESET, UNREACHED
@@ -239,8 +240,8 @@ class Hostile(FakeGateway):
     def _answer(self, writer: asyncio.StreamWriter, kind: int, flags: int, body: bytes) -> None:
         line = self.lines[len(self.connects) - 1] if 0 < len(self.connects) <= len(self.lines) else b""
         if kind == mqtt.SUBSCRIBE and line:
-            packet_id, filters = mqtt.parse_subscribe(body)
-            writer.write(mqtt.suback(packet_id, [1] * len(filters)) + line)
+            packet_id, filters = mqtt_server.parse_subscribe(body)
+            writer.write(mqtt_server.suback(packet_id, [1] * len(filters)) + line)
         else:
             super()._answer(writer, kind, flags, body)
 

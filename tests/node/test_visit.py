@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan
 
+from aircue_gateway import mqtt_server
 from aircue_node import contract, mqtt, visit
 from aircue_node.clock import Monotonic
 from aircue_node.commands import Commands
@@ -183,7 +184,7 @@ def test_no_wifi_no_gateway_and_a_refusal_are_failures_with_the_radio_off_again(
     monkeypatch.setattr("aircue_node.wifi._POLL_S", 0.05)
 
     async def story(gateway: LazyGateway, node: Node) -> None:
-        gateway.refusal = mqtt.REFUSED_CREDENTIALS
+        gateway.refusal = mqtt_server.REFUSED_CREDENTIALS
         with pytest.raises(ERRORS, match="refused with code 4"):
             await node.run()
         node.wlan.up = False

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from aircue_node import settings
+from aircue_node.config import SettingsError
 from aircue_node.host import discover, firmware
 from aircue_node.host.boards import BOARDS, RELEASE, version_text
 from aircue_node.host.errors import FlashError, Refused
@@ -90,7 +91,7 @@ def _settings(path: Path | None) -> bytes | None:
         settings.parse(data.decode())
     except OSError as error:
         raise Refused(f"{path}: {error.strerror}: name the file with SETTINGS=path") from error
-    except (settings.SettingsError, UnicodeDecodeError) as error:
+    except (SettingsError, UnicodeDecodeError) as error:
         raise Refused(f"{path}: {error}") from error
     return data
 

@@ -7,8 +7,9 @@ and rx_<id>. Secrets are never put into a field: an empty one keeps the known on
 import json
 
 from aircue_node import settings
+from aircue_node.config import SettingsError
 from aircue_node.provisioning.presets import ANALOG, I2C, LINE, SENSORS, UART
-from aircue_node.sensors import DRIVERS
+from aircue_node.sensors.fitting import DRIVERS
 
 MYPY = False
 if MYPY:
@@ -211,7 +212,7 @@ class Reader:
             return
         try:
             settings.parse(json.dumps(given))
-        except settings.SettingsError as error:
+        except SettingsError as error:
             text = str(error)
             text = text[len(_PREFIX) :] if text.startswith(_PREFIX) else text
             self._wrong(_SHOWN_AT.get(error.key, error.key), text)

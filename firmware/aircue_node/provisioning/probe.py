@@ -6,13 +6,13 @@ import sys
 
 from aircue_node import sensors
 from aircue_node.provisioning.presets import ADDRESSES
-from aircue_node.sensors import DRIVERS
 from aircue_node.sensors.errors import SensorError
+from aircue_node.sensors.fitting import DRIVERS
 
 MYPY = False
 if MYPY:
     from aircue_node.ports import ScannedBus
-    from aircue_node.sensors import Board
+    from aircue_node.sensors.fitting import Board
 
 
 async def found_on(bus: "ScannedBus", board: "Board") -> dict[str, int]:

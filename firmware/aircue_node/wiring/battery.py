@@ -7,10 +7,10 @@ import time
 import machine
 import network
 
-from aircue_node import settings
 from aircue_node.actions import Tuning
 from aircue_node.battery_node import BatteryNode, Board
 from aircue_node.commands import Commands, LastNumber
+from aircue_node.config import Settings, SettingsError
 from aircue_node.journal import Journal
 from aircue_node.slots import Slots, running
 from aircue_node.wiring import hardware
@@ -28,24 +28,23 @@ if MYPY:
 _JOURNAL = "journal"
 
 
-def run() -> None:
+def run(config: Settings) -> None:
     """Ends in deep sleep after an error too: a reset would lose what the RTC's memory holds."""
-    config = settings.load(settings.PATH)
     ms = config.interval_ms
     try:
         node = BatteryNode(config, _board(config))
         hardware.collect_early()
         ms = asyncio.run(node.run())
-    except settings.SettingsError:
+    except SettingsError:
         raise
     except Exception as error:  # noqa: BLE001 -- told whole; the next run begins a new boot
         sys.print_exception(error)
     machine.deepsleep(ms)
 
 
-def _board(config: settings.Settings) -> Board:
+def _board(config: Settings) -> Board:
     if not hasattr(machine.RTC, "memory"):
-        raise settings.SettingsError("settings.json: sleep is true, but only an ESP32 has a memory that outlasts it")
+        raise SettingsError("settings.json: sleep is true, but only an ESP32 has a memory that outlasts it")
     monotonic = hardware.monotonic()
 
     def visit(courier: "Courier", clock: "Clock", received: "Callable[[str, bytes], None]") -> "Visit":

@@ -8,9 +8,11 @@ import time
 
 import machine
 
-from aircue_node import identity, resets, sensors, settings
+from aircue_node import identity, resets
 from aircue_node.clock import Clock, Monotonic, network_time
+from aircue_node.config import PATH, Settings, SettingsError
 from aircue_node.sensors.bus import RecoveringBus, free
+from aircue_node.unload import unload
 from aircue_node.watchdog import Feeder, Watch
 
 MYPY = False
@@ -86,14 +88,16 @@ def _pin(place: "int | str", mode: int, pull: int = -1) -> machine.Pin:
         raise _not_here(error)
 
 
-def _not_here(error: ValueError) -> settings.SettingsError:
-    return settings.SettingsError(f"settings.json: this board has no such pin or bus: {error}")
+def _not_here(error: ValueError) -> SettingsError:
+    return SettingsError(f"settings.json: this board has no such pin or bus: {error}")
 
 
-def fit(config: settings.Settings, clock: Clock) -> "list[tuple[Sensor, list[int]]]":
+def fit(config: Settings, clock: Clock) -> "list[tuple[Sensor, list[int]]]":
     """The sensors of the settings on this board's buses and pins. A pin or a bus that it has not is a wrong setting."""
+    from aircue_node.sensors import fitting
+
     try:
-        board = sensors.Board(
+        board = fitting.Board(
             {row["id"]: _bus(row) for row in config.i2c},
             _input_pin,
             _read_dht,
@@ -102,11 +106,13 @@ def fit(config: settings.Settings, clock: Clock) -> "list[tuple[Sensor, list[int
             {row["id"]: _uart(row) for row in config.uart},
             _analog_pin,
         )
-        return sensors.build(config.sensors, board)
-    except settings.SettingsError:
+        return fitting.build(config.sensors, board)
+    except SettingsError:
         raise
     except ValueError as error:
         raise _not_here(error)
+    finally:
+        unload("aircue_node.sensors.fitting")
 
 
 def _input_pin(number: int) -> object:
@@ -209,7 +215,7 @@ def guard(seconds: int, watch: Watch) -> None:
     timer.init(period=_FEED_EVERY_MS, mode=machine.Timer.PERIODIC, callback=Feeder(watch, dog, ticks_ms).feed)
 
 
-def trust(config: settings.Settings) -> object | None:
+def trust(config: Settings) -> object | None:
     """The TLS context of the settings, or None for plain TCP."""
     if not config.tls:
         return None
@@ -219,7 +225,18 @@ def trust(config: settings.Settings) -> object | None:
 
 
 def change_settings(changes: dict[str, object]) -> None:
-    settings.change(changes, settings.PATH)
+    from aircue_node import settings
+
+    try:
+        settings.change(changes, PATH)
+    finally:
+        unload("aircue_node.settings")
+
+
+def wipe_settings() -> None:
+    from aircue_node import settings
+
+    settings.wipe(PATH)
 
 
 def collect_early() -> None:

@@ -4,17 +4,18 @@ import asyncio
 import sys
 import time
 
-import aircue_node
-from aircue_node import contract, resets, sensors, settings
+from aircue_node import contract, resets, sensors
 from aircue_node.actions import Identify, Restart, Tuning, Wipe
 from aircue_node.clock import Clock
 from aircue_node.commands import Commands, LastNumber
+from aircue_node.config import Settings, SettingsError
 from aircue_node.courier import Courier
 from aircue_node.journal import Journal
 from aircue_node.keeper import Keeper
 from aircue_node.report import Report
 from aircue_node.sampler import Sampler, channels
 from aircue_node.slots import Slots, running
+from aircue_node.unload import unload
 from aircue_node.watchdog import Watch
 from aircue_node.wiring import hardware
 
@@ -36,7 +37,7 @@ _UPLINK_ALLOWANCE_MS = 120_000
 class Parts:
     """What every line is built from."""
 
-    def __init__(self, config: settings.Settings, monotonic: "Monotonic", clock: Clock) -> None:
+    def __init__(self, config: Settings, monotonic: "Monotonic", clock: Clock) -> None:
         self.config = config
         self.monotonic = monotonic
         self.clock = clock
@@ -61,7 +62,7 @@ class Parts:
 class Node:
     """Everything that runs side by side, made once; what is imported comes first, while memory is in one piece."""
 
-    def __init__(self, config: settings.Settings) -> None:
+    def __init__(self, config: Settings) -> None:
         carry = _LINES[config.uplink]()
         monotonic = hardware.monotonic()
         clock = Clock(monotonic, config.time_scale)
@@ -91,7 +92,7 @@ class Node:
         config = self.parts.config
         tuning = Tuning(self.sampler, hardware.change_settings)
         self.restart = Restart([self._store_all], self._reset)
-        self.wipe = Wipe(_wipe_settings, self.restart)
+        self.wipe = Wipe(hardware.wipe_settings, self.restart)
         return {
             "interval": tuning.interval,
             "deadband": tuning.deadband,
@@ -199,7 +200,7 @@ class _Update:
 
     def __init__(
         self,
-        config: settings.Settings,
+        config: Settings,
         slots: Slots,
         note: "Callable[[str], object]",
         restart: "Callable[[], object]",
@@ -230,14 +231,8 @@ class _Update:
         if taken:
             return
         self._updater = None
-        for name in ("update", "http_get"):
-            sys.modules.pop("aircue_node." + name)
-            delattr(aircue_node, name)
+        unload("aircue_node.update", "aircue_node.http_get")
         self._note(text)
-
-
-def _wipe_settings() -> None:
-    settings.wipe(settings.PATH)
 
 
 async def _main(node: Node) -> None:
@@ -247,12 +242,12 @@ async def _main(node: Node) -> None:
     await asyncio.gather(*jobs)
 
 
-def run() -> None:
+def run(config: Settings) -> None:
     """SettingsError where the settings cannot be used with this firmware; it does not come back otherwise."""
-    node = Node(settings.load(settings.PATH))
+    node = Node(config)
     try:
         asyncio.run(_main(node))
-    except settings.SettingsError:
+    except SettingsError:
         raise
     except Exception as error:  # noqa: BLE001 -- told whole; a board has no other supervisor than a reset
         sys.print_exception(error)

@@ -12,13 +12,15 @@ import machine
 import micropython
 import network
 
-from aircue_node import __version__, sensors, settings
+from aircue_node import __version__, settings
 from aircue_node.clock import Clock, Monotonic
+from aircue_node.config import PATH
 from aircue_node.provisioning import defaults, presets, probe
 from aircue_node.provisioning.console import Console
 from aircue_node.provisioning.portal import Portal, answer_names
 from aircue_node.provisioning.radio import Radio
 from aircue_node.provisioning.setup import Setup
+from aircue_node.sensors import fitting
 
 _EVERYWHERE = "0.0.0.0"
 _CTRL_C = 3
@@ -62,7 +64,7 @@ async def _serve(reason: str) -> None:
 
 def _setup(given: defaults.Defaults, reason: str) -> Setup:
     base = dict(given.settings)
-    base.update(settings.sound(settings.readable(settings.PATH)))
+    base.update(settings.sound(settings.readable(PATH)))
     ident = binascii.hexlify(machine.unique_id()).decode().upper()
     key = binascii.hexlify(os.urandom(16)).decode()
     return Setup("Aircue-" + ident[-4:], presets.of_board(sys.platform, _machine_name()), base, reason, key)
@@ -84,7 +86,7 @@ async def _found(setup: Setup, clock: Clock) -> dict[str, int]:
     try:
         sda, scl = int(fields.get("sda", setup.preset.sda)), int(fields.get("scl", setup.preset.scl))
         bus = machine.I2C(0, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=100_000)
-        board = sensors.Board({0: bus}, machine.Pin, _no_line, clock.sleep_ms, clock.uptime_ms, {}, machine.ADC)
+        board = fitting.Board({0: bus}, machine.Pin, _no_line, clock.sleep_ms, clock.uptime_ms, {}, machine.ADC)
         return await probe.found_on(bus, board)
     except (OSError, ValueError, MemoryError) as error:
         print("setup: I2C not scanned:", error)
@@ -96,7 +98,7 @@ def _no_line(pin: object, frame: bytearray) -> None:
 
 
 def _save(fields: dict[str, object]) -> None:
-    settings.save(fields, settings.PATH)
+    settings.save(fields, PATH)
 
 
 def _write(data: bytes) -> None:

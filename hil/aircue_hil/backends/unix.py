@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aircue_node.host.image import compile_module
+
 MODULES = Path(__file__).parent.parent / "modules"
 EXIT_RESET = 42  # modules/machine.py: the program asked for a reset
 EXIT_WATCHDOG = -signal.SIGALRM  # modules/machine.py: nobody fed its watchdog
@@ -27,7 +29,8 @@ class UnixNode:
     micropython: the command that starts it. program: the firmware's main.py; its folder is the firmware's. storage: the
     node's own folder (settings.json, counters), its working directory. environment: what the bench gave for this node
     (Bench.environment). heap: MicroPython's memory, a true cap; objects are twice the size they have on a board.
-    flash: the file of a simulated flash chip that takes the storage's place. console: a terminal to run on.
+    flash: the file of a simulated flash chip that takes the storage's place. console: a terminal to run on. modules:
+    the bench's stand-ins for a board's own modules, as sources or from compiled_modules().
     """
 
     micropython: Sequence[str]
@@ -39,14 +42,15 @@ class UnixNode:
     flash: Path | None = None
     console: int | None = None
     time_scale: float = 1.0
+    modules: Path = MODULES
 
     def command(self) -> list[str]:
-        started = self.program if self.flash is None else MODULES / "power_on.py"
-        return [*self.micropython, "-X", f"heapsize={self.heap}", str(started.resolve())]
+        started = [str(self.program.resolve())] if self.flash is None else ["-m", "power_on"]
+        return [*self.micropython, "-X", f"heapsize={self.heap}", *started]
 
     def variables(self, reset: str) -> dict[str, str]:
         """The whole environment of the process; the bench's modules come before the firmware and the built-in ones."""
-        path = ":".join((str(MODULES.resolve()), str(self.program.resolve().parent), ".frozen"))
+        path = ":".join((str(self.modules.resolve()), str(self.program.resolve().parent), ".frozen"))
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
         given = {"MICROPYPATH": path, "AIRCUE_BENCH_RESET": reset, "AIRCUE_BENCH_RTC": str(self.rtc.resolve())}
         if self.flash is not None:
@@ -62,6 +66,14 @@ class UnixNode:
         self.rtc.mkdir(exist_ok=True)
         for name in (RTC_MEMORY, SLEEP_MS):
             (self.rtc / name).unlink(missing_ok=True)
+
+
+def compiled_modules(folder: Path) -> Path:
+    """The stand-ins as .mpy in this folder: a node whose heap counts must not compile what a board has built in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in MODULES.glob("*.py"):
+        (folder / source.with_suffix(".mpy").name).write_bytes(compile_module(source, source.name))
+    return folder
 
 
 class PoweredNode:

@@ -7,8 +7,8 @@ import time
 
 import machine
 
-from aircue_node import sensors
 from aircue_node.clock import Clock, Monotonic
+from aircue_node.sensors import fitting
 from aircue_node.sensors.errors import SensorError
 
 with open("settings.json") as file:  # noqa: PTH123 -- MicroPython has no pathlib
@@ -25,7 +25,7 @@ def uart(row):
     return lambda: machine.UART(row["id"], baudrate=9600, tx=machine.Pin(row["tx"]), rx=machine.Pin(row["rx"]))
 
 
-board = sensors.Board(
+board = fitting.Board(
     {row["id"]: bus(row) for row in given["i2c"]},
     lambda number: machine.Pin(number, machine.Pin.IN),
     machine.dht_readinto,
@@ -34,7 +34,7 @@ board = sensors.Board(
     {row["id"]: uart(row) for row in given["uart"]},
     lambda number: machine.ADC(machine.Pin(number)),
 )
-fitted = sensors.build(given["sensors"], board)
+fitted = fitting.build(given["sensors"], board)
 
 
 async def read(sensor):

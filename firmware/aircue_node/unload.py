@@ -1,0 +1,11 @@
+"""Takes modules out of memory again that were needed for a moment."""
+
+import sys
+
+
+def unload(*names: str) -> None:
+    """Modules of this package by their full name, loaded or not. Nothing that stays may hold a part of them."""
+    for name in names:
+        if sys.modules.pop(name, None) is not None:
+            package, _, module = name.rpartition(".")
+            delattr(sys.modules[package], module)

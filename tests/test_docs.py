@@ -15,7 +15,7 @@ from aircue_hil import faults
 from aircue_node import settings
 from aircue_node.host import cli as flashing
 from aircue_node.host.boards import BOARDS
-from aircue_node.sensors import DRIVERS
+from aircue_node.sensors.fitting import DRIVERS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

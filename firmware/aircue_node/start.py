@@ -41,10 +41,12 @@ def load(on_trial: bool) -> "Callable[[], None]":
 
 def _program(config: Settings) -> "Callable[[], None]":
     if config.sleep:
-        from aircue_node.wiring import battery as chosen
-    else:
-        from aircue_node.wiring import program as chosen
-    return lambda: chosen.run(config)
+        from aircue_node.wiring import battery
+
+        return lambda: battery.run(config)
+    from aircue_node.wiring import program
+
+    return lambda: program.run(config)
 
 
 def _setting_up(reason: str) -> "Callable[[], None]":

@@ -77,7 +77,7 @@ def test_settings_that_can_be_used_start_the_program(board: Board) -> None:
 
 def test_what_reads_and_judges_the_settings_is_out_of_memory_when_the_program_begins(board: Board) -> None:
     put(GOOD)
-    start.run()
+    start.load(False)()
     assert "aircue_node.config" in board.loaded
     assert "aircue_node.settings" not in board.loaded
     assert not hasattr(aircue_node, "settings")

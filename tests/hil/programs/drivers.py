@@ -8,7 +8,7 @@ import time
 import machine
 
 from aircue_node.clock import Clock, Monotonic
-from aircue_node.sensors import fitting
+from aircue_node.sensors import fitting, jobs
 from aircue_node.sensors.errors import SensorError
 
 with open("settings.json") as file:  # noqa: PTH123 -- MicroPython has no pathlib
@@ -45,7 +45,7 @@ async def read(sensor):
 
 
 async def main():
-    jobs = [asyncio.create_task(job) for job in sensors.jobs(fitted)]
+    running = [asyncio.create_task(job) for job in jobs(fitted)]
     for _ in range(given["reads"]):
         await clock.sleep_ms(given["pause_ms"])
         strobe.on()
@@ -54,7 +54,7 @@ async def main():
             told[sensor.name] = await read(sensor)
         strobe.off()
         print(json.dumps(told))
-    for job in jobs:
+    for job in running:
         job.cancel()
 
 

@@ -3,6 +3,7 @@
 Expected bytes are published vectors or worked out here by a naive decoder, never by the firmware's drivers.
 """
 
+import copy
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -654,3 +655,19 @@ def test_a_frozen_sensor_repeats_itself_and_a_drifting_one_moves_away() -> None:
     sensor.trouble.begin("drift", START + 10 * S)
     drifted = read_one(sensor, START + (10 * 3600 + 10) * S).measured
     assert float(drifted[0].value - before[0].value) == pytest.approx(2 * 0.2 * 10, abs=0.2)
+
+
+def test_an_sgp40_can_be_copied_for_a_look_ahead_that_changes_nothing() -> None:
+    """A backend that must know an answer before it is read asks a copy."""
+    model = Sgp40(seed="look", glitches=Glitches())
+    model.power_on(0)
+    air = Air(temperature_c=20.0, humidity_pct=50.0)
+    now = 1_000_000
+    for _ in range(60):
+        assert model.write(bytes.fromhex("260f8000a2666693"), now, air).ack
+        now += 1_000_000
+        ahead = copy.deepcopy(model).read(3, now)
+        reply = model.read(3, now)
+        assert ahead.data == reply.data
+        assert ahead.measured == ()
+    assert [one.quantity for one in reply.measured] == ["voc_index"]

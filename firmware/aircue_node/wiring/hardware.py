@@ -36,6 +36,8 @@ _SLOWEST_LOOKUP_S = {"esp32": 30}
 _LONGEST_WATCHDOG_MS = {"rp2": 8388}
 _CLOCK_GOOD_FOR_MS = 6 * 3_600_000
 _CLOCK_RETRY_MS = 60_000
+# A timer that nobody holds is collected on the RP2040, and stopped with it.
+_kept: list[object] = []
 
 
 def reset_cause() -> str:
@@ -213,6 +215,7 @@ def guard(seconds: int, watch: Watch) -> None:
     # Callbacks of a timer run while a name is looked up or a network is searched; tasks do not.
     timer = machine.Timer(-1 if sys.platform == "rp2" else 0)
     timer.init(period=_FEED_EVERY_MS, mode=machine.Timer.PERIODIC, callback=Feeder(watch, dog, ticks_ms).feed)
+    _kept.append(timer)
 
 
 def trust(config: Settings) -> object | None:

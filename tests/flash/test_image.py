@@ -76,7 +76,6 @@ def test_a_private_constant_is_marked_as_one(line: str) -> None:
         "_a = 5",
         "_A = []",
         "_A = None",
-        "_A = True",
         "_A = f()",
         "_A = 'x' * 3",
         "_A = B * 3",
@@ -151,6 +150,11 @@ def test_a_private_constant_is_known_where_it_is_used_and_nowhere_else(micropyth
     program = "import sys\nsys.path.insert(0, '.')\nimport says\nprint(says.all(), hasattr(says, '_MS'))"
     done = subprocess.run([micropython, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "(10, -2147483648, 'x') False", done.stderr
+
+
+def test_what_is_for_the_type_checker_alone_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "says.py").write_text("MYPY = False\nif MYPY:\n    from typing import Any\n")
+    assert b"typing" not in compile_module(tmp_path / "says.py", "aircue_node/says.py")
 
 
 @pytest.mark.hil

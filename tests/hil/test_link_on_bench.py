@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.hil.compiled import compile_firmware
+from tests.hil.programs import update_image
 from tests.hil.stage import SCALE, settings_on_unix
 from tests.hil.test_node_on_bench import SHT4X, STROBE
 from tests.node.certificates import Authority
@@ -130,8 +130,13 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The firmware as a board has it."""
-    return compile_firmware(tmp_path_factory.mktemp("compiled")).parent
+    """The firmware as a board has it, but with its private constants as names, which node_with_limits.py changes."""
+    folder = tmp_path_factory.mktemp("compiled")
+    for file in update_image.build("0.1.0").files:
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.data)
+    return folder
 
 
 @pytest.fixture

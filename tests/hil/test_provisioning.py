@@ -111,7 +111,10 @@ def test_a_node_with_wrong_settings_says_why_and_can_be_set_up_again(
     ("changes", "reason"),
     [
         ({"sensors": [{"driver": "sht3x"}, {"driver": "sht99"}]}, "unknown driver sht99"),
-        ({"uart": [{"id": 999, "tx": 8, "rx": 9}]}, "this board has no such pin or bus"),
+        (
+            {"i2c": [{"id": 0, "scl": 5, "sda": 4}, {"id": 999, "scl": 7, "sda": 6}]},
+            "this board has no such pin or bus",
+        ),
     ],
 )
 def test_settings_that_only_the_program_finds_wrong_lead_to_the_page_with_what_was_right(
@@ -199,10 +202,10 @@ def test_commands_survive_a_restart_and_a_recorded_one_does_not_run_again(on_sta
         assert await scene.command(4, "identify", {"seconds": 1}) == ""
         assert await scene.command(5, "restart", {}) == ""
         birth = await scene.birth(2)
-        assert (birth["interval_ms"], birth["reset"], birth["b"]) == (2000, "soft", 2)
+        assert (birth["interval_ms"], birth["reset"], birth["b"]) == (2000, "command", 2)
         assert "number 5 was used before: 6 or more is expected" in await scene.command(5, "restart", {})
         assert "signature" in await scene.command(6, "restart", {}, key="another-key")
-        assert "known are deadband, identify, interval, restart, wipe" in await scene.command(7, "explode", {})
+        assert "known are deadband, identify, interval, restart, update, wipe" in await scene.command(7, "explode", {})
         assert (scene.stored()["interval_ms"], scene.stored()["deadband"]) == (
             2000,
             {"temperature": 50, "humidity": 100},

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sensirion_gas_index_algorithm.voc_algorithm import VocAlgorithm
 from tests.hil.test_node_on_bench import STROBE, Stage, all_of_the_bus_arrived
 from tests.node.fakes import AckingGateway
 
+from aircue_hil.backends.places import UnixPlace
 from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
@@ -62,7 +64,7 @@ def test_a_node_publishes_the_index_of_what_crossed_the_bus_and_frees_a_held_bus
         whole = [n for n, values in expected.items() if len(values) == 3 and None not in values + arrived[n]]
         assert len(whole) >= 5
         for sequence in whole:
-            assert arrived[sequence] == pytest.approx(expected[sequence], abs=1.01)
+            assert arrived[sequence] == pytest.approx(expected[sequence], abs=Decimal("1.01"))
 
     stuck = Fault(at_s=600.0, for_s=10_000.0, what="stuck-bus", sensor="sht4x", clock="world")
     asyncio.run(play(tmp_path, micropython, stuck, story))
@@ -99,7 +101,7 @@ async def play(tmp_path: Path, micropython: Path, fault: Fault, story: object) -
         )
         try:
             await node.power_on()
-            await story(Stage(gateway, bench, node))  # type: ignore[operator]  # a coroutine function
+            await story(Stage(UnixPlace(micropython, scale=1), gateway, bench, node))  # type: ignore[operator]  # a coroutine function
         finally:
             await node.power_off()
             await bench.stop()

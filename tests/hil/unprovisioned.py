@@ -191,10 +191,15 @@ class Scene:
         }
 
     async def birth(self, count: int = 1) -> dict[str, Any]:
-        """The node's last birth, once the gateway has so many of them."""
-        await self.gateway.until(lambda: len(self.gateway.of("birth")) >= count)
-        found: dict[str, Any] = json.loads(self.gateway.of("birth")[-1])
-        return found
+        """The newest boot's birth, once the gateway has so many boots'. Earlier ones come again before their backlog."""
+        births: dict[int, dict[str, Any]] = {}
+
+        def enough() -> bool:
+            births.update({row["b"]: row for row in map(json.loads, self.gateway.of("birth"))})
+            return len(births) >= count
+
+        await self.gateway.until(enough)
+        return births[max(births)]
 
     def sequences(self) -> set[int]:
         """The samples that arrived."""

@@ -191,7 +191,7 @@ class Scene:
         }
 
     async def birth(self, count: int = 1) -> dict[str, Any]:
-        """The newest boot's birth, once the gateway has so many boots'. Earlier ones come again before their backlog."""
+        """The newest boot's birth, once so many have had theirs; an earlier one's comes again before its backlog."""
         births: dict[int, dict[str, Any]] = {}
 
         def enough() -> bool:

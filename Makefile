@@ -14,7 +14,7 @@ STAMP := $(VENV)/.set-up
 LOCK_VENV := .cache/lock-venv
 PORTS := esp32 rp2
 # These publish no wheels.
-SOURCE_ONLY := esptool,sensirion-gas-index-algorithm
+SOURCE_ONLY := esptool
 
 .PHONY: help
 help: ## list the targets
@@ -31,23 +31,23 @@ flash: setup ## put MicroPython and the firmware on a board: BOARD=pico_w, PORT=
 	  $(if $(DRIVE),--drive '$(DRIVE)') $(FLASH_ARGS)
 
 .PHONY: test
-test: setup system-packages micropython ## run every test (PYTEST_ARGS="-k name" for some)
+test: setup system-packages oracle micropython ## run every test (PYTEST_ARGS="-k name" for some)
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: unit
-unit: setup ## run the fast tests: no MicroPython, no browser, no processes
+unit: setup oracle ## run the fast tests: no MicroPython, no browser, no processes
 	@$(BIN)/pytest -m "not system and not hil and not browser" $(PYTEST_ARGS)
 
 .PHONY: hil
-hil: setup micropython ## run the firmware on the bench: BACKEND=unix (default), pico_w (HIL_UF2=file) or board (PORT=/dev/ttyACM0)
+hil: setup oracle micropython ## run the firmware on the bench: BACKEND=unix (default), pico_w (HIL_UF2=file) or board (PORT=/dev/ttyACM0)
 	@$(if $(PORT),HIL_PORT=$(PORT)) $(BIN)/pytest -v -m hil --backend $(or $(BACKEND),unix) tests/hil $(PYTEST_ARGS)
 
 .PHONY: bench-firmware
-bench-firmware: setup micropython ## measure the firmware's figures (about 12 minutes); the last line is one JSON object
+bench-firmware: setup oracle micropython ## measure the firmware's figures (about 12 minutes); the last line is one JSON object
 	@$(BIN)/python -m tests.bench.firmware
 
 .PHONY: mutants
-mutants: setup ## show that the tests of every sensor's codec see at least 90 of 100 defects put into it
+mutants: setup oracle ## show that the tests of every sensor's codec see at least 90 of 100 defects put into it
 	@$(BIN)/python tests/mutants.py
 
 .PHONY: lint
@@ -93,6 +93,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 	@echo "setup: done"
 
+.PHONY: oracle
+oracle: setup ## compile Sensirion's VOC index for the tests; without a C compiler what needs it is left out
+	@test -e $(VENV)/.oracle || { $(BIN)/python -m pip install --quiet --require-hashes -r .ci/oracle.lock 2>$(VENV)/oracle.log \
+	  && touch $(VENV)/.oracle; } || echo "oracle: not built, see $(VENV)/oracle.log: a C compiler and Python's headers are needed"
+
 .PHONY: system-packages
 system-packages: ## install what the tests need from the system: Mosquitto, Chromium, PostgreSQL (as root; otherwise says what to type)
 	@.ci/system-packages test
@@ -102,10 +107,11 @@ micropython: ## find MicroPython's unix port, or fetch it once (no root needed)
 	@PYTHONPATH=hil $(PYTHON) -m aircue_hil.micropython >/dev/null
 
 .PHONY: lock
-lock: requirements.lock-new $(PORTS:%=.ci/stubs-%.lock-new) ## write the lock files anew from pyproject.toml
+lock: requirements.lock-new .ci/oracle.lock-new $(PORTS:%=.ci/stubs-%.lock-new) ## write the lock files anew from pyproject.toml
 	@for new in $^; do mv "$$new" "$${new%-new}"; done
 
 requirements.lock-new: LOCKED := --all-extras pyproject.toml
+.ci/oracle.lock-new: LOCKED := --group pyproject.toml:oracle
 .ci/stubs-%.lock-new: LOCKED = --group pyproject.toml:$(patsubst stubs-%,%,$(notdir $*))
 %.lock-new: FORCE
 	@test -x $(LOCK_VENV)/bin/uv || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv; }

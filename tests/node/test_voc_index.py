@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pytest
-from sensirion_gas_index_algorithm.voc_algorithm import VocAlgorithm
 
 from aircue_node.sensors import voc_index
+
+VocAlgorithm = pytest.importorskip("sensirion_gas_index_algorithm.voc_algorithm", reason="make oracle").VocAlgorithm
 
 HOUR = 3600
 Course = Callable[[random.Random, int], Iterator[int]]

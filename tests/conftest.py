@@ -35,6 +35,17 @@ settings.load_profile("aircue")
 _POSTGRESQL = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
 
 
+@pytest.fixture
+def pseudo_terminals() -> None:
+    """For tests with a simulated cable or board; some containers have no pseudo terminals."""
+    try:
+        ends = os.openpty()
+    except OSError as error:
+        pytest.skip(f"no pseudo terminal here ({error}): mount devpts at /dev/pts")
+    for end in ends:
+        os.close(end)
+
+
 # What a hil test may run on; `unix` is the default and the only one in CI.
 _BACKENDS = ("unix", "pico_w", "board")
 

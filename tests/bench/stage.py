@@ -50,7 +50,7 @@ class Plan:
     scale: int
     seed: int = 1
     nodes: tuple[str, ...] = ("bathroom",)
-    heap: str = "160k"
+    heap: str = "256k"
     interval_ms: int = 30_000
     commit_window_ms: int = 100
     faults: tuple[Fault, ...] = ()

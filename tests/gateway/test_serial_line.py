@@ -19,6 +19,8 @@ from aircue_gateway.serial_line import SerialLine
 from aircue_node import contract, line_codec
 from aircue_node.ports import Line
 
+pytestmark = pytest.mark.usefixtures("pseudo_terminals")
+
 
 class Cable:
     """The node's end of a cable to `path`, which is there while it is plugged in."""

@@ -22,7 +22,7 @@ from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
 from aircue_hil.demo import reckoning
 from aircue_node.contract import QUANTITIES
 
-pytestmark = pytest.mark.hil
+pytestmark = [pytest.mark.hil, pytest.mark.usefixtures("pseudo_terminals")]
 
 STROBE = 15
 SCALE = 600  # a sample of the 30 s interval every 50 ms

@@ -29,14 +29,14 @@ from aircue_hil.witness import Dropped, Key, Stored
 
 STROBE = 15
 SITE = "home-1"
+# No quantity twice: the witness knows a reading by node, boot, sequence and quantity.
 FITTED = (
-    SensorRow(driver="sht4x"),
-    SensorRow(driver="bmp280"),
-    SensorRow(driver="scd4x"),
+    SensorRow(driver="bme280"),
+    SensorRow(driver="mhz19", uart=2),
     SensorRow(driver="pms5003", uart=1),
+    SensorRow(driver="mq135", pin=26),
 )
-_ONLY = {"bmp280": ["pressure"], "scd4x": ["co2"]}
-FITTED_QUANTITIES = ("temperature", "humidity", "pressure", "co2", "pm1", "pm25", "pm10")
+FITTED_QUANTITIES = ("temperature", "humidity", "pressure", "co2", "pm1", "pm25", "pm10", "gas_ratio")
 _JOIN_S = 1.0
 _NOTICE_S = 3.0
 
@@ -108,7 +108,7 @@ class Stage:
             "time_scale": self.plan.scale,
             "strobe_pin": STROBE,
             "i2c": [{"id": 0, "scl": 5, "sda": 4}],
-            "uart": [{"id": 1, "tx": 8, "rx": 9}],
+            "uart": [{"id": 1, "tx": 8, "rx": 9}, {"id": 2, "tx": 17, "rx": 16}],
             "sensors": [_sensor(row) for row in FITTED],
             **self.plan.settings,
         }
@@ -191,12 +191,8 @@ def key_of(node: str) -> str:
 
 
 def _sensor(row: SensorRow) -> dict[str, Any]:
-    found: dict[str, Any] = {"driver": row.driver}
-    if row.uart is not None:
-        found["uart"] = row.uart
-    if row.driver in _ONLY:
-        found["only"] = _ONLY[row.driver]
-    return found
+    places = {"driver": row.driver, "uart": row.uart, "pin": row.pin}
+    return {key: value for key, value in places.items() if value is not None}
 
 
 def delivered(sink: SmallCloud) -> Delivered:

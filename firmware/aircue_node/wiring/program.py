@@ -82,7 +82,9 @@ class Node:
         self.line = carry(self)
 
     def _deliver(self, sample: "Sample") -> None:
+        """What is due goes to flash at once: the bound of what a power cut takes holds at any pace."""
         self.parts.journal.append(sample)
+        self.parts.journal.flush(sample[1])
         self.line.wake()
 
     def _tick_journal(self) -> None:

@@ -20,7 +20,7 @@ if MYPY:
     from aircue_node.ports import Announcer, Message
     from aircue_node.wifi import Wifi
 
-_MOST_IN_FLIGHT = 60
+MOST_IN_FLIGHT = 60
 _MOST_UNSAID = 8
 _SETTLED_MS = 10_000
 _HOUSEKEEPING_S = 1
@@ -208,7 +208,7 @@ class Uplink:
     async def _send_live(self, client: Client) -> None:
         while True:
             self._news.clear()
-            while len(client.in_flight) < _MOST_IN_FLIGHT:
+            while len(client.in_flight) < MOST_IN_FLIGHT:
                 message = self._courier.next_live(self._monotonic.ms())
                 if message is None:
                     break
@@ -217,7 +217,7 @@ class Uplink:
 
     async def _send_backlog(self, client: Client) -> None:
         while True:
-            if len(client.in_flight) < _MOST_IN_FLIGHT // 2:
+            if len(client.in_flight) < MOST_IN_FLIGHT // 2:
                 for message in self._courier.next_backlog(self._monotonic.ms()):
                     await self._publish(client, message)
             await asyncio.sleep(self._backlog_pause_ms / 1000)

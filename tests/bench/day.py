@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.stage import Delivered, Plan, RealGateway, Stage, counted, delivered, on_stage, real_gateway
@@ -84,7 +84,9 @@ async def _play(plan: Plan, seconds: float, bound: int) -> Result:
         await _drained(gateway.sink, last)
         buses = reckoning.until(reckoning.measured(stage.bench.witness), last)
         boots = stage.bench.boot(NODE)
-    return reckon(buses, delivered(gateway.sink), bound, boots, counted(stage.flash_of(NODE)).erases)
+    found = delivered(gateway.sink)
+    found = replace(found, stored=tuple(reckoning.until(found.stored, last)))
+    return reckon(buses, found, bound, boots, counted(stage.flash_of(NODE)).erases)
 
 
 def _acts(gateway: RealGateway, stages: list[Stage]) -> dict[str, Act]:
@@ -107,7 +109,7 @@ async def _drained(sink: SmallCloud, last: dict[tuple[str, int], int]) -> None:
     count, same = 0, 0
     for _ in range(_DRAIN_WITHIN_S):
         await asyncio.sleep(1)
-        keys = {row.key[:3] for row in delivered(sink).stored}
+        keys = {row.key[:3] for row in reckoning.until(delivered(sink).stored, last)}
         same = same + 1 if len(keys) == count and (node, boot, last[newest]) in keys else 0
         count = len(keys)
         if same == _QUIET_S:

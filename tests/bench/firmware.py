@@ -16,12 +16,14 @@ from tests.hil.compiled import FIRMWARE, compile_firmware
 
 from aircue_hil.backends.heap import figure
 from aircue_hil.behaviour import proven
+from aircue_node import uplink
 from aircue_node.journal import FLUSH_READINGS
 
 DAY_SCALE = 480  # a day in three minutes
 HEAP_SCALE = 960
-# What a power cut may cost: readings that were not due to go to flash, and the sample that was being taken.
-UNFLUSHED_BOUND = FLUSH_READINGS + len(FITTED_QUANTITIES)
+# What a power cut may cost: readings that were not due to go to flash, the sample that was being taken, and what was on
+# its way: a sample at a board's pace, more here, where the world is so fast that an outage is noticed samples late.
+UNFLUSHED_BOUND = FLUSH_READINGS + len(FITTED_QUANTITIES) * (1 + uplink.MOST_IN_FLIGHT)
 
 
 def main() -> int:

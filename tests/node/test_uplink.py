@@ -230,7 +230,7 @@ def test_unacked_messages_in_flight_are_bounded() -> None:
             node.sample(90)
             gateway.send("ack", ack(1, 1000))
             await asyncio.sleep(0.05)
-        assert len(gateway.messages) <= uplink._MOST_IN_FLIGHT + 1
+        assert len(gateway.messages) <= uplink.MOST_IN_FLIGHT + 1
 
     run(story)
 

@@ -56,6 +56,13 @@ class Link:
         options = {} if self.tls is None else {"ssl": self.tls, "server_hostname": self.host}
         return await asyncio.open_connection(self.host, self.port, **options)
 
+    def connect_packet(self, will: bytes) -> bytes:
+        return mqtt.connect(self.node, self.node, self.key, KEEP_ALIVE_S, self.topic(contract.STATUS), will)
+
+    async def publish(self, client: Client, message: "Message") -> None:
+        leaf, payload, retained, again = message
+        await client.publish(self.topic(leaf), payload, retained, again)
+
 
 def _nothing(*_: object) -> None:
     pass
@@ -171,7 +178,7 @@ class Uplink:
 
     async def _enter(self, client: Client) -> None:
         try:
-            await client.connect(self._connect_packet())
+            await client.connect(self._link.connect_packet(self._courier.will()))
         except mqtt.ProtocolError:
             raise
         except ValueError as error:
@@ -185,18 +192,9 @@ class Uplink:
 
     async def _introduce(self, client: Client) -> None:
         await client.subscribe(list(self._leaves))
-        await self._publish(client, self._courier.start_session())
+        await self._link.publish(client, self._courier.start_session())
         self._announced = -1
         await self._announce(client)
-
-    def _connect_packet(self) -> bytes:
-        link = self._link
-        will_topic = link.topic(contract.STATUS)
-        return mqtt.connect(link.node, link.node, link.key, KEEP_ALIVE_S, will_topic, self._courier.will())
-
-    async def _publish(self, client: Client, message: "Message") -> None:
-        leaf, payload, retained, again = message
-        await client.publish(self._link.topic(leaf), payload, retained, again)
 
     async def _announce(self, client: Client) -> None:
         """Says what this node is, where nobody has heard it yet as it is now."""
@@ -212,14 +210,14 @@ class Uplink:
                 message = self._courier.next_live(self._monotonic.ms())
                 if message is None:
                     break
-                await self._publish(client, message)
+                await self._link.publish(client, message)
             await self._news.wait()
 
     async def _send_backlog(self, client: Client) -> None:
         while True:
             if len(client.in_flight) < MOST_IN_FLIGHT // 2:
                 for message in self._courier.next_backlog(self._monotonic.ms()):
-                    await self._publish(client, message)
+                    await self._link.publish(client, message)
             await asyncio.sleep(self._backlog_pause_ms / 1000)
 
     async def _keep(self, client: Client) -> None:
@@ -229,7 +227,7 @@ class Uplink:
             now = self._monotonic.ms()
             if now - told_ms >= self._status_ms:
                 told_ms = now
-                await self._publish(client, self._courier.status())
+                await self._link.publish(client, self._courier.status())
             await client.keep_alive()
             await self._announce(client)
             await asyncio.sleep(_HOUSEKEEPING_S)

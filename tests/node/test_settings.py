@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.node.fakes import SilentAdc, SilentBus, SilentUart
 
 from aircue_node import settings
 from aircue_node.config import MissingSettings, SettingsError
@@ -71,37 +72,9 @@ async def _sleep_ms(_: int) -> None:
     pass
 
 
-class _Bus:
-    def writeto(self, addr: int, buf: bytes) -> int:
-        return len(buf)
-
-    def readfrom_into(self, addr: int, buf: bytearray) -> None:
-        pass
-
-
-class _Uart:
-    def any(self) -> int:
-        return 0
-
-    def read(self, nbytes: int) -> None:
-        return None
-
-    def write(self, buf: bytes) -> int:
-        return len(buf)
-
-
-class _Adc:
-    def __init__(self, number: int) -> None:
-        pass
-
-    def read_u16(self) -> int:
-        return 0
-
-
 def _board() -> fitting.Board:
-    return fitting.Board(
-        {0: _Bus()}, lambda number: number, lambda pin, frame: None, _sleep_ms, lambda: 0, {1: _Uart}, _Adc
-    )
+    buses, uarts = {0: SilentBus()}, {1: SilentUart}
+    return fitting.Board(buses, int, lambda pin, frame: None, _sleep_ms, lambda: 0, uarts, lambda _: SilentAdc())
 
 
 def _build(rows: list[dict[str, Any]]) -> object:

@@ -98,6 +98,18 @@ class Loss:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Revision:
+    """What later samples taught about a value that left in an earlier batch: its status is this one now."""
+
+    node: str
+    installation: int
+    boot: int
+    sequence: int
+    quantity: str
+    status: Status
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """Identified by gateway/epoch/sequence. epoch: drawn when the gateway's spool is made, so that a new spool never
     repeats an old one's ids."""
@@ -108,6 +120,7 @@ class Batch:
     sealed_at_ms: int
     groups: tuple[Group, ...]
     losses: tuple[Loss, ...] = ()
+    revisions: tuple[Revision, ...] = ()
 
     @property
     def id(self) -> str:

@@ -28,6 +28,15 @@ class SampleRow(NamedTuple):
     statuses: tuple[Status, ...]
 
 
+class RevisionRow(NamedTuple):
+    """A status that the samples after it corrected. channel: its index in the birth's channels."""
+
+    birth: int
+    sequence: int
+    channel: int
+    status: Status
+
+
 @dataclass(frozen=True, kw_only=True)
 class BirthRow:
     """What a node measured in one boot. A boot has another one when its channels change."""
@@ -64,6 +73,7 @@ class Window:
     story came in, which may have changed one. hurried: somebody waits for the commit."""
 
     samples: list[SampleRow] = field(default_factory=list)
+    revisions: list[RevisionRow] = field(default_factory=list)
     births: list[BirthRow] = field(default_factory=list)
     streams: dict[StreamKey, StreamRow] = field(default_factory=dict)
     losses: list[Loss] = field(default_factory=list)

@@ -1,35 +1,37 @@
-"""The command line: aircue-gateway run | status | deadletter | command --config FILE."""
+"""The command line: aircue-gateway init | run | status | doctor | top | ... --config FILE."""
 
 import argparse
 import asyncio
+import getpass
 import json
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from aircue_gateway import control, daemon, log, report
-from aircue_gateway.commands import CommandRefused, Order
-from aircue_gateway.config import Config, ConfigError, load
-from aircue_gateway.control import NotRunning
+from aircue_gateway.config import ConfigError, load
+from aircue_gateway.control import NotRunning, Refused
+from aircue_gateway.operations import doctor, setting_up, top
 from aircue_gateway.spool import SpoolError
 
-Act = Callable[[Config, argparse.Namespace], None]
+Act = Callable[[argparse.Namespace], int | None]
 
 _DEFAULT_CONFIG = Path("/etc/aircue/gateway.toml")
+_DEFAULT_DATA_DIR = "/var/lib/aircue"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0, or 1 where the gateway cannot run, or 2 where its configuration is wrong."""
+    """0, or 1 where the gateway cannot do it, or 2 where its configuration is wrong."""
     options = _parser().parse_args(argv)
     act: Act = options.act
     try:
-        act(load(options.config), options)
+        return act(options) or 0
     except ConfigError as error:
         return _failed(error, 2)
-    except (SpoolError, NotRunning, CommandRefused, OSError) as error:
+    except (SpoolError, NotRunning, Refused, OSError) as error:
         return _failed(error, 1)
-    return 0
 
 
 def _failed(error: Exception, code: int) -> int:
@@ -42,13 +44,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="aircue-gateway", description="Readings from the nodes of a home to the cloud."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = _add(commands, "run", _run, "run the gateway")
+    run.add_argument("--log", choices=log.FORMATS, default=log.FORMATS[0], help=f"default: {log.FORMATS[0]}")
     for name, act, summary in _COMMANDS:
         _add(commands, name, act, summary)
-    command = _add(commands, "command", _command, "have a node do something: interval, deadband, identify, restart ...")
-    command.add_argument("node", metavar="NODE", help="its id")
-    command.add_argument("name", metavar="NAME", help="of the command, see docs/firmware.md")
-    command.add_argument("args", metavar="KEY=VALUE", nargs="*", type=_argument, help="of the command, as ms=5000")
-    command.add_argument("--wait", type=float, default=20.0, metavar="S", help="for the node to answer (default: 20)")
+    _add_command(commands)
+    _add_setting_up(commands)
+    top = _add(commands, "top", _top, "watch the running gateway on this terminal")
+    top.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between pictures (default: 1)")
+    top.add_argument("--once", action="store_true", help="print one picture and end")
     return parser
 
 
@@ -57,6 +61,30 @@ def _add(commands: Any, name: str, act: Act, summary: str) -> argparse.ArgumentP
     one.add_argument("--config", type=Path, default=_DEFAULT_CONFIG, help=f"default: {_DEFAULT_CONFIG}")
     one.set_defaults(act=act)
     return one
+
+
+def _add_command(commands: Any) -> None:
+    command = _add(commands, "command", _command, "have a node do something: interval, deadband, identify, restart ...")
+    command.add_argument("node", metavar="NODE", help="its id")
+    command.add_argument("name", metavar="NAME", help="of the command, see docs/firmware.md")
+    command.add_argument("args", metavar="KEY=VALUE", nargs="*", type=_argument, help="of the command, as ms=5000")
+    command.add_argument("--wait", type=float, default=20.0, metavar="S", help="for the node to answer (default: 20)")
+
+
+def _add_setting_up(commands: Any) -> None:
+    init = _add(commands, "init", _init, "write a configuration file")
+    init.add_argument(
+        "--name", default=socket.gethostname().partition(".")[0], help="of this gateway (default: this machine's name)"
+    )
+    init.add_argument("--cloud", metavar="URL", help="the cloud's address, as https://cloud.example")
+    init.add_argument("--key", help="the key the cloud gave this gateway; without it, it is asked for")
+    init.add_argument(
+        "--data-dir", default=_DEFAULT_DATA_DIR, help=f"the spool's folder (default: {_DEFAULT_DATA_DIR})"
+    )
+    nodes = commands.add_parser("node", help="add a node to the configuration").add_subparsers(required=True)
+    add = _add(nodes, "add", _add_node, "draw a key for a node and put both into the configuration")
+    add.add_argument("id", metavar="NODE", help="its name: letters, digits, - or _")
+    add.add_argument("--site", required=True, help="the home it stands in")
 
 
 def _argument(text: str) -> tuple[str, Any]:
@@ -70,30 +98,68 @@ def _argument(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def _run(config: Config, _: argparse.Namespace) -> None:
-    log.to_stderr()
-    asyncio.run(daemon.run(config))
+def _run(options: argparse.Namespace) -> None:
+    log.to_stderr(options.log)
+    asyncio.run(daemon.run(load(options.config)))
 
 
-def _status(config: Config, _: argparse.Namespace) -> None:
+def _status(options: argparse.Namespace) -> None:
+    config = load(options.config)
     print(json.dumps({"gateway": config.name, **report.status(config.data_dir)}, indent=2))
 
 
-def _deadletter(config: Config, _: argparse.Namespace) -> None:
-    for letter in report.dead_letters(config.data_dir):
+def _deadletter(options: argparse.Namespace) -> None:
+    for letter in report.dead_letters(load(options.config).data_dir):
         print(json.dumps(letter))
 
 
-def _command(config: Config, options: argparse.Namespace) -> None:
-    order = Order(node=options.node, command=options.name, args=dict(options.args), wait_s=options.wait)
-    refusal = control.ask(config.data_dir, order)
-    if refusal is not None:
-        raise CommandRefused(refusal)
-    print(f"{order.node}: {order.command} done")
+def _command(options: argparse.Namespace) -> None:
+    order = {"node": options.node, "command": options.name, "args": dict(options.args), "wait_s": options.wait}
+    control.ask(load(options.config).data_dir, "command", within_s=options.wait, **order)
+    print(f"{options.node}: {options.name} done")
 
 
-_COMMANDS = (
-    ("run", _run, "run the gateway"),
+def _reload(options: argparse.Namespace) -> None:
+    waiting = control.ask(load(options.config).data_dir, "reload")["needs_restart"]
+    print("reloaded" + (f"; these wait for a restart: {', '.join(waiting)}" if waiting else ""))
+
+
+def _init(options: argparse.Namespace) -> None:
+    url = options.cloud or _asked("the cloud's address (https://...): ", "--cloud URL", input)
+    key = options.key or _asked("the key the cloud gave this gateway: ", "--key KEY", getpass.getpass)
+    config = setting_up.init(options.config, name=options.name, url=url, key=key, data_dir=options.data_dir)
+    print(f"{config.file} written. Next: aircue-gateway node add NAME --site SITE, then aircue-gateway doctor")
+
+
+def _asked(question: str, option: str, ask: Callable[[str], str]) -> str:
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{option} is missing, and there is nobody at this terminal to ask")
+    return ask(question).strip()
+
+
+def _add_node(options: argparse.Namespace) -> None:
+    config = load(options.config)
+    node = setting_up.add_node(config, options.id, options.site)
+    print(f"put this into the node's settings, where its page asks for it:\n"
+          f"  gateway  {setting_up.gateway_address()}:{config.listener.port}\n"
+          f"  site     {node.site}\n  node     {node.id}\n  key      {node.key}\n"
+          "A gateway that runs learns of it with: aircue-gateway reload")  # fmt: skip
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    findings = list(doctor.examine(load(options.config)))
+    for finding in findings:
+        print(f"{finding.level:<8} {finding.what}" + (f"\n         -> {finding.remedy}" if finding.remedy else ""))
+    return int(any(finding.level is doctor.Level.FAILURE for finding in findings))
+
+
+def _top(options: argparse.Namespace) -> None:
+    top.run(load(options.config), options.every, options.once)
+
+
+_COMMANDS: tuple[tuple[str, Act, str], ...] = (
     ("status", _status, "print the counters and what waits, as JSON"),
+    ("doctor", _doctor, "look for what keeps this gateway from its work, and say what to do"),
+    ("reload", _reload, "have the running gateway read its configuration again"),
     ("deadletter", _deadletter, "print the messages that were set aside, one JSON object a line"),
 )

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aircue_gateway.config import Node
+from aircue_gateway.control import Fields, Refused
 from aircue_gateway.payloads.aircue import Reply
 from aircue_node import contract
 
 _LOOK_EVERY_S = 0.2
 
 
-class CommandRefused(Exception):
+class CommandRefused(Refused):
     """This order was not sent."""
 
 
@@ -49,6 +50,14 @@ class Commands:
         self._now_ms = now_ms
         self._last_number = 0
         self._waiting: dict[tuple[str, str], asyncio.Future[Reply]] = {}
+
+    async def answer(self, request: Fields) -> Fields:
+        """What the control socket is asked with node, command, args and wait_s."""
+        names = {name: request[name] for name in ("node", "command", "args")}
+        reply = await self.carry_out(Order(**names, wait_s=float(request["wait_s"])))
+        if reply.error is not None:
+            raise CommandRefused(reply.error)
+        return {}
 
     def replied(self, node: str, reply: Reply) -> None:
         """A reply arrived; one that nobody waits for any more is let go."""

@@ -53,6 +53,14 @@ class UplinkConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatusConfig:
+    """The local status page and its /metrics. port 0: none."""
+
+    host: str = "127.0.0.1"
+    port: int = 8014
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpikeConfig:
     """floor: the least scale a quantity, in its unit. Samples further apart than max_gap_s are not compared."""
 
@@ -84,6 +92,7 @@ class Config:
     uplink: UplinkConfig
     listener: ListenerConfig = field(default_factory=ListenerConfig)
     cleaning: CleaningConfig = field(default_factory=CleaningConfig)
+    status: StatusConfig = field(default_factory=StatusConfig)
     nodes: Mapping[str, Node] = field(default_factory=dict)
     serial: tuple[SerialConfig, ...] = ()
 
@@ -153,6 +162,7 @@ _TOP = {
     "listener": _TABLE,
     "uplink": _Kind(expected="a table", accepts=_is_table, required=True),
     "cleaning": _TABLE,
+    "status": _TABLE,
     "nodes": _Kind(expected="tables, each under [[nodes]]", accepts=_is_tables),
     "serial": _Kind(expected="tables, each under [[serial]]", accepts=_is_tables),
 }
@@ -161,6 +171,10 @@ _LISTENER = {
     "port": _whole(0, 65535),
     "commit_window_ms": _whole(1, 60_000),
     "max_packet": _whole(1024, 16 * 1024 * 1024),
+}
+_STATUS = {
+    "host": _Kind(expected="an address to listen on", accepts=_is_text),
+    "port": _whole(0, 65535),
 }
 _UPLINK = {
     "url": _Kind(expected="the cloud's address, http://... or https://...", accepts=_is_url, required=True),
@@ -186,6 +200,7 @@ def load(file: Path) -> Config:
     top["uplink"] = UplinkConfig(**_checked(file, "uplink", top["uplink"], _UPLINK))
     top["listener"] = ListenerConfig(**_checked(file, "listener", top.get("listener", {}), _LISTENER))
     top["cleaning"] = _cleaning(file, top.get("cleaning", {}))
+    top["status"] = StatusConfig(**_checked(file, "status", top.get("status", {}), _STATUS))
     top["nodes"] = _nodes(file, top.get("nodes", []))
     top["serial"] = _serial(file, top.get("serial", []), top["nodes"])
     return Config(file=file, **top)

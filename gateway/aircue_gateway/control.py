@@ -7,16 +7,23 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from aircue_gateway import log
-from aircue_gateway.commands import CommandRefused, Commands, Order
+
+Fields = dict[str, Any]
+Answer = Callable[[Fields], Awaitable[Fields]]
 
 FILE_NAME = "control"
 _LARGEST = 64 * 1024
 _ASK_WITHIN_S = 10.0
-_PATIENCE_S = 5.0  # of the asking side, past the order's own wait
+_PATIENCE_S = 5.0  # of the asking side, past what the answer may take
+
+
+class Refused(Exception):
+    """The daemon heard, and does not; the text says why."""
 
 
 class NotRunning(Exception):
@@ -24,11 +31,11 @@ class NotRunning(Exception):
 
 
 class Control:
-    """The daemon's end."""
+    """The daemon's end. answers: by the request's field "ask", a coroutine from the request to the answer's fields."""
 
-    def __init__(self, folder: Path, commands: Commands) -> None:
+    def __init__(self, folder: Path, answers: Mapping[str, Answer]) -> None:
         self._path = folder / FILE_NAME
-        self._commands = commands
+        self._answers = answers
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -51,32 +58,36 @@ class Control:
             await writer.drain()
         writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any]:
+    async def _answer(self, reader: asyncio.StreamReader) -> Fields:
         try:
-            line = await asyncio.wait_for(reader.readline(), _ASK_WITHIN_S)
-            reply = await self._commands.carry_out(_order(line))
-        except (CommandRefused, TimeoutError, ValueError) as error:
-            return {"ok": False, "error": str(error) or "no order came in time"}
-        return {"ok": reply.error is None, "error": reply.error}
+            request = json.loads(await asyncio.wait_for(reader.readline(), _ASK_WITHIN_S))
+            return {"ok": True, **await self._answers[request["ask"]](request)}
+        except (Refused, TimeoutError, ValueError) as error:
+            return {"ok": False, "error": str(error) or "no request came in time"}
+        except (KeyError, TypeError) as error:
+            return {"ok": False, "error": f"{error}: the daemon and this command are of different versions: restart it"}
 
 
-def _order(line: bytes) -> Order:
-    fields = json.loads(line)
-    return Order(node=fields["node"], command=fields["command"], args=fields["args"], wait_s=float(fields["wait_s"]))
+def ask(folder: Path, what: str, within_s: float = 0.0, **fields: Any) -> Fields:
+    """The answer's fields. within_s: what the answer may take beside its way. Refused with the daemon's own words;
+    NotRunning where no daemon listens in this folder."""
+    answer = _exchange(folder / FILE_NAME, {"ask": what, **fields}, within_s + _PATIENCE_S)
+    if not answer["ok"]:
+        raise Refused(answer["error"])
+    return answer
 
 
-def ask(folder: Path, order: Order) -> str | None:
-    """None where the node did it, else why not. NotRunning where no daemon listens in this folder."""
+def _exchange(path: Path, request: Fields, within_s: float) -> Fields:
     with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(order.wait_s + _PATIENCE_S)
+        line.settimeout(within_s)
         try:
-            line.connect(str(folder / FILE_NAME))
-            line.sendall(json.dumps(vars(order)).encode() + b"\n")
+            line.connect(str(path))
+            line.sendall(json.dumps(request).encode() + b"\n")
             with line.makefile("rb") as answers:
                 answer = answers.readline()
         except OSError as error:
-            raise NotRunning(f"no gateway answers at {folder / FILE_NAME}: start it with aircue-gateway run") from error
+            raise NotRunning(f"no gateway answers at {path}: start it with aircue-gateway run") from error
     if not answer:
-        raise NotRunning("the gateway stopped before the node answered")
-    fields: dict[str, Any] = json.loads(answer)
-    return None if fields["ok"] else str(fields["error"])
+        raise NotRunning("the gateway stopped before it answered")
+    fields: Fields = json.loads(answer)
+    return fields

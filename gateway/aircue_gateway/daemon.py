@@ -1,6 +1,7 @@
 """The running gateway: every part built and connected, and the order in which they stop."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from aircue_gateway.control import Control
 from aircue_gateway.intake import Intake
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
+from aircue_gateway.operations.status_server import StatusServer
+from aircue_gateway.operations.supervisor import Supervisor
+from aircue_gateway.operations.view import View
 from aircue_gateway.payloads import aircue
 from aircue_gateway.serial_line import SerialLine
 from aircue_gateway.spool import Spool
@@ -33,8 +37,18 @@ class Daemon:
         self._spool = spool
         self._thread = SpoolThread()
         self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
-        self._control = Control(config.data_dir, self._commands)
-        self._intake = Intake(config.cleaning, spool.load(), self._commands.replied)
+        stored = spool.load()
+        self._intake = Intake(config.cleaning, stored, self._commands.replied)
+        self._view = View(
+            config,
+            stored,
+            connections=lambda: self._listener.connections,
+            stuck_for_s=lambda: self._thread.stuck_for_s,
+            now_ms=_now_ms,
+        )
+        self._control = Control(config.data_dir, {"command": self._commands.answer, "snapshot": self._view.answer})
+        self._status = StatusServer(config.status, self._view.snapshot)
+        self._supervisor = Supervisor(os.environ)
         self._listener = Listener(
             config,
             take=self._take,
@@ -52,6 +66,7 @@ class Daemon:
             cloud=Cloud(config.uplink),
             rules_version=lambda: self._intake.rules_version,
             new_rules=self._intake.replace_rules,
+            fared=self._view.fared,
             now_ms=_now_ms,
             random=Random(),
         )
@@ -71,15 +86,19 @@ class Daemon:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await self._listener.start()
+        port = await self._listener.start()
         await self._control.start()
+        self._status.start()
         try:
             async with asyncio.TaskGroup() as group:
                 committing = group.create_task(self._committer.run())
                 endless = [group.create_task(self._uplink.run()), group.create_task(self._listener.sweep())]
                 endless += [group.create_task(line.run()) for line in self._serial]
+                endless.append(group.create_task(self._supervisor.watch(lambda: self._thread.stuck_for_s)))
+                self._supervisor.ready(f"{self._config.name} listens on port {port}")
                 await stop.wait()
                 log.event("stopping")
+                self._supervisor.stopping()
                 self._listener.stop()
                 self._pause_serial()
                 self._committer.stop()
@@ -88,6 +107,7 @@ class Daemon:
                     task.cancel()
         finally:
             self._control.stop()
+            self._status.stop()
             self._listener.stop()
             self._listener.close()
             self._thread.close()
@@ -123,6 +143,7 @@ class Daemon:
             line.pause()
 
     def _committed(self, window: Window) -> None:
+        self._view.vitals.committed(window)
         self._listener.acknowledge(window.receipts)
         for topic, payload in _acks(self._config, window):
             self._listener.publish(topic, payload)

@@ -101,6 +101,10 @@ class Listener:
             Ended: self._ended,
         }
 
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
     async def start(self) -> int:
         """Listens from now on; the port. OSError where it is taken."""
         loop = asyncio.get_running_loop()

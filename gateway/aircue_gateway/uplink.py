@@ -28,7 +28,8 @@ class Api(Protocol):
 
 
 class Uplink:
-    """rules_version: of the rules that run now. new_rules: called with those that shall run from now on."""
+    """rules_version: of the rules that run now. new_rules: called with those that shall run from now on. fared: called
+    with the trouble of every try that failed, and with "" for a batch delivered."""
 
     def __init__(
         self,
@@ -40,12 +41,14 @@ class Uplink:
         new_rules: Callable[[Rules], None],
         now_ms: Callable[[], int],
         random: Random,
+        fared: Callable[[str], None] = lambda _trouble: None,
     ) -> None:
         self._spool = spool
         self._thread = thread
         self._cloud = cloud
         self._rules_version = rules_version
         self._new_rules = new_rules
+        self._fared = fared
         self._now_ms = now_ms
         self._random = random
         self._rules_wanted = True
@@ -91,6 +94,7 @@ class Uplink:
             await self._thread.run(self._spool.refused, sealed.sequence, outcome.detail)
             return
         await self._thread.run(self._spool.delivered, sealed.sequence)
+        self._fared("")
         log.event("batch_delivered", batch=sealed.id, bytes=len(sealed.body))
         self._offered = outcome.rules
         self._rules_wanted = self._rules_wanted or outcome.rules not in (self._rules_version(), self._declined)
@@ -114,6 +118,7 @@ class Uplink:
     async def _pause(self, reason: str, remedy: str) -> None:
         seconds = pause_s(self._failures, self._random)
         self._failures += 1
+        self._fared(reason)
         log.warning("uplink_waits", reason=reason, remedy=remedy, pause_s=round(seconds, 2))
         await asyncio.sleep(seconds)
 

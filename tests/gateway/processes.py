@@ -132,6 +132,8 @@ batch_window_s = 3600
 host = "127.0.0.1"
 port = {port}
 {more}
+[status]
+port = 0
 [[nodes]]
 id = "{NODE.id}"
 site = "{NODE.site}"

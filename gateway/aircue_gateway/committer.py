@@ -54,6 +54,11 @@ class Committer:
         elif self._timer is None and not self._intake.empty:
             self._timer = asyncio.get_running_loop().call_later(self._commit_window_s, self._due.set)
 
+    def configure(self, commit_window_s: float, batch_window_s: float) -> None:
+        """From the next window on."""
+        self._commit_window_s = commit_window_s
+        self._batch_window_s = batch_window_s
+
     def stop(self) -> None:
         """Writes and seals what there is; run() returns then."""
         self._stopping = True

@@ -1,21 +1,24 @@
 """The running gateway: every part built and connected, and the order in which they stop."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from random import Random
 
 from aircue_gateway import log
 from aircue_gateway.cloud import Cloud
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
-from aircue_gateway.config import Config
-from aircue_gateway.control import Control
+from aircue_gateway.config import Config, ConfigError, Node, load
+from aircue_gateway.control import Control, Fields, Refused
 from aircue_gateway.intake import Intake
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
+from aircue_gateway.operations import reloading
 from aircue_gateway.operations.status_server import StatusServer
 from aircue_gateway.operations.supervisor import Supervisor
 from aircue_gateway.operations.view import View
@@ -33,7 +36,8 @@ _RANGES_AN_ACK = 32
 
 class Daemon:
     def __init__(self, config: Config, spool: Spool) -> None:
-        self._config = config
+        self._nodes = dict(config.nodes)  # the one table of who is known; a reload changes it in place
+        self._config = config = replace(config, nodes=self._nodes)
         self._spool = spool
         self._thread = SpoolThread()
         self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
@@ -46,7 +50,10 @@ class Daemon:
             stuck_for_s=lambda: self._thread.stuck_for_s,
             now_ms=_now_ms,
         )
-        self._control = Control(config.data_dir, {"command": self._commands.answer, "snapshot": self._view.answer})
+        self._control = Control(
+            config.data_dir,
+            {"command": self._commands.answer, "snapshot": self._view.answer, "reload": self._answer_reload},
+        )
         self._status = StatusServer(config.status, self._view.snapshot)
         self._supervisor = Supervisor(os.environ)
         self._listener = Listener(
@@ -86,7 +93,8 @@ class Daemon:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        port = await self._listener.start()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_by_signal)
+        await self._listener.start()
         await self._control.start()
         self._status.start()
         try:
@@ -95,7 +103,7 @@ class Daemon:
                 endless = [group.create_task(self._uplink.run()), group.create_task(self._listener.sweep())]
                 endless += [group.create_task(line.run()) for line in self._serial]
                 endless.append(group.create_task(self._supervisor.watch(lambda: self._thread.stuck_for_s)))
-                self._supervisor.ready(f"{self._config.name} listens on port {port}")
+                self._supervisor.ready(_said(self._config))
                 await stop.wait()
                 log.event("stopping")
                 self._supervisor.stopping()
@@ -113,6 +121,39 @@ class Daemon:
             self._thread.close()
             self._spool.close()
         log.event("stopped")
+
+    def reload(self) -> tuple[str, ...]:
+        """Reads the configuration again; what of it waits for a restart. control.Refused where it cannot be used: all
+        stays as it was."""
+        self._supervisor.reloading()
+        try:
+            return self._change_to(load(self._config.file))
+        except ConfigError as error:
+            log.error("reload_refused", reason=error, remedy="all stays as it was")
+            raise Refused(str(error)) from error
+        finally:
+            self._supervisor.ready(_said(self._config))
+
+    async def _answer_reload(self, _request: Fields) -> Fields:
+        return {"needs_restart": self.reload()}
+
+    def _reload_by_signal(self) -> None:
+        with contextlib.suppress(Refused):
+            self.reload()
+
+    def _change_to(self, new: Config) -> tuple[str, ...]:
+        """What of it waits for a restart."""
+        found = reloading.changes(self._config, new)
+        self._nodes.clear()
+        self._nodes.update(new.nodes)
+        self._config = config = replace(reloading.in_force(self._config, new), nodes=self._nodes)
+        self._view.configure(config)
+        self._listener.expel(found.nodes)
+        self._intake.configure(config.cleaning)
+        self._uplink.change_cloud(Cloud(config.uplink))
+        self._committer.configure(config.listener.commit_window_ms / 1000, config.uplink.batch_window_s)
+        log.event("reloaded", nodes=len(self._nodes), needs_restart=",".join(found.needs_restart) or "nothing")
+        return found.needs_restart
 
     def _publish(self, topic: str, payload: bytes) -> bool:
         return self._listener.publish(topic, payload)
@@ -145,7 +186,7 @@ class Daemon:
     def _committed(self, window: Window) -> None:
         self._view.vitals.committed(window)
         self._listener.acknowledge(window.receipts)
-        for topic, payload in _acks(self._config, window):
+        for topic, payload in _acks(self._nodes, window):
             self._listener.publish(topic, payload)
             for line in self._serial:
                 line.publish(topic, payload)
@@ -154,10 +195,15 @@ class Daemon:
             line.resume()
 
 
-def _acks(config: Config, window: Window) -> Iterator[tuple[str, bytes]]:
-    for key, sequences in window.acks.items():
-        node, installation, boot = key
-        topic = contract.topic(config.nodes[node].site, node, contract.ACK)
+def _said(config: Config) -> str:
+    return f"{config.name} listens on port {config.listener.port}"
+
+
+def _acks(nodes: Mapping[str, Node], window: Window) -> Iterator[tuple[str, bytes]]:
+    """A node that a reload took away while its samples were written gets none."""
+    known = ((key, sequences) for key, sequences in window.acks.items() if key[0] in nodes)
+    for (node, installation, boot), sequences in known:
+        topic = contract.topic(nodes[node].site, node, contract.ACK)
         ranges = sequences.ranges()
         for at in range(0, len(ranges), _RANGES_AN_ACK):
             yield topic, contract.encode_ack(installation, boot, ranges[at : at + _RANGES_AN_ACK])

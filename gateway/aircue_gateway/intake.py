@@ -81,6 +81,13 @@ class Intake:
     def replace_rules(self, rules: Rules) -> None:
         self._alerts.replace(rules)
 
+    def configure(self, config: CleaningConfig) -> None:
+        """The filters start anew with it."""
+        if config != self._config:
+            self._config = config
+            for stream in self._streams.values():
+                stream.configure(config)
+
     def count(self, name: Count) -> None:
         self._window.counts[name] += 1
 

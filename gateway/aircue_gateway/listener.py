@@ -1,7 +1,7 @@
 """The gateway's own MQTT listener: the sockets around session.Session, last wills, takeovers, retained messages."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -161,6 +161,13 @@ class Listener:
             connection.session.send(topic, payload)
             connection.flush()
         return bool(connections)
+
+    def expel(self, nodes: Collection[str]) -> None:
+        """Ends the connections of nodes that are not who they were; they may come back as who they are now."""
+        for connection in list(self._connections):
+            node = connection.session.node
+            if node is not None and node.id in nodes:
+                connection.abort()
 
     def opened(self, connection: Connection) -> None:
         self._connections.add(connection)

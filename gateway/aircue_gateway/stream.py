@@ -36,6 +36,11 @@ class Stream:
         self.birth = birth
         self._lanes = {}
 
+    def configure(self, config: CleaningConfig) -> None:
+        """Its filters start anew."""
+        self._config = config
+        self._lanes = {}
+
     def row(self) -> StreamRow:
         return StreamRow(ranges=tuple(self.seen), offset_ms=self.clock.offset_ms, known=self.clock.known)
 

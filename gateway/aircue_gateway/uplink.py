@@ -61,6 +61,12 @@ class Uplink:
         """There is something to send."""
         self._ready.set()
 
+    def change_cloud(self, cloud: Api) -> None:
+        """For the next try, which is made at once."""
+        self._cloud = cloud
+        self._rules_wanted = True
+        self.wake()
+
     async def run(self) -> None:
         """For ever: batch after batch, then at rest until there is another."""
         while True:

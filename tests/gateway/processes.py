@@ -102,6 +102,10 @@ class Gateway:
         """The exit code after SIGTERM."""
         return self._end(signal.SIGTERM)
 
+    def tell(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def _end(self, number: signal.Signals) -> int:
         process, self._process = self._process, None
         if process is None:

@@ -15,6 +15,7 @@ p { margin: .2rem 0; color: var(--quiet) }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 th { font-weight: 500; color: var(--quiet) } td.number { font-variant-numeric: tabular-nums }
+.facts td:first-child { width: 18rem }
 .bad { color: var(--bad) } .good { color: var(--good) } .quiet { color: var(--quiet) }
 .scroll { overflow-x: auto }
 @media (prefers-color-scheme: dark) { :root { --quiet: #99a; --bad: #f77; --good: #7d5 } }
@@ -117,4 +118,5 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """Cells are HTML already."""
     head = "<tr>" + "".join(f"<th>{one}</th>" for one in heads) + "</tr>" if heads else ""
     body = "".join("<tr>" + "".join(f'<td class="number">{cell}</td>' for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table>{head}{body}</table></div>'
+    css = "" if heads else ' class="facts"'
+    return f'<div class="scroll"><table{css}>{head}{body}</table></div>'

@@ -41,6 +41,9 @@ class View:
         self._figures: dict[str, Any] = dict(_NO_FIGURES)
         self.vitals = Vitals.of(stored)
 
+    def configure(self, config: Config) -> None:
+        self._config = config
+
     def fared(self, trouble: str) -> None:
         """How the uplink's last try ended, "" where a batch was delivered."""
         self.vitals.uplink.trouble = trouble

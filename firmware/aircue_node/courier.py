@@ -58,6 +58,10 @@ class Courier:
         self._introduced = {self._boot}
         return contract.BIRTH, self._report.birth(), True, False
 
+    def end_session(self) -> None:
+        """The line is gone, and with it what was on its way."""
+        self._journal.end_session()
+
     def status(self) -> "Message":
         return contract.STATUS, self._report.status(), True, False
 

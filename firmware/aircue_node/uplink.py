@@ -158,6 +158,7 @@ class Uplink:
         try:
             await self._talk(Client(reader, writer, self._monotonic, self._receive))
         finally:
+            self._courier.end_session()
             await hang_up(writer)
 
     async def _open(self) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter]":

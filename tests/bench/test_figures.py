@@ -18,9 +18,9 @@ def measured(boot: int, count: int) -> list[Measured]:
     ]
 
 
-def found(keys: list[Key], dropped: tuple[Dropped, ...] = ()) -> Delivered:
+def found(keys: list[Key], dropped: tuple[Dropped, ...] = (), gaps: tuple[Key, ...] = ()) -> Delivered:
     rows = tuple(Stored(key=key, value=Decimal(50)) for key in keys)
-    return Delivered(stored=rows, suppressed=frozenset(), dropped=dropped, installations=1)
+    return Delivered(stored=rows, gaps=frozenset(gaps), suppressed=frozenset(), dropped=dropped, installations=1)
 
 
 def result(buses: list[Measured], delivered: Delivered, boots: int) -> day.Result:
@@ -51,6 +51,26 @@ def test_what_the_ledger_declares_is_not_lost() -> None:
     buses = measured(1, 10)
     got = result(buses, found([row.key for row in buses if row.key[2] not in (3, 4)], (dropped,)), 1)
     assert (got.lost, got.declared) == (0, 2)
+
+
+def test_what_a_sensor_said_before_it_is_believed_is_a_gap_of_the_first_sample_and_no_loss() -> None:
+    buses = measured(1, 3)
+    keys = [row.key for row in buses]
+    got = result(buses, found(keys[1:], gaps=(keys[0],)), 1)
+    assert (got.lost, got.not_believed) == (0, 1)
+
+
+def test_a_gap_in_a_later_sample_whose_value_the_buses_saw_is_lost() -> None:
+    buses = measured(1, 3)
+    keys = [row.key for row in buses]
+    got = result(buses, found(keys[:2], gaps=(keys[2],)), 1)
+    assert (got.lost, got.not_believed) == (1, 0)
+
+
+def test_a_first_sample_that_never_arrived_is_lost() -> None:
+    buses = measured(1, 3)
+    got = result(buses, found([row.key for row in buses][1:]), 1)
+    assert (got.lost, got.not_believed) == (1, 0)
 
 
 def test_a_reading_that_comes_twice_and_one_nobody_measured_are_counted() -> None:

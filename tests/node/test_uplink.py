@@ -5,6 +5,7 @@ import errno
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, stop
@@ -231,6 +232,22 @@ def test_unacked_messages_in_flight_are_bounded() -> None:
             gateway.send("ack", ack(1, 1000))
             await asyncio.sleep(0.05)
         assert len(gateway.messages) <= uplink.MOST_IN_FLIGHT + 1
+
+    run(story)
+
+
+def test_what_was_on_its_way_is_stored_while_the_gateway_is_away(tmp_path: Path) -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        node.journal.mount(str(tmp_path), 2**18)
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        node.sample(48)
+        await gateway.until(lambda: len(gateway.of("samples")) == 48)
+        node.journal.flush(48)
+        assert node.journal.at_risk == 48
+        await gateway.vanish()
+        await gateway.until(lambda: len(node.log.rows) > 0)
+        node.journal.flush(48)
+        assert node.journal.at_risk == 0
 
     run(story)
 

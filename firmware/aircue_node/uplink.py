@@ -103,6 +103,7 @@ class Uplink:
         self._announcer = announcer
         self._status_ms = status_ms
         self._announced = -1
+        self._told_denied = False
         self._starved = 0
         self._news = asyncio.Event()
         self._leaves = {link.topic(leaf): leaf for leaf in (contract.ACK, contract.COMMAND)}
@@ -192,7 +193,8 @@ class Uplink:
         return mqtt.ProtocolError(f"certificate of {self._link.host}: {text}")
 
     async def _introduce(self, client: Client) -> None:
-        await client.subscribe(list(self._leaves))
+        wished = "" if self._announcer is None else self._announcer.asked_on
+        await client.subscribe(list(self._leaves), wished)
         await self._link.publish(client, self._courier.start_session())
         self._announced = -1
         await self._announce(client)
@@ -231,7 +233,17 @@ class Uplink:
                 await self._link.publish(client, self._courier.status())
             await client.keep_alive()
             await self._announce(client)
+            self._note_denied(client)
             await asyncio.sleep(_HOUSEKEEPING_S)
+
+    def _note_denied(self, client: Client) -> None:
+        """Said once: a gateway's own listener lets a node read its own topics alone."""
+        if self._announcer is None or not client.denied or self._told_denied:
+            return
+        self._told_denied = True
+        text = f"{self._announcer.asked_on} may not be read here: Home Assistant is told at each connection alone"
+        print("uplink:", text)
+        self._refused(text)
 
     async def _guard(self, client: Client) -> None:
         """Whether radio and gateway still are there, and samples whose ack never came. It writes to nobody, so that a

@@ -105,9 +105,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 0.02)
 
 
-def run(story: Callable[[FakeGateway, Node], Awaitable[None]], announces: bool = False) -> None:
+def run(story: Callable[[FakeGateway, Node], Awaitable[None]], announces: bool = False, denied: str = "") -> None:
     async def play() -> None:
         async with FakeGateway() as gateway:
+            gateway.denied.add(denied)
             node = Node(gateway.port, announces=announces)
             running = asyncio.create_task(node.uplink.run())
             try:
@@ -309,6 +310,22 @@ def test_home_assistant_is_told_at_each_connection_when_it_asks_and_when_the_int
         assert len(gateway.of("birth")) == 2
 
     run(story, announces=True)
+
+
+def test_a_gateway_that_keeps_home_assistants_topic_to_itself_keeps_the_node_which_says_so_once() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(node.refused) > 0)
+        node.sample()
+        await gateway.until(lambda: len(gateway.of("samples")) == 1)
+        assert len(gateway.connects) == 1
+        gateway.drop()
+        await gateway.until(lambda: len(gateway.of("config")) == 2)
+        await gateway.until(lambda: len(gateway.of("status")) == 2)
+        node.sample()
+        await gateway.until(lambda: len(gateway.of("samples")) == 2)
+        assert [text[:20] for text in node.refused] == ["homeassistant/status"]
+
+    run(story, announces=True, denied="homeassistant/status")
 
 
 def test_without_discovery_home_assistant_hears_nothing() -> None:

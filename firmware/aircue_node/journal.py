@@ -52,6 +52,7 @@ class Journal:
             return
         try:
             self._flash = backlog.Backlog(segments.Segments(folder, most_bytes, self._boot), self._ledger)
+            self._undated = self._flash.segments.undated
         except OSError as error:
             print("journal: flash cannot be read, samples are kept in RAM alone:", error)
         self._birth = birth

@@ -69,10 +69,9 @@ _MAKES = "make a signed update that nodes fetch from a web server"
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.description = f"{_MAKES[0].upper()}{_MAKES[1:]}, and say how to give it."
-    file = {"type": Path, "metavar": "PATH", "action": "append", "default": []}
     parser.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="where to; it must not hold anything")
-    parser.add_argument("--keys", dest="gateways", help="sign for the nodes of this gateway's configuration", **file)
-    parser.add_argument("--settings", dest="boards", help="sign for the node with this settings.json", **file)
+    _add_files(parser, "--keys", "gateways", "sign for the nodes of this gateway's configuration")
+    _add_files(parser, "--settings", "boards", "sign for the node with this settings.json")
     parser.add_argument(
         "--node", dest="nodes", action="append", default=[], metavar="ID", help="sign for this one alone"
     )
@@ -81,6 +80,10 @@ def _add_bundle(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--url", default=_URL, help="where nodes will find the folder (default: %(default)s)")
     parser.add_argument("--source", type=Path, default=argparse.SUPPRESS, metavar="FOLDER", help="the firmware folder")
+
+
+def _add_files(parser: argparse.ArgumentParser, name: str, dest: str, text: str) -> None:
+    parser.add_argument(name, dest=dest, type=Path, metavar="PATH", action="append", default=[], help=text)
 
 
 def _say(line: str) -> None:

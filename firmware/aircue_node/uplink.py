@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import random
 
 from aircue_node import contract, mqtt
@@ -128,7 +127,7 @@ class Uplink:
         except (OSError, mqtt.ProtocolError, asyncio.TimeoutError) as error:
             return kind_of(error), self._told(error)
         except MemoryError as error:
-            gc.collect()
+            self._courier.starved()
             self._starved += 1
             if self._starved == _MOST_STARVED:
                 raise

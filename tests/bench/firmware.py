@@ -71,6 +71,7 @@ def _day(folder: Path, firmware: Path) -> dict[str, Any]:
         "declared_dropped": found.declared,
         "declared_gaps_before_a_sensor_is_believed": found.not_believed,
         "power_cuts": day.POWER_CUTS,
+        "resets_by_itself": found.resets,
         "wifi_outages": day.WIFI_OUTAGES,
         "gateway_kills": day.GATEWAY_KILLS,
         "unflushed_bound_readings": UNFLUSHED_BOUND,

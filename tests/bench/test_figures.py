@@ -24,7 +24,8 @@ def found(keys: list[Key], dropped: tuple[Dropped, ...] = (), gaps: tuple[Key, .
 
 
 def result(buses: list[Measured], delivered: Delivered, boots: int) -> day.Result:
-    return day.reckon(buses, delivered, BOUND, boots, 0)
+    """Every boot but the last was ended by a power cut."""
+    return day.reckon(buses, delivered, BOUND, range(1, boots), boots, 0)
 
 
 def test_a_day_on_which_everything_arrived() -> None:
@@ -44,6 +45,14 @@ def test_what_a_power_cut_may_cost_is_told_apart_from_what_it_may_not() -> None:
 def test_the_boot_that_nothing_ended_may_lose_nothing() -> None:
     buses = measured(1, 20)
     assert result(buses, found([row.key for row in buses][:-1]), 1).lost == 1
+
+
+def test_a_boot_that_ended_by_itself_may_lose_nothing_either() -> None:
+    buses = measured(1, 20) + measured(2, 20)
+    few = found([row.key for row in buses if row.key[:3] < ("n", 1, 17) or row.key[1] == 2])
+    got = day.reckon(buses, few, BOUND, (), 2, 0)
+    assert (got.lost, got.at_cuts, got.resets) == (4, (), 1)
+    assert result(buses, few, 2).resets == 0
 
 
 def test_what_the_ledger_declares_is_not_lost() -> None:

@@ -207,8 +207,10 @@ class Journal:
         return None if found < 0 else self._ring.hand_over(found, now_ms)
 
     def _room(self) -> int:
-        """Samples of the ring that may be handed over now; the first always may."""
+        """Samples of the ring that may be handed over now; the first always may, and all where there is no flash."""
         ring, sent = self._ring, 0
+        if self._flash is None:
+            return len(ring)
         for index in range(len(ring)):
             sent += ring.sent(index)
         return max(1, ON_ITS_WAY_READINGS // ring.width) - sent

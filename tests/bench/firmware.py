@@ -20,10 +20,11 @@ from aircue_node.journal import FLUSH_READINGS, ON_ITS_WAY_READINGS
 
 DAY_SCALE = 480  # a day in three minutes
 HEAP_SCALE = 960
-# What a power cut may cost: readings that were not due to go to flash, the sample that made them due, and what was on
-# its way and not acked: one sample at a board's pace; here, where the world is so fast that an outage is noticed many
-# samples late, as many as may be.
-UNFLUSHED_BOUND = FLUSH_READINGS + len(FITTED_QUANTITIES) + ON_ITS_WAY_READINGS
+_WIDTH = len(FITTED_QUANTITIES)
+# What a power cut may cost, in whole samples: those that were not due to go to flash yet, the one that made them due,
+# and those on their way and not acked: one at a board's pace; here, where the world is so fast that an outage is
+# noticed many samples late, as many as may be. The sample that was being taken does not count as measured.
+UNFLUSHED_BOUND = _WIDTH * ((FLUSH_READINGS - 1) // _WIDTH + 1 + ON_ITS_WAY_READINGS // _WIDTH)
 
 
 def main() -> int:

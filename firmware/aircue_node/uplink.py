@@ -245,8 +245,8 @@ class Uplink:
         self._refused(text)
 
     async def _guard(self, client: Client) -> None:
-        """Whether radio and gateway still are there, and samples whose ack never came. It writes to nobody, so that a
-        gateway that takes nothing in cannot hold it up."""
+        """Whether radio and gateway still are there. It writes to nobody, so that a gateway that takes nothing in cannot
+        hold it up."""
         began_ms = self._monotonic.ms()
         while True:
             now = self._monotonic.ms()
@@ -256,7 +256,6 @@ class Uplink:
             if now - began_ms >= _SETTLED_MS:
                 self._escalation.settled()
                 self._starved = 0
-            self._courier.expire(now)
             self._news.set()
             await asyncio.sleep(_HOUSEKEEPING_S)
 

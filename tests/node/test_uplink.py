@@ -68,7 +68,7 @@ class Node:
             Wifi(self.wlan if wlan is None else wlan, "net", "key", self._tick),
             Courier(INSTALLATION, BOOT, self.journal, commands, FakeReport(), dated),
             monotonic,
-            lambda: None,
+            lambda: self.join(),
             backlog_pause_ms,
             self.log,
             self._tick,
@@ -76,6 +76,7 @@ class Node:
             self._reset,
             Announcer("home-1", "bathroom", INSTALLATION, "esp32", CHANNELS, self.sampler) if announces else None,
         )
+        self.join: Callable[[], None] = lambda: None
         self._taken = 0
 
     def _tick(self) -> None:
@@ -237,6 +238,68 @@ def test_unacked_messages_in_flight_are_bounded() -> None:
     run(story)
 
 
+def test_the_backlog_takes_half_of_what_may_be_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uplink, "MOST_IN_FLIGHT", 8)
+
+    async def play() -> None:
+        async with FakeGateway() as gateway:
+            gateway.acks = False
+            node = Node(gateway.port, backlog_pause_ms=1)
+            node.sample(90)
+            running = asyncio.create_task(node.uplink.run())
+            await gateway.until(lambda: len(gateway.of("backlog")) == 2)
+            await asyncio.sleep(0.1)
+            assert sorted(topic.rpartition("/")[2] for topic, _, _ in gateway.messages) == [
+                "backlog",
+                "backlog",
+                "birth",
+                "status",
+            ]
+            node.sample()
+            await gateway.until(lambda: len(gateway.of("samples")) == 1)
+            await stop(running)
+
+    asyncio.run(play())
+
+
+def test_a_new_sample_goes_at_once_and_does_not_wait_for_the_housekeeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 3600)
+
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        await asyncio.sleep(0.05)
+        node.sample()
+        await gateway.until(lambda: len(gateway.of("samples")) == 1)
+
+    run(story)
+
+
+def test_a_session_that_stands_says_so_all_the_time() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        before = len(node.ticks)
+        await gateway.until(lambda: len(node.ticks) >= before + 5)
+        assert len(gateway.connects) == 1
+
+    run(story)
+
+
+def test_where_the_wifi_goes_while_the_time_is_asked_nobody_looks_for_the_gateway() -> None:
+    """A Pico W that looks up a name without a network waits for ever."""
+
+    async def play() -> None:
+        async with FakeGateway() as gateway:
+            node = Node(gateway.port)
+            node.join = lambda: setattr(node.wlan, "up", False)
+            running = asyncio.create_task(node.uplink.run())
+            await gateway.until(lambda: len(node.log.rows) > 0)
+            await stop(running)
+            assert node.log.rows[0][1] == ABSENT
+            assert gateway.connects == []
+
+    asyncio.run(play())
+
+
 def test_what_was_on_its_way_is_stored_while_the_gateway_is_away(tmp_path: Path) -> None:
     async def story(gateway: FakeGateway, node: Node) -> None:
         node.journal.mount(str(tmp_path), 2**18)
@@ -308,6 +371,7 @@ def test_home_assistant_is_told_at_each_connection_when_it_asks_and_when_the_int
         gateway.drop()
         await gateway.until(lambda: len(gateway.of("config")) == 4)
         assert len(gateway.of("birth")) == 2
+        assert node.refused == []
 
     run(story, announces=True)
 

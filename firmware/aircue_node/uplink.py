@@ -245,8 +245,8 @@ class Uplink:
         self._refused(text)
 
     async def _guard(self, client: Client) -> None:
-        """Whether radio and gateway still are there. It writes to nobody, so that a gateway that takes nothing in cannot
-        hold it up."""
+        """Whether radio and gateway still are there. It writes to nobody: a gateway that takes nothing in cannot hold
+        it up."""
         began_ms = self._monotonic.ms()
         while True:
             now = self._monotonic.ms()

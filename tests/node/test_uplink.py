@@ -274,6 +274,21 @@ def test_a_new_sample_goes_at_once_and_does_not_wait_for_the_housekeeping(monkey
     run(story)
 
 
+def test_an_ack_makes_room_for_the_samples_that_waited_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 3600)
+    monkeypatch.setattr(uplink, "MOST_IN_FLIGHT", 1000)
+
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        node.journal.mount(str(tmp_path), 2**18)
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        node.sample(99)
+        await gateway.until(lambda: len(gateway.of("samples")) == 96)
+        gateway.send("ack", ack(1, 1))
+        await gateway.until(lambda: len(gateway.of("samples")) == 97)
+
+    run(story)
+
+
 def test_a_session_that_stands_says_so_all_the_time() -> None:
     async def story(gateway: FakeGateway, node: Node) -> None:
         await gateway.until(lambda: len(gateway.of("status")) > 0)

@@ -108,6 +108,51 @@ def test_a_wrong_field_is_named_and_what_was_typed_is_kept(changes: dict[str, st
     assert all(made.fields[name] == value for name, value in filled(**changes).items() if name != "wifi_key")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ssid": "x" * 32},
+        {"wifi_key": "x" * 8},
+        {"wifi_key": "x" * 64},
+        {"gateway": "x" * 253},
+        {"port": "1"},
+        {"port": "65535"},
+        {"node": "x" * 64},
+        {"key": "x" * 8},
+        {"key": "x" * 64},
+        {"interval_s": "1"},
+        {"interval_s": "86400"},
+    ],
+)
+def test_the_shortest_and_the_longest_that_may_be_given_are_taken(changes: dict[str, str]) -> None:
+    made = setup()
+    assert made.submit(filled(**changes)), made.errors
+    settings.parse(json.dumps(made.pending))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("wifi_key", "x" * 65),
+        ("gateway", "x" * 254),
+        ("port", "65536"),
+        ("key", "x" * 7),
+        ("key", "x" * 65),
+        ("interval_s", "86401"),
+    ],
+)
+def test_one_more_or_one_fewer_is_refused_at_its_field(field: str, value: str) -> None:
+    made = setup()
+    assert not made.submit(filled(**{field: value}))
+    assert list(made.errors) == [field]
+
+
+def test_a_node_without_a_sensor_on_i2c_needs_no_pins_for_it() -> None:
+    made = setup()
+    assert made.submit(filled(use_sht4x="", use_dht22="on", pin_dht22="15", sda="", scl=""))
+    assert (made.pending["i2c"], made.pending["sensors"]) == ([], [{"driver": "dht22", "pin": 15}])
+
+
 def test_a_typed_network_counts_before_a_chosen_one() -> None:
     made = setup()
     assert made.submit(filled(ssid="hidden one"))

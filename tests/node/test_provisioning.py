@@ -147,6 +147,15 @@ def test_one_more_or_one_fewer_is_refused_at_its_field(field: str, value: str) -
     assert list(made.errors) == [field]
 
 
+@pytest.mark.parametrize("name", BOARDS)
+def test_an_opened_page_offers_the_boards_own_pins_and_30_seconds(name: str) -> None:
+    board = BOARDS[name]
+    fields = form.first_fields({}, board, {})
+    assert (fields["sda"], fields["scl"], fields["interval_s"]) == (str(board.sda), str(board.scl), "30")
+    assert (fields["pin_dht22"], fields["pin_mq135"]) == (str(board.line), str(board.analog))
+    assert fields["uart_mhz19"] == str(board.uarts[0][0])
+
+
 def test_a_node_without_a_sensor_on_i2c_needs_no_pins_for_it() -> None:
     made = setup()
     assert made.submit(filled(use_sht4x="", use_dht22="on", pin_dht22="15", sda="", scl=""))

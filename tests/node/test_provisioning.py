@@ -353,6 +353,32 @@ def test_a_hostile_network_name_is_shown_and_stays_a_name() -> None:
     assert HOSTILE in reader.text
 
 
+def test_a_page_alarms_for_what_is_wrong_and_for_nothing_else() -> None:
+    made = setup()
+    assert 'role="alert"' not in "".join(page.edit(made))
+    made.failed("the gateway says no")
+    assert "".join(page.edit(made)).count('role="alert">the gateway says no<') == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "opened"), [({"led_pin": "GP2"}, True), ({"button_pin": "99"}, True), ({"port": "0"}, False)]
+)
+def test_button_and_led_are_unfolded_where_something_is_wrong_with_them(changes: dict[str, str], opened: bool) -> None:
+    made = setup()
+    assert not made.submit(filled(**changes))
+    assert ("<details open>" in "".join(page.edit(made))) is opened
+
+
+@pytest.mark.parametrize(
+    ("known", "typed", "hinted"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_key_that_is_known_need_not_be_typed_and_the_field_says_so(known: bool, typed: bool, hinted: bool) -> None:
+    made = setup(base={"key": KEY} if known else {})
+    made.keep({**made.fields, "key": KEY if typed else ""})
+    [field] = [one for one in read(page.edit(made)).inputs if one.get("name") == "key"]
+    assert (field.get("placeholder") == "empty: the known one is kept") is hinted
+
+
 @given(st.text(max_size=30), st.sampled_from([*FILLED, "use_sht4x", "pin_dht22", "uart_mhz19"]))
 def test_whatever_is_typed_stays_a_value(typed: str, field: str) -> None:
     made = setup()

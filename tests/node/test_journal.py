@@ -68,8 +68,10 @@ def test_without_flash_everything_may_be_on_its_way() -> None:
     journal = Journal(7, 100, 32)
     for sequence in range(1, 101):
         journal.append((sequence, sequence, 0, [0] * 32))
-    for sequence in range(1, 101):
+    for sequence in range(1, 51):
         assert journal.take_live(0) == (sequence, sequence, 0, [0] * 32)
+    journal.start_session()
+    assert [len(journal.take_backlog(12, 0)[1]) for _ in range(4)] == [12] * 4
 
 
 _actions = st.lists(

@@ -13,7 +13,7 @@ from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, 
 from aircue_gateway import mqtt_server
 from aircue_node import contract, escalation, mqtt, uplink
 from aircue_node.actions import Tuning
-from aircue_node.client import Silence
+from aircue_node.client import Client, Silence
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
@@ -455,6 +455,28 @@ def test_running_out_of_memory_ends_the_session_and_five_in_a_row_the_program() 
         assert node.refused == ["out of memory: 4096 bytes"] * 4
 
     run(story)
+
+
+def test_after_a_session_that_ran_out_of_memory_the_backlog_comes_in_smaller_messages() -> None:
+    async def play() -> None:
+        async with FakeGateway() as gateway:
+            node = Node(gateway.port)
+            talk, failed = node.uplink._talk, []
+
+            async def starved_once(client: Client) -> None:
+                if not failed:
+                    failed.append(True)
+                    raise MemoryError("920 bytes")
+                await talk(client)
+
+            node.uplink._talk = starved_once  # type: ignore[method-assign]  # what fails is beside the point
+            node.sample(24)
+            running = asyncio.create_task(node.uplink.run())
+            await gateway.until(lambda: len(sequences(gateway)) == 24)
+            await stop(running)
+            assert [len(json.loads(payload)["m"]) for payload in gateway.of("backlog")] == [6] * 4
+
+    asyncio.run(play())
 
 
 class Starved:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -115,12 +116,26 @@ def test_other_pages_give_the_same_defaults(page: Path) -> None:
     assert given == {name: default_of(name) for name in given}
 
 
-def test_the_bundle_of_the_updates_page_can_be_made(tmp_path: Path) -> None:
-    (tmp_path / "firmware").symlink_to(ROOT / "firmware")
-    example = [sys.executable, "-c", block("docs/firmware-updates.md", "python")]
-    made = subprocess.run(example, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-    assert "'version': " in made.stdout, made.stderr
-    assert (tmp_path / "bundle" / "bathroom.hmac").exists()
+def test_the_bundle_of_the_updates_page_can_be_made_and_says_how_to_give_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gateway.toml").write_text('[[nodes]]\nid = "bathroom"\nkey = "a long secret"\n')
+    making, giving = re.findall(
+        r"```\n(.*?)```", section("docs/firmware-updates.md", "Making and giving an update"), re.DOTALL
+    )
+    assert flashing.main(shlex.split(making)[1:]) == 0
+    assert (tmp_path / "bundle-0.2.0" / "bathroom.hmac").exists()
+    printed = re.sub(r"manifest=[0-9a-f]{64}", "manifest=<SHA-256>", capsys.readouterr().out)
+    assert re.sub(r"version=\S+", "version=0.2.0", printed) == giving
+
+
+def test_the_options_of_a_bundle_are_those_of_the_updates_page(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        flashing.main(["bundle", "--help"])
+    known = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
+    listed = {name.split()[0] for name in rows(section("docs/firmware-updates.md", "Making and giving an update"))}
+    assert listed == known
 
 
 def test_the_firmwares_table_names_every_driver() -> None:

@@ -46,7 +46,7 @@ async def visit(node: "BatteryNode", batch: int) -> None:
     except ERRORS as error:
         print("visit:", str(error) or "no answer in time")
         battery.failed(state, batch)
-    _take_over(node)
+    _take_over(node, journal)
 
 
 def _received(state: "State", leaf: str, payload: bytes) -> None:
@@ -60,11 +60,13 @@ def _received(state: "State", leaf: str, payload: bytes) -> None:
         battery.acked(state, boot, ranges)
 
 
-def _take_over(node: "BatteryNode") -> None:
-    """What the visit changed outlasts the sleep: the time, and an interval that was commanded, which the next birth
-    names."""
+def _take_over(node: "BatteryNode", journal: "Journal") -> None:
+    """What the visit changed outlasts the sleep: the time, for what is still on flash without one too, and an interval
+    that was commanded, which the next birth names."""
     state = node.state
     state.epoch_ms = node.clock.epoch_ms
+    if len(journal):
+        _date(journal, state)
     if node.sampler.interval_ms != state.interval_ms:
         state.interval_ms = node.sampler.interval_ms
         state.introduced = False
@@ -96,8 +98,14 @@ def _open(node: "BatteryNode", state: "State") -> "Journal":
     return node.board.open_journal(state.boot, node.most, width, report.birth_to_keep)
 
 
+def _date(journal: "Journal", state: "State") -> None:
+    if state.epoch_ms is not None:
+        journal.date(state.epoch_ms)
+
+
 def _kept(node: "BatteryNode", journal: "Journal", state: "State") -> bool:
     """Whether all samples of a memory are on flash now."""
+    _date(journal, state)
     for sample in state.samples:
         journal.append(sample)
     journal.flush(node.clock.uptime_ms(), everything=True)

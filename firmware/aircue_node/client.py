@@ -21,6 +21,7 @@ _PING_EVERY_MS = 3000
 _SILENCE_MS = 12000
 _PUBACK_WITHIN_MS = 60000
 _ANSWER_S = 10
+_DENIED = 128  # SUBACK: failure (3.9.3)
 # Small: after days of small allocations a heap has no large piece left.
 _CHUNK = 256
 
@@ -32,7 +33,8 @@ class Silence(OSError):
 class Client:
     """deliver(topic, payload) is called for each message that arrives.
 
-    in_flight: packet ids that were published and not yet acknowledged.
+    in_flight: packet ids that were published and not yet acknowledged. denied: whether the wished topic may not be
+    read.
     """
 
     def __init__(
@@ -53,6 +55,9 @@ class Client:
         self._acked_ms = self._heard_ms
         self._unanswered_pings = 0
         self._subscribing = 0
+        self._topics: list[str] = []
+        self._wished = ""
+        self.denied = False
         self._last_id = 0
         self._sending = asyncio.Lock()
         self.in_flight: set[int] = set()
@@ -70,8 +75,10 @@ class Client:
         if code != mqtt.ACCEPTED:
             raise mqtt.ProtocolError(f"connection refused with code {code}: check node, site and key")
 
-    async def subscribe(self, topics: list[str]) -> None:
+    async def subscribe(self, topics: list[str], wished: str = "") -> None:
+        """wished: the one topic among them without which this node can do; "" where it needs them all."""
         self._subscribing = self._packet_id()
+        self._topics, self._wished = topics, wished
         await self._send(mqtt.subscribe(self._subscribing, [(topic, 1) for topic in topics]))
 
     async def publish(self, topic: str, payload: bytes, retain: bool = False, duplicate: bool = False) -> None:
@@ -140,8 +147,13 @@ class Client:
     def _subscribed(self, packet_id: int, codes: list[int]) -> None:
         if packet_id != self._subscribing:
             raise mqtt.ProtocolError(f"SUBACK for {packet_id}, which is not on its way")
-        if max(codes or [128]) > 2:
-            raise mqtt.ProtocolError("the subscription was refused: check what this node may read")
+        if len(codes) != len(self._topics):
+            raise mqtt.ProtocolError(f"SUBACK with {len(codes)} codes for {len(self._topics)} topics")
+        for topic, code in zip(self._topics, codes):
+            if code == _DENIED and topic == self._wished:
+                self.denied = True
+            elif code > 2:
+                raise mqtt.ProtocolError("the subscription was refused: check what this node may read")
         self._subscribing = 0
 
     async def _next(self) -> tuple[int, int, bytes]:

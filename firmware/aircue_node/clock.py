@@ -71,7 +71,7 @@ class Clock:
 
     async def sleep_ms(self, ms: int) -> None:
         """Sleeps at least ms of this clock; in pieces, since asyncio's own timer wraps too."""
-        left = max(1, ms // self._rate)
+        left = max(1, -(-ms // self._rate))
         while left > 0:
             await asyncio.sleep(min(left, _LONGEST_SLEEP_MS) / 1000)
             left -= _LONGEST_SLEEP_MS

@@ -4,6 +4,8 @@ A message is (leaf, payload, retained, sent before); the line puts it on a topic
 replies come from next_live(), older samples from next_backlog(): the line decides how many of each it takes.
 """
 
+import gc
+
 from aircue_node import contract
 
 MYPY = False
@@ -41,6 +43,7 @@ class Courier:
         self._proved = proved
         self._replies: list[bytes] = []
         self._introduced: set[int] = set()
+        self._most = _BACKLOG_SAMPLES
 
     @property
     def waiting(self) -> int:
@@ -57,6 +60,10 @@ class Courier:
         self._journal.start_session()
         self._introduced = {self._boot}
         return contract.BIRTH, self._report.birth(), True, False
+
+    def end_session(self) -> None:
+        """The line is gone, and with it what was on its way."""
+        self._journal.end_session()
 
     def status(self) -> "Message":
         return contract.STATUS, self._report.status(), True, False
@@ -76,11 +83,12 @@ class Courier:
         return contract.SAMPLES, payload, False, False
 
     def next_backlog(self, now_ms: int) -> "list[Message]":
-        """Older samples in one message; before the first of an earlier boot comes that boot's birth. Empty: none wait.
+        """Older samples, in one message where memory has room for it; before the first of an earlier boot comes that
+        boot's birth. Empty: none wait.
 
         That birth is not retained: whoever subscribes later wants to know this boot.
         """
-        boot, samples, again = self._journal.take_backlog(_BACKLOG_SAMPLES, now_ms)
+        boot, samples, again = self._journal.take_backlog(self._most, now_ms)
         if not samples:
             return []
         messages: list[Message] = []
@@ -91,8 +99,28 @@ class Courier:
                 messages.append((contract.BIRTH, birth, False, again))
         if boot == self._boot:
             samples = [self._dated(sample) for sample in samples]
-        messages.append((contract.BACKLOG, contract.encode_backlog(self._installation, boot, samples), False, again))
+        return messages + self._encoded(boot, samples, again)
+
+    def _encoded(self, boot: int, samples: "list[Sample]", again: bool) -> "list[Message]":
+        messages: list[Message] = []
+        at = 0
+        while at < len(samples):
+            piece = samples[at : at + self._most]
+            try:
+                payload = contract.encode_backlog(self._installation, boot, piece)
+            except MemoryError:
+                if len(piece) == 1:
+                    raise
+                self.starved()
+                continue
+            messages.append((contract.BACKLOG, payload, False, again))
+            at += len(piece)
         return messages
+
+    def starved(self) -> None:
+        """A heap in pieces has no room for a large message: from now on fewer older samples go into one."""
+        gc.collect()
+        self._most = max(1, self._most // 2)
 
     def expire(self, now_ms: int) -> None:
         """What was sent long ago and never acked is sent again."""

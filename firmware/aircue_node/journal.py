@@ -2,8 +2,8 @@
 
 Samples wait in RAM, in a ring; what waits there for long goes to flash. Only the gateway's application ack removes a
 sample; when the journal is full the loss ledger says what it dropped. What the gateway acks soon never touches the
-flash. What a power cut takes is what is in RAM alone: `at_risk`, while the line is down at most 48 readings and one
-sample (or all since 15 minutes), and what is on its way.
+flash. What a power cut takes is what is in RAM alone, `at_risk`: at most 48 readings and one sample that wait (or all
+since 15 minutes), and 96 readings on their way.
 
 Without mount() everything is in RAM, and the oldest goes when the ring is full.
 """
@@ -19,6 +19,8 @@ if MYPY:
     from aircue_node.ports import Loss, Range, Sample
 
 FLUSH_READINGS = 48
+# Of a gateway that is slow to ack, or gone and not yet missed: what is past this waits, and may go to flash.
+ON_ITS_WAY_READINGS = 96
 _FLUSH_AGE_MS = 900_000
 _TRY_AGAIN_MS = 60_000
 
@@ -50,6 +52,7 @@ class Journal:
             return
         try:
             self._flash = backlog.Backlog(segments.Segments(folder, most_bytes, self._boot), self._ledger)
+            self._undated = self._flash.segments.undated
         except OSError as error:
             print("journal: flash cannot be read, samples are kept in RAM alone:", error)
         self._birth = birth
@@ -177,6 +180,10 @@ class Journal:
         """A new connection: nothing is on its way any more, and what waits now is backlog."""
         self._live_from = self._newest + 1
         self._ledger.tell()
+        self.end_session()
+
+    def end_session(self) -> None:
+        """The connection is gone: what was on its way waits again, and goes to flash when it is due."""
         self._recall(None)
 
     def expire(self, sent_before_ms: int) -> None:
@@ -189,13 +196,24 @@ class Journal:
             self._flash.recall(sent_before_ms)
 
     def take_live(self, now_ms: int) -> "Sample | None":
-        """The oldest sample taken in this session that was never handed over."""
+        """The oldest sample taken in this session that was never handed over; None also while enough is on its way."""
+        if not self._room():
+            return None
         found = -1
         for index in range(len(self._ring) - 1, -1, -1):
             if not self._is_live(index):
                 break
             found = index
         return None if found < 0 else self._ring.hand_over(found, now_ms)
+
+    def _room(self) -> int:
+        """Samples of the ring that may be handed over now; the first always may, and all where there is no flash."""
+        ring, sent = self._ring, 0
+        if self._flash is None:
+            return len(ring)
+        for index in range(len(ring)):
+            sent += ring.sent(index)
+        return max(1, ON_ITS_WAY_READINGS // ring.width) - sent
 
     def take_backlog(self, limit: int, now_ms: int) -> "tuple[int, list[Sample], bool]":
         """(boot, samples, handed over before): up to limit of the oldest of one kind and boot, neither on their way nor
@@ -218,12 +236,12 @@ class Journal:
         return [(s, u, t or (epoch_ms + u) // 1000, values) for s, u, t, values in samples]
 
     def _take_waiting(self, limit: int, now_ms: int) -> "tuple[int, list[Sample], bool]":
-        ring, again = self._ring, False
+        ring, again, limit = self._ring, False, min(limit, self._room())
         taken: list[Sample] = []
         for index in range(len(ring)):
             if ring.sent(index) or self._is_live(index):
                 continue
-            if len(taken) == limit or (taken and ring.tried(index) is not again):
+            if len(taken) >= limit or (taken and ring.tried(index) is not again):
                 break
             again = ring.tried(index)
             taken.append(ring.hand_over(index, now_ms))

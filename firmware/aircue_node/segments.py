@@ -271,6 +271,11 @@ class Segments:
         """When a boot began, in ms since 1970."""
         return self.reader.number() if self._load(f"{boot}.clock", records.CLOCK) else None
 
+    @property
+    def undated(self) -> bool:
+        """Whether an earlier run of this boot (of a node that slept since) stored samples, and not when it began."""
+        return self.boot in self._births and self.clock_of(self.boot) is None
+
     # --- tiny files
 
     def write_clock(self, epoch_ms: int) -> None:

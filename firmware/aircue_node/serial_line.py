@@ -135,9 +135,12 @@ class SerialLine:
             await asyncio.sleep(self._backlog_pause_ms / 1000)
 
     async def _keep(self) -> None:
-        """Status now and then."""
+        """Status now and then; and that nobody listens any more."""
         while True:
             now = self._monotonic.ms()
+            if self._session is not None and not self.listening:
+                self._session = None
+                self._courier.end_session()
             if self.listening and now - self._told_ms >= self._status_ms:
                 self._told_ms = now
                 self._write(self._courier.status())

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import random
 
 from aircue_node import contract, mqtt
@@ -103,6 +102,7 @@ class Uplink:
         self._announcer = announcer
         self._status_ms = status_ms
         self._announced = -1
+        self._told_denied = False
         self._starved = 0
         self._news = asyncio.Event()
         self._leaves = {link.topic(leaf): leaf for leaf in (contract.ACK, contract.COMMAND)}
@@ -127,7 +127,7 @@ class Uplink:
         except (OSError, mqtt.ProtocolError, asyncio.TimeoutError) as error:
             return kind_of(error), self._told(error)
         except MemoryError as error:
-            gc.collect()
+            self._courier.starved()
             self._starved += 1
             if self._starved == _MOST_STARVED:
                 raise
@@ -158,6 +158,7 @@ class Uplink:
         try:
             await self._talk(Client(reader, writer, self._monotonic, self._receive))
         finally:
+            self._courier.end_session()
             await hang_up(writer)
 
     async def _open(self) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter]":
@@ -191,7 +192,8 @@ class Uplink:
         return mqtt.ProtocolError(f"certificate of {self._link.host}: {text}")
 
     async def _introduce(self, client: Client) -> None:
-        await client.subscribe(list(self._leaves))
+        wished = "" if self._announcer is None else self._announcer.asked_on
+        await client.subscribe(list(self._leaves), wished)
         await self._link.publish(client, self._courier.start_session())
         self._announced = -1
         await self._announce(client)
@@ -230,11 +232,21 @@ class Uplink:
                 await self._link.publish(client, self._courier.status())
             await client.keep_alive()
             await self._announce(client)
+            self._note_denied(client)
             await asyncio.sleep(_HOUSEKEEPING_S)
 
+    def _note_denied(self, client: Client) -> None:
+        """Said once: a gateway's own listener lets a node read its own topics alone."""
+        if self._announcer is None or not client.denied or self._told_denied:
+            return
+        self._told_denied = True
+        text = f"{self._announcer.asked_on} may not be read here: Home Assistant is told at each connection alone"
+        print("uplink:", text)
+        self._refused(text)
+
     async def _guard(self, client: Client) -> None:
-        """Whether radio and gateway still are there, and samples whose ack never came. It writes to nobody, so that a
-        gateway that takes nothing in cannot hold it up."""
+        """Whether radio and gateway still are there. It writes to nobody: a gateway that takes nothing in cannot hold
+        it up."""
         began_ms = self._monotonic.ms()
         while True:
             now = self._monotonic.ms()
@@ -244,7 +256,6 @@ class Uplink:
             if now - began_ms >= _SETTLED_MS:
                 self._escalation.settled()
                 self._starved = 0
-            self._courier.expire(now)
             self._news.set()
             await asyncio.sleep(_HOUSEKEEPING_S)
 

@@ -2,12 +2,16 @@
 
 The bench's own record of the buses is held against what the gateway had on disk and sent on. A power cut may cost what
 was in RAM alone, at most the journal's stated bound of readings; anything beyond it is lost.
+
+A fan-driven dust sensor speaks every second until it is told not to. What it said before the node's first look at it
+is on the buses' record, and a gap in the first sample of a boot: the node throws it away, since nobody knows how long
+the fan has been running, and says so. In any later sample such a gap counts as lost.
 """
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,20 +28,24 @@ WIFI_OUTAGES, GATEWAY_KILLS, POWER_CUTS = 3, 2, 20
 _CUTS_IN_OUTAGES = 8
 _DRAIN_WITHIN_S = 120
 _QUIET_S = 6
+_FIRST = 1
 _QUIET_END = 0.9  # no fault after this part of the day
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Counts of readings. lost: in no batch, not declared, and beyond what a power cut may cost. at_cuts: what each
-    power cut cost. erases: of the simulated flash, all day."""
+    """Counts of readings. lost: in no batch, not declared, and beyond what a power cut may cost. not_believed: gaps of
+    the boots' first samples, whose values the buses saw. at_cuts: what each power cut cost. resets: boots that ended
+    without one; what such a boot lost is lost. erases: of the simulated flash, all day."""
 
     readings: int
     lost: int
+    not_believed: int
     duplicates: int
     wrong: int
     declared: int
     at_cuts: tuple[int, ...]
+    resets: int
     erases: int
 
 
@@ -76,7 +84,8 @@ def run(folder: Path, firmware: Path, scale: int, bound: int, seed: int = 1) -> 
 
 async def _play(plan: Plan, seconds: float, bound: int) -> Result:
     stages: list[Stage] = []
-    async with real_gateway(plan) as gateway, on_stage(plan, gateway.port, _acts(gateway, stages)) as stage:
+    cut: set[int] = set()
+    async with real_gateway(plan) as gateway, on_stage(plan, gateway.port, _acts(gateway, stages, cut)) as stage:
         stages.append(stage)
         await stage.nodes[NODE].power_on()
         await asyncio.sleep(seconds)
@@ -86,12 +95,16 @@ async def _play(plan: Plan, seconds: float, bound: int) -> Result:
         boots = stage.bench.boot(NODE)
     found = delivered(gateway.sink)
     found = replace(found, stored=tuple(reckoning.until(found.stored, last)))
-    return reckon(buses, found, bound, boots, counted(stage.flash_of(NODE)).erases)
+    return reckon(buses, found, bound, cut, boots, counted(stage.flash_of(NODE)).erases)
 
 
-def _acts(gateway: RealGateway, stages: list[Stage]) -> dict[str, Act]:
+def _acts(gateway: RealGateway, stages: list[Stage], cut: set[int]) -> dict[str, Act]:
+    """cut: gets the boots that a power cut ended."""
+
     async def power(node: str, begins: bool) -> None:
         board = stages[0].nodes[node]
+        if begins:
+            cut.add(stages[0].bench.boot(node))
         await (board.power_off() if begins else board.power_on())
 
     async def restart(_: str, begins: bool) -> None:
@@ -116,17 +129,23 @@ async def _drained(sink: SmallCloud, last: dict[tuple[str, int], int]) -> None:
             return
 
 
-def reckon(buses: Sequence[Measured], found: Delivered, bound: int, boots: int, erases: int) -> Result:
-    """bound: readings that one power cut may cost."""
+def reckon(
+    buses: Sequence[Measured], found: Delivered, bound: int, cut: Collection[int], boots: int, erases: int
+) -> Result:
+    """bound: readings that one power cut may cost. cut: the boots that one ended, of so many boots in all."""
     result = account(buses, found.stored, set(found.suppressed), found.dropped)
-    missing = Counter(key[1] for key in result.lost)
-    at_cuts = {boot: min(missing[boot], bound) for boot in sorted(missing) if boot < boots}
+    not_believed = {key for key in result.lost if key[2] == _FIRST and key in found.gaps}
+    lost = [key for key in result.lost if key not in not_believed]
+    missing = Counter(key[1] for key in lost)
+    at_cuts = {boot: min(missing[boot], bound) for boot in sorted(missing) if boot in cut}
     return Result(
         readings=result.sampled,
-        lost=len(result.lost) - sum(at_cuts.values()),
+        lost=len(lost) - sum(at_cuts.values()),
+        not_believed=len(not_believed),
         duplicates=len(result.stored_twice) + (found.installations - 1),
         wrong=len(result.wrong_value) + len(result.never_measured),
         declared=result.declared_dropped,
         at_cuts=tuple(at_cuts.values()),
+        resets=boots - 1 - len(cut),
         erases=erases,
     )

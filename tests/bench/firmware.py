@@ -16,14 +16,15 @@ from tests.hil.compiled import FIRMWARE, compile_firmware
 
 from aircue_hil.backends.heap import figure
 from aircue_hil.behaviour import proven
-from aircue_node import uplink
-from aircue_node.journal import FLUSH_READINGS
+from aircue_node.journal import FLUSH_READINGS, ON_ITS_WAY_READINGS
 
 DAY_SCALE = 480  # a day in three minutes
 HEAP_SCALE = 960
-# What a power cut may cost: readings that were not due to go to flash, the sample that was being taken, and what was on
-# its way: a sample at a board's pace, more here, where the world is so fast that an outage is noticed samples late.
-UNFLUSHED_BOUND = FLUSH_READINGS + len(FITTED_QUANTITIES) * (1 + uplink.MOST_IN_FLIGHT)
+_WIDTH = len(FITTED_QUANTITIES)
+# What a power cut may cost, in whole samples: those that were not due to go to flash yet, the one that made them due,
+# and those on their way and not acked: one at a board's pace; here, where the world is so fast that an outage is
+# noticed many samples late, as many as may be. The sample that was being taken does not count as measured.
+UNFLUSHED_BOUND = _WIDTH * ((FLUSH_READINGS - 1) // _WIDTH + 1 + ON_ITS_WAY_READINGS // _WIDTH)
 
 
 def main() -> int:
@@ -69,7 +70,9 @@ def _day(folder: Path, firmware: Path) -> dict[str, Any]:
         "duplicates": found.duplicates,
         "wrong": found.wrong,
         "declared_dropped": found.declared,
+        "declared_gaps_before_a_sensor_is_believed": found.not_believed,
         "power_cuts": day.POWER_CUTS,
+        "resets_by_itself": found.resets,
         "wifi_outages": day.WIFI_OUTAGES,
         "gateway_kills": day.GATEWAY_KILLS,
         "unflushed_bound_readings": UNFLUSHED_BOUND,

@@ -116,9 +116,11 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivered:
-    """What left the gateway in batches, which is what it had on disk."""
+    """What left the gateway in batches, which is what it had on disk. gaps: what the node itself says it has no value
+    for, in a sample that arrived."""
 
     stored: tuple[Stored, ...]
+    gaps: frozenset[Key]
     suppressed: frozenset[Key]
     dropped: tuple[Dropped, ...]
     installations: int
@@ -201,6 +203,7 @@ def delivered(sink: SmallCloud) -> Delivered:
     cells = [cell for group in groups for cell in _cells(group)]
     return Delivered(
         stored=tuple(Stored(key=key, value=value) for key, value, _ in cells if value is not None),
+        gaps=frozenset(key for key, _, status in cells if status is batch.Status.GAP),
         suppressed=frozenset(key for key, _, status in cells if status is batch.Status.SUPPRESSED),
         dropped=tuple(
             Dropped(node=loss.node, boot=loss.boot, first=loss.first, last=loss.last)

@@ -18,13 +18,14 @@ def measured(boot: int, count: int) -> list[Measured]:
     ]
 
 
-def found(keys: list[Key], dropped: tuple[Dropped, ...] = ()) -> Delivered:
+def found(keys: list[Key], dropped: tuple[Dropped, ...] = (), gaps: tuple[Key, ...] = ()) -> Delivered:
     rows = tuple(Stored(key=key, value=Decimal(50)) for key in keys)
-    return Delivered(stored=rows, suppressed=frozenset(), dropped=dropped, installations=1)
+    return Delivered(stored=rows, gaps=frozenset(gaps), suppressed=frozenset(), dropped=dropped, installations=1)
 
 
 def result(buses: list[Measured], delivered: Delivered, boots: int) -> day.Result:
-    return day.reckon(buses, delivered, BOUND, boots, 0)
+    """Every boot but the last was ended by a power cut."""
+    return day.reckon(buses, delivered, BOUND, range(1, boots), boots, 0)
 
 
 def test_a_day_on_which_everything_arrived() -> None:
@@ -46,11 +47,39 @@ def test_the_boot_that_nothing_ended_may_lose_nothing() -> None:
     assert result(buses, found([row.key for row in buses][:-1]), 1).lost == 1
 
 
+def test_a_boot_that_ended_by_itself_may_lose_nothing_either() -> None:
+    buses = measured(1, 20) + measured(2, 20)
+    few = found([row.key for row in buses if row.key[:3] < ("n", 1, 17) or row.key[1] == 2])
+    got = day.reckon(buses, few, BOUND, (), 2, 0)
+    assert (got.lost, got.at_cuts, got.resets) == (4, (), 1)
+    assert result(buses, few, 2).resets == 0
+
+
 def test_what_the_ledger_declares_is_not_lost() -> None:
     dropped = Dropped(node="n", boot=1, first=3, last=4)
     buses = measured(1, 10)
     got = result(buses, found([row.key for row in buses if row.key[2] not in (3, 4)], (dropped,)), 1)
     assert (got.lost, got.declared) == (0, 2)
+
+
+def test_what_a_sensor_said_before_it_is_believed_is_a_gap_of_the_first_sample_and_no_loss() -> None:
+    buses = measured(1, 3)
+    keys = [row.key for row in buses]
+    got = result(buses, found(keys[1:], gaps=(keys[0],)), 1)
+    assert (got.lost, got.not_believed) == (0, 1)
+
+
+def test_a_gap_in_a_later_sample_whose_value_the_buses_saw_is_lost() -> None:
+    buses = measured(1, 3)
+    keys = [row.key for row in buses]
+    got = result(buses, found(keys[:2], gaps=(keys[2],)), 1)
+    assert (got.lost, got.not_believed) == (1, 0)
+
+
+def test_a_first_sample_that_never_arrived_is_lost() -> None:
+    buses = measured(1, 3)
+    got = result(buses, found([row.key for row in buses][1:]), 1)
+    assert (got.lost, got.not_believed) == (1, 0)
 
 
 def test_a_reading_that_comes_twice_and_one_nobody_measured_are_counted() -> None:

@@ -1,9 +1,11 @@
 """Where a body runs: on MicroPython's unix port, on an emulated Pico W, or on a real board (--backend)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.gateway.processes import SmallCloud
+from tests.hil.compiled import compile_firmware
 
 from aircue_hil.backends import places, uf2
 from aircue_hil.backends.places import Place, UnixPlace
@@ -36,3 +38,17 @@ def pico_w_image(request: pytest.FixtureRequest) -> Path:
 
 def _unix(request: pytest.FixtureRequest) -> Place:
     return UnixPlace(request.getfixturevalue("micropython"), scale=SCALE)
+
+
+@pytest.fixture(scope="session")
+def board_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The firmware as a board has it: what starts it."""
+    return compile_firmware(tmp_path_factory.mktemp("board"))
+
+
+@pytest.fixture
+def cloud() -> Iterator[SmallCloud]:
+    """What a gateway sends its batches to."""
+    one = SmallCloud()
+    yield one
+    one.close()

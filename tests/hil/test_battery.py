@@ -4,20 +4,20 @@ Simulated: sensors, radio, deep sleep and the RTC's memory. Real: firmware, sock
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 from tests.gateway.processes import Gateway, SmallCloud
 from tests.gateway.samples import NODE
-from tests.hil.compiled import compile_firmware
+from tests.hil import gateway_stage
+from tests.hil.gateway_stage import Stage, until
 
 from aircue_gateway.batch import Sample
-from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench
-from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
+from aircue_hil.config import Config, HomeRow, World
 from aircue_hil.config import Gateway as GatewayRow
 from aircue_hil.radio import Wifi
 from aircue_hil.transactions import Transaction
@@ -26,19 +26,17 @@ from aircue_node.contract import QUANTITIES
 
 pytestmark = pytest.mark.hil
 
-STROBE = 15
 SCALE = 240
 INTERVAL_MS = 30_000  # 0.125 s of ours
 BATCH = 5
-PATIENCE_S = 40
 Key = tuple[int, int]  # boot, sequence
 
 
-class Stage:
-    def __init__(self, bench: Bench, node: PoweredNode, gateway: Gateway, cloud: SmallCloud) -> None:
-        self.bench = bench
-        self.node = node
-        self.gateway = gateway
+class Battery(Stage):
+    """The node sleeps between samples. cloud: what the gateway sent on."""
+
+    def __init__(self, cloud: SmallCloud, *places: Any, **options: Any) -> None:
+        super().__init__(*places, **options)
         self.cloud = cloud
 
     def on_the_bus(self) -> dict[Key, list[Transaction]]:
@@ -48,9 +46,6 @@ class Stage:
             if row.in_sample and row.value is not None:
                 found.setdefault((row.boot, row.sequence), []).append(row)
         return dict(list(found.items())[:-1])
-
-    def stored(self) -> int:
-        return self.gateway.counters.get("samples_stored", 0)
 
     async def restart_gateway(self) -> None:
         """Whereupon everything stored is in the cloud."""
@@ -74,79 +69,36 @@ class Stage:
         return dict(rows)
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not holds():  # noqa: ASYNC110 -- what it waits for happens in other processes
-            await asyncio.sleep(0.02)
-
-
 def wire(rows: list[Transaction]) -> list[int]:
     return [round((row.value or 0) * QUANTITIES[row.quantity][1]) for row in rows]
 
 
-@pytest.fixture(scope="module")
-def main(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_firmware(tmp_path_factory.mktemp("board"))
-
-
-@pytest.fixture
-def cloud() -> Iterator[SmallCloud]:
-    one = SmallCloud()
-    yield one
-    one.close()
+Story = Callable[[Battery], Awaitable[None]]
 
 
 @pytest.fixture
 def on_stage(
-    tmp_path: Path, micropython: Path, main: Path, cloud: SmallCloud, free_port: int
-) -> Callable[[Callable[[Stage], Awaitable[None]]], None]:
-    def play(story: Callable[[Stage], Awaitable[None]]) -> None:
-        asyncio.run(go(story))
-
-    async def go(story: Callable[[Stage], Awaitable[None]]) -> None:
-        gateway = Gateway(tmp_path, cloud.url, free_port)
-        row = NodeRow(id=NODE.id, air="flat/bathroom", sensors=(SensorRow(driver="sht4x"),), strobe_pin=STROBE)
-        bench = Bench(
-            Config(
-                nodes=(row,),
-                world=World(scale=SCALE),
-                gateway=GatewayRow(port=free_port),
-                homes={"flat": HomeRow()},
-                wifi=Wifi(join_s=0.02, notice_s=0.5, scan_s=0.1),
-            )
+    tmp_path: Path, micropython: Path, board_program: Path, cloud: SmallCloud, free_port: int
+) -> Callable[[Story], None]:
+    async def play(story: Story) -> None:
+        world = Config(
+            nodes=(gateway_stage.ROW,),
+            world=World(scale=SCALE),
+            gateway=GatewayRow(port=free_port),
+            homes={"flat": HomeRow()},
+            wifi=Wifi(join_s=0.02, notice_s=0.5, scan_s=0.1),
         )
+        bench, gateway = Bench(world), Gateway(tmp_path, cloud.url, free_port)
         await bench.start()
-        storage = tmp_path / "storage"
-        storage.mkdir()
-        (storage / "settings.json").write_text(json.dumps(settings(bench)))
-        unix = UnixNode(
-            micropython=[str(micropython)],
-            program=main,
-            storage=storage,
-            environment=bench.environment(NODE.id),
-            log=tmp_path / "node.log",
-            heap="256k",
-            time_scale=SCALE,
-        )
-        node = PoweredNode(unix, before_cut=lambda: bench.cut_power(NODE.id))
-        try:
-            await asyncio.to_thread(gateway.start)
-            await node.power_on()
-            await story(Stage(bench, node, gateway, cloud))
-        finally:
-            await node.power_off()
-            await bench.stop()
-            await asyncio.to_thread(gateway.kill)
+        stage = Battery(cloud, tmp_path, bench, gateway, micropython, board_program, time_scale=SCALE)
+        await stage.play(settings(bench), lambda: story(stage))
 
-    return play
+    return lambda story: asyncio.run(play(story))
 
 
 def settings(bench: Bench) -> dict[str, object]:
     wifi = bench.config.wifi
     return {
-        "site": NODE.site,
-        "node": NODE.id,
-        "key": NODE.key,
         "ssid": wifi.ssid,
         "wifi_key": wifi.key,
         "gateway": "127.0.0.1",
@@ -155,18 +107,15 @@ def settings(bench: Bench) -> dict[str, object]:
         "sleep": True,
         "sleep_batch": BATCH,
         "time_scale": SCALE,
-        "strobe_pin": STROBE,
-        "i2c": [{"id": 0, "scl": 5, "sda": 4}],
-        "sensors": [{"driver": "sht4x"}],
     }
 
 
 def test_a_sleeping_node_delivers_every_sample_once_and_uses_its_radio_for_each_fifth(
-    on_stage: Callable[[Callable[[Stage], Awaitable[None]]], None],
+    on_stage: Callable[[Story], None],
 ) -> None:
     """Values and times are those of the bus; the gateway stores with its usual window of 5 s, and waits for none."""
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: Battery) -> None:
         await until(lambda: stage.stored() >= 4 * BATCH + 1)
         expected = {key: rows for key, rows in stage.on_the_bus().items() if key[1] <= 4 * BATCH + 1}
         await stage.restart_gateway()
@@ -187,11 +136,11 @@ def test_a_sleeping_node_delivers_every_sample_once_and_uses_its_radio_for_each_
 
 
 def test_a_power_cut_loses_what_the_memory_held_and_nothing_else(
-    on_stage: Callable[[Callable[[Stage], Awaitable[None]]], None],
+    on_stage: Callable[[Story], None],
 ) -> None:
     """It held at most what was measured since the last visit."""
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: Battery) -> None:
         await until(lambda: len(stage.on_the_bus()) >= 2 * BATCH - 1)
         await stage.node.power_off()
         lived, told = stage.on_the_bus(), stage.stored()
@@ -209,12 +158,12 @@ def test_a_power_cut_loses_what_the_memory_held_and_nothing_else(
 
 
 def test_a_gateway_that_is_away_for_longer_than_the_memory_lasts_costs_only_what_is_named(
-    on_stage: Callable[[Callable[[Stage], Awaitable[None]]], None],
+    on_stage: Callable[[Story], None],
 ) -> None:
     """Past the memory the samples go to flash, and where there is none the oldest go, and the ledger names them."""
     most = battery.capacity(2, 1)
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: Battery) -> None:
         await until(lambda: stage.stored() >= 1 and bool(stage.on_the_bus()))
         await asyncio.to_thread(stage.gateway.stop)
         began, tries = max(stage.on_the_bus())[1], len(stage.bench.radio(NODE.id))

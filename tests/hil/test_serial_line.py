@@ -5,36 +5,35 @@ record, is in the gateway's batches, each sample once.
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.gateway.processes import Gateway, SmallCloud
 from tests.gateway.samples import NODE
-from tests.hil.compiled import compile_firmware
+from tests.hil import gateway_stage
+from tests.hil.gateway_stage import Stage, until
 
-from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench
 from aircue_hil.cable import Cable
-from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
+from aircue_hil.config import Config, HomeRow, World
 from aircue_hil.demo import reckoning
 from aircue_node.contract import QUANTITIES
 
 pytestmark = [pytest.mark.hil, pytest.mark.usefixtures("pseudo_terminals")]
 
-STROBE = 15
 SCALE = 600  # a sample of the 30 s interval every 50 ms
-PATIENCE_S = 40
 
 
-class Stage:
-    def __init__(self, bench: Bench, cable: Cable, node: PoweredNode, gateway: Gateway) -> None:
-        self.bench = bench
+class Wired(Stage):
+    """The node's console is a cable that can be pulled."""
+
+    def __init__(self, cable: Cable, *places: Any) -> None:
+        super().__init__(*places, console=cable.node_end)
         self.cable = cable
-        self.node = node
-        self.gateway = gateway
 
     def on_the_bus(self) -> dict[int, list[int]]:
         """Values by sequence from the bench's record, in the wire's scales; without the sample in the making."""
@@ -45,91 +44,31 @@ class Stage:
                 values.setdefault(row.sequence, []).append(round(row.value * QUANTITIES[row.quantity][1]))
         return values
 
-    def stored(self) -> int:
-        return self.gateway.counters.get("samples_stored", 0)
-
     async def more(self, samples: int) -> None:
         """Until the gateway has stored that many more, all new ones included."""
         enough = len(self.on_the_bus()) + samples
         await until(lambda: self.stored() >= enough)
 
-    async def stop_gateway(self) -> None:
-        await asyncio.to_thread(self.gateway.stop)
 
-    async def start_gateway(self) -> None:
-        await asyncio.to_thread(self.gateway.start)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not holds():  # noqa: ASYNC110 -- what it waits for happens in other processes
-            await asyncio.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def main(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_firmware(tmp_path_factory.mktemp("board"))
+SETTINGS = {"uplink": "serial", "time_scale": SCALE, "journal_samples": 200, "backlog_pause_ms": 10}
+Story = Callable[[Wired], Awaitable[None]]
 
 
 @pytest.fixture
-def cloud() -> Iterator[SmallCloud]:
-    one = SmallCloud()
-    yield one
-    one.close()
-
-
 def on_stage(
-    folder: Path, micropython: Path, main: Path, cloud: SmallCloud, port: int, story: Callable[[Stage], Awaitable[None]]
-) -> None:
-    gateway = Gateway(folder, cloud.url, port, commit_window_ms=200)
-    path = folder / "ttyACM0"
-    with (folder / "gateway.toml").open("a") as file:
-        file.write(f'[[serial]]\npath = "{path}"\nnode = "{NODE.id}"\n')
-    storage = folder / "storage"
-    storage.mkdir()
-    (storage / "settings.json").write_text(json.dumps(SETTINGS))
-
-    async def play() -> None:
-        row = NodeRow(id=NODE.id, air="flat/bathroom", sensors=(SensorRow(driver="sht4x"),), strobe_pin=STROBE)
-        bench = Bench(Config(nodes=(row,), world=World(scale=SCALE), homes={"flat": HomeRow()}))
+    tmp_path: Path, micropython: Path, board_program: Path, cloud: SmallCloud, free_port: int
+) -> Callable[[Story], None]:
+    async def play(story: Story) -> None:
+        gateway, path = Gateway(tmp_path, cloud.url, free_port, commit_window_ms=200), tmp_path / "ttyACM0"
+        with (tmp_path / "gateway.toml").open("a") as file:
+            file.write(f'[[serial]]\npath = "{path}"\nnode = "{NODE.id}"\n')
+        bench = Bench(Config(nodes=(gateway_stage.ROW,), world=World(scale=SCALE), homes={"flat": HomeRow()}))
         await bench.start()
-        cable = Cable(path, folder / "node.log")
-        unix = UnixNode(
-            micropython=[str(micropython)],
-            program=main,
-            storage=storage,
-            environment=bench.environment(NODE.id),
-            log=folder / "node.log",
-            heap="256k",
-            console=cable.node_end,
-        )
-        node = PoweredNode(unix)
-        stage = Stage(bench, cable, node, gateway)
-        try:
-            await stage.start_gateway()
-            await node.power_on()
-            await story(stage)
-        finally:
-            await node.power_off()
-            await bench.stop()
-            cable.close()
-            await asyncio.to_thread(gateway.kill)
+        with contextlib.closing(Cable(path, tmp_path / "node.log")) as cable:
+            stage = Wired(cable, tmp_path, bench, gateway, micropython, board_program)
+            await stage.play(SETTINGS, lambda: story(stage))
 
-    asyncio.run(play())
-
-
-SETTINGS = {
-    "site": NODE.site,
-    "node": NODE.id,
-    "key": NODE.key,
-    "uplink": "serial",
-    "time_scale": SCALE,
-    "journal_samples": 200,
-    "backlog_pause_ms": 10,
-    "strobe_pin": STROBE,
-    "i2c": [{"id": 0, "scl": 5, "sda": 4}],
-    "sensors": [{"driver": "sht4x"}],
-}
+    return lambda story: asyncio.run(play(story))
 
 
 def values(cloud: SmallCloud) -> dict[int, list[int | None]]:
@@ -141,9 +80,9 @@ def values(cloud: SmallCloud) -> dict[int, list[int | None]]:
 
 
 def test_nothing_is_lost_or_doubled_when_the_cable_is_pulled_and_the_gateway_killed(
-    tmp_path: Path, micropython: Path, main: Path, cloud: SmallCloud, free_port: int
+    on_stage: Callable[[Story], None], cloud: SmallCloud
 ) -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: Wired) -> None:
         await until(lambda: len(stage.on_the_bus()) >= 20)
         assert stage.stored() == 0
         stage.cable.plug()
@@ -174,8 +113,8 @@ def test_nothing_is_lost_or_doubled_when_the_cable_is_pulled_and_the_gateway_kil
         assert "event=node_left" in stage.gateway.log
         assert stage.gateway.counters.get("dead_letters", 0) == 0
 
-    on_stage(tmp_path, micropython, main, cloud, free_port, story)
+    on_stage(story)
 
 
-def _grown(stage: Stage, samples: int) -> bool:
+def _grown(stage: Wired, samples: int) -> bool:
     return len(stage.on_the_bus()) >= samples

@@ -127,7 +127,8 @@ class FakeWlan:
 
 class FakeGateway:
     """Speaks MQTT on loopback. acks: whether samples are acknowledged (PUBACK and application ack). tls: the server's
-    ssl.SSLContext; a test may put another there for the connections to come. patience_s: how long `until` waits."""
+    ssl.SSLContext; a test may put another there for the connections to come. denied: topics that nobody may read.
+    patience_s: how long `until` waits."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, patience_s: float = 20.0) -> None:
         self.tls = tls
@@ -137,6 +138,7 @@ class FakeGateway:
         self.connects: list[dict[str, object]] = []
         self.messages: list[tuple[str, bytes, bool]] = []
         self.refusal = mqtt.ACCEPTED
+        self.denied: set[str] = set()
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
         self._news = asyncio.Event()
@@ -202,7 +204,8 @@ class FakeGateway:
             writer.write(mqtt_server.connack(self.refusal))
         elif kind == mqtt.SUBSCRIBE:
             packet_id, filters = mqtt_server.parse_subscribe(body)
-            writer.write(mqtt_server.suback(packet_id, [1] * len(filters)))
+            codes = [128 if name in self.denied else 1 for name, _ in filters]
+            writer.write(mqtt_server.suback(packet_id, codes))
         elif kind == mqtt.PINGREQ:
             writer.write(mqtt_server.PINGRESP_PACKET)
         elif kind == mqtt.PUBLISH:

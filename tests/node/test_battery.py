@@ -4,6 +4,7 @@ import asyncio
 import json
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -243,26 +244,36 @@ class FakeVisit:
     async def run(self, introduced: bool, newest: Callable[[], None]) -> None:
         world = self._world
         world.visits.append((world.sequence, introduced))
+        if world.has_time:
+            self._clock.set(world.epoch_s())
         if world.away:
             raise OSError("no route")
-        self._clock.set(world.epoch_s())
         birth = self._courier.start_session()[1]
         newest()
-        boots: dict[int, list[Range]] = {}
-        while found := self._next():
-            for leaf, payload, _, _ in found:
-                fields = json.loads(payload)
-                for row in fields.get("m", [fields]):
-                    boots.setdefault(fields["b"], []).append((row["s"], row["s"]))
-                    world.arrived.append((leaf, fields["b"], row["s"], row["u"], row["t"]))
         world.births.append(json.loads(birth))
-        for boot, ranges in boots.items():
-            self._hear(contract.encode_ack(INSTALLATION, boot, ranges[: world.acks]))
+        whole = True
+        while whole and (boots := self._round()):
+            for boot, ranges in boots.items():
+                self._hear(contract.encode_ack(INSTALLATION, boot, ranges[: world.acks]))
+                whole = world.acks >= len(ranges)
         if world.stray:
             self._hear(world.stray)
         world.command(self._courier)
-        if world.acks < len(ranges):
+        if not whole:
             raise TimeoutError
+
+    def _round(self) -> dict[int, list[Range]]:
+        """What the courier hands over before it wants to hear of an ack, by boot."""
+        boots: dict[int, list[Range]] = {}
+        while found := self._next():
+            for leaf, payload, _, _ in found:
+                if leaf == contract.BIRTH:
+                    continue
+                fields = json.loads(payload)
+                for row in fields.get("m", [fields]):
+                    boots.setdefault(fields["b"], []).append((row["s"], row["s"]))
+                    self._world.arrived.append((leaf, fields["b"], row["s"], row["u"], row["t"]))
+        return boots
 
     def _next(self) -> "list[tuple[str, bytes, bool, bool]]":
         live = self._courier.next_live(0)
@@ -274,7 +285,8 @@ class FakeVisit:
 
 
 class World:
-    """A node's board and gateway, and the hours that pass. acks: how many samples of a visit are acked at most."""
+    """A node's board and gateway, and the hours that pass. acks: how many samples of a visit are acked at most.
+    has_time: the network tells it. folder: where the journal is a real one."""
 
     def __init__(self, **changed: object) -> None:
         self.config = settings.parse(json.dumps({**SETTINGS, **changed}))
@@ -284,6 +296,8 @@ class World:
         self.reset = "power-on"
         self.wall_ms = 10_000_000
         self.away = False
+        self.has_time = True
+        self.folder: Path | None = None
         self.acks = 10**6
         self.sequence = 0
         self.humidity = 5000
@@ -343,6 +357,10 @@ class World:
 
     def _journal(self, boot: int, samples: int, width: int, birth: Callable[[], bytes]) -> Journal:
         assert width == 2
+        if self.folder is not None:
+            journal = Journal(boot, samples, width)
+            journal.mount(str(self.folder), 64 * 4096, birth)
+            return journal
         if not self.flash_there:
             return Journal(boot, samples, width)
         return FlashJournal(boot, samples, width, self.flash, birth)
@@ -438,6 +456,72 @@ def test_a_full_memory_goes_to_flash_in_one_write_with_the_boots_birth() -> None
     assert len(world.flash.births) == 2
     assert json.loads(world.flash.births[0])["b"] == 1
     assert world.state().samples == []
+
+
+def undated(folder: Path) -> World:
+    """A node that never knew the time and has put its memory on flash once, its gateway away."""
+    world = World()
+    world.folder, world.away, world.has_time = folder, True, False
+    world.run(battery.capacity(2, 1))
+    assert world.state().samples == []
+    return world
+
+
+def arrived_with_their_times(world: World, boot: int) -> None:
+    times = {(of, sequence): wall_ms for of, sequence, wall_ms in world.measured}
+    arrived = {row[2]: row[4] for row in world.arrived if row[1] == boot}
+    assert arrived == {n: 1_700_000_000 + times[boot, n] // 1000 for n in arrived}
+    assert len(arrived) >= battery.capacity(2, 1)
+
+
+def test_what_went_to_flash_without_a_time_gets_it_from_a_later_visit_though_the_power_goes_then(
+    tmp_path: Path,
+) -> None:
+    world = undated(tmp_path)
+    world.has_time = True
+    while world.state().epoch_ms is None:
+        world.run()
+    world.lose_power()
+    world.away = False
+    world.run()
+    assert (world.boots, world.visits[-1]) == (2, (1, False))
+    arrived_with_their_times(world, 1)
+
+
+def test_a_visit_that_hands_everything_over_leaves_no_clock_on_flash(tmp_path: Path) -> None:
+    world = undated(tmp_path)
+    world.has_time, world.away = True, False
+    while not world.arrived:
+        world.run()
+    arrived_with_their_times(world, 1)
+    assert list(tmp_path.glob("*.clock")) == []
+
+
+def test_what_waited_in_the_memory_until_the_time_was_known_goes_to_flash_with_it(tmp_path: Path) -> None:
+    world = World()
+    world.folder, world.away, world.has_time = tmp_path, True, False
+    world.run(5)
+    world.has_time = True
+    world.run(battery.capacity(2, 1) - 5)
+    assert world.state().samples == []
+    world.lose_power()
+    world.away = False
+    world.run()
+    arrived_with_their_times(world, 1)
+
+
+def test_what_a_run_that_broke_off_left_goes_to_flash_with_the_time_of_its_own_boot(tmp_path: Path) -> None:
+    world = World()
+    world.folder, world.away, world.has_time = tmp_path, True, False
+    world.run(4)
+    left = world.state()
+    left.awake, left.epoch_ms = True, 1_700_000_000_000 + world.measured[0][2]
+    world.rtc.block = encoded(left)
+    world.away = False
+    world.run()
+    times = {(boot, sequence): wall_ms for boot, sequence, wall_ms in world.measured}
+    found = {row[2]: row[4] for row in world.arrived if row[1] == 1}
+    assert found == {n: 1_700_000_000 + times[1, n] // 1000 for n in range(1, 5)}
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["flash fails", "no flash"])

@@ -130,10 +130,44 @@ def test_what_nobody_asked_for_ends_the_session_with_a_reason(packet: bytes, nam
     run(story)
 
 
-@pytest.mark.parametrize("codes", [[], [128], [1, 128], [3]])
+@pytest.mark.parametrize("codes", [[128, 0], [1, 128], [3, 0], [0, 255]])
 def test_a_subscription_that_is_refused_ends_the_session(codes: list[int]) -> None:
     async def story(table: Table) -> None:
         await table.client.subscribe(["a", "b"])
+        table.peer.send(mqtt_server.suback(1, codes))
+        await ends_with(table, "subscription was refused")
+
+    run(story)
+
+
+@pytest.mark.parametrize("codes", [[], [0], [0, 0, 0], [128]])
+def test_an_answer_for_another_number_of_topics_ends_the_session(codes: list[int]) -> None:
+    async def story(table: Table) -> None:
+        await table.client.subscribe(["a", "b"], "b")
+        table.peer.send(mqtt_server.suback(1, codes))
+        await ends_with(table, f"{len(codes)} codes for 2 topics")
+
+    run(story)
+
+
+def test_only_the_wished_topic_may_be_refused_and_the_session_goes_on() -> None:
+    async def story(table: Table) -> None:
+        await table.client.subscribe(["a", "b"], "b")
+        table.peer.send(mqtt_server.suback(1, [0, 128]) + mqtt.publish("a", b"x"))
+        running = asyncio.create_task(table.client.run())
+        while not table.delivered:  # noqa: ASYNC110 -- a plain list is what it waits for
+            await asyncio.sleep(0)
+        assert table.client.denied
+        assert not running.done()
+        await stop(running)
+
+    run(story)
+
+
+@pytest.mark.parametrize("codes", [[128, 0], [128, 128], [0, 3], [0, 129]])
+def test_with_a_wished_topic_any_other_refusal_ends_the_session(codes: list[int]) -> None:
+    async def story(table: Table) -> None:
+        await table.client.subscribe(["a", "b"], "b")
         table.peer.send(mqtt_server.suback(1, codes))
         await ends_with(table, "subscription was refused")
 

@@ -64,6 +64,16 @@ def test_what_was_sent_and_never_acked_is_offered_again_after_a_while() -> None:
     assert journal.take_backlog(9, 2000) == (7, [sample(1)], True)
 
 
+def test_without_flash_everything_may_be_on_its_way() -> None:
+    journal = Journal(7, 100, 32)
+    for sequence in range(1, 101):
+        journal.append((sequence, sequence, 0, [0] * 32))
+    for sequence in range(1, 51):
+        assert journal.take_live(0) == (sequence, sequence, 0, [0] * 32)
+    journal.start_session()
+    assert [len(journal.take_backlog(12, 0)[1]) for _ in range(4)] == [12] * 4
+
+
 _actions = st.lists(
     st.one_of(
         st.just(("append",)),

@@ -55,6 +55,55 @@ def test_what_is_acked_soon_never_touches_the_flash(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_of_what_is_in_ram_alone_only_so_much_is_on_its_way_at_once(tmp_path: Path) -> None:
+    journal = opened(tmp_path, width=32)
+    for sequence in range(1, 10):
+        journal.append(sample(sequence, 32))
+    assert [journal.take_live(0) is None for _ in range(4)] == [False, False, False, True]
+    assert journal.take_backlog(9, 0) == (1, [], False)
+    journal.ack(1, [(1, 2)])
+    assert [journal.take_live(0) is None for _ in range(3)] == [False, False, True]
+    journal.end_session()
+    assert [row[0] for row in journal.take_backlog(9, 0)[1]] == [3, 4, 5]
+
+
+def test_of_the_backlog_in_ram_too_only_so_much_is_on_its_way_at_once(tmp_path: Path) -> None:
+    journal = opened(tmp_path, width=32)
+    for sequence in range(1, 10):
+        journal.append(sample(sequence, 32))
+    journal.start_session()
+    assert [row[0] for row in journal.take_backlog(9, 0)[1]] == [1, 2, 3]
+    assert journal.take_backlog(9, 0)[1] == []
+
+
+def test_a_boot_that_stored_nothing_writes_no_clock(tmp_path: Path) -> None:
+    opened(tmp_path).date(1_700_000_000_000)
+    assert names(tmp_path) == []
+
+
+def test_a_boot_that_went_on_after_a_sleep_writes_its_clock_once(tmp_path: Path) -> None:
+    take(opened(tmp_path), 1, 30)
+    opened(tmp_path).date(1_700_000_000_000)
+    assert names(tmp_path, ".clock") == ["1.clock"]
+    written = (tmp_path / "1.clock").read_bytes()
+    opened(tmp_path).date(1_700_000_009_000)
+    assert (tmp_path / "1.clock").read_bytes() == written
+
+
+def test_a_sample_wider_than_what_may_be_on_its_way_goes_all_the_same(tmp_path: Path) -> None:
+    journal = opened(tmp_path, width=100)
+    for sequence in (1, 2):
+        journal.append(sample(sequence, 100))
+    assert [journal.take_live(0) is None for _ in range(2)] == [False, True]
+
+
+def test_what_is_on_flash_goes_whatever_is_on_its_way_from_there(tmp_path: Path) -> None:
+    journal = opened(tmp_path, width=8)
+    take(journal, 1, 60, width=8)
+    journal.start_session()
+    assert [len(journal.take_backlog(12, 0)[1]) for _ in range(5)] == [12] * 5
+
+
 def test_what_waits_is_stored_once_it_makes_48_readings(tmp_path: Path) -> None:
     journal = opened(tmp_path, width=8)
     take(journal, 1, 5, width=8)

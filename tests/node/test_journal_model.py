@@ -98,6 +98,12 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal.flush(self.sequence * INTERVAL_MS)
         self.on_way, self.handed = set(), set()
 
+    @rule()
+    def lose_the_connection(self) -> None:
+        self.journal.end_session()
+        self.journal.flush(self.sequence * INTERVAL_MS)
+        self.on_way = set()
+
     @rule(count=st.integers(1, 30))
     def send_live(self, count: int) -> None:
         for _ in range(count):
@@ -199,6 +205,7 @@ class JournalMachine(RuleBasedStateMachine):
         ring = self.journal._ring
         waiting = sum(not ring.sent(index) for index in range(len(ring)))
         assert waiting * WIDTH <= 48 or self.journal._failing
+        assert self.journal.at_risk <= 48 + 96 or self.journal._failing
 
     def drain(self) -> None:
         """Everything that waits is sent and acked; then nothing is missing that nobody counted."""

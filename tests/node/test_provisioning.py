@@ -108,6 +108,60 @@ def test_a_wrong_field_is_named_and_what_was_typed_is_kept(changes: dict[str, st
     assert all(made.fields[name] == value for name, value in filled(**changes).items() if name != "wifi_key")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ssid": "x" * 32},
+        {"wifi_key": "x" * 8},
+        {"wifi_key": "x" * 64},
+        {"gateway": "x" * 253},
+        {"port": "1"},
+        {"port": "65535"},
+        {"node": "x" * 64},
+        {"key": "x" * 8},
+        {"key": "x" * 64},
+        {"interval_s": "1"},
+        {"interval_s": "86400"},
+    ],
+)
+def test_the_shortest_and_the_longest_that_may_be_given_are_taken(changes: dict[str, str]) -> None:
+    made = setup()
+    assert made.submit(filled(**changes)), made.errors
+    settings.parse(json.dumps(made.pending))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("wifi_key", "x" * 65),
+        ("gateway", "x" * 254),
+        ("port", "65536"),
+        ("key", "x" * 7),
+        ("key", "x" * 65),
+        ("interval_s", "86401"),
+    ],
+)
+def test_one_more_or_one_fewer_is_refused_at_its_field(field: str, value: str) -> None:
+    made = setup()
+    assert not made.submit(filled(**{field: value}))
+    assert list(made.errors) == [field]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_an_opened_page_offers_the_boards_own_pins_and_30_seconds(name: str) -> None:
+    board = BOARDS[name]
+    fields = form.first_fields({}, board, {})
+    assert (fields["sda"], fields["scl"], fields["interval_s"]) == (str(board.sda), str(board.scl), "30")
+    assert (fields["pin_dht22"], fields["pin_mq135"]) == (str(board.line), str(board.analog))
+    assert fields["uart_mhz19"] == str(board.uarts[0][0])
+
+
+def test_a_node_without_a_sensor_on_i2c_needs_no_pins_for_it() -> None:
+    made = setup()
+    assert made.submit(filled(use_sht4x="", use_dht22="on", pin_dht22="15", sda="", scl=""))
+    assert (made.pending["i2c"], made.pending["sensors"]) == ([], [{"driver": "dht22", "pin": 15}])
+
+
 def test_a_typed_network_counts_before_a_chosen_one() -> None:
     made = setup()
     assert made.submit(filled(ssid="hidden one"))
@@ -297,6 +351,32 @@ def test_a_hostile_network_name_is_shown_and_stays_a_name() -> None:
     assert "script" not in reader.tags
     assert HOSTILE in [one.get("value") for one in reader.inputs if one.get("name") == "network"]
     assert HOSTILE in reader.text
+
+
+def test_a_page_alarms_for_what_is_wrong_and_for_nothing_else() -> None:
+    made = setup()
+    assert 'role="alert"' not in "".join(page.edit(made))
+    made.failed("the gateway says no")
+    assert "".join(page.edit(made)).count('role="alert">the gateway says no<') == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "opened"), [({"led_pin": "GP2"}, True), ({"button_pin": "99"}, True), ({"port": "0"}, False)]
+)
+def test_button_and_led_are_unfolded_where_something_is_wrong_with_them(changes: dict[str, str], opened: bool) -> None:
+    made = setup()
+    assert not made.submit(filled(**changes))
+    assert ("<details open>" in "".join(page.edit(made))) is opened
+
+
+@pytest.mark.parametrize(
+    ("known", "typed", "hinted"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_key_that_is_known_need_not_be_typed_and_the_field_says_so(known: bool, typed: bool, hinted: bool) -> None:
+    made = setup(base={"key": KEY} if known else {})
+    made.keep({**made.fields, "key": KEY if typed else ""})
+    [field] = [one for one in read(page.edit(made)).inputs if one.get("name") == "key"]
+    assert (field.get("placeholder") == "empty: the known one is kept") is hinted
 
 
 @given(st.text(max_size=30), st.sampled_from([*FILLED, "use_sht4x", "pin_dht22", "uart_mhz19"]))

@@ -5,6 +5,7 @@ import binascii
 import itertools
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -253,6 +254,23 @@ def test_only_an_ack_frees_the_journal() -> None:
         assert len(node.journal) == 3
         node.ack(1, 2)
         await until(lambda: len(node.journal) == 1)
+
+    run(story)
+
+
+def test_what_was_on_its_way_is_stored_once_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(node: Node) -> None:
+        node.journal.mount(str(tmp_path), 2**18)
+        node.console.hello()
+        node.sample(48)
+        await until(lambda: len(node.console.sequences()) == 48)
+        node.journal.flush(48)
+        assert node.journal.at_risk == 48
+        monkeypatch.setattr(serial_line, "_SILENCE_MS", 0)
+        await until(lambda: not node.line.listening)
+        await asyncio.sleep(0.1)
+        node.journal.flush(48)
+        assert node.journal.at_risk == 0
 
     run(story)
 

@@ -134,6 +134,11 @@ def test_a_node_may_have_any_name_without_discovery() -> None:
     assert settings.parse(json.dumps({**GOOD, "node": "b\u00e4dezimmer"})).node == "b\u00e4dezimmer"
 
 
+def test_a_node_with_a_plain_name_may_have_discovery() -> None:
+    for node in ("bathroom", "Bath_Room-2"):
+        assert settings.parse(json.dumps({**GOOD, "node": node, "discovery": True})).discovery
+
+
 NEW = GOOD | {"interval_ms": 5000}
 
 

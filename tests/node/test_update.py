@@ -153,6 +153,14 @@ REFUSED_AT_ONCE: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.parametrize("version", ["2", "1" * 32])
+def test_the_shortest_and_the_longest_version_are_taken(play: Play, version: str) -> None:
+    async def story(node: Node) -> None:
+        assert "the trial begins" in await node.update(node.offer(board.image(version)))
+
+    play(story)
+
+
 @pytest.mark.parametrize(("changes", "said"), REFUSED_AT_ONCE.values(), ids=REFUSED_AT_ONCE)
 def test_a_command_of_no_sense_is_refused_in_its_reply(play: Play, changes: dict[str, Any], said: str) -> None:
     async def story(node: Node) -> None:
@@ -246,6 +254,30 @@ def test_an_update_larger_than_flash_is_refused_before_anything_is_touched(play:
         node.updater = node.made(reserve=2**60)
         assert "bytes of flash are needed" in node.refused(await node.update(node.offer()))
         assert board.contents(storage / "b") == board.files_of(OLD)
+
+    play(story)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_room_is_counted_in_blocks_and_what_will_be_removed_is_room_too(
+    missing: int, play: Play, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New: start, clock and sensors of a block each, full of two. In b already: clock, as it will be, and three files
+    of a block each that go. The file system keeps 32 KB for itself, others 1000 bytes."""
+    needed = (5 - 1) * 4096 + 32768 + 1000
+    free = needed - 3 * 4096
+    frees = {0: (8, free // 8), 1: (1, free - 1)}
+    assert free % 8 == 0
+
+    async def story(node: Node) -> None:
+        board.install(OLD, storage / "b")
+        size, count = frees[missing]
+        monkeypatch.setattr(update.os, "statvfs", lambda _: (512, size, 10**6, 10**6, count))
+        node.updater = node.made(reserve=1000)
+        note = await node.update(node.offer(board.image("0.2.0", sensors=b"a module now", full=bytes(4096))))
+        assert note.endswith(
+            f"{needed} bytes of flash are needed, {needed - 1} are free" if missing else "the trial begins"
+        )
 
     play(story)
 

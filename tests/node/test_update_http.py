@@ -24,6 +24,7 @@ from aircue_node.http_get import HttpError
         ("http://10.0.0.2/", ("10.0.0.2", 80, "")),
         ("http://box.lan:8080/a/b/", ("box.lan", 8080, "/a/b")),
         ("http://box:65535/%C3%A4", ("box", 65535, "/%C3%A4")),
+        ("http://box/" + "x" * 189, ("box", 80, "/" + "x" * 189)),
     ],
 )
 def test_a_url_is_split(url: str, parts: tuple[str, int, str]) -> None:
@@ -47,7 +48,8 @@ def test_a_url_is_split(url: str, parts: tuple[str, int, str]) -> None:
         "http://box/a b",
         "http://box/a\r\nHost: other",
         "http://box/?x=1",
-        "http://box/" + "x" * 200,
+        "http://box:000080/",
+        "http://box/" + "x" * 190,
     ],
 )
 def test_another_url_is_refused(url: str) -> None:

@@ -5,6 +5,7 @@ import errno
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, stop
@@ -12,7 +13,7 @@ from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, 
 from aircue_gateway import mqtt_server
 from aircue_node import contract, escalation, mqtt, uplink
 from aircue_node.actions import Tuning
-from aircue_node.client import Silence
+from aircue_node.client import Client, Silence
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
@@ -67,7 +68,7 @@ class Node:
             Wifi(self.wlan if wlan is None else wlan, "net", "key", self._tick),
             Courier(INSTALLATION, BOOT, self.journal, commands, FakeReport(), dated),
             monotonic,
-            lambda: None,
+            lambda: self.join(),
             backlog_pause_ms,
             self.log,
             self._tick,
@@ -75,6 +76,7 @@ class Node:
             self._reset,
             Announcer("home-1", "bathroom", INSTALLATION, "esp32", CHANNELS, self.sampler) if announces else None,
         )
+        self.join: Callable[[], None] = lambda: None
         self._taken = 0
 
     def _tick(self) -> None:
@@ -104,9 +106,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 0.02)
 
 
-def run(story: Callable[[FakeGateway, Node], Awaitable[None]], announces: bool = False) -> None:
+def run(story: Callable[[FakeGateway, Node], Awaitable[None]], announces: bool = False, denied: str = "") -> None:
     async def play() -> None:
         async with FakeGateway() as gateway:
+            gateway.denied.add(denied)
             node = Node(gateway.port, announces=announces)
             running = asyncio.create_task(node.uplink.run())
             try:
@@ -235,6 +238,99 @@ def test_unacked_messages_in_flight_are_bounded() -> None:
     run(story)
 
 
+def test_the_backlog_takes_half_of_what_may_be_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uplink, "MOST_IN_FLIGHT", 8)
+
+    async def play() -> None:
+        async with FakeGateway() as gateway:
+            gateway.acks = False
+            node = Node(gateway.port, backlog_pause_ms=1)
+            node.sample(90)
+            running = asyncio.create_task(node.uplink.run())
+            await gateway.until(lambda: len(gateway.of("backlog")) == 2)
+            await asyncio.sleep(0.1)
+            assert sorted(topic.rpartition("/")[2] for topic, _, _ in gateway.messages) == [
+                "backlog",
+                "backlog",
+                "birth",
+                "status",
+            ]
+            node.sample()
+            await gateway.until(lambda: len(gateway.of("samples")) == 1)
+            await stop(running)
+
+    asyncio.run(play())
+
+
+def test_a_new_sample_goes_at_once_and_does_not_wait_for_the_housekeeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 3600)
+
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        await asyncio.sleep(0.05)
+        node.sample()
+        await gateway.until(lambda: len(gateway.of("samples")) == 1)
+
+    run(story)
+
+
+def test_an_ack_makes_room_for_the_samples_that_waited_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uplink, "_HOUSEKEEPING_S", 3600)
+    monkeypatch.setattr(uplink, "MOST_IN_FLIGHT", 1000)
+
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        node.journal.mount(str(tmp_path), 2**18)
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        node.sample(99)
+        await gateway.until(lambda: len(gateway.of("samples")) == 96)
+        gateway.send("ack", ack(1, 1))
+        await gateway.until(lambda: len(gateway.of("samples")) == 97)
+
+    run(story)
+
+
+def test_a_session_that_stands_says_so_all_the_time() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        before = len(node.ticks)
+        await gateway.until(lambda: len(node.ticks) >= before + 5)
+        assert len(gateway.connects) == 1
+
+    run(story)
+
+
+def test_where_the_wifi_goes_while_the_time_is_asked_nobody_looks_for_the_gateway() -> None:
+    """A Pico W that looks up a name without a network waits for ever."""
+
+    async def play() -> None:
+        async with FakeGateway() as gateway:
+            node = Node(gateway.port)
+            node.join = lambda: setattr(node.wlan, "up", False)
+            running = asyncio.create_task(node.uplink.run())
+            await gateway.until(lambda: len(node.log.rows) > 0)
+            await stop(running)
+            assert node.log.rows[0][1] == ABSENT
+            assert gateway.connects == []
+
+    asyncio.run(play())
+
+
+def test_what_was_on_its_way_is_stored_while_the_gateway_is_away(tmp_path: Path) -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        node.journal.mount(str(tmp_path), 2**18)
+        await gateway.until(lambda: len(gateway.of("status")) > 0)
+        node.sample(48)
+        await gateway.until(lambda: len(gateway.of("samples")) == 48)
+        node.journal.flush(48)
+        assert node.journal.at_risk == 48
+        await gateway.vanish()
+        await gateway.until(lambda: len(node.log.rows) > 0)
+        node.journal.flush(48)
+        assert node.journal.at_risk == 0
+
+    run(story)
+
+
 @pytest.mark.parametrize("moment_s", [0, 0.05])
 def test_a_session_that_is_cancelled_or_fails_stops_its_jobs_and_ends(moment_s: float) -> None:
     stopped = []
@@ -290,8 +386,25 @@ def test_home_assistant_is_told_at_each_connection_when_it_asks_and_when_the_int
         gateway.drop()
         await gateway.until(lambda: len(gateway.of("config")) == 4)
         assert len(gateway.of("birth")) == 2
+        assert node.refused == []
 
     run(story, announces=True)
+
+
+def test_a_gateway_that_keeps_home_assistants_topic_to_itself_keeps_the_node_which_says_so_once() -> None:
+    async def story(gateway: FakeGateway, node: Node) -> None:
+        await gateway.until(lambda: len(node.refused) > 0)
+        node.sample()
+        await gateway.until(lambda: len(gateway.of("samples")) == 1)
+        assert len(gateway.connects) == 1
+        gateway.drop()
+        await gateway.until(lambda: len(gateway.of("config")) == 2)
+        await gateway.until(lambda: len(gateway.of("status")) == 2)
+        node.sample()
+        await gateway.until(lambda: len(gateway.of("samples")) == 2)
+        assert [text[:20] for text in node.refused] == ["homeassistant/status"]
+
+    run(story, announces=True, denied="homeassistant/status")
 
 
 def test_without_discovery_home_assistant_hears_nothing() -> None:
@@ -342,6 +455,28 @@ def test_running_out_of_memory_ends_the_session_and_five_in_a_row_the_program() 
         assert node.refused == ["out of memory: 4096 bytes"] * 4
 
     run(story)
+
+
+def test_after_a_session_that_ran_out_of_memory_the_backlog_comes_in_smaller_messages() -> None:
+    async def play() -> None:
+        async with FakeGateway() as gateway:
+            node = Node(gateway.port)
+            talk, failed = node.uplink._talk, []
+
+            async def starved_once(client: Client) -> None:
+                if not failed:
+                    failed.append(True)
+                    raise MemoryError("920 bytes")
+                await talk(client)
+
+            node.uplink._talk = starved_once  # type: ignore[method-assign]  # what fails is beside the point
+            node.sample(24)
+            running = asyncio.create_task(node.uplink.run())
+            await gateway.until(lambda: len(sequences(gateway)) == 24)
+            await stop(running)
+            assert [len(json.loads(payload)["m"]) for payload in gateway.of("backlog")] == [6] * 4
+
+    asyncio.run(play())
 
 
 class Starved:

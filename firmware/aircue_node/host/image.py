@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aircue_node.host.errors import FlashError, Refused
-from aircue_node.host.names import Names, renamed, short_names
+from aircue_node.host.names import Names, renamed, short_names, with_texts
 
 SLOTS = ("a", "b")
 SLOT_FILE = "slot"
@@ -28,6 +28,7 @@ SETTINGS_FILE = "settings.json"
 PACKAGE = "aircue_node"
 LAUNCHER = ("boot.py", "main.py")  # in this order: main.py is what starts the program
 _CONSTANT = re.compile(r"_[A-Z][A-Z0-9_]*|MYPY")
+_LEAVES = ("aircue_node.settings", "aircue_node.sensors.fitting", "aircue_node.update", "aircue_node.http_get")
 _STAYS_HERE = ("host", "ports.py", "py.typed", "__pycache__")
 
 
@@ -122,7 +123,8 @@ def _dotted(path: Path) -> str:
 
 def _compiled(source: Path, path: Path, name: str, arch: str | None, names: Names) -> ImageFile:
     place = path.relative_to(source).with_suffix(".mpy").as_posix()
-    return file_of(place, renamed(compile_module(path, name, arch), names))
+    compiled = renamed(compile_module(path, name, arch), names)
+    return file_of(place, compiled if name in _LEAVES else with_texts(compiled))
 
 
 def compile_module(path: Path, name: str, arch: str | None = None) -> bytes:

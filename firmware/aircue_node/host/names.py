@@ -19,6 +19,9 @@ from dataclasses import dataclass
 
 _PRIVATE = re.compile(r"_[A-Za-z]\w*")
 _HEAD = 4  # of an .mpy: M, version, flags, bits of a small integer
+# Kinds of an .mpy's constants; below them those that carry nothing.
+_TEXT, _BYTES, _TUPLE = 5, 6, 10
+_LONGEST_TEXT = 200  # a name has one byte for its length on most boards
 _BUILT_IN = frozenset(dir(builtins))
 
 Names = Mapping[str, str]
@@ -67,6 +70,40 @@ def renamed(compiled: bytes, names: Names) -> bytes:
         table.append(name)
     changed = [_encoded(names, name) for name in table]
     return head + b"".join(changed) + compiled[at:]
+
+
+def with_texts(compiled: bytes) -> bytes:
+    """The .mpy with its texts in its table of names too. MicroPython then takes them from there: a text alone is an
+    object and a piece of heap, each rounded up, while the table has room. It never forgets them, so that this is for
+    modules that stay."""
+    count, at = _number(compiled, _HEAD)
+    constants, start = _number(compiled, at)
+    end = start
+    for _ in range(count):
+        _, end = _name(compiled, end)
+    texts: list[bytes] = []
+    at = end
+    for _ in range(constants):
+        at = _collect(compiled, at, texts)
+    added = b"".join(_digits(len(text) << 1) + text + b"\0" for text in texts)
+    head = compiled[:_HEAD] + _digits(count + len(texts)) + _digits(constants)
+    return head + compiled[start:end] + added + compiled[end:]
+
+
+def _collect(compiled: bytes, at: int, texts: list[bytes]) -> int:
+    """Puts a constant's text to the others; where the next constant begins."""
+    kind, at = compiled[at], at + 1
+    if kind < _TEXT:
+        return at
+    length, at = _number(compiled, at)
+    if kind == _TUPLE:
+        for _ in range(length):
+            at = _collect(compiled, at, texts)
+        return at
+    data = compiled[at : at + length]
+    if kind == _TEXT and length <= _LONGEST_TEXT and data not in texts:
+        texts.append(data)
+    return at + length + (kind in (_TEXT, _BYTES))
 
 
 def _encoded(names: Names, name: bytes | int) -> bytes:

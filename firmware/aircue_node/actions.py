@@ -1,6 +1,7 @@
-"""What a node does when it is commanded to: change its interval or deadband, show itself, restart, forget its settings.
+"""What a node does when it is commanded to: change its interval or deadband, show itself.
 
-An action takes a command's arguments and gives None when it did as told, else why not.
+An action takes a command's arguments and gives None when it did as told, else why not. Nothing of this module stays in
+memory between commands, but for what blinks.
 """
 
 import asyncio
@@ -18,8 +19,6 @@ if MYPY:
 _INTERVAL_MS = (1000, 86400000)
 _IDENTIFY_S = (1, 300)
 _BLINK_S = 0.25
-# The reply to a command has this long to reach the gateway before the node is gone.
-_REPLY_S = 2
 
 
 class Tuning:
@@ -57,12 +56,13 @@ class Tuning:
 
 
 class Identify:
-    """Blinks the LED; a board without one says so on its console, for whoever looks there."""
+    """Blinks the LED; a board without one says so on its console, for whoever looks there. shown: where the task that
+    does so is kept until it is over."""
 
-    def __init__(self, led: "OutputPin | None", node: str) -> None:
+    def __init__(self, led: "OutputPin | None", node: str, shown: "list[asyncio.Task[None]]") -> None:
         self._led = led
         self._node = node
-        self._task: asyncio.Task[None] | None = None
+        self._shown = shown
 
     def command(self, args: "dict[str, Any]") -> "str | None":
         """{"seconds": 30}; 10 where it is not given. The last one counts."""
@@ -70,9 +70,9 @@ class Identify:
         shortest, longest = _IDENTIFY_S
         if type(seconds) is not int or seconds < shortest or seconds > longest:
             return f"identify: seconds must be {shortest} to {longest}"
-        if self._task is not None:
-            self._task.cancel()
-        self._task = asyncio.create_task(self._show(seconds))
+        while self._shown:
+            self._shown.pop().cancel()
+        self._shown.append(asyncio.create_task(self._show(seconds)))
         return None
 
     async def _show(self, seconds: int) -> None:
@@ -82,55 +82,20 @@ class Identify:
                 print("identify: this is", self._node)
             await asyncio.sleep(_BLINK_S)
         self._light(0)
+        self._shown.clear()
 
     def _light(self, level: int) -> None:
         if self._led is not None:
             self._led.value(level)
 
 
-class Restart:
-    """Restarts the node a moment later, so that the reply gets out first. before: run just then, each for itself; a
-    journal is flushed there."""
+def bare(command: str, act: "Callable[[], object]") -> "Callable[[dict[str, Any]], str | None]":
+    """The action of a command that takes no arguments."""
 
-    def __init__(self, before: "list[Callable[[], object]]", reset: "Callable[[], object]") -> None:
-        self._before = before
-        self._reset = reset
-        self._task: asyncio.Task[None] | None = None
-
-    def command(self, args: "dict[str, Any]") -> "str | None":
+    def action(args: "dict[str, Any]") -> "str | None":
         if args:
-            return "restart: takes no arguments"
-        self.soon()
+            return f"{command}: takes no arguments"
+        act()
         return None
 
-    def soon(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(self._later())
-
-    async def _later(self) -> None:
-        await asyncio.sleep(_REPLY_S)
-        for step in self._before:
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 -- whatever is wrong there, the node restarts
-                print("restart:", error)
-        self._reset()
-
-
-class Wipe:
-    """Takes the settings away and restarts, so that the node is to be set up anew: by command, or by a held button."""
-
-    def __init__(self, wipe: "Callable[[], None]", restart: Restart) -> None:
-        self._wipe = wipe
-        self._restart = restart
-
-    def command(self, args: "dict[str, Any]") -> "str | None":
-        if args:
-            return "wipe: takes no arguments"
-        self.now()
-        return None
-
-    def now(self) -> None:
-        print("settings: wiped; the node restarts and waits to be set up")
-        self._wipe()
-        self._restart.soon()
+    return action

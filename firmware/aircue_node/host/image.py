@@ -28,7 +28,14 @@ SETTINGS_FILE = "settings.json"
 PACKAGE = "aircue_node"
 LAUNCHER = ("boot.py", "main.py")  # in this order: main.py is what starts the program
 _CONSTANT = re.compile(r"_[A-Z][A-Z0-9_]*|MYPY")
-_LEAVES = ("aircue_node.settings", "aircue_node.sensors.fitting", "aircue_node.update", "aircue_node.http_get")
+# The program takes these out of memory again.
+_LEAVES = frozenset(
+    f"{PACKAGE}.{name}"
+    for name in (
+        "settings", "identity", "sensors.fitting", "wiring.assembly", "wiring.power_up",
+        "actions", "commands", "wiring.orders", "update", "http_get",
+    )
+)  # fmt: skip
 _STAYS_HERE = ("host", "ports.py", "py.typed", "__pycache__")
 
 

@@ -1,4 +1,4 @@
-"""Shorter names for what a compiled module keeps to itself, because each name costs a board RAM until it is switched off.
+"""Shorter names for what a compiled module keeps to itself, because each name costs a board RAM for as long as it runs.
 
 MicroPython keeps one table of all names that were ever loaded, and doubles it when it is full. A private name (_spare)
 is known to its own module alone, and so is a parameter that no call ever names: in the compiled module they are given
@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _PRIVATE = re.compile(r"_[A-Za-z]\w*")
+_DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _HEAD = 4  # of an .mpy: M, version, flags, bits of a small integer
 # Kinds of an .mpy's constants; below them those that carry nothing.
 _TEXT, _BYTES, _TUPLE = 5, 6, 10
@@ -148,7 +149,9 @@ def _parsed(source: bytes) -> ast.Module | None:
 
 def _read(tree: ast.Module) -> _Module:
     nodes = list(ast.walk(tree))
-    definitions = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    definitions = {
+        node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
     stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
     parameters = {node.arg for node in nodes if isinstance(node, ast.arg)}
@@ -188,7 +191,8 @@ def _outside(tree: ast.AST) -> Iterator[str]:
 def _bases(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Modules that a base class may come from."""
     nodes = list(nodes)
-    names = {ast.unparse(base).partition(".")[0] for node in nodes if isinstance(node, ast.ClassDef) for base in node.bases}
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    names = {ast.unparse(base).partition(".")[0] for node in classes for base in node.bases}
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             for alias in node.names:

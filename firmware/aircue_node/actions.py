@@ -6,7 +6,7 @@ memory between commands, but for what blinks.
 
 import asyncio
 
-from aircue_node import deadband
+from aircue_node import quantities
 
 MYPY = False
 if MYPY:
@@ -42,7 +42,7 @@ class Tuning:
 
     def deadband(self, args: "dict[str, Any]") -> "str | None":
         """{"temperature": 0.2}, in the quantities' units; {} is none."""
-        wrong = deadband.wrong(args) or self._stored({"deadband": args})
+        wrong = quantities.wrong_deadband(args) or self._stored({"deadband": args})
         if wrong is None:
             self._sampler.deadband.set(args)
         return wrong

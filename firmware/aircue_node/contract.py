@@ -31,19 +31,6 @@ REPLY = "reply"
 ONLINE = "online"
 OFFLINE = "offline"
 
-# What a node can measure: SenML unit and the integer one unit is multiplied by on the wire.
-QUANTITIES = {
-    "temperature": ("Cel", 100),
-    "humidity": ("%RH", 100),
-    "co2": ("ppm", 1),
-    "pm1": ("ug/m3", 10),
-    "pm25": ("ug/m3", 10),
-    "pm10": ("ug/m3", 10),
-    "pressure": ("hPa", 10),
-    "voc_index": ("1", 1),
-    "gas_ratio": ("1", 1000),
-}
-
 _HASH_BLOCK = 64
 
 

@@ -32,7 +32,7 @@ _CONSTANT = re.compile(r"_[A-Z][A-Z0-9_]*|MYPY")
 _LEAVES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        "settings", "identity", "sensors.fitting", "wiring.assembly", "wiring.power_up",
+        "settings", "settings_file", "quantities", "identity", "sensors.fitting", "wiring.assembly", "wiring.power_up",
         "actions", "commands", "wiring.orders", "update", "http_get",
     )
 )  # fmt: skip

@@ -72,18 +72,18 @@ class NetworkTime:
 
 
 def change_settings(changes: dict[str, object]) -> None:
-    from aircue_node import settings
+    from aircue_node import settings_file
 
     try:
-        settings.change(changes, PATH)
+        settings_file.change(changes, PATH)
     finally:
-        unload("aircue_node.settings")
+        unload("aircue_node.settings_file")
 
 
 def wipe_settings() -> None:
-    from aircue_node import settings
+    from aircue_node import settings_file
 
-    settings.wipe(PATH)
+    settings_file.wipe(PATH)
 
 
 def collect_early() -> None:

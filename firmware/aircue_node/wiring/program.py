@@ -34,6 +34,7 @@ if MYPY:
 # On top of what is planned: the slowest sensors need seconds, a name lookup with a TLS handshake up to a minute.
 _SAMPLE_ALLOWANCE_MS = 60_000
 _UPLINK_ALLOWANCE_MS = 120_000
+_FOR_A_COMMAND = ["aircue_node." + name for name in ("wiring.orders", "actions", "commands", "quantities")]
 
 
 class Node:
@@ -96,7 +97,7 @@ class Node:
         except MemoryError:
             return contract.encode_reply("", "there is no memory for a command now: send it again later")
         finally:
-            unload("aircue_node.wiring.orders", "aircue_node.actions", "aircue_node.commands")
+            unload(*_FOR_A_COMMAND)
 
     def restart_soon(self) -> None:
         self._restart().soon()

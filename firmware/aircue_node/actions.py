@@ -6,8 +6,6 @@ memory between commands, but for what blinks.
 
 import asyncio
 
-from aircue_node import quantities
-
 MYPY = False
 if MYPY:
     from collections.abc import Callable
@@ -42,7 +40,9 @@ class Tuning:
 
     def deadband(self, args: "dict[str, Any]") -> "str | None":
         """{"temperature": 0.2}, in the quantities' units; {} is none."""
-        wrong = quantities.wrong_deadband(args) or self._stored({"deadband": args})
+        from aircue_node.quantities import wrong_deadband
+
+        wrong = wrong_deadband(args) or self._stored({"deadband": args})
         if wrong is None:
             self._sampler.deadband.set(args)
         return wrong

@@ -2,7 +2,7 @@
 
 import os
 
-from aircue_node import contract
+from aircue_node import command_codec, contract
 
 MYPY = False
 if MYPY:
@@ -53,10 +53,10 @@ class Commands:
 
     def answer(self, payload: bytes) -> bytes:
         try:
-            fields = contract.decode_command(payload, self._key)
+            fields = command_codec.decode_command(payload, self._key)
         except contract.ContractError as error:
-            return contract.encode_reply("", str(error))
-        return contract.encode_reply(fields["id"], self._refusal(fields) or self._run(fields))
+            return command_codec.encode_reply("", str(error))
+        return command_codec.encode_reply(fields["id"], self._refusal(fields) or self._run(fields))
 
     def _refusal(self, fields: "dict[str, Any]") -> "str | None":
         if fields["i"] != self._installation:

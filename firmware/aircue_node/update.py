@@ -15,7 +15,7 @@ import json
 import os
 from binascii import hexlify
 
-from aircue_node import contract, http_get
+from aircue_node import command_codec, http_get
 from aircue_node.slots import UNFINISHED, make_folder
 
 MYPY = False
@@ -123,7 +123,7 @@ class Updater:
         await http_get.get(url, name, _HEX, _HEX, pieces.append)
         signature = b"".join(pieces)
         with open(MANIFEST, "rb") as file:
-            if max(signature) > 127 or not contract.is_signed(self._key, file, signature.decode()):
+            if max(signature) > 127 or not command_codec.is_signed(self._key, file, signature.decode()):
                 raise UpdateError(f"{name} does not fit this node's key")
 
     def _refuse_without_space(self, right: int, wrong: int) -> None:

@@ -24,7 +24,7 @@ from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, World
 from aircue_hil.config import Gateway as GatewayRow
 from aircue_hil.radio import Wifi
-from aircue_node import contract
+from aircue_node import command_codec
 from aircue_node.host.bundle import write_bundle
 
 pytestmark = pytest.mark.hil
@@ -81,7 +81,7 @@ class Updating(Stage):
         """Sends `update`; the reply."""
         fields = json.loads(self.gateway.of("birth")[-1])
         number = next(self._numbers)
-        payload = contract.encode_command(KEY.encode(), f"c{number}", "update", args, fields["i"], number)
+        payload = command_codec.encode_command(KEY.encode(), f"c{number}", "update", args, fields["i"], number)
         self.gateway.send("command", payload)
         replies: dict[str, dict[str, object]] = {}
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.node.fakes import FakeLastNumber, FakeSensor, Ticks
 
-from aircue_node import battery, contract, settings
+from aircue_node import battery, command_codec, contract, settings
 from aircue_node.actions import Tuning
 from aircue_node.battery import State
 from aircue_node.battery_node import BatteryNode, Board
@@ -558,7 +558,7 @@ def test_failed_reads_are_counted_through_the_sleep() -> None:
 
 def test_a_commanded_interval_outlasts_the_sleep() -> None:
     world = World()
-    command = contract.encode_command(b"secret", "c1", "interval", {"ms": 120_000}, INSTALLATION, 1)
+    command = command_codec.encode_command(b"secret", "c1", "interval", {"ms": 120_000}, INSTALLATION, 1)
     world.command = lambda courier: courier.receive(contract.COMMAND, command)
     world.run()
     assert world.state().interval_ms == 120_000

@@ -89,4 +89,4 @@ def wipe_settings() -> None:
 def collect_early() -> None:
     """Garbage is collected each time a quarter of the free heap was used, so that large free pieces remain."""
     gc.collect()
-    gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
+    gc.threshold(gc.mem_free() // 4)

@@ -16,7 +16,6 @@ import os
 from binascii import hexlify
 
 from aircue_node import command_codec, http_get
-from aircue_node.slots import UNFINISHED, make_folder
 
 MYPY = False
 if MYPY:
@@ -30,6 +29,7 @@ SIGNATURE = ".hmac"
 FORMAT = 1
 PACKAGE = "aircue_node/"
 LONGEST_MANIFEST = 16384
+UNFINISHED = "unfinished"
 _LONGEST_VERSION = 32
 _LONGEST_PATH = 96
 _HEX = 64
@@ -104,14 +104,14 @@ class Updater:
         folder = str(self._slots.spare)
         right, wrong = await sweep(folder, False)
         self._refuse_without_space(right, wrong)
-        self._slots.open_spare()
+        _open(folder)
         await sweep(folder, True)
         for path, size, expected in rows():
             if not _exists(f"{folder}/{path}"):
                 await _fetch(url, folder, path, size, expected)
         if await sweep(folder, False) != (_size(), 0):
             raise UpdateError("flash does not hold what was written: it may be worn out")
-        self._slots.close_spare()
+        os.remove(f"{folder}/{UNFINISHED}")  # every file is there and right
         self._slots.stage(version, sequence)
 
     async def _bring_manifest(self, url: str, digest: str) -> None:
@@ -132,6 +132,21 @@ class Updater:
         needed = _size() - right + _SPARE_BYTES + self._reserve
         if free < needed:
             raise UpdateError(f"{needed} bytes of flash are needed, {free} are free")
+
+
+def _open(folder: str) -> None:
+    """From here on the launcher does not start it. OSError where flash takes nothing."""
+    make_folder(folder)
+    with open(f"{folder}/{UNFINISHED}", "w"):
+        pass
+
+
+def make_folder(path: str) -> None:
+    """OSError where it can neither be made nor is there."""
+    try:
+        os.mkdir(path)
+    except OSError:
+        os.stat(path)
 
 
 def check(version: str, confirmed: int) -> int:

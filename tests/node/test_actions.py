@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from tests.node.fakes import FakeSensor, Ticks, stop
 
-from aircue_node import actions, button, restart
-from aircue_node.actions import Identify, Tuning, bare
+from aircue_node import button, identify, restart
 from aircue_node.button import HELD_MS, Hold
 from aircue_node.clock import Clock
+from aircue_node.identify import Identify
 from aircue_node.restart import Restart, wipe
 from aircue_node.sampler import Sampler
+from aircue_node.tuning import Tuning
 
 
 class Led:
@@ -30,7 +31,7 @@ def sampler() -> Sampler:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses for people and networks take no time."""
-    monkeypatch.setattr(actions, "_BLINK_S", 0.001)
+    monkeypatch.setattr(identify, "_BLINK_S", 0.001)
     monkeypatch.setattr(restart, "_REPLY_S", 0.001)
 
 
@@ -142,15 +143,6 @@ def test_a_restart_comes_after_the_answer_and_flushes_first_whatever_fails() -> 
 
     asyncio.run(run())
     assert done == ["flushed", "reset"]
-
-
-def test_a_bare_command_is_done_without_arguments_and_refused_with_one() -> None:
-    done: list[str] = []
-    command = bare("restart", lambda: done.append("restart"))
-    assert command({"now": 1}) == "restart: takes no arguments"
-    assert done == []
-    assert command({}) is None
-    assert done == ["restart"]
 
 
 @pytest.mark.usefixtures("quick")

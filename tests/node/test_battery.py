@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.node.fakes import FakeLastNumber, FakeSensor, Ticks
 
 from aircue_node import battery, command_codec, contract, settings
-from aircue_node.actions import Tuning
 from aircue_node.battery import State
 from aircue_node.battery_node import BatteryNode, Board
 from aircue_node.clock import Clock
@@ -23,6 +22,7 @@ from aircue_node.ports import Range, Sample
 from aircue_node.sampler import Sampler
 from aircue_node.sensors.errors import MissingError
 from aircue_node.slots import Slots
+from aircue_node.tuning import Tuning
 
 INSTALLATION = 7
 _u32 = st.integers(0, 2**32 - 1)

@@ -13,7 +13,6 @@ from tests.contract.golden import golden
 from tests.node.fakes import FakeLastNumber, FakeReport, stop
 
 from aircue_node import command_codec, contract, line_codec, serial_line
-from aircue_node.actions import Tuning
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
@@ -22,6 +21,7 @@ from aircue_node.line_codec import END, START, LineError, Lines
 from aircue_node.ports import Line
 from aircue_node.sampler import Sampler
 from aircue_node.serial_line import SerialLine
+from aircue_node.tuning import Tuning
 
 INSTALLATION, BOOT = 7, 3
 

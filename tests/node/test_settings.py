@@ -8,11 +8,11 @@ import pytest
 from tests.node.fakes import SilentAdc, SilentBus, SilentUart, Ticks
 
 from aircue_node import settings, settings_file
-from aircue_node.actions import Tuning
 from aircue_node.clock import Clock
 from aircue_node.config import MissingSettings, SettingsError
 from aircue_node.sampler import Sampler
 from aircue_node.sensors import fitting
+from aircue_node.tuning import Tuning
 
 GOOD: dict[str, Any] = {
     "site": "home-1",

@@ -11,7 +11,6 @@ from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, 
 
 from aircue_gateway import mqtt_server
 from aircue_node import command_codec, contract, escalation, mqtt, uplink
-from aircue_node.actions import Tuning
 from aircue_node.client import Silence
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
@@ -21,6 +20,7 @@ from aircue_node.escalation import ABSENT, ANSWERED, REFUSED, UNJOINED, UNREACHE
 from aircue_node.journal import Journal
 from aircue_node.ports import Sample, Wlan
 from aircue_node.sampler import Sampler
+from aircue_node.tuning import Tuning
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import NotJoined, Wifi
 

@@ -33,7 +33,7 @@ _LEAVES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
         "settings", "settings_file", "quantities", "identity", "sensors.fitting", "wiring.assembly", "wiring.power_up",
-        "actions", "commands", "command_codec", "wiring.orders", "update", "http_get",
+        "tuning", "identify", "commands", "command_codec", "wiring.orders", "update", "http_get",
     )
 )  # fmt: skip
 _STAYS_HERE = ("host", "ports.py", "py.typed", "__pycache__")

@@ -7,12 +7,12 @@ import time
 import machine
 import network
 
-from aircue_node.actions import Tuning
 from aircue_node.battery_node import BatteryNode, Board
 from aircue_node.commands import Commands, LastNumber
 from aircue_node.config import Settings, SettingsError
 from aircue_node.journal import Journal
 from aircue_node.slots import Slots, running
+from aircue_node.tuning import Tuning
 from aircue_node.wiring import hardware, power_up
 
 MYPY = False

@@ -1,6 +1,5 @@
 """What a command can do to a node that is always on. In memory only while one is answered."""
 
-from aircue_node.actions import Identify, Tuning, bare
 from aircue_node.commands import Commands, LastNumber
 from aircue_node.unload import unload
 from aircue_node.wiring import hardware
@@ -10,6 +9,7 @@ if MYPY:
     from collections.abc import Callable
     from typing import Any
 
+    from aircue_node.tuning import Tuning
     from aircue_node.update import Updater
     from aircue_node.wiring.program import Node
 
@@ -20,15 +20,33 @@ def answer(node: "Node", payload: bytes) -> bytes:
 
 
 def _actions(node: "Node") -> "dict[str, Callable[[dict[str, Any]], str | None]]":
-    tuning = Tuning(node.sampler, hardware.change_settings)
     return {
-        "interval": tuning.interval,
-        "deadband": tuning.deadband,
-        "identify": Identify(node.led, node.config.node, node.shown).command,
-        "restart": bare("restart", node.restart_soon),
-        "wipe": bare("wipe", node.wipe),
+        "interval": lambda args: _tuning(node).interval(args),
+        "deadband": lambda args: _tuning(node).deadband(args),
+        "identify": lambda args: _identify(node, args),
+        "restart": lambda args: _bare("restart", node.restart_soon, args),
+        "wipe": lambda args: _bare("wipe", node.wipe, args),
         "update": lambda args: _update(node, args),
     }
+
+
+def _tuning(node: "Node") -> "Tuning":
+    from aircue_node.tuning import Tuning
+
+    return Tuning(node.sampler, hardware.change_settings)
+
+
+def _identify(node: "Node", args: "dict[str, Any]") -> str | None:
+    from aircue_node.identify import Identify
+
+    return Identify(node.led, node.config.node, node.shown).command(args)
+
+
+def _bare(command: str, act: "Callable[[], object]", args: "dict[str, Any]") -> str | None:
+    if args:
+        return f"{command}: takes no arguments"
+    act()
+    return None
 
 
 def _update(node: "Node", args: "dict[str, Any]") -> str | None:

@@ -5,6 +5,7 @@ do (orders.py) is in memory only while it does.
 """
 
 import asyncio
+import gc
 import sys
 import time
 
@@ -37,13 +38,13 @@ _UPLINK_ALLOWANCE_MS = 120_000
 # As command_codec.encode_reply() says it, which there is no memory for either.
 _STARVED = b'{"id": "", "ok": false, "error": "there is no memory for a command now: send it again later"}'
 _FOR_A_COMMAND = [
-    "aircue_node." + name for name in ("wiring.orders", "actions", "commands", "command_codec", "quantities")
+    "aircue_node." + name for name in ("wiring.orders", "tuning", "identify", "commands", "command_codec", "quantities")
 ]
 
 
 class Node:
     """Everything that runs side by side. escalation: where there is a radio; timer: held for the watchdog's sake;
-    shown: see actions.Identify."""
+    shown: see identify.Identify."""
 
     installation: int
     slots: "Slots"
@@ -94,6 +95,7 @@ class Node:
 
     def answer(self, payload: bytes) -> bytes:
         """The reply to a command."""
+        gc.collect()
         try:
             from aircue_node.wiring import orders
 

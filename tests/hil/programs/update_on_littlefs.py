@@ -81,7 +81,7 @@ def written(folder, files):
     for path in files:
         parts = (folder + "/" + path).split("/")
         for end in range(1, len(parts)):
-            slots.make_folder("/".join(parts[:end]))
+            update.make_folder("/".join(parts[:end]))
         with open("/".join(parts), "wb") as file:
             file.write(files[path])
 

@@ -1,4 +1,4 @@
-"""Commands and replies of contract version 1, signed and checked, without I/O. A node loads it with a command.
+"""Commands of contract version 1, signed and checked, without I/O. A node loads it with a command.
 
 Errors: contract.ContractError, as in contract.py.
 """
@@ -35,12 +35,6 @@ def decode_command(payload: bytes, key: bytes) -> "dict[str, Any]":
     for name, kind in (("id", str), ("command", str), ("args", dict), ("i", int), ("n", int)):
         contract.field(fields, name, kind, "command")
     return fields
-
-
-def encode_reply(ident: str, error: str | None = None) -> bytes:
-    if error is None:
-        return json.dumps({"id": ident, "ok": True}).encode()
-    return json.dumps({"id": ident, "ok": False, "error": error}).encode()
 
 
 def is_signed(key: bytes, pieces: "Iterable[bytes]", signature: str) -> bool:

@@ -149,6 +149,12 @@ def _range(row: "Any") -> "Range":
     return row[0], row[1]
 
 
+def encode_reply(ident: str, error: str | None = None) -> bytes:
+    if error is None:
+        return json.dumps({"id": ident, "ok": True}).encode()
+    return json.dumps({"id": ident, "ok": False, "error": error}).encode()
+
+
 def json_object(payload: bytes, what: str) -> "dict[str, Any]":
     try:
         fields = json.loads(payload)

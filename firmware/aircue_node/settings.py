@@ -32,7 +32,7 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "watchdog_s": (int, 8, 0, 8),
     "status_s": (int, 60, 1, 3600),
     "interval_ms": (int, 30000, 1000, 86400000),
-    "journal_samples": (int, 64, 1, 100000),
+    "journal_samples": (int, 48, 1, 100000),
     "journal_bytes": (int, 262144, 0, 16777216),
     "backlog_pause_ms": (int, 250, 0, 60000),
     "time_scale": (int, 1, 1, 100000),
@@ -91,8 +91,10 @@ def load(path: str) -> Settings:
 def save(fields: "dict[str, Any]", path: str) -> None:
     """Validates, writes beside, reads back, puts in place. A settings.json that cannot be used is kept as .bad: it may
     be the only copy of what somebody wrote."""
-    parse(json.dumps(fields))
-    settings_file.replace(fields, path, _usable)
+    text = json.dumps(fields)
+    parse(text)
+    settings_file.keep_bad(path, _usable)
+    settings_file.replace(text.encode(), path)
 
 
 def sound(fields: "dict[str, Any]") -> "dict[str, Any]":

@@ -17,6 +17,7 @@ if MYPY:
 _NEW = ".new"
 _BAD = ".bad"
 _EIO = 5
+_PIECE = 64
 
 
 def read(path: str) -> "bytes | None":
@@ -30,25 +31,38 @@ def read(path: str) -> "bytes | None":
 def _write(path: str, content: bytes) -> None:
     with open(path, "wb") as file:
         file.write(content)
-    if read(path) != content:
+    if not _holds(path, content):
         raise OSError(_EIO, f"{path} was not written whole: is the storage full?")
 
 
-def replace(fields: "dict[str, Any]", path: str, usable: "Callable[[bytes], bool]") -> None:
-    """Writes beside, reads back, puts in place. A settings.json that cannot be used is kept as .bad: it may be the only
-    copy of what somebody wrote."""
-    _write(path + _NEW, json.dumps(fields).encode())
+def _holds(path: str, content: bytes) -> bool:
+    """In pieces: beside a running node there is hardly memory for the whole a second time."""
+    with open(path, "rb") as file:
+        for at in range(0, len(content), _PIECE):
+            if file.read(_PIECE) != content[at : at + _PIECE]:
+                return False
+        return file.read(1) == b""
+
+
+def replace(content: bytes, path: str) -> None:
+    """Writes beside, reads back, puts in place."""
+    _write(path + _NEW, content)
+    os.rename(path + _NEW, path)
+
+
+def keep_bad(path: str, usable: "Callable[[bytes], bool]") -> None:
+    """A settings.json that cannot be used is kept as .bad: it may be the only copy of what somebody wrote."""
     old = read(path)
     if old is not None and not usable(old):
         _write(path + _BAD, old)
-    os.rename(path + _NEW, path)
 
 
 def readable(path: str) -> "dict[str, Any]":
     """The keys of a settings.json as they are, right or wrong; empty where it is missing or no JSON."""
     try:
-        given = json.loads(read(path) or b"{}")
-    except ValueError:
+        with open(path, "rb") as file:
+            given = json.load(file)
+    except (OSError, ValueError):
         return {}
     return given if isinstance(given, dict) else {}
 
@@ -60,7 +74,9 @@ def change(changes: "dict[str, Any]", path: str) -> None:
     if not fields:
         raise ValueError(f"{path} is not there or no JSON")
     fields.update(changes)
-    replace(fields, path, bool)
+    content = json.dumps(fields).encode()
+    del fields
+    replace(content, path)
 
 
 def wipe(path: str) -> None:

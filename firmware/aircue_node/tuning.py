@@ -4,6 +4,8 @@ An action takes a command's arguments and gives None when it did as told, else w
 memory between commands.
 """
 
+from aircue_node.unload import unload
+
 MYPY = False
 if MYPY:
     from collections.abc import Callable
@@ -35,9 +37,7 @@ class Tuning:
 
     def deadband(self, args: "dict[str, Any]") -> "str | None":
         """{"temperature": 0.2}, in the quantities' units; {} is none."""
-        from aircue_node.quantities import wrong_deadband
-
-        wrong = wrong_deadband(args) or self._stored({"deadband": args})
+        wrong = _wrong(args) or self._stored({"deadband": args})
         if wrong is None:
             self._sampler.deadband.set(args)
         return wrong
@@ -48,3 +48,13 @@ class Tuning:
         except (OSError, ValueError, MemoryError) as error:
             return f"not changed: the settings cannot be stored: {error}"
         return None
+
+
+def _wrong(limits: "dict[str, Any]") -> "str | None":
+    """Room is made for storing them."""
+    try:
+        from aircue_node.quantities import wrong_deadband
+
+        return wrong_deadband(limits)
+    finally:
+        unload("aircue_node.quantities")

@@ -93,9 +93,11 @@ async def _play(stage: Stage, gateway: AckingGateway, seconds: float) -> None:
     await gateway.until(lambda: len(gateway.of(contract.STATUS)) > 0)
     stage.bench.cut_wifi()
     await asyncio.sleep(_OUTAGE_S)
-    before = len(gateway.of(contract.BACKLOG))
+    connects = len(gateway.connects)
     stage.bench.restore_wifi()
-    await gateway.until(lambda: len(gateway.of(contract.BACKLOG)) > before)
+    await gateway.until(lambda: len(gateway.connects) > connects)
+    backlog = len(gateway.of(contract.BACKLOG))
+    await gateway.until(lambda: len(gateway.of(contract.BACKLOG)) > backlog)
     for number, (command, args) in enumerate(_COMMANDS, 1):
         await _command(gateway, number, command, args)
     await asyncio.sleep(seconds)

@@ -74,7 +74,7 @@ def test_command_under_a_key_longer_than_a_block_is_signed_as_the_standard_libra
 
 def test_replies_are_the_golden_replies() -> None:
     for row in golden("reply")["replies"]:
-        assert json.loads(command_codec.encode_reply(**row["fields"])) == json.loads(row["payload"])
+        assert json.loads(contract.encode_reply(**row["fields"])) == json.loads(row["payload"])
 
 
 def test_six_quantities_fit_in_120_bytes() -> None:

@@ -26,7 +26,7 @@ from aircue_gateway.intake import Intake
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import Message
 from aircue_gateway.window import Stored, Window
-from aircue_node import command_codec, contract
+from aircue_node import contract
 
 NOW_MS = (BEGAN_S + 10_000) * 1000
 RULES = {
@@ -295,4 +295,4 @@ def test_a_declared_loss_travels_once_for_each_change() -> None:
 
 
 def test_a_reply_is_taken() -> None:
-    assert taken(intake(), message("reply", command_codec.encode_reply("7f3a"))).receipts == [0]
+    assert taken(intake(), message("reply", contract.encode_reply("7f3a"))).receipts == [0]

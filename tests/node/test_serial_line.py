@@ -333,7 +333,7 @@ def test_a_command_is_answered() -> None:
         node.console.hello()
         order = command_codec.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1)
         node.console.say("command", order)
-        await until(lambda: node.console.of("reply") == [command_codec.encode_reply("c1")])
+        await until(lambda: node.console.of("reply") == [contract.encode_reply("c1")])
 
     run(story)
 

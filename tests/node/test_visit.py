@@ -213,6 +213,6 @@ def test_a_command_that_comes_with_the_ack_is_answered() -> None:
         gateway.command = command_codec.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1)
         with pytest.raises(ERRORS):
             await node.run()
-        assert gateway.of("reply") == [command_codec.encode_reply("c1")]
+        assert gateway.of("reply") == [contract.encode_reply("c1")]
 
     play(story)

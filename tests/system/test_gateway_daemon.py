@@ -11,7 +11,7 @@ import pytest
 from tests.gateway.processes import PATIENCE_S, Gateway, PahoNode, SmallCloud, eventually
 from tests.gateway.samples import NODE, birth, live, sequences
 
-from aircue_node import command_codec, contract
+from aircue_node import contract
 
 pytestmark = pytest.mark.system
 
@@ -241,7 +241,7 @@ def test_a_command_reaches_the_node_and_its_answer_comes_back(
     node.publish("birth", birth())
 
     def judge(fields: dict[str, Any]) -> bytes:
-        return command_codec.encode_reply(fields["id"], None if fields["args"]["ms"] > 999 else "too often")
+        return contract.encode_reply(fields["id"], None if fields["args"]["ms"] > 999 else "too often")
 
     node.obey(judge)
     done = command(gateway, NODE.id, "interval", "ms=5000")

@@ -32,6 +32,8 @@ def assemble(node: "Node") -> "list[Coroutine[Any, Any, None]]":
     fitted = power_up.fit(node.config, node.clock)
     _measure(node, fitted, cause)
     node.line = carry(node, fitted, times if cause == resets.RADIO else 0)
+    for used in ("i2c", "uart", "sensors"):
+        delattr(node.config, used)
     return _jobs(node, fitted)
 
 

@@ -35,11 +35,7 @@ if MYPY:
 # On top of what is planned: the slowest sensors need seconds, a name lookup with a TLS handshake up to a minute.
 _SAMPLE_ALLOWANCE_MS = 60_000
 _UPLINK_ALLOWANCE_MS = 120_000
-# As command_codec.encode_reply() says it, which there is no memory for either.
-_STARVED = b'{"id": "", "ok": false, "error": "there is no memory for a command now: send it again later"}'
-_FOR_A_COMMAND = [
-    "aircue_node." + name for name in ("wiring.orders", "tuning", "identify", "commands", "command_codec", "quantities")
-]
+_FOR_A_COMMAND = ["aircue_node." + name for name in ("wiring.orders", "tuning", "identify", "commands", "quantities")]
 
 
 class Node:
@@ -101,7 +97,7 @@ class Node:
 
             return orders.answer(self, payload)
         except MemoryError:
-            return _STARVED
+            return contract.encode_reply("", "there is no memory for a command now: send it again later")
         finally:
             unload(*_FOR_A_COMMAND)
 

@@ -23,7 +23,7 @@ _HEAD = 4  # of an .mpy: M, version, flags, bits of a small integer
 # Kinds of an .mpy's constants; below them those that carry nothing.
 _TEXT, _BYTES, _TUPLE = 5, 6, 10
 _LONGEST_TEXT = 200  # a name has one byte for its length on most boards
-_BUILT_IN = frozenset(dir(builtins))
+_KNOWN = frozenset([*dir(builtins), "self"])  # to every board, at no cost
 
 Names = Mapping[str, str]
 
@@ -223,7 +223,7 @@ def _given(modules: list[_Module], kept: frozenset[str]) -> Names:
     standing = set().union(*(module.standing for module in modules))
     reached = set().union(*(module.reached for module in modules))
     parameters = set().union(*(module.parameters for module in modules))
-    alone = {name for name in parameters - standing - _BUILT_IN if not name.startswith("_")}
+    alone = {name for name in parameters - standing - _KNOWN if not name.startswith("_")}
     found = sorted(({name for name in bound if _PRIVATE.fullmatch(name)} | alone) - kept)
     taken = bound | standing | reached | kept
     return dict(zip(found, (name for name in _short() if name not in taken), strict=False))

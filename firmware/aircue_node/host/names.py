@@ -2,8 +2,8 @@
 
 MicroPython keeps one table of all names that were ever loaded, and doubles it when it is full. A private name (_spare)
 is known to its own module alone, and so is a parameter that no call ever names: in the compiled module they are given
-short names that every module uses anew. Lines stay what they are, so that a traceback still leads to the place; the
-function's name there is the short one, and whole() tells the long one.
+short names that every module uses anew. Lines stay what they are, so that a traceback still leads to the place, where
+only the function's name is the short one.
 
 Left alone is whatever is said as a text, in an import or as a keyword anywhere, and what one module reads of another.
 Modules whose classes inherit from each other are named together.
@@ -54,11 +54,6 @@ def short_names(sources: Mapping[str, bytes], others: Iterable[bytes] = ()) -> d
         names = _given([modules[name] for name in group], said | foreign)
         named.update(dict.fromkeys(group, names))
     return named
-
-
-def whole(names: Names, short: str) -> str:
-    """What a name of a traceback is in the source."""
-    return next((name for name, given in names.items() if given == short), short)
 
 
 def renamed(compiled: bytes, names: Names) -> bytes:

@@ -144,8 +144,8 @@ def test_the_firmwares_table_names_every_driver() -> None:
 
 def test_the_firmwares_table_names_every_command() -> None:
     table = rows(section("docs/firmware.md", "Commands")).keys()
-    program = text("firmware/aircue_node/wiring/program.py")
-    known = re.search(r"def _actions.*?return \{(.*?)\}", program, re.DOTALL)
+    orders = text("firmware/aircue_node/wiring/orders.py")
+    known = re.search(r"def _actions.*?return \{(.*?)\}", orders, re.DOTALL)
     assert known is not None
     assert table == set(re.findall(r'^ +"(\w+)":', known[1], re.MULTILINE))
 

@@ -3,6 +3,7 @@
 import os
 
 from aircue_node import contract
+from aircue_node.unload import unload
 
 MYPY = False
 if MYPY:
@@ -53,10 +54,19 @@ class Commands:
 
     def answer(self, payload: bytes) -> bytes:
         try:
-            fields = contract.decode_command(payload, self._key)
+            fields = self._decoded(payload)
         except contract.ContractError as error:
             return contract.encode_reply("", str(error))
         return contract.encode_reply(fields["id"], self._refusal(fields) or self._run(fields))
+
+    def _decoded(self, payload: bytes) -> "dict[str, Any]":
+        """Room is made for what the command does."""
+        try:
+            from aircue_node import command_codec
+
+            return command_codec.decode_command(payload, self._key)
+        finally:
+            unload("aircue_node.command_codec")
 
     def _refusal(self, fields: "dict[str, Any]") -> "str | None":
         if fields["i"] != self._installation:

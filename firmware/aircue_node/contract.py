@@ -7,13 +7,10 @@ backlog, r ranges of sequences, both ends included. A value stands for integer /
 Errors: ContractError, for whatever a peer sends that this contract does not allow.
 """
 
-import binascii
-import hashlib
 import json
 
 MYPY = False
 if MYPY:
-    from collections.abc import Iterable
     from typing import Any
 
     from aircue_node.ports import Channel, Loss, Range, Sample
@@ -30,21 +27,6 @@ REPLY = "reply"
 
 ONLINE = "online"
 OFFLINE = "offline"
-
-# What a node can measure: SenML unit and the integer one unit is multiplied by on the wire.
-QUANTITIES = {
-    "temperature": ("Cel", 100),
-    "humidity": ("%RH", 100),
-    "co2": ("ppm", 1),
-    "pm1": ("ug/m3", 10),
-    "pm25": ("ug/m3", 10),
-    "pm10": ("ug/m3", 10),
-    "pressure": ("hPa", 10),
-    "voc_index": ("1", 1),
-    "gas_ratio": ("1", 1000),
-}
-
-_HASH_BLOCK = 64
 
 
 class ContractError(ValueError):
@@ -96,8 +78,12 @@ def encode_sample(installation: int, boot: int, sample: "Sample") -> bytes:
 
 def encode_backlog(installation: int, boot: int, samples: "list[Sample]") -> bytes:
     """Several older samples of one boot, each as in encode_sample."""
-    rows = ",".join([f'{{"s":{s},"u":{u},"t":{t},"v":{_values(values)}}}' for s, u, t, values in samples])
-    return f'{{"i":{installation},"b":{boot},"m":[{rows}]}}'.encode()
+    pieces, comma = [f'{{"i":{installation},"b":{boot},"m":['], ""
+    for s, u, t, values in samples:
+        pieces.append(f'{comma}{{"s":{s},"u":{u},"t":{t},"v":{_values(values)}}}')
+        comma = ","
+    pieces.append("]}")
+    return "".join(pieces).encode()
 
 
 def _values(values: list[int | None]) -> str:
@@ -152,9 +138,9 @@ def encode_ack(installation: int, boot: int, ranges: "list[Range]") -> bytes:
 
 def decode_ack(payload: bytes) -> "tuple[int, int, list[Range]]":
     """(installation, boot, [(first, last), ...])."""
-    fields = _object(payload, "ack")
-    ranges = _field(fields, "r", list, "ack")
-    return _field(fields, "i", int, "ack"), _field(fields, "b", int, "ack"), [_range(row) for row in ranges]
+    fields = json_object(payload, "ack")
+    ranges = field(fields, "r", list, "ack")
+    return field(fields, "i", int, "ack"), field(fields, "b", int, "ack"), [_range(row) for row in ranges]
 
 
 def _range(row: "Any") -> "Range":
@@ -163,33 +149,13 @@ def _range(row: "Any") -> "Range":
     return row[0], row[1]
 
 
-def encode_command(
-    key: bytes, ident: str, command: str, args: "dict[str, Any]", installation: int, number: int
-) -> bytes:
-    """A signed command. number grows with every command to one installation, so that an old one is not run again."""
-    text = json.dumps({"id": ident, "command": command, "args": args, "i": installation, "n": number})
-    return json.dumps({"c": text, "m": _hmac_sha256(key, [text.encode()])}).encode()
-
-
-def decode_command(payload: bytes, key: bytes) -> "dict[str, Any]":
-    """The signed fields id, command, args, i and n, once the signature fits the key."""
-    envelope = _object(payload, "command")
-    text = _field(envelope, "c", str, "command")
-    if not is_signed(key, [text.encode()], _field(envelope, "m", str, "command")):
-        raise ContractError("command: the signature does not fit this node's key")
-    fields = _object(text.encode(), "command")
-    for name, kind in (("id", str), ("command", str), ("args", dict), ("i", int), ("n", int)):
-        _field(fields, name, kind, "command")
-    return fields
-
-
 def encode_reply(ident: str, error: str | None = None) -> bytes:
     if error is None:
         return json.dumps({"id": ident, "ok": True}).encode()
     return json.dumps({"id": ident, "ok": False, "error": error}).encode()
 
 
-def _object(payload: bytes, what: str) -> "dict[str, Any]":
+def json_object(payload: bytes, what: str) -> "dict[str, Any]":
     try:
         fields = json.loads(payload)
     except ValueError:
@@ -199,32 +165,8 @@ def _object(payload: bytes, what: str) -> "dict[str, Any]":
     return fields
 
 
-def _field(fields: "dict[str, Any]", name: str, kind: type, what: str) -> "Any":
+def field(fields: "dict[str, Any]", name: str, kind: type, what: str) -> "Any":
     value = fields.get(name)
     if type(value) is not kind:
         raise ContractError(f"{what}: field {name} is missing or no {kind.__name__}")
     return value
-
-
-def is_signed(key: bytes, pieces: "Iterable[bytes]", signature: str) -> bool:
-    """Whether the signature is the HMAC-SHA256 of the pieces, taken together, under this key, in hexadecimal."""
-    return _same(signature, _hmac_sha256(key, pieces))
-
-
-def _hmac_sha256(key: bytes, pieces: "Iterable[bytes]") -> str:
-    """RFC 2104 over the board's SHA-256; MicroPython brings no hmac module."""
-    if len(key) > _HASH_BLOCK:
-        key = hashlib.sha256(key).digest()
-    key = key + bytes(_HASH_BLOCK - len(key))
-    inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in key]))
-    for piece in pieces:
-        inner.update(piece)
-    return binascii.hexlify(hashlib.sha256(bytes([byte ^ 0x5C for byte in key]) + inner.digest()).digest()).decode()
-
-
-def _same(left: str, right: str) -> bool:
-    """Compares in a time that does not depend on where the two differ."""
-    difference = len(left) ^ len(right)
-    for a, b in zip(left.encode(), right.encode()):
-        difference |= a ^ b
-    return difference == 0

@@ -12,9 +12,8 @@ MYPY = False
 if MYPY:
     from collections.abc import Callable
 
-    from aircue_node.commands import Commands
     from aircue_node.journal import Journal
-    from aircue_node.ports import Message, Reporter, Sample
+    from aircue_node.ports import Answering, Message, Reporter, Sample
 
 _BACKLOG_SAMPLES = 12
 _ACK_WITHIN_MS = 60_000
@@ -29,7 +28,7 @@ class Courier:
         installation: int,
         boot: int,
         journal: "Journal",
-        commands: "Commands",
+        commands: "Answering",
         report: "Reporter",
         dated: "Callable[[Sample], Sample]",
         proved: "Callable[[], None]" = lambda: None,

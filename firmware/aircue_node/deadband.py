@@ -5,25 +5,8 @@ begins or ends, when a quantity without a deadband has a value, or when the hear
 whichever is longer. Without any deadband every sample is.
 """
 
-from aircue_node.contract import QUANTITIES
-
-MYPY = False
-if MYPY:
-    from typing import Any
-
 _HEARTBEAT_INTERVALS = 10
 _HEARTBEAT_MS = 300_000
-_WIDEST = 1_000_000
-
-
-def wrong(limits: "dict[str, Any]") -> "str | None":
-    """Why these are no deadbands by quantity, or None."""
-    for quantity, width in limits.items():
-        if quantity not in QUANTITIES:
-            return f"deadband: unknown quantity {quantity}; known are {', '.join(sorted(QUANTITIES))}"
-        if type(width) not in (int, float) or not 0 < width <= _WIDEST:
-            return f"deadband: {quantity} is {width!r}, a number over 0 in {QUANTITIES[quantity][0]} is expected"
-    return None
 
 
 class Deadband:

@@ -83,15 +83,15 @@ def _checked(kind: int, flags: int, body: bytes) -> tuple[int, int, bytes]:
     return kind, flags, body
 
 
-def packet(first: int, body: bytes) -> bytes:
-    """Fixed header and body. first: packet type and flags, as on the wire."""
+def packet(first: int, *body: bytes) -> bytes:
+    """Fixed header and the pieces of the body, copied once. first: packet type and flags, as on the wire."""
     head = bytearray([first])
-    length = len(body)
+    length = sum([len(piece) for piece in body])
     while length > 127:
         head.append(length & 127 | 128)
         length >>= 7
     head.append(length)
-    return bytes(head) + body
+    return b"".join((bytes(head),) + body)  # noqa: RUF005 -- MicroPython unpacks nothing into a tuple
 
 
 def connect(
@@ -118,7 +118,7 @@ def publish(
 ) -> bytes:
     first = PUBLISH << 4 | (8 if duplicate else 0) | qos << 1 | (1 if retain else 0)
     ident = packet_id.to_bytes(2, "big") if qos else b""
-    return packet(first, _text(topic) + ident + payload)
+    return packet(first, _text(topic), ident, payload)
 
 
 def puback(packet_id: int) -> bytes:

@@ -182,3 +182,9 @@ class Reporter(Protocol):
     def birth(self) -> bytes: ...
 
     def status(self) -> bytes: ...
+
+
+class Answering(Protocol):
+    """Runs a command and gives the reply."""
+
+    def answer(self, payload: bytes, /) -> bytes: ...

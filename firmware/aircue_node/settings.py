@@ -7,20 +7,14 @@ Errors: SettingsError, naming the key, what was found and what was expected; OSE
 """
 
 import json
-import os
 
-from aircue_node import deadband
+from aircue_node import quantities, settings_file
 from aircue_node.config import MissingSettings, Settings, SettingsError
 
 MYPY = False
 if MYPY:
     from collections.abc import Callable
     from typing import Any, AnyStr
-
-_NEW = ".new"
-_BAD = ".bad"
-_EIO = 5
-
 
 # key: (type, default or None where it must be given, smallest, largest or None)
 _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
@@ -38,7 +32,7 @@ _KEYS: "dict[str, tuple[type, Any, Any, Any]]" = {
     "watchdog_s": (int, 8, 0, 8),
     "status_s": (int, 60, 1, 3600),
     "interval_ms": (int, 30000, 1000, 86400000),
-    "journal_samples": (int, 120, 1, 100000),
+    "journal_samples": (int, 48, 1, 100000),
     "journal_bytes": (int, 262144, 0, 16777216),
     "backlog_pause_ms": (int, 250, 0, 60000),
     "time_scale": (int, 1, 1, 100000),
@@ -88,7 +82,7 @@ def parse(text: "AnyStr") -> Settings:
 
 
 def load(path: str) -> Settings:
-    content = _read(path)
+    content = settings_file.read(path)
     if content is None:
         raise MissingSettings(f"{path} is missing: write it to the board, see docs/firmware.md")
     return parse(content)
@@ -99,27 +93,8 @@ def save(fields: "dict[str, Any]", path: str) -> None:
     be the only copy of what somebody wrote."""
     text = json.dumps(fields)
     parse(text)
-    _write(path + _NEW, text.encode())
-    old = _read(path)
-    if old is not None and not _usable(old):
-        _write(path + _BAD, old)
-    os.rename(path + _NEW, path)
-
-
-def change(changes: "dict[str, Any]", path: str) -> None:
-    """Some keys of settings that stand; the others stay as they are."""
-    fields = readable(path)
-    fields.update(changes)
-    save(fields, path)
-
-
-def readable(path: str) -> "dict[str, Any]":
-    """The keys of a settings.json as they are, right or wrong; empty where it is missing or no JSON."""
-    try:
-        given = json.loads(_read(path) or b"{}")
-    except ValueError:
-        return {}
-    return given if isinstance(given, dict) else {}
+    settings_file.keep_bad(path, _usable)
+    settings_file.replace(text.encode(), path)
 
 
 def sound(fields: "dict[str, Any]") -> "dict[str, Any]":
@@ -135,36 +110,12 @@ def _is_right(fields: "dict[str, Any]", name: str) -> bool:
     return True
 
 
-def wipe(path: str) -> None:
-    """Takes the settings away, with every copy. What the node has measured, and who it is, stay."""
-    for name in (path, path + _NEW, path + _BAD):
-        try:
-            os.remove(name)
-        except OSError:
-            pass  # it is not there
-
-
 def _usable(content: bytes) -> bool:
     try:
         parse(content)
     except SettingsError:
         return False
     return True
-
-
-def _read(path: str) -> "bytes | None":
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return None
-
-
-def _write(path: str, content: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(content)
-    if _read(path) != content:
-        raise OSError(_EIO, f"{path} was not written whole: is the storage full?")
 
 
 def _value(given: "dict[str, Any]", name: str) -> "Any":
@@ -186,7 +137,7 @@ def _check_range(name: str, value: "Any") -> None:
 
 
 def _check_deadband(name: str, limits: "dict[str, Any]") -> None:
-    wrong = deadband.wrong(limits)
+    wrong = quantities.wrong_deadband(limits)
     if wrong is not None:
         raise SettingsError(f"settings.json: {wrong}", name)
 

@@ -16,7 +16,6 @@ if MYPY:
     from typing import Any
 
 FOLDERS = ("a", "b")
-UNFINISHED = "unfinished"
 _FILE = "slot"
 _STARTS = 3
 _TRIAL_S = 600
@@ -60,16 +59,6 @@ class Slots:
             return f"{self._state.get('version')} on trial, start {self._state.get('tries')} of {_STARTS}"
         outcome: str | None = self._state.get("outcome")
         return outcome
-
-    def open_spare(self) -> None:
-        """From here on the launcher does not start the spare folder. OSError where flash takes nothing."""
-        make_folder(str(self.spare))
-        with open(f"{self.spare}/{UNFINISHED}", "w"):
-            pass
-
-    def close_spare(self) -> None:
-        """Every file of it is there and right."""
-        os.remove(f"{self.spare}/{UNFINISHED}")
 
     def stage(self, version: str, sequence: int) -> None:
         """The next start is the spare folder's first on trial."""
@@ -120,11 +109,3 @@ def _read(folder: str) -> "dict[str, Any]":
         except (OSError, ValueError, TypeError):
             pass
     return {"active": folder}
-
-
-def make_folder(path: str) -> None:
-    """OSError where it can neither be made nor is there."""
-    try:
-        os.mkdir(path)
-    except OSError:
-        os.stat(path)

@@ -91,7 +91,7 @@ def _settings(on_trial: bool) -> "Settings | str":
         if on_trial:
             raise
         return "" if isinstance(error, MissingSettings) else str(error)
-    unload("aircue_node.settings")
+    unload("aircue_node.settings", "aircue_node.settings_file", "aircue_node.quantities")
     reason = None if on_trial else _noted()
     return config if reason is None else reason
 

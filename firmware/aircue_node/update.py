@@ -15,8 +15,7 @@ import json
 import os
 from binascii import hexlify
 
-from aircue_node import contract, http_get
-from aircue_node.slots import UNFINISHED, make_folder
+from aircue_node import command_codec, http_get
 
 MYPY = False
 if MYPY:
@@ -30,6 +29,7 @@ SIGNATURE = ".hmac"
 FORMAT = 1
 PACKAGE = "aircue_node/"
 LONGEST_MANIFEST = 16384
+UNFINISHED = "unfinished"
 _LONGEST_VERSION = 32
 _LONGEST_PATH = 96
 _HEX = 64
@@ -104,14 +104,14 @@ class Updater:
         folder = str(self._slots.spare)
         right, wrong = await sweep(folder, False)
         self._refuse_without_space(right, wrong)
-        self._slots.open_spare()
+        _open(folder)
         await sweep(folder, True)
         for path, size, expected in rows():
             if not _exists(f"{folder}/{path}"):
                 await _fetch(url, folder, path, size, expected)
         if await sweep(folder, False) != (_size(), 0):
             raise UpdateError("flash does not hold what was written: it may be worn out")
-        self._slots.close_spare()
+        os.remove(f"{folder}/{UNFINISHED}")  # every file is there and right
         self._slots.stage(version, sequence)
 
     async def _bring_manifest(self, url: str, digest: str) -> None:
@@ -123,7 +123,7 @@ class Updater:
         await http_get.get(url, name, _HEX, _HEX, pieces.append)
         signature = b"".join(pieces)
         with open(MANIFEST, "rb") as file:
-            if max(signature) > 127 or not contract.is_signed(self._key, file, signature.decode()):
+            if max(signature) > 127 or not command_codec.is_signed(self._key, file, signature.decode()):
                 raise UpdateError(f"{name} does not fit this node's key")
 
     def _refuse_without_space(self, right: int, wrong: int) -> None:
@@ -132,6 +132,21 @@ class Updater:
         needed = _size() - right + _SPARE_BYTES + self._reserve
         if free < needed:
             raise UpdateError(f"{needed} bytes of flash are needed, {free} are free")
+
+
+def _open(folder: str) -> None:
+    """From here on the launcher does not start it. OSError where flash takes nothing."""
+    make_folder(folder)
+    with open(f"{folder}/{UNFINISHED}", "w"):
+        pass
+
+
+def make_folder(path: str) -> None:
+    """OSError where it can neither be made nor is there."""
+    try:
+        os.mkdir(path)
+    except OSError:
+        os.stat(path)
 
 
 def check(version: str, confirmed: int) -> int:

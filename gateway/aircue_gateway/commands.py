@@ -12,7 +12,7 @@ from typing import Any
 from aircue_gateway.config import Node
 from aircue_gateway.control import Fields, Refused
 from aircue_gateway.payloads.aircue import Reply
-from aircue_node import contract
+from aircue_node import command_codec, contract
 
 _LOOK_EVERY_S = 0.2
 
@@ -94,7 +94,8 @@ class Commands:
         if installation is None:
             return False
         number = max(self._now_ms(), self._last_number + 1)
-        payload = contract.encode_command(node.key.encode(), ident, order.command, order.args, installation, number)
+        key = node.key.encode()
+        payload = command_codec.encode_command(key, ident, order.command, order.args, installation, number)
         sent = self._publish(contract.topic(node.site, order.node, contract.COMMAND), payload)
         self._last_number = number if sent else self._last_number
         return sent

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aircue_node import contract
+from aircue_node.quantities import QUANTITIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,5 +32,5 @@ LIMITS = {
 
 def unit(quantity: str) -> str | None:
     """The SenML unit that the contract fixes for a quantity, None for a quantity it does not know."""
-    row = contract.QUANTITIES.get(quantity)
+    row = QUANTITIES.get(quantity)
     return None if row is None else row[0]

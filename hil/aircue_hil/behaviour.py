@@ -10,7 +10,7 @@ from aircue_hil.faults import ON_SENSORS
 from aircue_hil.rig import INTERVAL_MS, Rig, Steady
 from aircue_hil.sensors import MODELS
 from aircue_hil.sensors.model import Glitches
-from aircue_node.contract import QUANTITIES
+from aircue_node.quantities import QUANTITIES
 from aircue_node.sensors import fitting
 from aircue_node.sensors.errors import (
     BrokenError,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from aircue_gateway.episodes import Change, Rule, State, step
-from aircue_node.contract import QUANTITIES
+from aircue_node.quantities import QUANTITIES
 
 Key = tuple[str, int, int, str]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.contract.golden import golden
 
-from aircue_node import contract
+from aircue_node import command_codec, contract
 
 
 @pytest.mark.parametrize("leaf", ["birth", "samples", "backlog", "status", "ack", "command", "reply"])
@@ -55,7 +55,7 @@ def test_ack_is_encoded_and_decoded_as_the_golden_ack() -> None:
 
 def test_command_of_the_golden_file_is_understood() -> None:
     document = golden("command")
-    fields = contract.decode_command(document["payload"].encode(), document["key"].encode())
+    fields = command_codec.decode_command(document["payload"].encode(), document["key"].encode())
     assert fields == {"id": "7f3a", "command": "interval", "args": {"ms": 60000}, "i": 2779096485, "n": 12}
 
 
@@ -68,7 +68,7 @@ def test_command_signature_is_the_standard_librarys_hmac() -> None:
 
 def test_command_under_a_key_longer_than_a_block_is_signed_as_the_standard_library_does() -> None:
     key = bytes(range(100))
-    envelope = json.loads(contract.encode_command(key, "a", "interval", {}, 1, 1))
+    envelope = json.loads(command_codec.encode_command(key, "a", "interval", {}, 1, 1))
     assert envelope["m"] == hmac.new(key, envelope["c"].encode(), hashlib.sha256).hexdigest()
 
 
@@ -104,4 +104,4 @@ def test_command_with_one_changed_character_is_refused() -> None:
     document = golden("command")
     payload = document["payload"].replace("60000", "60001").encode()
     with pytest.raises(contract.ContractError, match="signature"):
-        contract.decode_command(payload, document["key"].encode())
+        command_codec.decode_command(payload, document["key"].encode())

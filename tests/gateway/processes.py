@@ -18,7 +18,7 @@ from tests.gateway.samples import NODE
 from aircue_gateway import batch
 from aircue_gateway.batch import Batch
 from aircue_gateway.report import status
-from aircue_node import contract
+from aircue_node import command_codec, contract
 
 PATIENCE_S = 20.0
 NO_RULES: dict[str, Any] = {"version": "0", "rules": []}
@@ -191,7 +191,7 @@ class PahoNode:
         if message.topic.endswith(contract.ACK):
             self.acks += contract.decode_ack(message.payload)[2]
         elif message.topic.endswith(contract.COMMAND) and self._obey is not None:
-            self.publish("reply", self._obey(contract.decode_command(message.payload, NODE.key.encode())))
+            self.publish("reply", self._obey(command_codec.decode_command(message.payload, NODE.key.encode())))
         else:
             self.heard.append(message.payload)
 

@@ -16,7 +16,7 @@ from aircue_gateway.cleaning.range import Range
 from aircue_gateway.cleaning.spike import Spike
 from aircue_gateway.config import CleaningConfig, DeadbandConfig
 from aircue_gateway.quantities import LIMITS
-from aircue_node import contract
+from aircue_node.quantities import QUANTITIES
 
 
 def spike() -> Spike:
@@ -66,7 +66,7 @@ def test_range_includes_both_ends() -> None:
 
 
 def test_every_quantity_of_the_contract_has_limits() -> None:
-    assert set(LIMITS) == set(contract.QUANTITIES)
+    assert set(LIMITS) == set(QUANTITIES)
 
 
 def test_a_spike_is_flagged_and_its_neighbours_are_not() -> None:

@@ -10,7 +10,7 @@ from tests.gateway.samples import NODE
 
 from aircue_gateway.commands import CommandRefused, Commands, Order
 from aircue_gateway.payloads.aircue import Reply
-from aircue_node import contract
+from aircue_node import command_codec, contract
 
 INSTALLATION = 7
 
@@ -30,7 +30,7 @@ class Node:
         if self._deaf_for:
             self._deaf_for -= 1
             return False
-        self.seen.append(contract.decode_command(payload, NODE.key.encode()))
+        self.seen.append(command_codec.decode_command(payload, NODE.key.encode()))
         reply = self._answer(self.seen[-1]["id"])
         if reply is not None:
             self.commands.replied(NODE.id, reply)

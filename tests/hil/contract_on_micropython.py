@@ -7,7 +7,7 @@ import sys
 firmware, folder = sys.argv[1], sys.argv[2]
 sys.path.insert(0, firmware)
 
-from aircue_node import contract  # noqa: E402 -- the path comes first
+from aircue_node import command_codec, contract  # noqa: E402 -- the path comes first
 from aircue_node.sensors import bme280, dht, mhz19, pms5003, scd4x, sensirion, serial, sht3x, sht4x  # noqa: E402
 
 passed = 0
@@ -41,7 +41,7 @@ document = golden("ack")
 ranges = [tuple(row) for row in document["fields"]["ranges"]]
 check("ack", contract.decode_ack(document["payload"].encode()), (2779096485, 17, ranges))
 document = golden("command")
-fields = contract.decode_command(document["payload"].encode(), document["key"].encode())
+fields = command_codec.decode_command(document["payload"].encode(), document["key"].encode())
 check("command", fields, {"id": "7f3a", "command": "interval", "args": {"ms": 60000}, "i": 2779096485, "n": 12})
 for row in golden("reply")["replies"]:
     check("reply", json.loads(contract.encode_reply(**row["fields"])), json.loads(row["payload"]))

@@ -17,7 +17,7 @@ from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World, check
 from aircue_hil.sensors import MODELS
 from aircue_hil.sensors.model import Glitches
-from aircue_node.contract import QUANTITIES
+from aircue_node.quantities import QUANTITIES
 from aircue_node.sensors import fitting
 
 pytestmark = pytest.mark.hil

@@ -22,7 +22,7 @@ from aircue_hil.config import Gateway as GatewayRow
 from aircue_hil.radio import Wifi
 from aircue_hil.transactions import Transaction
 from aircue_node import battery
-from aircue_node.contract import QUANTITIES
+from aircue_node.quantities import QUANTITIES
 
 pytestmark = pytest.mark.hil
 

@@ -21,7 +21,7 @@ from aircue_hil.bench import Bench
 from aircue_hil.cable import Cable
 from aircue_hil.config import Config, HomeRow, World
 from aircue_hil.demo import reckoning
-from aircue_node.contract import QUANTITIES
+from aircue_node.quantities import QUANTITIES
 
 pytestmark = [pytest.mark.hil, pytest.mark.usefixtures("pseudo_terminals")]
 

@@ -21,7 +21,7 @@ from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World
 from aircue_hil.config import Gateway as GatewayRow
 from aircue_hil.radio import Wifi
-from aircue_node import contract
+from aircue_node import command_codec
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 HOSTILE = '"><script>alert(1)</script>'
@@ -211,7 +211,8 @@ class Scene:
         replies = len(self.gateway.of("reply"))
         installation = json.loads(self.gateway.of("birth")[-1])["i"]
         ident = f"{command}-{number}"
-        self.gateway.send("command", contract.encode_command(key.encode(), ident, command, args, installation, number))
+        order = command_codec.encode_command(key.encode(), ident, command, args, installation, number)
+        self.gateway.send("command", order)
         await self.gateway.until(lambda: len(self.gateway.of("reply")) > replies)
         reply = json.loads(self.gateway.of("reply")[-1])
         assert reply["id"] in (ident, "")

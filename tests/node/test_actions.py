@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from tests.node.fakes import FakeSensor, Ticks, stop
 
-from aircue_node import actions, button
-from aircue_node.actions import Identify, Restart, Tuning, Wipe
+from aircue_node import button, identify, restart
 from aircue_node.button import HELD_MS, Hold
 from aircue_node.clock import Clock
+from aircue_node.identify import Identify
+from aircue_node.restart import Restart, wipe
 from aircue_node.sampler import Sampler
+from aircue_node.tuning import Tuning
 
 
 class Led:
@@ -29,8 +31,8 @@ def sampler() -> Sampler:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses for people and networks take no time."""
-    for name in ("_BLINK_S", "_REPLY_S"):
-        monkeypatch.setattr(actions, name, 0.001)
+    monkeypatch.setattr(identify, "_BLINK_S", 0.001)
+    monkeypatch.setattr(restart, "_REPLY_S", 0.001)
 
 
 def tuning(sampler: Sampler, stored: list[dict[str, Any]]) -> Tuning:
@@ -76,14 +78,14 @@ def test_what_cannot_be_stored_is_not_changed_either(sampler: Sampler) -> None:
 @pytest.mark.usefixtures("quick")
 def test_identify_blinks_and_leaves_the_led_dark() -> None:
     led = Led()
+    shown: list[asyncio.Task[None]] = []
 
     async def run() -> None:
-        identify = Identify(led, "bathroom")
-        assert identify.command({"seconds": 1}) is None
-        assert identify._task is not None
-        await identify._task
+        assert Identify(led, "bathroom", shown).command({"seconds": 1}) is None
+        await shown[0]
 
     asyncio.run(run())
+    assert shown == []
     assert len(led.levels) > 2
     assert led.levels[:2] == [1, 0]
     assert led.levels[-1] == 0
@@ -92,18 +94,31 @@ def test_identify_blinks_and_leaves_the_led_dark() -> None:
 @pytest.mark.usefixtures("quick")
 def test_identify_without_a_led_says_the_nodes_name(capsys: pytest.CaptureFixture[str]) -> None:
     async def run() -> None:
-        identify = Identify(None, "bathroom")
-        identify.command({"seconds": 1})
-        assert identify._task is not None
-        await identify._task
+        shown: list[asyncio.Task[None]] = []
+        Identify(None, "bathroom", shown).command({"seconds": 1})
+        await shown[0]
 
     asyncio.run(run())
     assert "identify: this is bathroom" in capsys.readouterr().out
 
 
+def test_of_two_identifies_the_last_one_counts() -> None:
+    async def run() -> None:
+        shown: list[asyncio.Task[None]] = []
+        Identify(None, "bathroom", shown).command({"seconds": 300})
+        first = shown[0]
+        Identify(None, "bathroom", shown).command({"seconds": 300})
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert len(shown) == 1
+        await stop(shown[0])
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("args", [{"seconds": 0}, {"seconds": 301}, {"seconds": 1.5}, {"seconds": True}])
 def test_identify_for_a_wrong_time_is_refused(args: dict[str, Any]) -> None:
-    assert "seconds must be 1 to 300" in (Identify(None, "bathroom").command(args) or "")
+    assert "seconds must be 1 to 300" in (Identify(None, "bathroom", []).command(args) or "")
 
 
 @pytest.mark.usefixtures("quick")
@@ -121,22 +136,13 @@ def test_a_restart_comes_after_the_answer_and_flushes_first_whatever_fails() -> 
             gone.set()
 
         restart = Restart([broken, lambda: done.append("flushed")], reset)
-        assert restart.command({}) is None
-        assert restart.command({}) is None
+        restart.soon()
+        restart.soon()
         assert done == []
         await asyncio.wait_for(gone.wait(), 10)
 
     asyncio.run(run())
     assert done == ["flushed", "reset"]
-
-
-def test_restart_and_wipe_take_no_arguments() -> None:
-    def never() -> None:
-        raise AssertionError
-
-    restart = Restart([], never)
-    assert restart.command({"now": 1}) == "restart: takes no arguments"
-    assert Wipe(never, restart).command({"all": 1}) == "wipe: takes no arguments"
 
 
 @pytest.mark.usefixtures("quick")
@@ -145,7 +151,7 @@ def test_a_wipe_takes_the_settings_away_and_restarts() -> None:
 
     async def run() -> None:
         gone = asyncio.Event()
-        Wipe(lambda: done.append("wiped"), Restart([], gone.set)).command({})
+        wipe(lambda: done.append("wiped"), Restart([], gone.set))
         await asyncio.wait_for(gone.wait(), 10)
 
     asyncio.run(run())

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.node.fakes import FakeLastNumber, FakeSensor, Ticks
 
-from aircue_node import battery, contract, settings
-from aircue_node.actions import Tuning
+from aircue_node import battery, command_codec, contract, settings
 from aircue_node.battery import State
 from aircue_node.battery_node import BatteryNode, Board
 from aircue_node.clock import Clock
@@ -24,6 +23,7 @@ from aircue_node.ports import Range, Sample
 from aircue_node.sampler import Sampler
 from aircue_node.sensors.errors import MissingError
 from aircue_node.slots import Slots
+from aircue_node.tuning import Tuning
 
 INSTALLATION = 7
 _u32 = st.integers(0, 2**32 - 1)
@@ -642,7 +642,7 @@ def test_failed_reads_are_counted_through_the_sleep() -> None:
 
 def test_a_commanded_interval_outlasts_the_sleep() -> None:
     world = World()
-    command = contract.encode_command(b"secret", "c1", "interval", {"ms": 120_000}, INSTALLATION, 1)
+    command = command_codec.encode_command(b"secret", "c1", "interval", {"ms": 120_000}, INSTALLATION, 1)
     world.command = lambda courier: courier.receive(contract.COMMAND, command)
     world.run()
     assert world.state().interval_ms == 120_000

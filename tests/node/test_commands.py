@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aircue_node import contract
+from aircue_node import command_codec
 from aircue_node.commands import Commands, LastNumber
 
 KEY = b"key"
@@ -37,7 +37,7 @@ def last(tmp_path: Path) -> Callable[..., LastNumber]:
 
 def answer(commands: Commands, key: bytes = KEY, **changes: Any) -> dict[str, Any]:
     fields = {"ident": "a", "command": "interval", "args": {"ms": 5000}, "installation": 7, "number": 1} | changes
-    reply: dict[str, Any] = json.loads(commands.answer(contract.encode_command(key, **fields)))
+    reply: dict[str, Any] = json.loads(commands.answer(command_codec.encode_command(key, **fields)))
     return reply
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.node.fakes import FakeSensor, Ticks
 
-from aircue_node import contract, deadband
+from aircue_node import contract
 from aircue_node.clock import Clock
 from aircue_node.deadband import Deadband
+from aircue_node.quantities import wrong_deadband
 from aircue_node.sampler import Sampler
 from aircue_node.sensors.errors import ChecksumError
 
@@ -87,8 +88,8 @@ def test_what_is_held_back_is_always_nearer_than_the_deadband(values: list[int],
     ],
 )
 def test_a_wrong_deadband_is_named(limits: dict[str, object], named: str) -> None:
-    assert named in (deadband.wrong(limits) or "")
-    assert deadband.wrong({"temperature": 0.2, "co2": 50}) is None
+    assert named in (wrong_deadband(limits) or "")
+    assert wrong_deadband({"temperature": 0.2, "co2": 50}) is None
 
 
 def sampler(*answers: list[int] | ChecksumError, limits: dict[str, float]) -> Sampler:

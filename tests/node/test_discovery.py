@@ -9,6 +9,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from tests.contract.golden import golden
 
 from aircue_node import contract, discovery
+from aircue_node.quantities import QUANTITIES
 
 FIELDS = golden("discovery")["fields"]
 PAYLOAD = json.loads(golden("discovery")["payload"])
@@ -71,9 +72,9 @@ def test_availability_follows_the_status_and_the_last_will() -> None:
     assert PAYLOAD["stat_t"] == golden("samples")["topic"]
 
 
-@pytest.mark.parametrize("quantity", contract.QUANTITIES)
+@pytest.mark.parametrize("quantity", QUANTITIES)
 def test_every_quantity_of_the_contract_has_its_class_and_a_unit_that_home_assistant_takes(quantity: str) -> None:
-    unit, scale = contract.QUANTITIES[quantity]
+    unit, scale = QUANTITIES[quantity]
     component = encoded([[quantity, unit, scale, "sensor"]])["cmps"][quantity]
     assert component["p"] == "sensor"
     assert component["stat_cla"] == "measurement"

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from tests.contract.golden import golden
 from tests.node.fakes import FakeLastNumber, FakeReport, stop
 
-from aircue_node import contract, line_codec, serial_line
-from aircue_node.actions import Tuning
+from aircue_node import command_codec, contract, line_codec, serial_line
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
@@ -23,6 +22,7 @@ from aircue_node.line_codec import END, START, LineError, Lines
 from aircue_node.ports import Line
 from aircue_node.sampler import Sampler
 from aircue_node.serial_line import SerialLine
+from aircue_node.tuning import Tuning
 
 INSTALLATION, BOOT = 7, 3
 
@@ -349,7 +349,8 @@ def test_the_gateways_time_dates_samples_once_a_session() -> None:
 def test_a_command_is_answered() -> None:
     async def story(node: Node) -> None:
         node.console.hello()
-        node.console.say("command", contract.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1))
+        order = command_codec.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1)
+        node.console.say("command", order)
         await until(lambda: node.console.of("reply") == [contract.encode_reply("c1")])
 
     run(story)

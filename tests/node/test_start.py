@@ -1,5 +1,6 @@
 """What main.py starts: the program where the settings can be used, else setting up, each alone; with a fake board."""
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 import aircue_node
-from aircue_node import settings, start
+from aircue_node import start
 from aircue_node.config import Settings, SettingsError
 
 GOOD = {"site": "s", "node": "n", "key": "k", "gateway": "g", "sensors": []}
@@ -54,8 +55,9 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(start, "_PAUSE_S", 0)
     # start unloads it; the other tests go on with the one they have
-    monkeypatch.setitem(sys.modules, "aircue_node.settings", settings)
-    monkeypatch.setattr(aircue_node, "settings", settings)
+    for name in ("settings", "settings_file", "quantities"):
+        monkeypatch.setitem(sys.modules, f"aircue_node.{name}", importlib.import_module(f"aircue_node.{name}"))
+        monkeypatch.setattr(aircue_node, name, sys.modules[f"aircue_node.{name}"])
     monkeypatch.setattr(sys, "print_exception", print, raising=False)
     module("machine", monkeypatch, reset=made.reset)
     module("network", monkeypatch)

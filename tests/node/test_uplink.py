@@ -11,8 +11,7 @@ import pytest
 from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, stop
 
 from aircue_gateway import mqtt_server
-from aircue_node import contract, escalation, mqtt, uplink
-from aircue_node.actions import Tuning
+from aircue_node import command_codec, contract, escalation, mqtt, uplink
 from aircue_node.client import Client, Silence
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.commands import Commands
@@ -22,6 +21,7 @@ from aircue_node.escalation import ABSENT, ANSWERED, REFUSED, UNJOINED, UNREACHE
 from aircue_node.journal import Journal
 from aircue_node.ports import Sample, Wlan
 from aircue_node.sampler import Sampler
+from aircue_node.tuning import Tuning
 from aircue_node.uplink import Link, Uplink
 from aircue_node.wifi import NotJoined, Wifi
 
@@ -362,7 +362,7 @@ def test_a_session_that_is_cancelled_or_fails_stops_its_jobs_and_ends(moment_s: 
 def test_a_command_is_answered() -> None:
     async def story(gateway: FakeGateway, node: Node) -> None:
         await gateway.until(lambda: len(gateway.of("status")) > 0)
-        command = contract.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1)
+        command = command_codec.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1)
         gateway.send("command", command)
         await gateway.until(lambda: len(gateway.of("reply")) == 1)
         assert json.loads(gateway.of("reply")[0]) == {"id": "c1", "ok": True}

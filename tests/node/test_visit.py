@@ -8,7 +8,7 @@ import pytest
 from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan
 
 from aircue_gateway import mqtt_server
-from aircue_node import contract, mqtt, visit
+from aircue_node import command_codec, contract, mqtt, visit
 from aircue_node.clock import Monotonic
 from aircue_node.commands import Commands
 from aircue_node.courier import Courier
@@ -210,7 +210,7 @@ def test_a_command_that_comes_with_the_ack_is_answered() -> None:
     async def story(gateway: LazyGateway, node: Node) -> None:
         node.sample(1)
         gateway.most = 1
-        gateway.command = contract.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1)
+        gateway.command = command_codec.encode_command(b"secret", "c1", "interval", {"ms": 2000}, INSTALLATION, 1)
         with pytest.raises(ERRORS):
             await node.run()
         assert gateway.of("reply") == [contract.encode_reply("c1")]

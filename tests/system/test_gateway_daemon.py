@@ -239,7 +239,11 @@ def test_a_command_reaches_the_node_and_its_answer_comes_back(
 ) -> None:
     gateway = make_gateway(commit_window_ms=20)
     node.publish("birth", birth())
-    node.obey(lambda fields: contract.encode_reply(fields["id"], None if fields["args"]["ms"] > 999 else "too often"))
+
+    def judge(fields: dict[str, Any]) -> bytes:
+        return contract.encode_reply(fields["id"], None if fields["args"]["ms"] > 999 else "too often")
+
+    node.obey(judge)
     done = command(gateway, NODE.id, "interval", "ms=5000")
     assert (done.returncode, done.stdout) == (0, f"{NODE.id}: interval done\n")
     refused = command(gateway, NODE.id, "interval", "ms=5")

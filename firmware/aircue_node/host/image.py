@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aircue_node.host.errors import FlashError, Refused
+from aircue_node.host.names import Names, renamed, short_names, with_texts
 
 SLOTS = ("a", "b")
 SLOT_FILE = "slot"
@@ -27,6 +28,14 @@ SETTINGS_FILE = "settings.json"
 PACKAGE = "aircue_node"
 LAUNCHER = ("boot.py", "main.py")  # in this order: main.py is what starts the program
 _CONSTANT = re.compile(r"_[A-Z][A-Z0-9_]*|MYPY")
+# The program takes these out of memory again.
+_LEAVES = frozenset(
+    f"{PACKAGE}.{name}"
+    for name in (
+        "settings", "settings_file", "quantities", "identity", "sensors.fitting", "wiring.assembly", "wiring.power_up",
+        "tuning", "identify", "commands", "command_codec", "wiring.orders", "update", "http_get",
+    )
+)  # fmt: skip
 _STAYS_HERE = ("host", "ports.py", "py.typed", "__pycache__")
 
 
@@ -98,7 +107,9 @@ def build_image(source: Path, *, arch: str | None = None) -> Image:
             f"{source} holds no main.py beside {PACKAGE}: name the firmware folder of a checkout with --source"
         )
     launcher = [file_of(name, (source / name).read_bytes()) for name in LAUNCHER if (source / name).is_file()]
-    program = [_compiled(source, path, arch) for path in _modules(package)]
+    modules = {_dotted(path.relative_to(source)): path for path in _modules(package)}
+    names = short_names({name: path.read_bytes() for name, path in modules.items()}, [file.data for file in launcher])
+    program = [_compiled(source, modules[name], name, arch, names.get(name, {})) for name in modules]
     files = sorted([*launcher, *program], key=lambda file: file.path)
     return Image(files=tuple(files), version=_version(package / "__init__.py"))
 
@@ -112,9 +123,15 @@ def _stays_here(parts: Iterable[str]) -> bool:
     return any(part in _STAYS_HERE for part in parts)
 
 
-def _compiled(source: Path, path: Path, arch: str | None) -> ImageFile:
-    name = path.relative_to(source)
-    return file_of(name.with_suffix(".mpy").as_posix(), compile_module(path, name.as_posix(), arch))
+def _dotted(path: Path) -> str:
+    """The module's name. A board has it in RAM anyway, so that it costs nothing as what a traceback says."""
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def _compiled(source: Path, path: Path, name: str, arch: str | None, names: Names) -> ImageFile:
+    place = path.relative_to(source).with_suffix(".mpy").as_posix()
+    compiled = renamed(compile_module(path, name, arch), names)
+    return file_of(place, compiled if name in _LEAVES else with_texts(compiled))
 
 
 def compile_module(path: Path, name: str, arch: str | None = None) -> bytes:

@@ -7,13 +7,13 @@ import time
 import machine
 import network
 
-from aircue_node.actions import Tuning
 from aircue_node.battery_node import BatteryNode, Board
 from aircue_node.commands import Commands, LastNumber
 from aircue_node.config import Settings, SettingsError
 from aircue_node.journal import Journal
 from aircue_node.slots import Slots, running
-from aircue_node.wiring import hardware
+from aircue_node.tuning import Tuning
+from aircue_node.wiring import hardware, power_up
 
 MYPY = False
 if MYPY:
@@ -54,7 +54,7 @@ def _board(config: Settings) -> Board:
         from aircue_node.wifi import Wifi
 
         return Visit(
-            Link(config.gateway, config.port, config.site, config.node, config.key, hardware.trust(config)),
+            Link(config.gateway, config.port, config.site, config.node, config.key, power_up.trust(config)),
             Wifi(network.WLAN(network.STA_IF), config.ssid, config.wifi_key),
             courier,
             monotonic,
@@ -75,12 +75,12 @@ def _board(config: Settings) -> Board:
     return Board(
         sys.platform,
         machine.RTC(),
-        hardware.reset_cause(),
-        hardware.identify,
+        power_up.reset_cause(),
+        power_up.identify,
         monotonic,
         lambda: time.time_ns() // 1_000_000 * config.time_scale,
-        lambda clock: hardware.fit(config, clock),
-        hardware.output_pin(config.strobe_pin),
+        lambda clock: power_up.fit(config, clock),
+        power_up.output_pin(config.strobe_pin),
         open_journal,
         visit,
         commands,

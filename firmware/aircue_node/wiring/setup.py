@@ -12,7 +12,7 @@ import machine
 import micropython
 import network
 
-from aircue_node import __version__, settings
+from aircue_node import __version__, settings, settings_file
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.config import PATH
 from aircue_node.provisioning import defaults, presets, probe
@@ -64,7 +64,7 @@ async def _serve(reason: str) -> None:
 
 def _setup(given: defaults.Defaults, reason: str) -> Setup:
     base = dict(given.settings)
-    base.update(settings.sound(settings.readable(PATH)))
+    base.update(settings.sound(settings_file.readable(PATH)))
     ident = binascii.hexlify(machine.unique_id()).decode().upper()
     key = binascii.hexlify(os.urandom(16)).decode()
     return Setup("Aircue-" + ident[-4:], presets.of_board(sys.platform, _machine_name()), base, reason, key)

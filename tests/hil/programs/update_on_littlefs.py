@@ -18,7 +18,7 @@ import vfs
 sys.path.insert(0, sys.argv[1])
 
 import main as launcher
-from aircue_node import contract, slots, update
+from aircue_node import command_codec, slots, update
 
 BLOCK = 4096
 BLOCKS = 40
@@ -81,7 +81,7 @@ def written(folder, files):
     for path in files:
         parts = (folder + "/" + path).split("/")
         for end in range(1, len(parts)):
-            slots.make_folder("/".join(parts[:end]))
+            update.make_folder("/".join(parts[:end]))
         with open("/".join(parts), "wb") as file:
             file.write(files[path])
 
@@ -104,7 +104,7 @@ def bundle():
     text = "".join([json.dumps(line) + "\n" for line in lines]).encode()
     files = dict(NEW)
     files["manifest.jsonl"] = text
-    files["n.hmac"] = contract._hmac_sha256(KEY, [text]).encode()
+    files["n.hmac"] = command_codec._hmac_sha256(KEY, [text]).encode()
     return files, hexlify(hashlib.sha256(text).digest()).decode()
 
 

@@ -111,7 +111,6 @@ def settings(journal: int, fitted: tuple[SensorRow, ...]) -> dict[str, object]:
         "node": "bathroom",
         "key": "secret",
         "journal_samples": journal,
-        "backlog_pause_ms": 10,
         "strobe_pin": STROBE,
         "i2c": [{"id": 0, "scl": 5, "sda": 4}],
         "uart": [{"id": 0, "tx": 0, "rx": 1}, {"id": 1, "tx": 8, "rx": 9}],

@@ -25,6 +25,9 @@ from rp2040py.usb.cdc import USBCDC
 from rp2040py.utils.firmware_retrieve import MICROPYTHON
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
+from aircue_hil.backends.gspi import carry_whole_words
+from aircue_hil.backends.watched_timer import pass_the_time
+
 BOARD = "pico_w"
 PACE = 20.0
 _ANSWER_NS = 10_000
@@ -35,6 +38,7 @@ class Chip:
     """One power-on of one chip. flash: the whole flash as it was left, or None for a new one with `uf2` on it.
 
     heard: told what the console says. restarted: told when the chip's program asked for a reset, before it begins anew.
+    step_by_step: without the two short cuts of gspi and watched_timer, which spare the emulator most of its work.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Chip:
         *,
         heard: Callable[[bytes | bytearray], None],
         restarted: Callable[[], None],
+        step_by_step: bool = False,
     ) -> None:
         self.radio = Cyw43439()
         board = replace(resolve_board_spec(BOARD, MICROPYTHON, str(uf2)), extras=(lambda: self.radio,))
@@ -57,6 +62,9 @@ class Chip:
         self.block_size, self.block_count = layout.fs_blocksize, layout.fs_blockcount
         self._files = slice(layout.fs_start, layout.fs_start + self.block_size * self.block_count)
         self.mcu.logger = _Log(self.mcu)
+        if not step_by_step:
+            carry_whole_words(self.mcu, self.radio.bus)
+            pass_the_time(self.mcu)
         self.mcu.watchdog.on_watchdog_trigger = self._reset
         _keep_silent(self._device.cdc)
         self._device.cdc.on_serial_data = heard

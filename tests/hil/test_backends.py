@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aircue_hil.backends.places import Place, Powered
-from aircue_hil.backends.unix import EXIT_RESET
+from aircue_hil.backends.unix import EXIT_RESET, EXIT_WATCHDOG
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World, check
 from aircue_hil.sensors import MODELS
@@ -176,13 +176,11 @@ def test_flash_outlives_a_reset_and_a_power_cut_and_the_bench_counts_the_boots(t
 
 @pytest.mark.pico_w
 def test_a_watchdog_that_is_not_fed_bites(tmp_path: Path, backend: Place) -> None:
-    if backend.name == "unix":
-        pytest.skip("MicroPython's unix port has no watchdog: runs with --backend pico_w")
     shelf = Shelf(tmp_path, backend, "bitten", ())
 
     async def body(_bench: Bench, node: Powered) -> None:
         assert await node.wait() == 0
-        assert node.exit_codes == [EXIT_RESET, 0]
+        assert node.exit_codes == [EXIT_WATCHDOG, 0]
         assert "survived" not in shelf.log.read_text()
         assert '{"fed": true}' in shelf.log.read_text()
         assert '{"watchdog": true}' in shelf.log.read_text()

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from aircue_hil.backends.places import Place, Powered
+from aircue_hil.backends.pico_w import PoweredPicoW
+from aircue_hil.backends.places import PicoWPlace, Place, Powered
 from aircue_hil.backends.unix import EXIT_RESET, EXIT_WATCHDOG
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World, check
@@ -61,7 +62,8 @@ class Shelf:
         bench = self.place.bench(self._config)
         await bench.start()
         self.storage.mkdir()
-        (self.storage / "settings.json").write_text(json.dumps({**self._settings(), **given}))
+        placed = self.place.settings(bench, NODE)
+        (self.storage / "settings.json").write_text(json.dumps({**placed, **self._settings(), **given}))
         node = self.place.node(bench, NODE, self._program, self.storage, self.log)
         try:
             await node.power_on()
@@ -184,5 +186,26 @@ def test_a_watchdog_that_is_not_fed_bites(tmp_path: Path, backend: Place) -> Non
         assert "survived" not in shelf.log.read_text()
         assert '{"fed": true}' in shelf.log.read_text()
         assert '{"watchdog": true}' in shelf.log.read_text()
+
+    shelf.play(body)
+
+
+@pytest.mark.pico_w
+def test_an_emulated_board_reaches_the_gateway_and_nobody_else(tmp_path: Path, pico_w_image: Path) -> None:
+    """MicroPython's own sockets. Not on unix, where such a program would really reach for these addresses."""
+    shelf = Shelf(tmp_path, PicoWPlace(pico_w_image), "strays", ())
+
+    async def body(_bench: Bench, node: Powered) -> None:
+        assert isinstance(node, PoweredPicoW)
+        assert await node.wait() == 0, shelf.log.read_text()
+        assert node.refused == [("203.0.113.7", 80), ("192.168.1.1", 443), ("10.0.0.1", 22)]
+        assert shelf.told() == [
+            {"name": "10.0.0.1"},
+            {"reached": False},
+            {"reached": False},
+            {"reached": False},
+            {"heard": 0},
+            {"gateway": True},
+        ]
 
     shelf.play(body)

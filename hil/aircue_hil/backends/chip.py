@@ -4,8 +4,8 @@ The chip's own code runs unmodified; four habits of the emulator around it are c
 - its USB host answers every poll of the console with an empty packet, so that the chip never sleeps; here it keeps
   silent while nobody types, as a computer does
 - SEV wakes the other core, and none runs here: the event it leaves behind would only keep this one from sleeping
-- its Wi-Fi chip lets the driver send one packet more for each that comes in, until after 255 of them the driver's count,
-  which has eight bits, says that it may send none, for ever; here only what was sent gives room for more
+- its Wi-Fi chip lets the driver send one packet more for each that comes in, until after 255 of them the driver, which
+  counts in eight bits, may send none for ever; here only what was sent gives room for more
 - asleep, it runs as fast as it can; once it is in a network, here at most `PACE` times as fast as we do, so that those
   who answer are not too late
 """

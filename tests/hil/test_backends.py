@@ -16,6 +16,7 @@ from aircue_hil.backends.places import PicoWPlace, Place, Powered
 from aircue_hil.backends.unix import EXIT_RESET, EXIT_WATCHDOG
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World, check
+from aircue_hil.faults import Fault
 from aircue_hil.sensors import MODELS
 from aircue_hil.sensors.model import Glitches
 from aircue_node.contract import QUANTITIES
@@ -45,7 +46,14 @@ Body = Callable[[Bench, Powered], Awaitable[None]]
 class Shelf:
     """A node that runs a program of this folder beside the firmware's package, with `fitted` on its buses and pins."""
 
-    def __init__(self, folder: Path, place: Place, program: str, fitted: tuple[SensorRow, ...]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        place: Place,
+        program: str,
+        fitted: tuple[SensorRow, ...],
+        faults: tuple[Fault, ...] = (),
+    ) -> None:
         self.place, self.log, self.storage = place, folder / "node.log", folder / "storage"
         self._program = folder / "firmware" / "main.py"
         self._program.parent.mkdir()
@@ -53,7 +61,8 @@ class Shelf:
         self._program.write_text((PROGRAMS / f"{program}.py").read_text())
         self._fitted = fitted
         row = NodeRow(id=NODE, air="flat/kitchen", sensors=fitted, strobe_pin=STROBE)
-        self._config = check(Config(nodes=(row,), homes={"flat": HomeRow()}, world=World(scale=place.scale)))
+        world = World(scale=place.scale)
+        self._config = check(Config(nodes=(row,), homes={"flat": HomeRow()}, world=world, faults=faults))
 
     def play(self, body: Body, **given: object) -> None:
         asyncio.run(self._go(body, given))
@@ -155,6 +164,23 @@ def test_a_spoilt_frame_is_no_value_on_any_bus(tmp_path: Path, backend: Place, n
             assert isinstance(told[sequence - 1], str), told
 
     shelf.play(body, reads=READS.get(name, 12))
+
+
+@pytest.mark.pico_w
+def test_a_bus_that_a_sensor_holds_low_is_clocked_free_over_its_pins(tmp_path: Path, backend: Place) -> None:
+    held = Fault(at_s=35.0, for_s=1e6, what="stuck-bus", clock="world")
+    shelf = Shelf(tmp_path, backend, "drivers", (SensorRow(driver="sht4x"),), (held,))
+
+    async def body(bench: Bench, node: Powered) -> None:
+        assert await node.wait() == 0, shelf.log.read_text()
+        assert "stuck bus" in {row.why for row in bench.witness}
+        told = [one["sht4x"] for one in shelf.told()]
+        assert {type(one) for one in told} == {str, list}
+        assert shelf.log.read_text().splitlines().count("freed") == 1
+        assert "held" not in shelf.log.read_text().splitlines()
+        assert told[-1] == pytest.approx(on_the_wire(bench, "sht4x")[len(told)], abs=1.01)
+
+    shelf.play(body, reads=12)
 
 
 @pytest.mark.pico_w

@@ -28,16 +28,19 @@ class Watching:
 
     def __post_init__(self) -> None:
         self.core = SimpleNamespace(pc=LOOP)
+        self.looking = False
         self.timer = WatchedTimer(cast("RP2040", self), cast("RPTimer", SimpleNamespace(read_uint32=self._us)))
 
     def _us(self, _offset: int) -> int:
         return int(self.clock.micros)
 
-    def reads(self, turns: int, *places: int) -> None:
+    def reads(self, turns: int, *places: int, turn_ns: float = A_TURN_NS) -> None:
         for turn in range(turns):
             self.core.pc = places[turn % len(places)]
+            self.looking = True
             self.timer.read_uint32(TIMERAWL)
-            self.clock.tick(A_TURN_NS)
+            self.looking = False
+            self.clock.tick(turn_ns)
 
 
 def test_who_watches_the_timer_for_long_sees_it_go_on_in_steps() -> None:
@@ -54,13 +57,15 @@ def test_who_does_something_else_between_two_looks_sees_every_turn() -> None:
     chip.clock.create_alarm(lambda: None).schedule(1e9)
     chip.reads(1000, LOOP, ELSEWHERE)
     assert chip.clock.micros == 2000
+    chip.reads(100, LOOP, turn_ns=25_000.0)
+    assert chip.clock.micros == 4500
 
 
 def test_nothing_that_is_due_comes_late_or_during_a_look() -> None:
     chip, at = Watching(), []
-    chip.clock.create_alarm(lambda: at.append(chip.clock.micros)).schedule(450_000)
+    chip.clock.create_alarm(lambda: at.append((chip.clock.micros, chip.looking))).schedule(450_000)
     chip.reads(115, LOOP)
-    assert at == [450]
+    assert at == [(450, False)]
 
 
 def test_words_go_to_the_wifi_chip_whole_and_its_answer_comes_back() -> None:

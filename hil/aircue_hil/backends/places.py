@@ -90,7 +90,7 @@ class PicoWPlace:
     name = "pico_w"
     scale = 1
     outage_s = 30.0
-    patience_s = 480.0
+    patience_s = 900.0
     many = 5
 
     def __init__(self, image: Path, *, files: Mapping[str, bytes] | None = None) -> None:

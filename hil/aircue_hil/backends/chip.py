@@ -34,7 +34,7 @@ from aircue_hil.backends.gspi import carry_whole_words
 from aircue_hil.backends.watched_timer import pass_the_time
 
 BOARD = "pico_w"
-PACE = 20.0
+PACE = 10.0
 _ANSWER_NS = 10_000
 _INSTRUCTIONS_A_TICK = 1
 

@@ -209,6 +209,10 @@ class Board:
         """Whether a sensor is at this place."""
         return (bus, address) in self._chips
 
+    def held(self, bus: int) -> bool:
+        """Whether a sensor holds this bus low."""
+        return bus in self._buses and self._buses[bus].held is not None
+
     def foresee(self, bus: int, address: int, at: Moment) -> bytes | None:
         """What a read would give just now, however long, without reading; None where nobody would acknowledge it.
 

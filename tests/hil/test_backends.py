@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from aircue_hil.backends.places import Place, Powered
-from aircue_hil.backends.unix import EXIT_RESET
+from aircue_hil.backends.pico_w import PoweredPicoW
+from aircue_hil.backends.places import PicoWPlace, Place, Powered
+from aircue_hil.backends.unix import EXIT_RESET, EXIT_WATCHDOG
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, HomeRow, NodeRow, SensorRow, World, check
+from aircue_hil.faults import Fault
 from aircue_hil.sensors import MODELS
 from aircue_hil.sensors.model import Glitches
 from aircue_node.quantities import QUANTITIES
@@ -44,7 +46,14 @@ Body = Callable[[Bench, Powered], Awaitable[None]]
 class Shelf:
     """A node that runs a program of this folder beside the firmware's package, with `fitted` on its buses and pins."""
 
-    def __init__(self, folder: Path, place: Place, program: str, fitted: tuple[SensorRow, ...]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        place: Place,
+        program: str,
+        fitted: tuple[SensorRow, ...],
+        faults: tuple[Fault, ...] = (),
+    ) -> None:
         self.place, self.log, self.storage = place, folder / "node.log", folder / "storage"
         self._program = folder / "firmware" / "main.py"
         self._program.parent.mkdir()
@@ -52,7 +61,8 @@ class Shelf:
         self._program.write_text((PROGRAMS / f"{program}.py").read_text())
         self._fitted = fitted
         row = NodeRow(id=NODE, air="flat/kitchen", sensors=fitted, strobe_pin=STROBE)
-        self._config = check(Config(nodes=(row,), homes={"flat": HomeRow()}, world=World(scale=place.scale)))
+        world = World(scale=place.scale)
+        self._config = check(Config(nodes=(row,), homes={"flat": HomeRow()}, world=world, faults=faults))
 
     def play(self, body: Body, **given: object) -> None:
         asyncio.run(self._go(body, given))
@@ -61,7 +71,8 @@ class Shelf:
         bench = self.place.bench(self._config)
         await bench.start()
         self.storage.mkdir()
-        (self.storage / "settings.json").write_text(json.dumps({**self._settings(), **given}))
+        placed = self.place.settings(bench, NODE)
+        (self.storage / "settings.json").write_text(json.dumps({**placed, **self._settings(), **given}))
         node = self.place.node(bench, NODE, self._program, self.storage, self.log)
         try:
             await node.power_on()
@@ -156,6 +167,23 @@ def test_a_spoilt_frame_is_no_value_on_any_bus(tmp_path: Path, backend: Place, n
 
 
 @pytest.mark.pico_w
+def test_a_bus_that_a_sensor_holds_low_is_clocked_free_over_its_pins(tmp_path: Path, backend: Place) -> None:
+    held = Fault(at_s=35.0, for_s=1e6, what="stuck-bus", clock="world")
+    shelf = Shelf(tmp_path, backend, "drivers", (SensorRow(driver="sht4x"),), (held,))
+
+    async def body(bench: Bench, node: Powered) -> None:
+        assert await node.wait() == 0, shelf.log.read_text()
+        assert "stuck bus" in {row.why for row in bench.witness}
+        told = [one["sht4x"] for one in shelf.told()]
+        assert {type(one) for one in told} == {str, list}
+        assert shelf.log.read_text().splitlines().count("freed") == 1
+        assert "held" not in shelf.log.read_text().splitlines()
+        assert told[-1] == pytest.approx(on_the_wire(bench, "sht4x")[len(told)], abs=1.01)
+
+    shelf.play(body, reads=12)
+
+
+@pytest.mark.pico_w
 def test_flash_outlives_a_reset_and_a_power_cut_and_the_bench_counts_the_boots(tmp_path: Path, backend: Place) -> None:
     shelf = Shelf(tmp_path, backend, "endures", ())
 
@@ -176,15 +204,34 @@ def test_flash_outlives_a_reset_and_a_power_cut_and_the_bench_counts_the_boots(t
 
 @pytest.mark.pico_w
 def test_a_watchdog_that_is_not_fed_bites(tmp_path: Path, backend: Place) -> None:
-    if backend.name == "unix":
-        pytest.skip("MicroPython's unix port has no watchdog: runs with --backend pico_w")
     shelf = Shelf(tmp_path, backend, "bitten", ())
 
     async def body(_bench: Bench, node: Powered) -> None:
         assert await node.wait() == 0
-        assert node.exit_codes == [EXIT_RESET, 0]
+        assert node.exit_codes == [EXIT_WATCHDOG, 0]
         assert "survived" not in shelf.log.read_text()
         assert '{"fed": true}' in shelf.log.read_text()
         assert '{"watchdog": true}' in shelf.log.read_text()
+
+    shelf.play(body)
+
+
+@pytest.mark.pico_w
+def test_an_emulated_board_reaches_the_gateway_and_nobody_else(tmp_path: Path, pico_w_image: Path) -> None:
+    """MicroPython's own sockets. Not on unix, where such a program would really reach for these addresses."""
+    shelf = Shelf(tmp_path, PicoWPlace(pico_w_image), "strays", ())
+
+    async def body(_bench: Bench, node: Powered) -> None:
+        assert isinstance(node, PoweredPicoW)
+        assert await node.wait() == 0, shelf.log.read_text()
+        assert node.refused == [("203.0.113.7", 80), ("192.168.1.1", 443), ("10.0.0.1", 22)]
+        assert shelf.told() == [
+            {"name": "10.0.0.1"},
+            {"reached": False},
+            {"reached": False},
+            {"reached": False},
+            {"heard": 0},
+            {"gateway": True},
+        ]
 
     shelf.play(body)

@@ -9,13 +9,16 @@ from typing import Any, cast
 
 import pytest
 from rp2040py.external.cyw43 import nat, net
+from rp2040py.external.cyw43.bus import GSPIBus
 from rp2040py.rp2040 import RP2040
 
 from aircue_hil.backends.air_bridge import HOST, AirBridge
+from aircue_hil.backends.chip import keep_credit
 
 NODE_MAC = b"\x02\x00\x00\x00\x00\x02"
 NODE = nat.GUEST_IP
 NOW_S = 1_795_000_000
+_CREDIT = 9  # its place in the header of what the chip says
 
 
 class FakeChip:
@@ -211,3 +214,14 @@ def test_a_lease_tells_that_the_node_joined_and_a_reset_that_it_left() -> None:
         assert air.told == ["joined", "left"]
 
     in_the_air(story)
+
+
+def test_packets_that_come_in_give_the_wifi_driver_no_room_that_would_overflow() -> None:
+    """The driver may send while the chip's credit, of eight bits, is not the number of what it sent."""
+    bus = GSPIBus()
+    keep_credit(bus)
+    sent = 3
+    credit = [bus._build_flow_control_response()[_CREDIT] for _ in range(sent)][-1]
+    arrived = [bus._build_data_frame(bytes(60))[_CREDIT] for _ in range(600)]
+    assert set(arrived) == {credit} == {sent + 1}
+    assert bus._build_flow_control_response()[_CREDIT] == sent + 2

@@ -101,3 +101,14 @@ def test_a_silent_sensor_gives_nothing() -> None:
     rig.measure()
     rig.board.unplugged = True
     assert not rig.target.start(ADDRESS, reading=True)
+
+
+def test_on_a_bus_that_is_held_nobody_acknowledges_an_address_and_the_witness_says_why() -> None:
+    rig = Rig()
+    rig.board.act("stuck-bus", True, rig.now_us)
+    assert not rig.target.start(ADDRESS, reading=False)
+    assert {row.why for row in rig.witness} == {"stuck bus"}
+    assert not rig.target.start(ADDRESS, reading=True)
+    rig.board.act("stuck-bus", False, rig.now_us)
+    rig.measure()
+    assert len(rig.read(6)) == 6

@@ -50,13 +50,14 @@ class Stage:
             await asyncio.sleep(min(left, 0.02))
             left = end - self.bench.now().monotonic
 
-    def arrived(self) -> Rows:
-        """Values by sequence."""
+    def arrived(self, boot: int | None = None) -> Rows:
+        """Values by sequence, of one boot or of all."""
         found: Rows = {}
         for topic, payload, _ in self.gateway.messages:
             fields = json.loads(payload)
             rows = fields["m"] if topic.endswith("/backlog") else [fields] if topic.endswith("/samples") else []
-            found |= {row["s"]: row["v"] for row in rows}
+            if boot is None or fields["b"] == boot:
+                found |= {row["s"]: row["v"] for row in rows}
         return found
 
     def on_the_bus(self) -> Wire:
@@ -111,7 +112,6 @@ def settings(journal: int, fitted: tuple[SensorRow, ...]) -> dict[str, object]:
         "node": "bathroom",
         "key": "secret",
         "journal_samples": journal,
-        "backlog_pause_ms": 10,
         "strobe_pin": STROBE,
         "i2c": [{"id": 0, "scl": 5, "sda": 4}],
         "uart": [{"id": 0, "tx": 0, "rx": 1}, {"id": 1, "tx": 8, "rx": 9}],
@@ -170,6 +170,27 @@ def test_an_outage_of_the_radio_loses_nothing(tmp_path: Path, backend: Place) ->
         assert len(stage.gateway.of("backlog")) > 0
 
     on_stage(tmp_path, backend, 200, story)
+
+
+@pytest.mark.pico_w
+def test_a_power_cut_takes_nothing_that_was_in_flash(tmp_path: Path, backend: Place) -> None:
+    """Nobody acknowledges, so the journal goes to flash but for what still fits into memory; the next boot sends it."""
+    depth = 12
+
+    async def story(stage: Stage) -> None:
+        stage.gateway.silent = True
+        await stage.gateway.until(lambda: len(stage.on_the_bus()) >= 2 * depth)
+        await stage.node.power_off()
+        taken = stage.on_the_bus()
+        stage.gateway.silent = False
+        stage.gateway.messages.clear()
+        await stage.node.power_on()
+        await stage.gateway.until(lambda: len(stage.arrived(boot=1)) >= len(taken) - depth)
+        kept = stage.arrived(boot=1)
+        assert kept.keys() == set(range(1, len(kept) + 1))
+        assert not different(kept, {sequence: taken[sequence] for sequence in kept})
+
+    on_stage(tmp_path, backend, depth, story)
 
 
 def test_a_full_journal_names_what_it_dropped_and_delivers_the_rest(tmp_path: Path, backend: Place) -> None:

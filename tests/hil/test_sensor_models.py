@@ -671,3 +671,9 @@ def test_an_sgp40_can_be_copied_for_a_look_ahead_that_changes_nothing() -> None:
         assert ahead.data == reply.data
         assert ahead.measured == ()
     assert [one.quantity for one in reply.measured] == ["voc_index"]
+
+
+def test_a_conversion_is_one_that_a_boards_converter_of_12_bits_can_give() -> None:
+    raws = [int.from_bytes(reply.data, "big") for reply in read_mq135("adc", Glitches(), 200)]
+    assert len(set(raws)) > 10
+    assert all(raw == raw >> 4 << 4 | raw >> 12 for raw in raws)

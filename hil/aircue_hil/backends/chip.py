@@ -1,9 +1,11 @@
 """An emulated Pico W that runs on the caller's event loop: power, flash, console, resets, and time of its own.
 
-The chip's own code runs unmodified; three habits of the emulator around it are changed:
+The chip's own code runs unmodified; four habits of the emulator around it are changed:
 - its USB host answers every poll of the console with an empty packet, so that the chip never sleeps; here it keeps
   silent while nobody types, as a computer does
 - SEV wakes the other core, and none runs here: the event it leaves behind would only keep this one from sleeping
+- its Wi-Fi chip lets the driver send one packet more for each that comes in, until after 255 of them the driver, which
+  counts in eight bits, may send none for ever; here only what was sent gives room for more
 - asleep, it runs as fast as it can; once it is in a network, here at most `PACE` times as fast as we do, so that those
   who answer are not too late
 """
@@ -12,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rp2040py.boards import resolve_board_spec
@@ -19,14 +22,19 @@ from rp2040py.device import MicroPythonDevice
 from rp2040py.device.base_device import ResetCause
 from rp2040py.execute_batch import execute_batch
 from rp2040py.external.cyw43 import Cyw43439
+from rp2040py.external.cyw43.bus import GSPIBus
 from rp2040py.memory_map import FLASH_START_ADDRESS
+from rp2040py.peripherals.watchdog import REASON, TIMER
 from rp2040py.rp2040 import RP2040
 from rp2040py.usb.cdc import USBCDC
 from rp2040py.utils.firmware_retrieve import MICROPYTHON
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
+from aircue_hil.backends.gspi import carry_whole_words
+from aircue_hil.backends.watched_timer import pass_the_time
+
 BOARD = "pico_w"
-PACE = 20.0
+PACE = 10.0
 _ANSWER_NS = 10_000
 _INSTRUCTIONS_A_TICK = 1
 
@@ -35,6 +43,7 @@ class Chip:
     """One power-on of one chip. flash: the whole flash as it was left, or None for a new one with `uf2` on it.
 
     heard: told what the console says. restarted: told when the chip's program asked for a reset, before it begins anew.
+    step_by_step: without the two short cuts of gspi and watched_timer, which spare the emulator most of its work.
     """
 
     def __init__(
@@ -44,10 +53,12 @@ class Chip:
         *,
         heard: Callable[[bytes | bytearray], None],
         restarted: Callable[[], None],
+        step_by_step: bool = False,
     ) -> None:
         self.radio = Cyw43439()
         board = replace(resolve_board_spec(BOARD, MICROPYTHON, str(uf2)), extras=(lambda: self.radio,))
         self._device = MicroPythonDevice(board=board)
+        keep_credit(self.radio.bus)
         self.radio.bus.nat_bridge = None  # nothing is carried until somebody puts a bridge there
         self._restarted = restarted
         self.networked = False
@@ -57,6 +68,9 @@ class Chip:
         self.block_size, self.block_count = layout.fs_blocksize, layout.fs_blockcount
         self._files = slice(layout.fs_start, layout.fs_start + self.block_size * self.block_count)
         self.mcu.logger = _Log(self.mcu)
+        if not step_by_step:
+            carry_whole_words(self.mcu, self.radio.bus)
+            pass_the_time(self.mcu)
         self.mcu.watchdog.on_watchdog_trigger = self._reset
         _keep_silent(self._device.cdc)
         self._device.cdc.on_serial_data = heard
@@ -75,6 +89,11 @@ class Chip:
     @property
     def running(self) -> bool:
         return self._engine is not None and not self._engine.done()
+
+    @property
+    def bitten(self) -> bool:
+        """Whether the last reset was the watchdog's, whose time was over; a program's own reset uses it too."""
+        return bool(self.mcu.watchdog.read_uint32(REASON) & TIMER)
 
     @property
     def flash(self) -> bytes:
@@ -117,6 +136,17 @@ class Chip:
         self.networked = False
         self._restarted()
         self._device.hard_reset(cause=ResetCause.WATCHDOG)
+
+
+def keep_credit(bus: GSPIBus) -> None:
+    """Frames and events that come in carry the credit that there is."""
+    for name in ("_build_data_frame", "_build_async_event"):
+        setattr(bus, name, partial(_without_credit, bus, getattr(bus, name)))
+
+
+def _without_credit(bus: GSPIBus, build: Callable[..., bytes], *given: object, **named: object) -> bytes:
+    bus._bus_data_credit = (bus._bus_data_credit - 1) & 0xFF  # which `build` adds
+    return build(*given, **named)
 
 
 class _Log(ConsoleLogger):

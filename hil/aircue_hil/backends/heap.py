@@ -27,7 +27,7 @@ FITTED = (
 PATIENCE_S = 600.0
 _NODE, _SITE = "heap", "bench"
 _SIZE_PROGRAM = "import gc\ngc.collect()\nprint('heap', gc.mem_free() + gc.mem_alloc())\n"
-_WORDS = {"site": _SITE, "node": _NODE, "key": "bench", "strobe_pin": 15, "backlog_pause_ms": 10}
+_WORDS = {"site": _SITE, "node": _NODE, "key": "bench", "strobe_pin": 15}
 
 
 def figure(program: Path) -> tuple[int | None, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aircue_hil.backends import flash_image
 from aircue_hil.backends.chip import Chip
-from aircue_hil.backends.unix import EXIT_RESET, POWER_ON, SOFT
+from aircue_hil.backends.unix import EXIT_RESET, EXIT_WATCHDOG, POWER_ON, SOFT, WATCHDOG
 from aircue_hil.backends.wiring import Wiring
 from aircue_hil.bench import Bench
 from aircue_hil.config import NodeRow
@@ -134,11 +134,12 @@ class PoweredPicoW:
             self._wiring = Wiring(self._chip, self._bench, board, self._row)
 
     def _restarted(self) -> None:
-        self.exit_codes.append(EXIT_RESET)
+        bitten = self._chip is not None and self._chip.bitten
+        self.exit_codes.append(EXIT_WATCHDOG if bitten else EXIT_RESET)
         self._tail, self._failed = b"", False
         if self._wiring is not None:
             self._wiring.bridge.reset()
-        self._begin(SOFT)
+        self._begin(WATCHDOG if bitten else SOFT)
 
     def _heard(self, data: bytes | bytearray) -> None:
         with self.node.log.open("ab") as log:

@@ -80,6 +80,7 @@ class UnixPlace:
             "gateway": "127.0.0.1",
             "port": bench.node_port(ident),
             "time_scale": self.scale,
+            "backlog_pause_ms": 10,
         }
 
 
@@ -89,7 +90,7 @@ class PicoWPlace:
     name = "pico_w"
     scale = 1
     outage_s = 30.0
-    patience_s = 300.0
+    patience_s = 900.0
     many = 5
 
     def __init__(self, image: Path, *, files: Mapping[str, bytes] | None = None) -> None:

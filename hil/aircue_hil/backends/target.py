@@ -53,6 +53,8 @@ class I2cTarget:
 
     def _start_write(self) -> bool:
         self._written = bytearray()
+        if self._board.held(self._bus):
+            return self._flush()
         return self._board.fitted(self._bus, self._address)
 
     def _start_read(self) -> bool:

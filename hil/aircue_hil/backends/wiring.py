@@ -22,6 +22,7 @@ from aircue_hil.config import NodeRow
 from aircue_hil.sensors import LINE_MODELS, UART_MODELS
 
 _FIRST_ANALOG_PIN = 26
+_FUNCTION_I2C = 3
 _START_PULSE_US = 500
 _LISTEN_NS = 5_000_000  # how often the UART is listened to
 _SAID_NS = 3_000_000  # a command ends with this silence, three bytes long at 9600 baud
@@ -40,7 +41,8 @@ class Wiring:
         self._chip, self._mcu, self._bench, self._board = chip, mcu, bench, board
         wired = {sensor.uart for sensor in row.sensors if sensor.driver in UART_MODELS}
         for number in (0, 1):
-            _connect_i2c(mcu.i2c[number], I2cTarget(number, board, bench.now))
+            lines = _I2cLines(mcu, number, self._ask)
+            _connect_i2c(mcu.i2c[number], I2cTarget(number, board, bench.now), lines.look)
             _Cable(mcu, mcu.uart[number], partial(self._uart, number), listens=number in wired)
         for sensor in row.sensors:
             if sensor.driver in LINE_MODELS and sensor.pin is not None:
@@ -141,6 +143,44 @@ class _DhtLine:
             self._alarm.schedule(self._pulses.pop(0) * 1000)
 
 
+class _I2cLines:
+    """SCL and SDA of one bus as pins, with pull-ups: a program that takes them from the I2C block clocks a sensor free
+    that holds SDA."""
+
+    def __init__(self, mcu: RP2040, number: int, ask: Callable[[str, bytes], bytes]) -> None:
+        self._mcu, self._number, self._ask = mcu, number, ask
+        self._sda: int | None = None
+
+    def look(self) -> None:
+        """After a transfer that failed: a sensor may hold SDA."""
+        if self._sda is None:
+            self._find()
+        self._show()
+
+    def _find(self) -> None:
+        """The bus is on the pins that have its function (RP2040 datasheet, 1.4.3: SDA on even ones, SCL on odd)."""
+        found = [
+            index
+            for index, pin in enumerate(self._mcu.gpio)
+            if pin.function_select == _FUNCTION_I2C and index // 2 % 2 == self._number
+        ]
+        for index in found:
+            self._mcu.gpio[index].set_input_value(True)
+            self._mcu.gpio[index].add_listener(partial(self._changed, index))
+        if len(found) == 2:
+            self._sda, scl = found
+            self._ask("C", bytes((self._number, scl, self._sda)))
+
+    def _changed(self, index: int, new: GPIOPinState, _old: GPIOPinState) -> None:
+        self._ask("O", bytes((index, new != GPIOPinState.LOW)))
+        self._show()
+
+    def _show(self) -> None:
+        if self._sda is not None:
+            (level,) = self._ask("I", bytes((self._sda,)))
+            self._mcu.gpio[self._sda].set_input_value(bool(level))
+
+
 class _Cable:
     """One UART: what the node says goes to the sensor a command at a time, what the sensor says comes as it is sent."""
 
@@ -192,9 +232,9 @@ def nearest_baudrate(divided: int) -> int:
     return near[0] if near else divided
 
 
-def _connect_i2c(bus: RPI2C, target: I2cTarget) -> None:
+def _connect_i2c(bus: RPI2C, target: I2cTarget, failed: Callable[[], None]) -> None:
     """The controller goes on once each step is said to be complete. One that is not acknowledged empties its FIFO and
-    says so (RP2040 datasheet, 4.3.15, TX_ABRT); the emulated one does not say it."""
+    says so (RP2040 datasheet, 4.3.15, TX_ABRT); the emulated one does not say it. failed: told of each such step."""
 
     def connect(address: int, mode: I2CMode) -> None:
         acknowledged = target.start(address, reading=mode == I2CMode.READ)
@@ -210,6 +250,7 @@ def _connect_i2c(bus: RPI2C, target: I2cTarget) -> None:
         if not acknowledged:
             bus.int_raw |= R_TX_EMPTY
             bus.check_interrupts()
+            failed()
 
     def stop() -> None:
         target.stop()

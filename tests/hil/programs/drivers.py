@@ -9,6 +9,7 @@ import machine
 
 from aircue_node.clock import Clock, Monotonic
 from aircue_node.sensors import fitting, jobs
+from aircue_node.sensors.bus import RecoveringBus, free
 from aircue_node.sensors.errors import SensorError
 
 with open("settings.json") as file:  # noqa: PTH123 -- MicroPython has no pathlib
@@ -18,7 +19,14 @@ strobe = machine.Pin(given["strobe_pin"], machine.Pin.OUT)
 
 
 def bus(row):
-    return machine.I2C(row["id"], scl=machine.Pin(row["scl"]), sda=machine.Pin(row["sda"]), freq=100_000)
+    def open_bus():
+        return machine.I2C(row["id"], scl=machine.Pin(row["scl"]), sda=machine.Pin(row["sda"]), freq=100_000)
+
+    def free_bus():
+        scl, sda = [machine.Pin(row[name], machine.Pin.OPEN_DRAIN, value=1) for name in ("scl", "sda")]
+        print("freed" if free(scl, sda, time.sleep_us) else "held")
+
+    return RecoveringBus(open_bus, free_bus)
 
 
 def uart(row):

@@ -1,6 +1,6 @@
 """Runs in MicroPython: imports every module of the firmware's package and says which, and on what.
 
-Each begins with none of the others loaded: the node's program, its battery twin and the setup never share the memory.
+They are forgotten when memory runs short: the node's program, its battery twin and the setup never share it.
 """
 
 import gc
@@ -8,6 +8,7 @@ import json
 import os
 import sys
 
+ENOUGH = 96 * 1024  # bytes, for the largest program of them
 HOST_ONLY = ("ports.py", "host")  # for the type checker, and for the computer that flashes
 
 
@@ -44,6 +45,7 @@ def where():
 
 found = sorted(set(names(where(), "aircue_node")))
 for name in found:
+    if gc.mem_free() < ENOUGH:
+        forget()
     __import__(name)
-    forget()
 print(json.dumps({"implementation": sys.implementation.name, "modules": found}))

@@ -41,7 +41,13 @@ say "Python packages into $root/opt/aircue"
 mkdir -p "$root/opt"
 [ -x "$root/opt/aircue/bin/python" ] || python3 -m venv "$root/opt/aircue"
 case $source in
-  */*) wanted="aircue[gateway] @ file://$(CDPATH= cd -- "$(dirname -- "$source")" && pwd)/$(basename -- "$source")" ;;
+  *.whl) wanted="aircue[gateway] @ file://$(CDPATH= cd -- "$(dirname -- "$source")" && pwd)/$(basename -- "$source")" ;;
+  */*) # What a build leaves behind would get into the next one, so it is made from a copy.
+    copy=$(mktemp -d)
+    trap 'rm -rf "$copy"' EXIT
+    (cd "$source" && cp -R pyproject.toml README.md LICENSE firmware gateway cloud hil "$copy")
+    wanted="aircue[gateway] @ file://$copy"
+    ;;
   *) wanted="$source[gateway]" ;;
 esac
 "$root/opt/aircue/bin/python" -m pip install --quiet --upgrade "$wanted"

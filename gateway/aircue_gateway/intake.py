@@ -11,6 +11,7 @@ from typing import Any
 from aircue_gateway import log
 from aircue_gateway.alerts import Alerts, Rules
 from aircue_gateway.batch import Loss, Status
+from aircue_gateway.cleaning.air import Air
 from aircue_gateway.clock import believed
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.intervals import Intervals
@@ -18,7 +19,7 @@ from aircue_gateway.ledger import Count
 from aircue_gateway.message import Message
 from aircue_gateway.payloads import aircue
 from aircue_gateway.stream import Lane, Stream
-from aircue_gateway.window import BirthRow, DeadLetter, LossKey, SampleRow, Stored, StreamKey, Window, loss_key
+from aircue_gateway.window import BirthRow, DeadLetter, LossKey, SampleRow, Stored, StreamKey, StreamRow, Window, loss_key
 from aircue_node import contract
 
 _PRESSING_SAMPLES = 256
@@ -27,7 +28,8 @@ _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 
 class Intake:
-    """retained: the last birth and status of every node, by topic. replied: told of each node's reply to a command."""
+    """retained: the last birth and status of every node, by topic. airs: what is derived at each node. replied: told of
+    each node's reply to a command."""
 
     def __init__(
         self,
@@ -38,7 +40,8 @@ class Intake:
         self._config = config
         self._replied = replied
         self._alerts = Alerts(stored.rules, stored.states)
-        self._streams = {key: Stream(config, self._watch, row) for key, row in stored.streams.items()}
+        self.airs: dict[str, Air] = {}
+        self._streams = {key: self._new_stream(key, row) for key, row in stored.streams.items()}
         self._losses: dict[LossKey, Loss] = {loss_key(loss): loss for loss in stored.losses}
         self._births = 0
         for birth in stored.births:
@@ -166,8 +169,12 @@ class Intake:
 
     def _stream(self, key: StreamKey) -> Stream:
         if key not in self._streams:
-            self._streams[key] = Stream(self._config, self._watch)
+            self._streams[key] = self._new_stream(key, None)
         return self._streams[key]
+
+    def _new_stream(self, key: StreamKey, row: StreamRow | None) -> Stream:
+        air = self.airs.setdefault(key[0], Air(self._config.mould_surface))
+        return Stream(self._config, self._watch, row, air)
 
     def _declared(self, node: str, installation: int, rows: tuple[aircue.LossRow, ...]) -> None:
         for row in rows:
@@ -296,6 +303,9 @@ class Intake:
             return
         row, changed = stream.accept(lane, sample, received_at_ms)
         self._window.samples.append(row)
+        if stream.revisions:
+            self._window.revisions += stream.revisions
+            stream.revisions.clear()
         self._window.urgent = self._window.urgent or changed
         self._window.late = self._window.late or lane is Lane.BACKLOG
         _tally(counts, sample, row)

@@ -41,7 +41,8 @@ SURFACES: Mapping[str, Surface] = {
 
 
 class MouldIndex:
-    """Fed with air, in order of time; a pause over max_gap_s counts as no time at all, for nobody knows its air.
+    """Fed with air in order of time; what comes late changes nothing. A pause over max_gap_s counts as no time at all,
+    for nobody knows its air.
 
     decline: c, how fast the index falls in dry air, relative to pine.
 
@@ -64,6 +65,8 @@ class MouldIndex:
     def update(self, at: float, temperature: float, humidity: float) -> float:
         """The index after this air held since the reading before."""
         passed = 0.0 if self._at is None else at - self._at
+        if -self._max_gap_s <= passed < 0:
+            return self.index
         self._at = at
         if 0 < passed <= self._max_gap_s:
             self._live(passed, temperature, humidity)

@@ -34,6 +34,7 @@ class Pipeline:
     def __init__(
         self, *, filters: tuple[Filter, ...], smoother: smoothing.Smoother, watch: Watch, deadband: Deadband | None
     ) -> None:
+        self.filters = filters
         self._checks = tuple(one.update for one in filters)
         self._spike = next((one for one in filters if isinstance(one, Spike)), None)
         self._smooth = smoother.update

@@ -27,12 +27,11 @@ class Plain:
 
 
 class Median:
-    """The median of the values of the last window_s, this one included; of an even number of them the lower middle one,
-    so that it is always a value that was measured. At most 99 values are kept.
+    """The median of the values of the last window_s, this one included. At most 99 values are kept.
 
-    >>> median = Median(window_s=20)
-    >>> [median.update(5.0 * i, v) for i, v in enumerate([70, 71, 99, 70, 72])]
-    [70, 70, 71, 70, 71]
+    >>> median = Median(window_s=15)
+    >>> [median.update(5.0 * i, v) for i, v in enumerate([70.0, 71.0, 99.0, 70.0, 72.0])]
+    [70.0, 70.5, 71.0, 71.0, 72.0]
     """
 
     _MOST = 99
@@ -49,13 +48,14 @@ class Median:
             if at < times[-1]:
                 self._forget()
             first = at - self._window_s
-            while times and (times[0] < first or len(times) >= self._MOST):
+            while times and (times[0] <= first or len(times) >= self._MOST):
                 times.popleft()
                 del ordered[bisect_left(ordered, values.popleft())]
         times.append(at)
         values.append(value)
         insort(ordered, value)
-        return ordered[(len(ordered) - 1) >> 1]
+        half = len(ordered) >> 1
+        return ordered[half] if len(ordered) & 1 else (ordered[half - 1] + ordered[half]) / 2
 
     def _forget(self) -> None:
         self._times.clear()

@@ -1,4 +1,4 @@
-"""The command line: aircue-gateway run | status | deadletter | command --config FILE."""
+"""The command line: aircue-gateway run | status | deadletter | command --config FILE, clean, rules."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aircue_gateway import control, daemon, log, report
+from aircue_gateway import clean, control, daemon, log, report
 from aircue_gateway.commands import CommandRefused, Order
 from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning
@@ -22,6 +22,8 @@ _DEFAULT_CONFIG = Path("/etc/aircue/gateway.toml")
 def main(argv: Sequence[str] | None = None) -> int:
     """0, or 1 where the gateway cannot run, or 2 where its configuration is wrong."""
     options = _parser().parse_args(argv)
+    if "main" in options:
+        return int(options.main(options))
     act: Act = options.act
     try:
         act(load(options.config), options)
@@ -44,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, act, summary in _COMMANDS:
         _add(commands, name, act, summary)
+    for module in _OWN:
+        module.add(commands)
     command = _add(commands, "command", _command, "have a node do something: interval, deadband, identify, restart ...")
     command.add_argument("node", metavar="NODE", help="its id")
     command.add_argument("name", metavar="NAME", help="of the command, see docs/firmware.md")
@@ -97,3 +101,5 @@ _COMMANDS = (
     ("status", _status, "print the counters and what waits, as JSON"),
     ("deadletter", _deadletter, "print the messages that were set aside, one JSON object a line"),
 )
+# Commands that need no running gateway: each module adds its own and says its exit status.
+_OWN = (clean,)

@@ -75,8 +75,8 @@ class SpikeConfig:
     """k: in scales; memory: changes the scale is learnt from; floor: the least scale a quantity, in its unit. Samples
     further apart than max_gap_s are not compared."""
 
-    k: float = 5.0
-    memory: int = 32
+    k: float = 6.0
+    memory: int = 64
     max_gap_s: float = 120.0
     floor: Mapping[str, float] = field(default_factory=dict)
 
@@ -278,6 +278,11 @@ def load(file: Path) -> Config:
     top["nodes"] = _nodes(file, top.get("nodes", []))
     top["serial"] = _serial(file, top.get("serial", []), top["nodes"])
     return Config(file=file, **top)
+
+
+def load_cleaning(file: Path) -> CleaningConfig:
+    """[cleaning] of a file, whatever else the file holds or lacks."""
+    return _cleaning(file, _parsed(file).get("cleaning", {}))
 
 
 def _parsed(file: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ SEEDS = 20
 _SHARE = 0.01
 _LEAST, _MOST = 8.0, 50.0
 _BURST = 3
-_GRID = tuple(product((3.0, 4.0, 5.0, 6.0, 7.0), (16, 32, 64, 128)))
+_GRID = tuple(product((2.5, 3.0, 3.5, 4.0, 5.0, 6.0), (32, 64, 128)))
 
 
 def run(data: Path, seeds: int = SEEDS) -> dict[str, float]:
@@ -211,13 +211,18 @@ def spikes(room: dict[str, Series], seeds: int) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def tune(data: Path, seeds: int = 5) -> tuple[float, int]:
-    """The k and memory with the best mean F1 over the six series of pi_dht22, printed with all others."""
+def tune(data: Path, seeds: int = 3) -> tuple[float, int]:
+    """The k and memory with the best mean F1 over the six series of pi_dht22 and both sizes of faults (changes_mad,
+    mean_deviation), printed with all others."""
     series = read_pi(data)
     best: tuple[float, float, int] | None = None
     for k, memory in _GRID:
         config = replace(CleaningConfig(), spike=SpikeConfig(k=k, memory=memory))
-        scores = [f1(ours(config), name[1], one, changes_mad(one), seeds) for name, one in series.items()]
+        scores = [
+            f1(ours(config), name[1], one, size(one), seeds)
+            for name, one in series.items()
+            for size in (changes_mad, mean_deviation)
+        ]
         print(f"k {k:g} memory {memory}: {mean(scores):.4f}  {[round(score, 3) for score in scores]}", flush=True)
         if best is None or mean(scores) > best[0]:
             best = (mean(scores), k, memory)

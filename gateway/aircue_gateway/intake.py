@@ -23,6 +23,7 @@ from aircue_gateway.window import BirthRow, DeadLetter, LossKey, SampleRow, Stor
 from aircue_node import contract
 
 _PRESSING_SAMPLES = 256
+_SET_BACK_MS = 600_000
 _MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
 _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
@@ -41,6 +42,7 @@ class Intake:
         self._replied = replied
         self._alerts = Alerts(stored.rules, stored.states)
         self.airs: dict[str, Air] = {}
+        self._live_ms: dict[str, int] = {}
         self._streams = {key: self._new_stream(key, row) for key, row in stored.streams.items()}
         self._losses: dict[LossKey, Loss] = {loss_key(loss): loss for loss in stored.losses}
         self._births = 0
@@ -91,7 +93,7 @@ class Intake:
         """The window so far; a new one is open from now on."""
         window, self._window = self._window, Window()
         window.streams = {key: self._streams[key].row() for key in self._touched}
-        window.states, self._alerts.changed = self._alerts.changed, {}
+        window.states = self._alerts.take()
         self._touched = set()
         return window
 
@@ -302,6 +304,8 @@ class Intake:
         if not new:
             return
         row, changed = stream.accept(lane, sample, received_at_ms)
+        if lane is Lane.LIVE:
+            self._notice_time(key[0], row.measured_at_ms)
         self._window.samples.append(row)
         if stream.revisions:
             self._window.revisions += stream.revisions
@@ -309,6 +313,14 @@ class Intake:
         self._window.urgent = self._window.urgent or changed
         self._window.late = self._window.late or lane is Lane.BACKLOG
         _tally(counts, sample, row)
+
+    def _notice_time(self, node: str, at_ms: int) -> None:
+        """Live samples come in order; where one lies far before the last, the node's clock was set back."""
+        last_ms = self._live_ms.get(node, at_ms)
+        self._live_ms[node] = at_ms
+        if at_ms < last_ms - _SET_BACK_MS:
+            log.warning("clock_set_back", node=node, seconds=(last_ms - at_ms) // 1000)
+            self._alerts.rewind(node, at_ms / 1000)
 
     def _ack(self, key: StreamKey, sequence: int) -> None:
         self._touched.add(key)

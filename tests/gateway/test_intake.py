@@ -41,6 +41,7 @@ RULES = {
             "dwell_s": 60,
             "keep_s": 60,
             "max_gap_s": 1800,
+            "on_start": "fire",
         }
     ],
 }

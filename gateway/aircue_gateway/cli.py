@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aircue_gateway import clean, control, daemon, log, report
+from aircue_gateway import clean, control, daemon, log, report, rules_test
 from aircue_gateway.commands import CommandRefused, Order
 from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning
@@ -102,4 +102,4 @@ _COMMANDS = (
     ("deadletter", _deadletter, "print the messages that were set aside, one JSON object a line"),
 )
 # Commands that need no running gateway: each module adds its own and says its exit status.
-_OWN = (clean,)
+_OWN = (clean, rules_test)

@@ -75,8 +75,8 @@ class SpikeConfig:
     """k: in scales; memory: changes the scale is learnt from; floor: the least scale a quantity, in its unit. Samples
     further apart than max_gap_s are not compared."""
 
-    k: float = 3.0
-    memory: int = 128
+    k: float = 4.0
+    memory: int = 32
     max_gap_s: float = 120.0
     floor: Mapping[str, float] = field(default_factory=dict)
 

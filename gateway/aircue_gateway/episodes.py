@@ -140,13 +140,18 @@ def _since(rule: Rule, state: State, at: float) -> float | None:
 
 
 def _idle(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:
-    if not state.armed and not rule.cleared(value):
+    if not state.armed and _stays_unarmed(rule, state, value):
         return State(last_at=at, armed=False), None
     if not rule.holds(value):
         return State(last_at=at), None
     if rule.dwell_s == 0:
         return State(phase=Phase.FIRING, since=at, last_at=at, peak=value), Change.STARTED
     return State(phase=Phase.PENDING, since=at, last_at=at, peak=value), Change.ARMED
+
+
+def _stays_unarmed(rule: Rule, state: State, value: float) -> bool:
+    """A need that held with the first reading must be cleared once; one that did not is armed at once."""
+    return rule.holds(value) if state.last_at is None else not rule.cleared(value)
 
 
 def _pending(rule: Rule, state: State, at: float, value: float) -> tuple[State, Change | None]:

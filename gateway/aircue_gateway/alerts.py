@@ -106,6 +106,10 @@ class Alerts:
                 changes.append((rule.need, change))
         return changes
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for rules in self._by_quantity.values() for rule in rules)
+
     def watches(self, quantity: str) -> bool:
         return quantity in self._by_quantity
 
@@ -207,9 +211,7 @@ def _course(state: State) -> _Course:
     """From what was stored, perhaps before episodes had ids."""
     plain = State(**{one.name: getattr(state, one.name) for one in fields(State)})
     if isinstance(state, Standing):
-        return _Course(
-            state=plain, episodes=list(state.episodes), recent=list(state.recent), before=state.before
-        )
+        return _Course(state=plain, episodes=list(state.episodes), recent=list(state.recent), before=state.before)
     return _Course(state=plain)
 
 
@@ -229,8 +231,9 @@ def decode_rule(row: Any) -> Rule:
     """Keys that have a default may be left out; those of a newer cloud are ignored."""
     if not isinstance(row, dict):
         raise RulesError(f"rules: {row!r} is no object")
-    given = {one.name: row.get(one.name) for one in fields(Rule) if one.name in row or one.default is MISSING}
-    missing = [one.name for one in fields(Rule) if one.name in given and not _fits(given[one.name], one.type)]
+    wanted = [one for one in fields(Rule) if one.name in row or one.default is MISSING]
+    given: dict[str, Any] = {one.name: row.get(one.name) for one in wanted}
+    missing = [one.name for one in wanted if not _fits(given[one.name], one.type)]
     if missing:
         raise RulesError(f"rules: need {row.get('need')!r}: {', '.join(missing)} missing or of the wrong type")
     try:

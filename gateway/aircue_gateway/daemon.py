@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from random import Random
 
 from aircue_gateway import log
+from aircue_gateway.alerts import Rules
 from aircue_gateway.cloud import Cloud
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
 from aircue_gateway.config import Config
 from aircue_gateway.control import Control
+from aircue_gateway.home_assistant import Announcer, Retained
 from aircue_gateway.intake import Intake
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
@@ -34,6 +36,8 @@ class Daemon:
         self._thread = SpoolThread()
         self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
         self._control = Control(config.data_dir, self._commands)
+        self._announcer = Announcer(config.name)
+        self._sites = {node.id: node.site for node in config.nodes.values()}
         self._intake = Intake(config.cleaning, spool.load(), self._commands.replied)
         self._listener = Listener(
             config,
@@ -51,7 +55,7 @@ class Daemon:
             thread=self._thread,
             cloud=Cloud(config.uplink),
             rules_version=lambda: self._intake.rules_version,
-            new_rules=self._intake.replace_rules,
+            new_rules=self._replace_rules,
             now_ms=_now_ms,
             random=Random(),
         )
@@ -128,9 +132,22 @@ class Daemon:
             self._listener.publish(topic, payload)
             for line in self._serial:
                 line.publish(topic, payload)
+        self._announce(self._announcer.messages(self._intake.rules, window.states, self._sites))
         self._listener.resume()
         for line in self._serial:
             line.resume()
+
+    def _replace_rules(self, rules: Rules) -> None:
+        self._intake.replace_rules(rules)
+        self._announce(self._announcer.forget(rules.rules))
+
+    def _announce(self, messages: list[Retained]) -> None:
+        """What Home Assistant is told, now and when it connects; an empty payload takes it back."""
+        for topic, payload in messages:
+            self._intake.retained[topic] = payload
+            if not payload:
+                del self._intake.retained[topic]
+            self._listener.publish(topic, payload)
 
 
 def _acks(config: Config, window: Window) -> Iterator[tuple[str, bytes]]:

@@ -82,9 +82,7 @@ class Announcer:
         self._gateway = gateway
         self._told: dict[Key, tuple[Phase, float]] = {}
 
-    def messages(
-        self, rules: Iterable[Rule], moved: Mapping[Key, State], sites: Mapping[str, str]
-    ) -> list[Retained]:
+    def messages(self, rules: Iterable[Rule], moved: Mapping[Key, State], sites: Mapping[str, str]) -> list[Retained]:
         """sites: the site of each node; a node without one is not announced."""
         by_need = {rule.need: rule for rule in rules}
         found: list[Retained] = []

@@ -14,12 +14,23 @@ from aircue_gateway.batch import Loss, Status
 from aircue_gateway.cleaning.air import Air
 from aircue_gateway.clock import believed
 from aircue_gateway.config import CleaningConfig
+from aircue_gateway.episodes import Rule
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import Message
 from aircue_gateway.payloads import aircue
 from aircue_gateway.stream import Lane, Stream
-from aircue_gateway.window import BirthRow, DeadLetter, LossKey, SampleRow, Stored, StreamKey, StreamRow, Window, loss_key
+from aircue_gateway.window import (
+    BirthRow,
+    DeadLetter,
+    LossKey,
+    SampleRow,
+    Stored,
+    StreamKey,
+    StreamRow,
+    Window,
+    loss_key,
+)
 from aircue_node import contract
 
 _PRESSING_SAMPLES = 256
@@ -82,6 +93,10 @@ class Intake:
     @property
     def rules_version(self) -> str:
         return self._alerts.version
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return self._alerts.rules
 
     def replace_rules(self, rules: Rules) -> None:
         self._alerts.replace(rules)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -149,7 +150,7 @@ def _after(panel: _Panel) -> Iterator[tuple[float, float]]:
 def _runs(points: Iterable[tuple[float, float]], panel: _Panel) -> Iterator[list[tuple[float, float]]]:
     """Points between which there is no pause."""
     numbers = sorted(panel.slots)
-    steps = sorted(right - left for left, right in zip(numbers, numbers[1:], strict=False))
+    steps = sorted(right - left for left, right in pairwise(numbers))
     longest = _BREAK * (steps[len(steps) // 2] if steps else 1) * panel.width_s
     run: list[tuple[float, float]] = []
     for point in points:

@@ -10,9 +10,9 @@ class Limits:
     """What the air of a home can do, in the quantity's unit.
 
     low, high: both possible. spike_start, spike_floor: the scale of changes the spike filter begins with, and the least
-    one it ever assumes. jump, per_s: a change over t seconds is possible up to jump + per_s t. step: the size of changes
-    that even the air of a quiet room shows. rests: values at which honest air may stand for days. agree: how far apart
-    two good sensors in one room may be.
+    one it ever assumes. jump, per_s: a change over t seconds is possible up to jump + per_s t. step: the size of the
+    changes that even the air of a quiet room shows. rests: values at which honest air may stand for days. agree: how
+    far apart two good sensors in one room may be.
     """
 
     low: float

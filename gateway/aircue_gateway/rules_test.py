@@ -1,4 +1,4 @@
-"""`aircue-gateway rules test`: rules on fabricated series, before a home has them. The format is in docs/gateway-rules.md.
+"""`aircue-gateway rules test`: rules on fabricated series, before a home has them (docs/gateway-rules.md).
 
 Series are written compactly, as Prometheus' promtool does: "79+0.5x10" is 79 and ten more, each 0.5 above the last;
 "82x5" is 82 and five more; "_" is a missing reading, "_x3" are three.

@@ -76,9 +76,7 @@ class Stream:
         )
         return row, changed
 
-    def _clean(
-        self, lane: Lane, at: float, sample: Sample
-    ) -> tuple[tuple[int | None, ...], tuple[Status, ...], bool]:
+    def _clean(self, lane: Lane, at: float, sample: Sample) -> tuple[tuple[int | None, ...], tuple[Status, ...], bool]:
         assert self.birth is not None
         channels, values = self.birth.channels, sample.values
         kept, statuses, changed = list(values), [Status.GAP] * len(values), False

@@ -1,4 +1,4 @@
-"""Traces: files of readings, CSV or JSON, one row at a time; a file of a gigabyte takes no more memory than a small one.
+"""Traces: files of readings, CSV or JSON, one row at a time, so that a gigabyte takes no more memory than a page.
 
     node, quantity, measured_at, value [, unit]
 
@@ -6,7 +6,7 @@ CSV carries these names in its first line. JSON is an array of such objects, or 
 ISO 8601, UTC where it says nothing else, or seconds since 1970. An empty value (null in JSON) is a reading that is
 missing. Without a unit the value is in the quantity's own (docs/contract.md).
 
-Errors: TraceError, for a file that is no trace at all; a bad row is yielded as such, with its line, and the rest goes on.
+Errors: TraceError, for a file that is no trace at all; a bad row is yielded as such, with its line.
 """
 
 import csv
@@ -53,7 +53,7 @@ def read(path: Path) -> Iterator[Reading | Bad]:
     """Every row of a file: .json, .jsonl and .ndjson are JSON, everything else CSV."""
     converters: dict[tuple[str, str], Callable[[float], float]] = {}
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        for line, row in (_json_rows(file) if path.suffix in (".json", ".jsonl", ".ndjson") else _csv_rows(file, path)):
+        for line, row in _json_rows(file) if path.suffix in (".json", ".jsonl", ".ndjson") else _csv_rows(file, path):
             try:
                 yield _reading(row, converters)
             except (_RowError, UnitError) as error:

@@ -4,15 +4,15 @@ Run it as `python -m tests.bench.gateway_cleaning` with AIRCUE_DATA set (docs/da
 object. Everything runs with the settings that ship (CleaningConfig()). They were chosen on pi_dht22 alone:
 `python -m tests.bench.gateway_cleaning --tune` prints that choice.
 
-**Injected faults.** Real series, and in each of 20 fixed seeds: 1 % of its samples become isolated spikes, and 1 % become
-bursts of three samples. Each sign is drawn (one for a burst), each size is drawn evenly from 8 to 50 x the MAD of the
-series' differences (every sample of a burst has its own). No two faults touch. MAD is the median absolute deviation of
-the differences, repeats left out: 61 % of the differences of room_co2's temperature are 0, as are most of pi_dht22's, so
+**Injected faults.** Real series, and in each of 20 fixed seeds: 1 % of its samples become isolated spikes, and 1 % are
+in bursts of three samples. Each sign is drawn (one for a burst), each size is drawn evenly from 8 to 50 x the MAD of
+the series' differences (every sample of a burst has its own). No two faults touch. MAD is the median absolute deviation of
+the differences, repeats left out: 61 % of the differences of room_co2's temperature are 0, as are most of pi_dht22's;
 with the repeats their MAD is 0 and nothing would be injected. The same run also scores, and prints, the two other ways
 to read the word, `..._with_repeats` (where that is not 0) and `..._mean` (the mean absolute deviation).
 
-**Score.** F1 = 2 TP / (2 TP + FP + FN) over the samples of all seeds. A sample counts as flagged by its flag after three
-more samples, the longest a flag may be revised. Faults that the data have by themselves are not known, so flagging one
+**Score.** F1 = 2 TP / (2 TP + FP + FN) over the samples of all seeds. A sample is flagged or not as it stands after
+three more samples, the longest a flag may be revised. Faults that the data have by themselves are not known, so flagging one
 counts as FP.
 
 **Peers**, on the same series: the causal Hampel filter of seven samples, k = 3, and a centred rolling median of seven
@@ -327,7 +327,8 @@ def main() -> int:
         print("AIRCUE_DATA is not set; point it at the data sets of docs/data-sets.md", file=sys.stderr)
         return 1
     if "--tune" in sys.argv[1:]:
-        print("best: k %g, memory %d" % tune(Path(folder)))
+        k, memory = tune(Path(folder))
+        print(f"chosen: k {k:g}, memory {memory}")
         return 0
     figures = run(Path(folder))
     for name, value in figures.items():

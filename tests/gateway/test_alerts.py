@@ -104,7 +104,9 @@ def test_a_state_that_was_stored_before_episodes_had_ids_is_read() -> None:
 
 Readings = list[tuple[float, float]]
 READINGS = st.lists(st.tuples(st.integers(1, 90), st.sampled_from((75.0, 79.0, 85.0))), max_size=40).map(
-    lambda steps: list(zip(accumulate(float(passed) for passed, _ in steps), (value for _, value in steps), strict=True))
+    lambda steps: list(
+        zip(accumulate(float(passed) for passed, _ in steps), (value for _, value in steps), strict=True)
+    )
 )
 
 

@@ -84,7 +84,12 @@ def test_bad_rows_are_named_with_line_and_reason_and_the_rest_goes_on(
 @pytest.mark.parametrize("layout", ["array", "lines"])
 def test_json_traces_are_read_and_written(tmp_path: Path, layout: str, capsys: pytest.CaptureFixture[str]) -> None:
     objects = [
-        {"node": "desk", "quantity": "co2", "measured_at": 1_700_000_000 + 60 * n, "value": None if n == 3 else 500.0 + n}
+        {
+            "node": "desk",
+            "quantity": "co2",
+            "measured_at": 1_700_000_000 + 60 * n,
+            "value": None if n == 3 else 500.0 + n,
+        }
         for n in range(2000)
     ]
     texts = [json.dumps(one) for one in objects]

@@ -282,7 +282,14 @@ def test_a_step_is_told_as_corrections_of_its_first_flags() -> None:
 
 
 def test_rules_may_name_what_is_derived_and_local_views_see_it() -> None:
-    rule = {**RULES["rules"][0], "need": "condensation", "quantity": "dew_point", "enter": 17.5, "exit": 16, "dwell_s": 0}
+    rule = {
+        **RULES["rules"][0],
+        "need": "condensation",
+        "quantity": "dew_point",
+        "enter": 17.5,
+        "exit": 16,
+        "dwell_s": 0,
+    }
     stored = Stored(rules=decode_rules(json.dumps({"version": "2", "rules": [rule]})))
     one = Intake(CleaningConfig(), stored)
     taken(one, message("birth", birth()))

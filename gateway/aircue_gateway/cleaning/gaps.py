@@ -1,6 +1,6 @@
 """Gaps: readings that should be there and are not, explicit, and bridged only where the bridge is short.
 
-The cadence is learnt: the mean of the last pauses, long ones clipped. A pause of more than `_MISSING` cadences is a gap.
+The cadence is learnt: the mean of the last pauses, long ones clipped. A gap is a pause of over `_MISSING` cadences.
 """
 
 from typing import NamedTuple

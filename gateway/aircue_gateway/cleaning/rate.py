@@ -48,4 +48,4 @@ class Rate:
 
     def _follows(self, at: float, value: float) -> bool:
         last_at, last = self._flagged[-1]
-        return 0 < at - last_at and abs(value - last) <= self._jump + self._per_s * (at - last_at)
+        return at > last_at and abs(value - last) <= self._jump + self._per_s * (at - last_at)

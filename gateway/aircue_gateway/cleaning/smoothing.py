@@ -124,8 +124,9 @@ def _alpha(cutoff_hz: float, passed: float) -> float:
 
 
 class Kalman:
-    """The scalar Kalman filter (Kalman 1960) of a random walk: it drifts by `drift` (standard deviation, units) a minute
-    and is read with `noise` (standard deviation, units). A pause lets the uncertainty grow, so that it follows at once.
+    """The scalar Kalman filter (Kalman 1960) of a random walk: it drifts by `drift` (standard deviation, units) in a
+    minute and is read with `noise` (standard deviation, units). A pause lets the uncertainty grow, so that it follows
+    at once.
 
     >>> kalman = Kalman(noise=0.2, drift=0.05)
     >>> [round(kalman.update(at, value), 3) for at, value in [(0, 20.0), (60, 20.4), (6e6, 25.0)]]

@@ -134,4 +134,4 @@ class Spike:
         if self._changes < self._memory:
             self._changes += 1
         self._scale += (size - self._scale) / self._changes
-        self._reach = self._k * (self._scale if self._scale > self._floor else self._floor)
+        self._reach = self._k * max(self._scale, self._floor)

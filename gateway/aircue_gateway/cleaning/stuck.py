@@ -13,10 +13,10 @@ class Stuck:
     """Flags the repeats of a value once they have lasted longer than this sensor is known to stand still.
 
     A sensor whose smallest change so far is no larger than `step`, the movement of a quiet room's air, never stands
-    still for long: its limit is fine_s. Any other one (a DHT11 tells whole degrees) and one that has not changed yet may
-    honestly repeat itself over a quiet night: its limit is coarse_s. Either limit grows to four times the longest repeat
-    that ended by itself. Values in rests, such as 0 ug/m3, are never flagged. Fewer than 30 repeats are never flagged;
-    after a gap over max_gap_s, or a clock set back, the repeat is counted anew.
+    still for long: its limit is fine_s. Any other one (a DHT11 tells whole degrees) and one that has not changed yet
+    may honestly repeat itself over a quiet night: its limit is coarse_s. Either limit grows to four times the longest
+    repeat that ended by itself. Values in rests, such as 0 ug/m3, are never flagged, nor are fewer than 30 repeats.
+    After a gap over max_gap_s, or a clock set back, the repeat is counted anew.
 
     >>> stuck = Stuck(step=0.1, fine_s=3600, coarse_s=86400, max_gap_s=3600, rests=())
     >>> _ = [stuck.update(60.0 * i, 21.0 + 0.01 * (i % 2)) for i in range(10)]
@@ -27,7 +27,9 @@ class Stuck:
     'STUCK'
     """
 
-    def __init__(self, *, step: float, fine_s: float, coarse_s: float, max_gap_s: float, rests: tuple[float, ...]) -> None:
+    def __init__(
+        self, *, step: float, fine_s: float, coarse_s: float, max_gap_s: float, rests: tuple[float, ...]
+    ) -> None:
         self._step = step
         self._fine_s = fine_s
         self._coarse_s = coarse_s

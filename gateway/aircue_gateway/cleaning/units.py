@@ -1,7 +1,7 @@
 """Units: what other makers' devices say, in the unit that the contract fixes for the quantity.
 
-Factors are exact by definition (SI, 1 inHg = 3386.389 Pa at 0 °C, 1 mmHg = 133.322387415 Pa) except where a mass is told
-of a gas: ppm = mg/m3 x 24.45 / molar mass, at 25 °C and 1013.25 hPa, 44.01 g/mol for CO2.
+Factors are exact by definition (SI, 1 inHg = 3386.389 Pa at 0 °C, 1 mmHg = 133.322387415 Pa) except where a mass is
+told of a gas: ppm = mg/m3 x 24.45 / molar mass, at 25 °C and 1013.25 hPa, 44.01 g/mol for CO2.
 
 Errors: UnitError, naming the quantity, the unit and the units that are known.
 """
@@ -62,7 +62,7 @@ UNITS: Mapping[str, Mapping[str, Line]] = {
     "voc_index": _PLAIN,
     "gas_ratio": _PLAIN,
 }
-_SAME = str.maketrans({"µ": "u", "μ": "u", "³": "3", "º": "°", " ": "", "^": ""})  # noqa: RUF001  # both signs for micro
+_SAME = str.maketrans({"µ": "u", "μ": "u", "³": "3", "º": "°", " ": "", "^": ""})  # both signs for micro
 
 
 def converter(quantity: str, unit: str) -> Callable[[float], float]:

@@ -81,6 +81,7 @@ class Series:
         self._handed: dict[float, float] = {}
         self._stages = pipeline.build(config, quantity, self._watch)
         self._gaps = _gaps(config) if fill else None
+        self._level: float | None = None
         self._suspects: deque[Row] = deque()
 
     def _watch(self, at: float, value: float) -> bool:
@@ -116,9 +117,12 @@ class Series:
         self._suspects.clear()
 
     def _filled(self, row: Row) -> Iterator[Row]:
-        if self._gaps is None or row.filtered is None:
+        """A flagged reading is there, and no gap; the bridge to it ends at the last trusted level."""
+        if row.filtered is not None:
+            self._level = row.filtered
+        if self._gaps is None or self._level is None:
             return
-        for at, value in self._gaps.update(row.at, row.filtered):
+        for at, value in self._gaps.update(row.at, self._level):
             flag = Status.GAP.name if value is None else INTERPOLATED
             yield Row(self._node, self._quantity, at, None, flag, value)
 

@@ -4,16 +4,16 @@ Run it as `python -m tests.bench.gateway_cleaning` with AIRCUE_DATA set (docs/da
 object. Everything runs with the settings that ship (CleaningConfig()). They were chosen on pi_dht22 alone:
 `python -m tests.bench.gateway_cleaning --tune` prints that choice.
 
-**Injected faults.** Real series, and in each of 20 fixed seeds: 1 % of its samples become isolated spikes, and 1 % are
-in bursts of three samples. Each sign is drawn (one for a burst), each size is drawn evenly from 8 to 50 x the MAD of
-the series' differences (every sample of a burst has its own). No two faults touch. MAD is the median absolute deviation of
+**Injected faults.** Real series, and in each of 20 fixed seeds: 1 % of the samples become isolated spikes, and 1 % are
+in bursts of three samples. Each sign is drawn (one for a burst), each size evenly from 8 to 50 x the MAD of the
+series' differences (every sample of a burst has its own). No two faults touch. MAD is the median absolute deviation of
 the differences, repeats left out: 61 % of the differences of room_co2's temperature are 0, as are most of pi_dht22's;
-with the repeats their MAD is 0 and nothing would be injected. The same run also scores, and prints, the two other ways
-to read the word, `..._with_repeats` (where that is not 0) and `..._mean` (the mean absolute deviation).
+with the repeats their MAD is 0 and nothing would be injected. The same run scores, and prints, the two other ways to
+read the word: `..._with_repeats` (where that is not 0) and `..._mean` (the mean absolute deviation).
 
 **Score.** F1 = 2 TP / (2 TP + FP + FN) over the samples of all seeds. A sample is flagged or not as it stands after
-three more samples, the longest a flag may be revised. Faults that the data have by themselves are not known, so flagging one
-counts as FP.
+three more samples, the longest a flag may be revised. Faults that the data have of themselves are not known, so
+flagging one counts as FP.
 
 **Peers**, on the same series: the causal Hampel filter of seven samples, k = 3, and a centred rolling median of seven
 (three samples later, as ours) that flags what is more than 3 x 1.4826 x the rolling MAD away, both with a floor of the

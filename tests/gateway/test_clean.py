@@ -139,6 +139,12 @@ def test_missing_rows_can_be_added_and_are_marked(tmp_path: Path, capsys: pytest
     assert summary["flags"]["INTERPOLATED"] == 2
 
 
+def test_a_flagged_reading_is_there_and_no_gap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = trace(tmp_path, ["21.0", "21.1"] * 10 + ["27.0", "27.5", "21.0", "21.1"])
+    _, summary, _ = run(capsys, file, tmp_path / "out.csv", "--fill")
+    assert (summary["added"], summary["flags"]) == (0, {"OK": 22, "SPIKE": 2})
+
+
 def test_a_room_is_added_as_the_merged_value_of_its_nodes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "trace.csv"
     text = [

@@ -1,10 +1,13 @@
 """The configuration file: read whole, or refused with the key, the value and what was expected."""
 
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from aircue_gateway.config import Config, ConfigError, Node, load
+from aircue_gateway.config import CleaningConfig, Config, ConfigError, Node, load, load_cleaning
+from aircue_gateway.quantities import LIMITS
 
 MINIMAL = """
 name = "gw-1"
@@ -115,6 +118,20 @@ def test_what_is_not_named_has_a_default_and_a_relative_folder_starts_at_the_fil
     assert config.data_dir == tmp_path / "spool"
     assert (config.listener.host, config.listener.port, config.listener.commit_window_ms) == ("0.0.0.0", 1883, 5000)
     assert (config.uplink.batch_window_s, config.cleaning.deadband.width, config.nodes) == (300, {}, {})
+
+
+def test_the_documented_cleaning_is_what_ships(tmp_path: Path) -> None:
+    """Every key of [cleaning] stands in docs/gateway-cleaning.md with its default."""
+    page = (Path(__file__).parents[2] / "docs" / "gateway-cleaning.md").read_text()
+    block = page.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "c.toml").write_text(block)
+    shipped = CleaningConfig()
+    floors = {name: limits.spike_floor for name, limits in LIMITS.items()}
+    assert load_cleaning(tmp_path / "c.toml") == replace(shipped, spike=replace(shipped.spike, floor=floors))
+    given = tomllib.loads(block)["cleaning"]
+    assert given.keys() == CleaningConfig.__dataclass_fields__.keys()
+    for name in ("rate", "stuck", "spike", "smoothing", "deadband", "gaps"):
+        assert given[name].keys() == getattr(shipped, name).__dataclass_fields__.keys()
 
 
 def test_an_unknown_key_is_named_with_its_value_and_the_keys_there_are(tmp_path: Path) -> None:

@@ -85,7 +85,17 @@ def test_a_sensor_that_says_no_humidity_at_all_has_a_dew_point_nevertheless(rh: 
 # The heat index chart of the US National Weather Service, in whole °F.
 @pytest.mark.parametrize(
     ("f", "rh", "chart"),
-    [(80, 40, 80), (84, 60, 88), (90, 50, 95), (90, 70, 105), (96, 65, 121), (100, 40, 109), (110, 40, 136)],
+    [
+        (80, 40, 80),
+        (84, 60, 88),
+        (90, 50, 95),
+        (90, 70, 105),
+        (84, 90, 98),
+        (82, 95, 93),
+        (96, 65, 121),
+        (100, 40, 109),
+        (110, 40, 136),
+    ],
 )
 def test_the_heat_index_agrees_with_the_chart_of_the_weather_service(f: float, rh: float, chart: float) -> None:
     assert heat_index((f - 32) / 1.8, rh) * 1.8 + 32 == pytest.approx(chart, abs=1.0)

@@ -53,9 +53,9 @@ def discovery(gateway: str, site: str, node: str, rule: Rule) -> Retained:
     )
 
 
-def removal(gateway: str, node: str, need: str) -> Retained:
-    """The message that takes it out of Home Assistant again."""
-    return discovery_topic(gateway, node, need), b""
+def removal(gateway: str, site: str, node: str, need: str) -> list[Retained]:
+    """The messages that take it out of Home Assistant again."""
+    return [(discovery_topic(gateway, node, need), b""), (state_topic(site, node, need), b"")]
 
 
 def state(site: str, node: str, rule: Rule, current: State) -> Retained:
@@ -80,7 +80,7 @@ class Announcer:
 
     def __init__(self, gateway: str) -> None:
         self._gateway = gateway
-        self._told: dict[Key, tuple[Phase, float]] = {}
+        self._told: dict[Key, tuple[Phase, float, str]] = {}  # phase, time and site
 
     def messages(self, rules: Iterable[Rule], moved: Mapping[Key, State], sites: Mapping[str, str]) -> list[Retained]:
         """sites: the site of each node; a node without one is not announced."""
@@ -93,16 +93,16 @@ class Announcer:
 
     def forget(self, rules: Iterable[Rule]) -> list[Retained]:
         needs = {rule.need for rule in rules}
-        gone = [removal(self._gateway, node, need) for need, node in self._told if need not in needs]
+        gone = [(site, node, need) for (need, node), (_, _, site) in self._told.items() if need not in needs]
         self._told.clear()
-        return gone
+        return [message for one in gone for message in removal(self._gateway, *one)]
 
     def _of(self, rule: Rule, site: str, node: str, current: State) -> list[Retained]:
         key, at = (rule.need, node), current.last_at or 0.0
         told = self._told.get(key)
         if told is not None and told[0] is current.phase and 0 <= at - told[1] < rule.max_gap_s / 2:
             return []
-        self._told[key] = (current.phase, at)
+        self._told[key] = (current.phase, at, site)
         first = [] if told is not None else [discovery(self._gateway, site, node, rule)]
         return [*first, state(site, node, rule, current)]
 

@@ -21,7 +21,7 @@ def test_discovery_names_the_sensor_and_where_its_state_is() -> None:
     assert (fields["unique_id"], fields["name"]) == ("aircue_gw-1_bath_damp-air", "Damp air")
     assert (fields["device_class"], fields["expire_after"]) == ("moisture", 1800)
     assert fields["device"]["identifiers"] == ["bath"]
-    assert removal("gw-1", "bath", "damp-air") == (topic, b"")
+    assert removal("gw-1", "home-1", "bath", "damp-air") == [(topic, b""), (fields["state_topic"], b"")]
 
 
 def test_a_name_that_no_topic_can_carry_is_made_one() -> None:
@@ -70,5 +70,5 @@ def test_needs_that_are_gone_are_taken_out_and_the_others_announced_anew() -> No
     announcer = Announcer("gw-1")
     heat = replace(DAMP, need="heat", quantity="temperature")
     announcer.messages([DAMP, heat], {KEY: State(), ("heat", "bath"): State()}, SITES)
-    assert announcer.forget([DAMP]) == [removal("gw-1", "bath", "heat")]
+    assert announcer.forget([DAMP]) == removal("gw-1", "home-1", "bath", "heat")
     assert len(announcer.messages([DAMP], {KEY: State()}, SITES)) == 2

@@ -39,10 +39,17 @@ from itertools import pairwise, product
 from pathlib import Path
 from statistics import mean, median, stdev
 
-from aircue_gateway.batch import Status
+from aircue_gateway.alerts import NO_RULES, Alerts
+from aircue_gateway.batch import Channel, Status
 from aircue_gateway.cleaning import pipeline
-from aircue_gateway.config import CleaningConfig, SpikeConfig
+from aircue_gateway.cleaning.air import Air
+from aircue_gateway.cleaning.gaps import Gaps
+from aircue_gateway.cleaning.merging import Merge
+from aircue_gateway.config import SMOOTHING, CleaningConfig, SmoothingConfig, SpikeConfig
 from aircue_gateway.episodes import Change, Rule, State, step
+from aircue_gateway.payloads.aircue import Sample
+from aircue_gateway.stream import Lane, Stream
+from aircue_gateway.window import BirthRow
 
 Series = list[tuple[float, float]]
 Detector = Callable[[str, Series], list[bool]]
@@ -306,7 +313,34 @@ def cost(count: int = 100_000) -> dict[str, float]:
     for name in CleaningConfig().stages:
         one = pipeline.build(replace(CleaningConfig(), stages=(name,)), "humidity", _quiet)
         found[f"{name}_us"] = _us(one.filters[0].update, values, 5)
+    for name in SMOOTHING:
+        alone = replace(CleaningConfig(), stages=(), smoothing=SmoothingConfig(method=name))
+        found[f"smoothing_{name}_us"] = _us(pipeline.build(alone, "humidity", _quiet).update, values, 5)
+    found |= _beside(values)
     return {name: round(value, 2) for name, value in found.items()}
+
+
+def _beside(values: list[float]) -> dict[str, float]:
+    """What is not in the way of every value: gaps, merging two sensors, all derived quantities of a sample; and a whole
+    sample of four quantities through a stream, derived quantities and rules that name none of them included."""
+    gaps, merge, air = Gaps(longest_s=300), Merge(step=0.3, agree=3.0, max_age_s=300), Air("sensitive")
+    stream = Stream(CleaningConfig(), lambda *reading: bool(alerts.update(*reading)))
+    alerts = Alerts(NO_RULES, {})
+    quantities = (("temperature", "Cel", 100), ("humidity", "%RH", 100), ("co2", "ppm", 1), ("pm25", "ug/m3", 10))
+    channels = tuple(Channel(quantity=name, unit=unit, scale=scale) for name, unit, scale in quantities)
+    stream.born(BirthRow(id=1, site="s", node="n", installation=1, boot=1, channels=channels))
+
+    def accept(at: float, value: float) -> None:
+        wire = (2100 + round(value), round(value * 100), 500 + round(value), round(value))
+        sample = Sample(sequence=round(at), uptime_ms=round((at - 1e9) * 1000), epoch_s=0, values=wire)
+        stream.accept(Lane.LIVE, sample, round(at * 1000))
+
+    return {
+        "gaps_us": _us(gaps.update, values, 5),
+        "merging_us": _us(lambda at, value: merge.update("ab"[round(at) % 2], at, value), values, 5),
+        "derived_us_a_sample": _us(lambda at, value: list(air.update(at, 21.0, value)), values, 5),
+        "stream_us_a_sample_of_4": _us(accept, values, 5),
+    }
 
 
 def _quiet(_at: float, _value: float) -> bool:

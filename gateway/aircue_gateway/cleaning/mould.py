@@ -73,6 +73,9 @@ class MouldIndex:
         return self.index
 
     def _live(self, passed: float, temperature: float, humidity: float) -> None:
+        if humidity < self._surface.rh_min:
+            self._dry(passed)
+            return
         critical = critical_humidity(temperature, self._surface)
         if 0 < temperature < 50 and humidity >= critical:
             self._dry_s = 0.0
@@ -93,11 +96,13 @@ class MouldIndex:
     def _dry(self, passed: float) -> None:
         """The parts of this time that fall into the first 6 h and behind 24 h of the dry spell."""
         before, after = self._dry_s, self._dry_s + passed
+        self._dry_s = after
+        if not self.index:
+            return
         first = max(0.0, min(after, 6 * _H) - before)
         later = max(0.0, after - max(before, 24 * _H))
         fall = (_DECLINE_FIRST * first + _DECLINE_LATER * later) / _DAY_S
         self.index = max(0.0, self.index - self._decline * fall)
-        self._dry_s = after
 
 
 def critical_humidity(temperature: float, surface: Surface) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from statistics import median
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aircue_gateway.batch import Status
@@ -102,6 +102,7 @@ def test_every_filter_recovers_from_whatever_came_before(
 
 
 @pytest.mark.parametrize("name", SMOOTHERS)
+@example(series=[(0.0, 0.0), (5e-324, 1.0), (1.0, 2.0)])
 @given(series=SERIES)
 def test_every_smoother_stays_between_the_least_and_the_most_it_was_given(
     name: str, series: list[tuple[float, float]]

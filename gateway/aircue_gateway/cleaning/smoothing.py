@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+_SAME_INSTANT_S = 1e-3  # times on the wire are whole milliseconds
+
 
 class Smoother(Protocol):
     def update(self, at: float, value: float) -> float: ...
@@ -105,12 +107,13 @@ class OneEuro:
 
     def update(self, at: float, value: float) -> float:
         passed = at - self._at
-        self._at = at
-        if passed <= 0:
-            if passed < 0:
-                self._raw = self._value = value
-                self._speed = 0.0
+        if 0 <= passed < _SAME_INSTANT_S:
             return self._value
+        self._at = at
+        if passed < 0:
+            self._raw = self._value = value
+            self._speed = 0.0
+            return value
         speed = (value - self._raw) / passed
         self._raw = value
         self._speed += _alpha(self._speed_cutoff_hz, passed) * (speed - self._speed)

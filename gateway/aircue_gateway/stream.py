@@ -101,6 +101,7 @@ class Stream:
     def _suspect(self, lane: Lane, index: int, at: float, sequence: int) -> None:
         """Only the last few can still be cleared."""
         waiting = self._suspects.setdefault((lane, index), {})
+        waiting.pop(at, None)  # of the time before a clock was set back
         waiting[at] = sequence
         if len(waiting) > _MOST_SUSPECTS:
             del waiting[next(iter(waiting))]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aircue_gateway import control, daemon, log, report
+from aircue_gateway import clean, control, daemon, log, report, rules_test
 from aircue_gateway.config import ConfigError, load
 from aircue_gateway.control import NotRunning, Refused
 from aircue_gateway.operations import doctor, setting_up, top
@@ -25,6 +25,8 @@ _DEFAULT_DATA_DIR = "/var/lib/aircue"
 def main(argv: Sequence[str] | None = None) -> int:
     """0, or 1 where the gateway cannot do it, or 2 where its configuration is wrong."""
     options = _parser().parse_args(argv)
+    if "main" in options:
+        return int(options.main(options))
     act: Act = options.act
     try:
         return act(options) or 0
@@ -53,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     top = _add(commands, "top", _top, "watch the running gateway on this terminal")
     top.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between pictures (default: 1)")
     top.add_argument("--once", action="store_true", help="print one picture and end")
+    for module in _OWN:
+        module.add(commands)
     return parser
 
 
@@ -163,3 +167,5 @@ _COMMANDS: tuple[tuple[str, Act, str], ...] = (
     ("reload", _reload, "have the running gateway read its configuration again"),
     ("deadletter", _deadletter, "print the messages that were set aside, one JSON object a line"),
 )
+# Commands that need no running gateway: each module adds its own and says its exit status.
+_OWN = (clean, rules_test)

@@ -61,13 +61,47 @@ class StatusConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikeConfig:
-    """floor: the least scale a quantity, in its unit. Samples further apart than max_gap_s are not compared."""
+class RateConfig:
+    """jump, per_s: what is possible, by quantity, in its unit; those of quantities.py where none is given."""
 
-    window: int = 7
-    k: float = 3.0
+    max_gap_s: float = 600.0
+    jump: Mapping[str, float] = field(default_factory=dict)
+    per_s: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StuckConfig:
+    """How long a sensor of fine, and one of coarse resolution may repeat one value."""
+
+    fine_s: float = 3600.0
+    coarse_s: float = 86_400.0
+    max_gap_s: float = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeConfig:
+    """k: in scales; memory: changes the scale is learnt from; floor: the least scale a quantity, in its unit. Samples
+    further apart than max_gap_s are not compared."""
+
+    k: float = 4.0
+    memory: int = 32
     max_gap_s: float = 120.0
     floor: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoothingConfig:
+    """window_s: of the median. tau_s: of ewma. cutoff_hz, beta, speed_cutoff_hz: of one-euro. noise_steps, drift_steps:
+    of kalman, in the quantity's step (quantities.py); the drift is that of a minute."""
+
+    method: str = "median"
+    window_s: float = 30.0
+    tau_s: float = 30.0
+    cutoff_hz: float = 0.02
+    beta: float = 0.05
+    speed_cutoff_hz: float = 0.02
+    noise_steps: float = 2.0
+    drift_steps: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +113,30 @@ class DeadbandConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GapsConfig:
+    """interval_s: the cadence, 0 to learn it. A gap of more than bridge_s is not bridged."""
+
+    interval_s: float = 0.0
+    bridge_s: float = 300.0
+
+
+STAGES = ("range", "rate", "stuck", "spike")
+SMOOTHING = ("none", "median", "ewma", "one-euro", "kalman")
+SURFACES = ("very-sensitive", "sensitive", "medium-resistant", "resistant")
+
+
+@dataclass(frozen=True, kw_only=True)
 class CleaningConfig:
+    """stages: the checks, in their order. mould_surface: what the mould index is of."""
+
+    stages: tuple[str, ...] = STAGES
+    mould_surface: str = "sensitive"
+    rate: RateConfig = field(default_factory=RateConfig)
+    stuck: StuckConfig = field(default_factory=StuckConfig)
     spike: SpikeConfig = field(default_factory=SpikeConfig)
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     deadband: DeadbandConfig = field(default_factory=DeadbandConfig)
+    gaps: GapsConfig = field(default_factory=GapsConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +198,14 @@ def _is_quantities(value: Any) -> bool:
     )
 
 
+def _is_stages(value: Any) -> bool:
+    return isinstance(value, list) and all(one in STAGES for one in value) and len(set(value)) == len(value)
+
+
+def _one_of(names: tuple[str, ...]) -> _Kind:
+    return _Kind(expected=f"one of {', '.join(names)}", accepts=lambda value: value in names)
+
+
 def _is_table(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -181,14 +244,40 @@ _UPLINK = {
     "key": _KEY,
     "batch_window_s": _number(0.1, 86_400),
 }
-_CLEANING = {"spike": _TABLE, "deadband": _TABLE}
+_CLEANING = {
+    "stages": _Kind(expected=f"a list of some of {', '.join(STAGES)}, each once", accepts=_is_stages),
+    "mould_surface": _one_of(SURFACES),
+    "rate": _TABLE,
+    "stuck": _TABLE,
+    "spike": _TABLE,
+    "smoothing": _TABLE,
+    "deadband": _TABLE,
+    "gaps": _TABLE,
+}
+_RATE = {"max_gap_s": _number(0.001, 86_400), "jump": _QUANTITIES, "per_s": _QUANTITIES}
+_STUCK = {
+    "fine_s": _number(60, 31_536_000),
+    "coarse_s": _number(60, 31_536_000),
+    "max_gap_s": _number(0.001, 86_400),
+}
 _SPIKE = {
-    "window": _whole(3, 99),
     "k": _number(0.5, 100),
+    "memory": _whole(8, 10_000),
     "max_gap_s": _number(0.001, 86_400),
     "floor": _QUANTITIES,
 }
+_SMOOTHING = {
+    "method": _one_of(SMOOTHING),
+    "window_s": _number(0.001, 86_400),
+    "tau_s": _number(0.001, 86_400),
+    "cutoff_hz": _number(1e-6, 100),
+    "beta": _number(0, 1000),
+    "speed_cutoff_hz": _number(1e-6, 100),
+    "noise_steps": _number(0.001, 1000),
+    "drift_steps": _number(0.001, 1000),
+}
 _DEADBAND = {"heartbeat_s": _number(1, 86_400), "width": _QUANTITIES}
+_GAPS = {"interval_s": _number(0, 86_400), "bridge_s": _number(0, 86_400)}
 _NODE = {"id": _NAME, "site": _NAME, "key": _KEY}
 _SERIAL = {"path": _Kind(expected="the path of a tty", accepts=_is_text, required=True), "node": _NAME}
 
@@ -204,6 +293,11 @@ def load(file: Path) -> Config:
     top["nodes"] = _nodes(file, top.get("nodes", []))
     top["serial"] = _serial(file, top.get("serial", []), top["nodes"])
     return Config(file=file, **top)
+
+
+def load_cleaning(file: Path) -> CleaningConfig:
+    """[cleaning] of a file, whatever else the file holds or lacks."""
+    return _cleaning(file, _parsed(file).get("cleaning", {}))
 
 
 def _parsed(file: Path) -> dict[str, Any]:
@@ -241,9 +335,21 @@ def _shown(value: Any) -> str:
 
 def _cleaning(file: Path, table: dict[str, Any]) -> CleaningConfig:
     parts = _checked(file, "cleaning", table, _CLEANING)
-    spike = _checked(file, "cleaning.spike", parts.get("spike", {}), _SPIKE)
-    deadband = _checked(file, "cleaning.deadband", parts.get("deadband", {}), _DEADBAND)
-    return CleaningConfig(spike=SpikeConfig(**spike), deadband=DeadbandConfig(**deadband))
+    for name, (kind, kinds) in _CLEANING_PARTS.items():
+        parts[name] = kind(**_checked(file, f"cleaning.{name}", parts.get(name, {}), kinds))
+    if "stages" in parts:
+        parts["stages"] = tuple(parts["stages"])
+    return CleaningConfig(**parts)
+
+
+_CLEANING_PARTS: Mapping[str, tuple[Callable[..., Any], dict[str, _Kind]]] = {
+    "rate": (RateConfig, _RATE),
+    "stuck": (StuckConfig, _STUCK),
+    "spike": (SpikeConfig, _SPIKE),
+    "smoothing": (SmoothingConfig, _SMOOTHING),
+    "deadband": (DeadbandConfig, _DEADBAND),
+    "gaps": (GapsConfig, _GAPS),
+}
 
 
 def _nodes(file: Path, tables: list[dict[str, Any]]) -> dict[str, Node]:

@@ -10,11 +10,13 @@ from dataclasses import replace
 from random import Random
 
 from aircue_gateway import log
+from aircue_gateway.alerts import Rules
 from aircue_gateway.cloud import Cloud
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
 from aircue_gateway.config import Config, ConfigError, Node, load
 from aircue_gateway.control import Control, Fields, Refused
+from aircue_gateway.home_assistant import Announcer, Retained
 from aircue_gateway.intake import Intake
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
@@ -41,6 +43,7 @@ class Daemon:
         self._spool = spool
         self._thread = SpoolThread()
         self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
+        self._announcer = Announcer(config.name)
         stored = spool.load()
         self._intake = Intake(config.cleaning, stored, self._commands.replied)
         self._view = View(
@@ -72,7 +75,7 @@ class Daemon:
             thread=self._thread,
             cloud=Cloud(config.uplink),
             rules_version=lambda: self._intake.rules_version,
-            new_rules=self._intake.replace_rules,
+            new_rules=self._replace_rules,
             fared=self._view.fared,
             now_ms=_now_ms,
             random=Random(),
@@ -190,9 +193,26 @@ class Daemon:
             self._listener.publish(topic, payload)
             for line in self._serial:
                 line.publish(topic, payload)
+        self._announce(self._announcer.messages(self._intake.rules, window.states, self._sites()))
         self._listener.resume()
         for line in self._serial:
             line.resume()
+
+    def _replace_rules(self, rules: Rules) -> None:
+        self._intake.replace_rules(rules)
+        self._announce(self._announcer.forget(rules.rules))
+
+    def _sites(self) -> dict[str, str]:
+        """Where each node is."""
+        return {node.id: node.site for node in self._nodes.values()}
+
+    def _announce(self, messages: list[Retained]) -> None:
+        """What Home Assistant is told, now and when it connects; an empty payload takes it back."""
+        for topic, payload in messages:
+            self._intake.retained[topic] = payload
+            if not payload:
+                del self._intake.retained[topic]
+            self._listener.publish(topic, payload)
 
 
 def _said(config: Config) -> str:

@@ -11,23 +11,37 @@ from typing import Any
 from aircue_gateway import log
 from aircue_gateway.alerts import Alerts, Rules
 from aircue_gateway.batch import Loss, Status
+from aircue_gateway.cleaning.air import Air
 from aircue_gateway.clock import believed
 from aircue_gateway.config import CleaningConfig
+from aircue_gateway.episodes import Rule
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import Message
 from aircue_gateway.payloads import aircue
 from aircue_gateway.stream import Lane, Stream
-from aircue_gateway.window import BirthRow, DeadLetter, LossKey, SampleRow, Stored, StreamKey, Window, loss_key
+from aircue_gateway.window import (
+    BirthRow,
+    DeadLetter,
+    LossKey,
+    SampleRow,
+    Stored,
+    StreamKey,
+    StreamRow,
+    Window,
+    loss_key,
+)
 from aircue_node import contract
 
 _PRESSING_SAMPLES = 256
+_SET_BACK_MS = 600_000
 _MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
 _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 
 class Intake:
-    """retained: the last birth and status of every node, by topic. replied: told of each node's reply to a command."""
+    """retained: the last birth and status of every node, by topic. airs: what is derived at each node. replied: told of
+    each node's reply to a command."""
 
     def __init__(
         self,
@@ -38,7 +52,9 @@ class Intake:
         self._config = config
         self._replied = replied
         self._alerts = Alerts(stored.rules, stored.states)
-        self._streams = {key: Stream(config, self._watch, row) for key, row in stored.streams.items()}
+        self.airs: dict[str, Air] = {}
+        self._live_ms: dict[str, int] = {}
+        self._streams = {key: self._new_stream(key, row) for key, row in stored.streams.items()}
         self._losses: dict[LossKey, Loss] = {loss_key(loss): loss for loss in stored.losses}
         self._births = 0
         for birth in stored.births:
@@ -78,6 +94,10 @@ class Intake:
     def rules_version(self) -> str:
         return self._alerts.version
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return self._alerts.rules
+
     def replace_rules(self, rules: Rules) -> None:
         self._alerts.replace(rules)
 
@@ -95,7 +115,7 @@ class Intake:
         """The window so far; a new one is open from now on."""
         window, self._window = self._window, Window()
         window.streams = {key: self._streams[key].row() for key in self._touched}
-        window.states, self._alerts.changed = self._alerts.changed, {}
+        window.states = self._alerts.take()
         self._touched = set()
         return window
 
@@ -173,8 +193,12 @@ class Intake:
 
     def _stream(self, key: StreamKey) -> Stream:
         if key not in self._streams:
-            self._streams[key] = Stream(self._config, self._watch)
+            self._streams[key] = self._new_stream(key, None)
         return self._streams[key]
+
+    def _new_stream(self, key: StreamKey, row: StreamRow | None) -> Stream:
+        air = self.airs.setdefault(key[0], Air(self._config.mould_surface))
+        return Stream(self._config, self._watch, row, air)
 
     def _declared(self, node: str, installation: int, rows: tuple[aircue.LossRow, ...]) -> None:
         for row in rows:
@@ -302,10 +326,23 @@ class Intake:
         if not new:
             return
         row, changed = stream.accept(lane, sample, received_at_ms)
+        if lane is Lane.LIVE:
+            self._notice_time(key[0], row.measured_at_ms)
         self._window.samples.append(row)
+        if stream.revisions:
+            self._window.revisions += stream.revisions
+            stream.revisions.clear()
         self._window.urgent = self._window.urgent or changed
         self._window.late = self._window.late or lane is Lane.BACKLOG
         _tally(counts, sample, row)
+
+    def _notice_time(self, node: str, at_ms: int) -> None:
+        """Live samples come in order; where one lies far before the last, the node's clock was set back."""
+        last_ms = self._live_ms.get(node, at_ms)
+        self._live_ms[node] = at_ms
+        if at_ms < last_ms - _SET_BACK_MS:
+            log.warning("clock_set_back", node=node, seconds=(last_ms - at_ms) // 1000)
+            self._alerts.rewind(node, at_ms / 1000)
 
     def _ack(self, key: StreamKey, sequence: int) -> None:
         self._touched.add(key)

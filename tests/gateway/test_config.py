@@ -1,10 +1,13 @@
 """The configuration file: read whole, or refused with the key, the value and what was expected."""
 
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from aircue_gateway.config import Config, ConfigError, Node, load
+from aircue_gateway.config import CleaningConfig, Config, ConfigError, Node, load, load_cleaning
+from aircue_gateway.quantities import LIMITS
 
 MINIMAL = """
 name = "gw-1"
@@ -28,11 +31,39 @@ url = "https://cloud.example"
 key = "gateway-key"
 batch_window_s = 60
 
+[cleaning]
+stages = ["range", "spike"]
+mould_surface = "resistant"
+
+[cleaning.rate]
+max_gap_s = 300
+jump = { temperature = 5 }
+per_s = { temperature = 0.5 }
+
+[cleaning.stuck]
+fine_s = 7200
+coarse_s = 172800
+max_gap_s = 1800
+
 [cleaning.spike]
-window = 9
 k = 4
+memory = 64
 max_gap_s = 90
 floor = { temperature = 0.3 }
+
+[cleaning.smoothing]
+method = "one-euro"
+window_s = 60
+tau_s = 45
+cutoff_hz = 0.01
+beta = 0.1
+speed_cutoff_hz = 0.05
+noise_steps = 3
+drift_steps = 0.5
+
+[cleaning.gaps]
+interval_s = 60
+bridge_s = 600
 
 [cleaning.deadband]
 heartbeat_s = 600
@@ -66,7 +97,18 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
     config = read(tmp_path, FULL)
     assert (config.listener.port, config.listener.commit_window_ms, config.listener.max_packet) == (1884, 50, 4096)
     assert (config.uplink.url, config.uplink.batch_window_s) == ("https://cloud.example", 60)
-    assert (config.cleaning.spike.window, config.cleaning.spike.floor) == (9, {"temperature": 0.3})
+    cleaning = config.cleaning
+    assert (cleaning.stages, cleaning.mould_surface) == (("range", "spike"), "resistant")
+    assert (cleaning.rate.max_gap_s, cleaning.rate.jump, cleaning.rate.per_s["temperature"]) == (
+        300,
+        {"temperature": 5},
+        0.5,
+    )
+    assert (cleaning.stuck.fine_s, cleaning.stuck.coarse_s, cleaning.stuck.max_gap_s) == (7200, 172_800, 1800)
+    assert (cleaning.spike.k, cleaning.spike.memory, cleaning.spike.floor) == (4, 64, {"temperature": 0.3})
+    assert (cleaning.smoothing.method, cleaning.smoothing.window_s, cleaning.smoothing.tau_s) == ("one-euro", 60, 45)
+    assert (cleaning.smoothing.cutoff_hz, cleaning.smoothing.beta, cleaning.smoothing.drift_steps) == (0.01, 0.1, 0.5)
+    assert (cleaning.gaps.interval_s, cleaning.gaps.bridge_s) == (60, 600)
     assert config.cleaning.deadband.width == {"temperature": 0.1, "humidity": 0.5}
     assert config.nodes["kitchen"] == Node(id="kitchen", site="home-1", key="battery staple")
 
@@ -76,6 +118,20 @@ def test_what_is_not_named_has_a_default_and_a_relative_folder_starts_at_the_fil
     assert config.data_dir == tmp_path / "spool"
     assert (config.listener.host, config.listener.port, config.listener.commit_window_ms) == ("0.0.0.0", 1883, 5000)
     assert (config.uplink.batch_window_s, config.cleaning.deadband.width, config.nodes) == (300, {}, {})
+
+
+def test_the_documented_cleaning_is_what_ships(tmp_path: Path) -> None:
+    """Every key of [cleaning] stands in docs/gateway-cleaning.md with its default."""
+    page = (Path(__file__).parents[2] / "docs" / "gateway-cleaning.md").read_text()
+    block = page.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "c.toml").write_text(block)
+    shipped = CleaningConfig()
+    floors = {name: limits.spike_floor for name, limits in LIMITS.items()}
+    assert load_cleaning(tmp_path / "c.toml") == replace(shipped, spike=replace(shipped.spike, floor=floors))
+    given = tomllib.loads(block)["cleaning"]
+    assert given.keys() == CleaningConfig.__dataclass_fields__.keys()
+    for name in ("rate", "stuck", "spike", "smoothing", "deadband", "gaps"):
+        assert given[name].keys() == getattr(shipped, name).__dataclass_fields__.keys()
 
 
 def test_an_unknown_key_is_named_with_its_value_and_the_keys_there_are(tmp_path: Path) -> None:
@@ -96,6 +152,33 @@ def test_an_unknown_key_is_named_with_its_value_and_the_keys_there_are(tmp_path:
             "uplink.url = 'cloud.example': expected the cloud's",
         ),
         ("k = 4", "k = 0", "cleaning.spike.k = 0: expected a number from 0.5 to 100"),
+        ("memory = 64", "memory = 4", "cleaning.spike.memory = 4: expected a whole number from 8 to 10000"),
+        (
+            '"range", "spike"',
+            '"range", "range"',
+            "cleaning.stages = ['range', 'range']: expected a list of some of range",
+        ),
+        ('"range", "spike"', '"hampel"', "cleaning.stages = ['hampel']"),
+        ('"resistant"', '"paper"', "cleaning.mould_surface = 'paper': expected one of very-sensitive, sensitive"),
+        ("max_gap_s = 300", "max_gap_s = 0", "cleaning.rate.max_gap_s = 0: expected a number from 0.001"),
+        ("jump = { temperature = 5 }", "jump = { temperature = -5 }", "cleaning.rate.jump = {'temperature': -5}"),
+        ("per_s = { temperature", "per_s = { heat", "cleaning.rate.per_s"),
+        ("fine_s = 7200", "fine_s = 1", "cleaning.stuck.fine_s = 1: expected a number from 60"),
+        ("coarse_s = 172800", "coarse_s = true", "cleaning.stuck.coarse_s = True"),
+        (
+            '"one-euro"',
+            '"mean"',
+            "cleaning.smoothing.method = 'mean': expected one of none, median, ewma, one-euro, kalman",
+        ),
+        ("\nwindow_s = 60", "\nwindow_s = -1", "cleaning.smoothing.window_s = -1: expected a number from 0.001"),
+        ("tau_s = 45", "tau_s = 0", "cleaning.smoothing.tau_s = 0"),
+        ("cutoff_hz = 0.01", "cutoff_hz = 0", "cleaning.smoothing.cutoff_hz = 0"),
+        ("beta = 0.1", "beta = -1", "cleaning.smoothing.beta = -1: expected a number from 0"),
+        ("speed_cutoff_hz = 0.05", "speed_cutoff_hz = 0", "cleaning.smoothing.speed_cutoff_hz = 0"),
+        ("noise_steps = 3", "noise_steps = 0", "cleaning.smoothing.noise_steps = 0"),
+        ("drift_steps = 0.5", "drift_steps = 0", "cleaning.smoothing.drift_steps = 0"),
+        ("interval_s = 60", "interval_s = -1", "cleaning.gaps.interval_s = -1"),
+        ("bridge_s = 600", 'bridge_s = "long"', "cleaning.gaps.bridge_s = 'long'"),
         ("{ temperature = 0.3 }", "{ temprature = 0.3 }", "its keys among temperature, humidity"),
         ('id = "kitchen"', 'id = "kit/chen"', "nodes[2].id = 'kit/chen': expected 1 to 63 letters"),
         ('id = "kitchen"', 'id = "bathroom"', "nodes[2].id = 'bathroom': expected an id that no other node has"),

@@ -5,7 +5,10 @@ import importlib
 
 import pytest
 
-MODULES = ["clock", "intervals", "routes", "cleaning.range", "cleaning.spike", "cleaning.deadband"]
+CLEANING = (
+    "range", "rate", "stuck", "spike", "smoothing", "deadband", "units", "gaps", "merging", "derived", "mould", "air",
+)  # fmt: skip
+MODULES = ["clock", "intervals", "routes", *(f"cleaning.{name}" for name in CLEANING)]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.rules import DAMP
 
-from aircue_gateway.episodes import Change, Phase, Rule, State, step
+from aircue_gateway.episodes import ON_MISSING, STALE, Change, Phase, Rule, State, fresh, rewound, standing, step
 
 DRY = replace(DAMP, need="dry-air", direction="below", enter=30, exit=33)
 
@@ -127,3 +127,60 @@ def test_starts_and_ends_alternate_and_each_start_had_its_dwell(steps: list[tupl
         elif change is Change.ENDED:
             assert open_since is not None
             open_since = None
+
+
+@pytest.mark.parametrize(("on_missing", "started"), [("hold", 25), ("reset", 30), ("fire", 15)])
+def test_a_gap_holds_begins_anew_or_counts_as_the_rule_says(on_missing: str, started: int) -> None:
+    """Past enter from minute 0 on, a reading each minute, a gap from 5 to 15; the dwell is 15 minutes."""
+    rule = replace(DAMP, max_gap_s=300, on_missing=on_missing)
+    minutes = [*range(6), *range(15, 40)]
+    changes = course(rule, *[(minute, 85) for minute in minutes])
+    assert changes == [(0, Change.ARMED), (started, Change.STARTED)]
+
+
+@given(st.sampled_from(ON_MISSING), st.lists(st.tuples(st.integers(1, 400), st.booleans()), max_size=40))
+def test_a_gap_never_ends_an_episode_nor_begins_it_again(on_missing: str, steps: list[tuple[int, bool]]) -> None:
+    """However long the gaps: as long as the air stays past enter, there is one start and no end."""
+    rule = replace(DAMP, max_gap_s=600, on_missing=on_missing)
+    minutes = [0]
+    for gap, _ in steps:
+        minutes.append(minutes[-1] + gap)
+    changes = [change for _, change in course(rule, *[(minute, 85) for minute in minutes])]
+    assert changes.count(Change.STARTED) <= 1
+    assert Change.ENDED not in changes
+
+
+def test_a_need_is_stale_while_its_readings_are_missing_and_its_phase_waits() -> None:
+    state, _ = step(replace(DAMP, dwell_s=0), State(), 0.0, 85.0)
+    assert [standing(DAMP, state, now) for now in (0.0, 1800.0, 1801.0)] == ["firing", "firing", STALE]
+    assert standing(DAMP, State(), 1e9) == "idle"
+
+
+def test_what_holds_at_the_start_begins_nothing_unless_the_rule_says_so() -> None:
+    def starts(rule: Rule, *values: float) -> list[int]:
+        state, found = fresh(rule), []
+        for minute, value in enumerate(values):
+            state, change = step(rule, state, minute * 60.0, value)
+            if change is Change.STARTED:
+                found.append(minute)
+        return found
+
+    at_once = replace(DAMP, dwell_s=0, keep_s=0)
+    assert starts(at_once, 85, 85, 79, 85, 78, 85) == [5]
+    assert starts(at_once, 79, 85) == [1]
+    assert starts(replace(at_once, on_start="fire"), 85, 85, 78, 85) == [0, 3]
+
+
+def test_a_clock_set_back_keeps_what_was_counted_and_goes_on_from_there() -> None:
+    state, _ = step(DAMP, State(), 10_000.0, 85.0)
+    state, _ = step(DAMP, state, 10_600.0, 85.0)
+    state = rewound(state, 500.0)
+    assert (state.held_s, state.last_at, state.since) == (600.0, 500.0, 500.0)
+    assert step(DAMP, state, 800.0, 85.0)[1] is Change.STARTED
+    assert rewound(state, 900.0) is state
+
+
+@pytest.mark.parametrize("change", [{"on_missing": "drop"}, {"on_start": "wait"}, {"lateness_s": -1}])
+def test_a_rule_with_an_unknown_choice_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="need damp-air"):
+        replace(DAMP, **change)  # type: ignore[arg-type]  # wrong on purpose

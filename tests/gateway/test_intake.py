@@ -25,7 +25,7 @@ from aircue_gateway.config import CleaningConfig, DeadbandConfig
 from aircue_gateway.intake import Intake
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import Message
-from aircue_gateway.window import Stored, Window
+from aircue_gateway.window import RevisionRow, Stored, Window
 from aircue_node import contract
 
 NOW_MS = (BEGAN_S + 10_000) * 1000
@@ -41,6 +41,7 @@ RULES = {
             "dwell_s": 60,
             "keep_s": 60,
             "max_gap_s": 1800,
+            "on_start": "fire",
         }
     ],
 }
@@ -262,9 +263,42 @@ def test_a_backlog_goes_on_at_once_for_it_may_complete_an_episode() -> None:
 def test_a_backlog_does_not_disturb_the_filters_of_live_samples() -> None:
     one = intake()
     taken(one, *[message("samples", live(number)) for number in range(20, 30)])
-    window = taken(one, message("backlog", backlog(range(1, 20))), message("samples", live(30, wire=[9000, 5500])))
+    window = taken(one, message("backlog", backlog(range(1, 20))), message("samples", live(30, wire=[3000, 5500])))
     assert {status for row in window.samples[:-1] for status in row.statuses} == {Status.OK}
     assert window.samples[-1].statuses == (Status.SPIKE, Status.OK)
+
+
+def test_a_step_is_told_as_corrections_of_its_first_flags() -> None:
+    """In one window or over several: a row names birth, sequence and channel."""
+    one = intake()
+    taken(one, *[message("samples", live(number)) for number in range(1, 10)])
+    step = taken(one, *[message("samples", live(number, wire=[3000, 5500])) for number in (10, 11, 12)])
+    after = taken(one, message("samples", live(13, wire=[3000, 5500])))
+    assert [row.statuses[0] for row in step.samples] == [Status.SPIKE] * 3
+    assert step.revisions == []
+    assert [row.statuses[0] for row in after.samples] == [Status.OK]
+    birth_id = step.samples[0].birth
+    assert after.revisions == [RevisionRow(birth_id, number, 0, Status.OK) for number in (10, 11, 12)]
+
+
+def test_rules_may_name_what_is_derived_and_local_views_see_it() -> None:
+    rule = {
+        **RULES["rules"][0],
+        "need": "condensation",
+        "quantity": "dew_point",
+        "enter": 17.5,
+        "exit": 16,
+        "dwell_s": 0,
+    }
+    stored = Stored(rules=decode_rules(json.dumps({"version": "2", "rules": [rule]})))
+    one = Intake(CleaningConfig(), stored)
+    taken(one, message("birth", birth()))
+    window = taken(one, *damp(1, 2))
+    assert one.airs[NODE.id].latest["dew_point"][1] == pytest.approx(18.9, abs=0.1)
+    assert window.states["condensation", NODE.id].phase == "firing"
+    assert window.urgent
+    gap = taken(one, message("samples", live(3, wire=[None, 4000])))
+    assert not gap.states
 
 
 def test_channels_that_change_within_a_boot_get_their_own_rows() -> None:

@@ -103,7 +103,9 @@ class _Calm:
             self._last = None
             return False
         gap = 0.0 if self._last is None else abs(point.at - self._last.at)
-        self._calm_s = 0.0 if self._last is None else self._calm_s + (gap if gap <= self._rule.max_gap_s else 0.0)
+        whole = gap <= self._rule.max_gap_s
+        begins = self._last is None or (not whole and self._rule.on_missing == "reset")
+        self._calm_s = 0.0 if begins else self._calm_s + (gap if whole else 0.0)
         self._last = point
         return self._calm_s >= self._rule.keep_s
 

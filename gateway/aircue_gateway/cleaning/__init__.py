@@ -1,1 +1,1 @@
-"""The stages a reading passes: each one a streaming filter that flags and never changes a value."""
+"""The stages a reading passes, one file each: streaming, without I/O. They flag and never change what is stored."""

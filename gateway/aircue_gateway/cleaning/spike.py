@@ -1,45 +1,137 @@
-"""Spike: a causal Hampel filter (Hampel 1974; Pearson 2002), which judges a value by the last few before it."""
+"""Spike: excursions of up to three samples that come back, measured by the size of the series' own changes.
 
-from collections import deque
+A value is suspected when it lies further than k scales from its last three trusted neighbours (outside the interval
+they span). It stays flagged when the series comes back within three samples. It is cleared, through `revised`, when the
+fourth sample is still out there: then it was a step, as a shower or an opened window makes.
+
+The scale is the mean size of the last changes (about `memory` of them), with each clipped to `_CLIP` scales so that no
+spike widens it (a Huber-type M-estimate, Huber 1964), and without the repeats, which say how coarse a sensor is and not
+how much its air moves. A median of absolute differences, as in Hampel's filter, is 0 on a coarse sensor. A change of k
+scales is judged against the values on both sides, as in the Hampel filter with a window after the value (Pearson 2002),
+only that the value is flagged at once and the judgement follows.
+"""
+
+from typing import NamedTuple
 
 from aircue_gateway.batch import Status
 
-_MAD_TO_SIGMA = 1.4826  # of a normal distribution
+LONGEST = 3  # samples of a spike, and samples after a value at which its flag may still be revised
+_WARM_UP = 4
+_CLIP = 5.0
+
+
+class Suspect(NamedTuple):
+    """A flagged value. age: how many samples the stage had seen since the first of the excursion."""
+
+    at: float
+    value: float
+    age: int
 
 
 class Spike:
-    """Flags a value further than k scales from the median of the last `window` values, itself included.
+    """Flags excursions; revised: the suspects that the last sample cleared, in order; empty it once it is read.
 
-    scale = max(1.4826 MAD, floor). Flagged values stay in the window: a real step fills half of it and passes at its
-    (window + 1) // 2-th sample at the latest, and a bad first value is outvoted. Nothing is flagged before that many
-    samples are there; after a gap over max_gap_s, or a clock set back, the filter starts anew.
+    start, floor: the scale a series begins with, and the least it can have. Neither the first samples of a series nor
+    those after a gap over max_gap_s or a clock set back are flagged, and no bad one among them is held against the
+    next; what is known of the scale stays.
 
-    >>> spike = Spike(window=7, k=3, floor=0.5, max_gap_s=120)
+    >>> spike = Spike(k=5, memory=32, start=0.5, floor=0.02, max_gap_s=120)
     >>> [spike.update(30.0 * i, v).name for i, v in enumerate([21, 21, 21.1, 21, 85, 21.1])]
     ['OK', 'OK', 'OK', 'OK', 'SPIKE', 'OK']
     """
 
-    def __init__(self, *, window: int, k: float, floor: float, max_gap_s: float) -> None:
-        self._values: deque[float] = deque(maxlen=window)
-        self._warm_up = (window + 1) // 2
+    def __init__(self, *, k: float, memory: int, start: float, floor: float, max_gap_s: float) -> None:
         self._k = k
+        self._memory = memory
         self._floor = floor
         self._max_gap_s = max_gap_s
+        self._scale = max(start, floor)
+        self._reach = k * self._scale
+        self._changes = 1
         self._last_at: float | None = None
+        self._older = self._old = self._last = 0.0
+        self._seen = 0
+        self._age = 0
+        self._suspects: list[Suspect] = []
+        self.revised: list[Suspect] = []
 
     def update(self, at: float, value: float) -> Status:
-        if self._last_at is None or not 0 < at - self._last_at <= self._max_gap_s:
-            self._values.clear()
+        last_at = self._last_at
         self._last_at = at
-        self._values.append(value)
-        if len(self._values) < self._warm_up:
-            return Status.OK
-        middle = _median(list(self._values))
-        scale = max(_MAD_TO_SIGMA * _median([abs(one - middle) for one in self._values]), self._floor)
-        return Status.SPIKE if abs(value - middle) > self._k * scale else Status.OK
+        if last_at is None or not 0 < at - last_at <= self._max_gap_s:
+            return self._restart(value)
+        if self._suspects:
+            return self._judge(at, value)
+        change = value - self._last
+        if change:
+            if self._seen >= _WARM_UP and not -self._reach <= change <= self._reach and self._is_out(value):
+                self._age = 0
+                self._suspects.append(Suspect(at, value, 0))
+                return Status.SPIKE
+            self._learn(change)
+        self._seen += 1
+        self._older = self._old
+        self._old = self._last
+        self._last = value
+        return Status.OK
 
+    def passed(self) -> None:
+        """A sample that another stage flagged: it ages the suspects."""
+        if self._suspects:
+            self._age += 1
 
-def _median(values: list[float]) -> float:
-    values.sort()
-    half = len(values) // 2
-    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
+    def _restart(self, value: float) -> Status:
+        self._suspects.clear()
+        self._older = self._old = self._last = value
+        self._seen = 1
+        return Status.OK
+
+    def _judge(self, at: float, value: float) -> Status:
+        self._age += 1
+        if not self._is_out(value):
+            return self._came_back(value)
+        if self._age < LONGEST:
+            self._suspects.append(Suspect(at, value, self._age))
+            return Status.SPIKE
+        return self._stayed(at, value)
+
+    def _came_back(self, value: float) -> Status:
+        """What lies within reach of the value that came back was a part of the way, and no spike."""
+        self._clear([one for one in self._suspects if abs(one.value - value) < self._reach])
+        self._learn(value - self._last)
+        self._older, self._old, self._last = self._old, self._last, value
+        self._seen += 1
+        return Status.OK
+
+    def _stayed(self, at: float, value: float) -> Status:
+        """A step. What lies away from its level, the middle one of the last three, was a spike beside it."""
+        level = sorted([one.value for one in self._suspects[1:]] + [value] * (LONGEST + 1 - len(self._suspects)))[1]
+        cleared = [one for one in self._suspects if abs(one.value - level) <= self._reach]
+        for one in (*self._suspects, Suspect(at, value, 0)):
+            self._learn(one.value - self._last)
+            self._last = one.value
+        self._clear(cleared)
+        is_spike = abs(value - level) > self._reach
+        self._older = self._old = level
+        self._last = level if is_spike else value
+        return Status.SPIKE if is_spike else Status.OK
+
+    def _clear(self, suspects: list[Suspect]) -> None:
+        self.revised += [one for one in suspects if self._age - one.age <= LONGEST]
+        self._suspects.clear()
+
+    def _is_out(self, value: float) -> bool:
+        """Further than reach from the interval of the last three trusted values."""
+        older, old, last = self._older, self._old, self._last
+        return value - max(older, old, last) > self._reach or min(older, old, last) - value > self._reach
+
+    def _learn(self, change: float) -> None:
+        size = abs(change)
+        if not size:
+            return
+        if size > _CLIP * self._scale:
+            size = _CLIP * self._scale
+        if self._changes < self._memory:
+            self._changes += 1
+        self._scale += (size - self._scale) / self._changes
+        self._reach = self._k * max(self._scale, self._floor)

@@ -54,6 +54,7 @@ class Daemon:
             new_rules=self._intake.replace_rules,
             now_ms=_now_ms,
             random=Random(),
+            backlog_per_s=config.uplink.backlog_per_s,
         )
         self._committer = Committer(
             intake=self._intake,

@@ -16,7 +16,9 @@ DIALECTS = ("sqlite", "postgresql")
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """port 0: a free one. database_url: SQLite in data_dir unless given. data_dir counts from the file's folder."""
+    """port 0: a free one. database_url: SQLite in data_dir unless given. data_dir counts from the file's folder.
+    s3_bucket: objects are kept there instead of in data_dir; s3_endpoint_url: of a store that is not Amazon's.
+    upload_url_s: how long a gateway may use the URL of an upload."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -24,6 +26,10 @@ class Config:
     database_url: str = ""
     max_batch_bytes: int = 8 * 1024 * 1024
     threads: int = 8
+    s3_bucket: str = ""
+    s3_endpoint_url: str = ""
+    s3_region: str = "us-east-1"
+    upload_url_s: int = 300
 
     @property
     def folder(self) -> Path:
@@ -59,8 +65,16 @@ def load(path: Path) -> Config:
     return config
 
 
+_RANGES = (
+    ("port", 0, 65535),
+    ("threads", 1, 256),
+    ("max_batch_bytes", 1024, 64 * 1024 * 1024),
+    ("upload_url_s", 10, 3600),
+)
+
+
 def _check_ranges(config: Config, where: str) -> None:
-    for key, low, high in (("port", 0, 65535), ("threads", 1, 256), ("max_batch_bytes", 1024, 64 * 1024 * 1024)):
+    for key, low, high in _RANGES:
         value = getattr(config, key)
         if not low <= value <= high:
             raise SettingsError(f"{where}: key {key!r} is {value}, expected {low} to {high}")

@@ -68,10 +68,12 @@ class Cloud:
         return request(self._pool, method, self._url + path, body, headers, self._now_s())
 
 
-def pool(url: str, ca: Path | None) -> urllib3.PoolManager:
+def pool(url: str, ca: Path | None, *, or_system: bool = False) -> urllib3.PoolManager:
     """Through the proxy that the environment names for this address (HTTPS_PROXY, NO_PROXY ...), if any. ca: of the
-    server, instead of those that the system trusts."""
+    server, instead of those that the system trusts, or beside them."""
     context = _tls(ca)
+    if or_system:
+        context.load_default_certs()
     address = urlsplit(url)
     proxy = urllib.request.getproxies().get(address.scheme)
     if proxy and not urllib.request.proxy_bypass(address.netloc):

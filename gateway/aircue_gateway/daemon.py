@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from random import Random
 
 from aircue_gateway import log
-from aircue_gateway.cloud import Cloud
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
 from aircue_gateway.config import Config
@@ -20,6 +19,7 @@ from aircue_gateway.serial_line import SerialLine
 from aircue_gateway.spool import Spool
 from aircue_gateway.spool_thread import SpoolThread
 from aircue_gateway.uplink import Uplink
+from aircue_gateway.uplink_ways import way_to_cloud
 from aircue_gateway.window import Window
 from aircue_node import contract
 
@@ -49,7 +49,7 @@ class Daemon:
         self._uplink = Uplink(
             spool=spool,
             thread=self._thread,
-            cloud=Cloud(config.uplink),
+            cloud=way_to_cloud(config),
             rules_version=lambda: self._intake.rules_version,
             new_rules=self._intake.replace_rules,
             now_ms=_now_ms,

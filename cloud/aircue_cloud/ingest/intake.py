@@ -52,6 +52,15 @@ class Intake:
             self._set_aside(gateway, data, str(refused))
             raise
 
+    def stored(self, batch_id: str, sha256: str) -> Receipt | None:
+        """The receipt of a batch with this hash that is stored already."""
+        columns = (_T.sha256, _T.readings)
+        with db.reading(self.engine) as connection:
+            row = connection.execute(select(*columns).where(_T.id == batch_id)).one_or_none()
+        if row is None or row.sha256 != sha256:
+            return None
+        return Receipt(batch=batch_id, duplicate=True, readings=row.readings)
+
     def _take(self, gateway: str, data: bytes) -> Receipt:
         batch = contents.read(data, gateway)
         delivery = _Delivery(

@@ -71,7 +71,7 @@ class Cloud:
 def pool(url: str, ca: Path | None, *, or_system: bool = False) -> urllib3.PoolManager:
     """Through the proxy that the environment names for this address (HTTPS_PROXY, NO_PROXY ...), if any. ca: of the
     server, instead of those that the system trusts, or beside them."""
-    context = _tls(ca)
+    context = tls_context(ca)
     if or_system:
         context.load_default_certs()
     address = urlsplit(url)
@@ -81,7 +81,7 @@ def pool(url: str, ca: Path | None, *, or_system: bool = False) -> urllib3.PoolM
     return urllib3.PoolManager(timeout=_TIMEOUT, retries=False, ssl_context=context)
 
 
-def _tls(ca: Path | None) -> ssl.SSLContext:
+def tls_context(ca: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca)
     except OSError as error:

@@ -1,7 +1,6 @@
 """The gateway's HTTP client against real servers on loopback: TLS, its own CA, proxies, kept connections, waiting."""
 
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.node.certificates import Authority
 
 from aircue_gateway.cloud import Answer, Cloud, Refused, TryAgain, refused
 from aircue_gateway.config import ConfigError, UplinkConfig
@@ -74,31 +74,22 @@ def server() -> Iterator[Server]:
     made.close()
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_certificate(tmp_path_factory.mktemp("tls"), "127.0.0.1")
-
-
-def made_certificate(folder: Path, address: str) -> Path:
-    """Signed by nobody but itself; its key beside it."""
-    subject = ["-subj", "/CN=test", "-addext", f"subjectAltName=IP:{address}"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run([*made, "-days", "2", *subject, *files], check=True, capture_output=True)
-    return folder / "cert.pem"
+CA = Authority("the house")
 
 
 @pytest.fixture
-def secure(certificate: Path) -> Iterator[Server]:
-    made = Server(tls_of(certificate))
+def certificate(tmp_path: Path) -> Path:
+    """Of a CA that no system trusts."""
+    file = tmp_path / "ca.pem"
+    file.write_bytes(CA.pem)
+    return file
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[Server]:
+    made = Server(CA.server(tmp_path))
     yield made
     made.close()
-
-
-def tls_of(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    return context
 
 
 def uplink(url: str, **fields: Any) -> UplinkConfig:
@@ -131,9 +122,8 @@ def test_a_certificate_nobody_vouches_for_gets_neither_key_nor_batch(secure: Ser
     assert secure.requests == []
 
 
-def test_a_certificate_of_another_name_gets_neither_key_nor_batch(tmp_path: Path) -> None:
-    certificate = made_certificate(tmp_path, "127.0.0.9")
-    other = Server(tls_of(certificate))
+def test_a_certificate_of_another_name_gets_neither_key_nor_batch(tmp_path: Path, certificate: Path) -> None:
+    other = Server(CA.server(tmp_path, "127.0.0.9"))
     with pytest.raises(TryAgain, match="certificate"):
         Cloud(uplink(other.url, ca=certificate)).send(BATCH)
     other.close()

@@ -1,0 +1,237 @@
+"""Batches through a real Mosquitto: the gateway's client, `aircue-cloud consume` as a process, and all of them killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from sqlalchemy import create_engine, text
+from tests.cloud.stage import batch, humidity
+from tests.node.certificates import Authority
+from tests.system.cloud_process import command
+
+from aircue_gateway.alerts import decode_rules
+from aircue_gateway.batch import encode
+from aircue_gateway.cloud import Delivered, TryAgain, verdict
+from aircue_gateway.config import UplinkConfig
+from aircue_gateway.spool import Sealed
+from aircue_gateway.uplink_mqtt import Broker
+
+pytestmark = pytest.mark.system
+
+CA = Authority("the house")
+BATCHES = 200 if os.environ.get("AIRCUE_LONG") else 40
+READINGS = 5
+PATIENCE_S = 60
+
+
+class Mosquitto:
+    """A broker of the test's own; what it holds for sessions is gone when it is killed."""
+
+    def __init__(self, program: Path, folder: Path, port: int, secure: bool) -> None:
+        lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "user root"]
+        if secure:
+            (folder / "ca.pem").write_bytes(CA.pem)
+            server = CA.server_file(folder)
+            lines += [f"cafile {folder}/ca.pem", f"certfile {server}", f"keyfile {server}"]
+        (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+        self._line = [str(program), "-c", str(folder / "mosquitto.conf")]
+        self.url = f"{'mqtts' if secure else 'mqtt'}://127.0.0.1:{port}"
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._line, stderr=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+
+class Consumers:
+    """`aircue-cloud consume`, any number of them."""
+
+    def __init__(self, config: Path, url: str, *options: str) -> None:
+        self._line = [
+            sys.executable,
+            "-m",
+            "aircue_cloud",
+            "consume",
+            "--config",
+            str(config),
+            "--broker",
+            url,
+            *options,
+        ]
+        self._running: dict[str, subprocess.Popen[str]] = {}
+
+    def start(self, name: str) -> None:
+        process = subprocess.Popen(
+            [*self._line, "--name", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self._running[name] = process
+
+    def ready(self, name: str) -> None:
+        stdout = self._running[name].stdout
+        assert stdout is not None
+        assert "takes batches from" in stdout.readline()
+
+    def kill(self, name: str) -> None:
+        process = self._running.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+    def close(self) -> None:
+        for name in list(self._running):
+            self.kill(name)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+def mosquitto(
+    request: pytest.FixtureRequest, need_program: Callable[[str], Path], free_port: int, tmp_path: Path
+) -> Iterator[Mosquitto]:
+    made = Mosquitto(need_program("mosquitto"), tmp_path, free_port, request.param)
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "cloud.toml"
+    file.write_text('data_dir = "cloud"\n')
+    return file
+
+
+@pytest.fixture
+def key(config: Path) -> str:
+    return command(config, "gateway", "add", "gw-1")
+
+
+@pytest.fixture
+def consumers(config: Path, mosquitto: Mosquitto, key: str) -> Iterator[Consumers]:
+    secure = mosquitto.url.startswith("mqtts")
+    made = Consumers(config, mosquitto.url, *(["--ca", str(config.with_name("ca.pem"))] if secure else []))
+    yield made
+    made.close()
+
+
+def gateway(mosquitto: Mosquitto, config: Path, key: str, answer_s: float = 5.0) -> Broker:
+    ca = config.with_name("ca.pem") if mosquitto.url.startswith("mqtts") else None
+    return Broker("gw-1", UplinkConfig(key=key, via="mqtt", broker=mosquitto.url, ca=ca), answer_s)
+
+
+def sealed(number: int) -> Sealed:
+    minutes = range(number * READINGS, (number + 1) * READINGS)
+    body = encode(batch(humidity(dict.fromkeys(minutes, 60.0 + number % 9)), sequence=number))
+    return Sealed(sequence=number, id=f"gw-1/3f9c21d0/{number}", body=body)
+
+
+def delivered(broker: Broker, one: Sealed) -> int:
+    """Sends a batch until the cloud has it, as the uplink does; how often."""
+    end = time.monotonic() + PATIENCE_S
+    for attempt in range(1, 1000):
+        try:
+            assert isinstance(verdict(broker.send(one), one.id), Delivered)
+        except TryAgain:
+            assert time.monotonic() < end
+        else:
+            return attempt
+    raise AssertionError
+
+
+def stored(config: Path) -> list[int]:
+    """Sequences of all readings there are."""
+    engine = create_engine(f"sqlite:///{config.parent / 'cloud' / 'aircue.db'}")
+    with engine.connect() as connection:
+        found = [row[0] for row in connection.execute(text("SELECT sequence FROM readings ORDER BY sequence"))]
+    engine.dispose()
+    return found
+
+
+def test_a_batch_counts_once_the_cloud_itself_has_answered_and_rules_come_the_same_way(
+    mosquitto: Mosquitto, consumers: Consumers, config: Path, key: str
+) -> None:
+    broker = gateway(mosquitto, config, key, answer_s=0.5)
+    with pytest.raises(TryAgain, match="no answer of the cloud"):
+        broker.send(sealed(0))
+    consumers.start("one")
+    consumers.ready("one")
+    patient = gateway(mosquitto, config, key)
+    broker.close()
+    delivered(patient, sealed(0))
+    assert decode_rules(patient.get_rules().body).rules
+    patient.close()
+    assert stored(config) == [1, 2, 3, 4, 5]
+
+
+def test_another_key_gets_no_answer(mosquitto: Mosquitto, consumers: Consumers, config: Path, key: str) -> None:
+    consumers.start("one")
+    consumers.ready("one")
+    stranger = gateway(mosquitto, config, "a-key-of-nobody", answer_s=1.0)
+    with pytest.raises(TryAgain, match="no answer"):
+        stranger.send(sealed(0))
+    stranger.close()
+    assert stored(config) == []
+
+
+def test_nothing_is_lost_and_nothing_counts_twice_when_broker_and_consumers_are_killed(
+    mosquitto: Mosquitto, consumers: Consumers, config: Path, key: str
+) -> None:
+    """Two consumers share the work; by seed one of them or the broker dies every few batches, in the middle of them."""
+    rng = Random(1)
+    for name in ("one", "two"):
+        consumers.start(name)
+        consumers.ready(name)
+    stop = threading.Event()
+
+    def havoc() -> None:
+        while not stop.wait(rng.uniform(0.2, 1.5)):
+            victim = rng.choice(["one", "two", "broker"])
+            if victim == "broker":
+                mosquitto.kill()
+                mosquitto.start()
+            else:
+                consumers.kill(victim)
+                consumers.start(victim)
+
+    wrecker = threading.Thread(target=havoc)
+    wrecker.start()
+    broker = gateway(mosquitto, config, key, answer_s=1.0)
+    try:
+        attempts = [delivered(broker, sealed(number)) for number in range(BATCHES)]
+    finally:
+        stop.set()
+        wrecker.join()
+        broker.close()
+    assert stored(config) == list(range(1, BATCHES * READINGS + 1))
+    assert max(attempts) > 1  # the havoc did reach them
+
+
+def test_an_answer_that_came_while_the_gateway_was_away_is_not_asked_for_again(
+    mosquitto: Mosquitto, consumers: Consumers, config: Path, key: str
+) -> None:
+    broker = gateway(mosquitto, config, key, answer_s=0.2)
+    with pytest.raises(TryAgain):
+        broker.send(sealed(0))  # nobody consumes yet; Mosquitto keeps nothing for nobody
+    consumers.start("one")
+    consumers.ready("one")
+    delivered(broker, sealed(0))
+    broker.close()
+    consumers.close()
+    again = gateway(mosquitto, config, key, answer_s=1.0)
+    with pytest.raises(TryAgain, match="no answer"):
+        again.send(sealed(1))  # it waits at the broker for the consumer's session
+    again.close()
+    consumers.start("one")
+    consumers.ready("one")
+    last = gateway(mosquitto, config, key)
+    delivered(last, sealed(1))
+    last.close()
+    assert stored(config) == list(range(1, 2 * READINGS + 1))

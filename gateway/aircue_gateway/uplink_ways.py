@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from aircue_gateway.cloud import Cloud
-from aircue_gateway.config import Config
+from aircue_gateway.config import Config, ConfigError
 from aircue_gateway.uplink import Api
 from aircue_gateway.uplink_store import Uploads
 
@@ -22,8 +22,10 @@ def _object_store(config: Config) -> Api:
 
 
 def _mqtt(config: Config) -> Api:
-    from aircue_gateway.uplink_mqtt import Broker  # only this way needs paho-mqtt
-
+    try:
+        from aircue_gateway.uplink_mqtt import Broker  # only this way needs paho-mqtt
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{config.file}: uplink.via = 'mqtt' needs {error.name}: pip install paho-mqtt") from error
     return Broker(config.name, config.uplink)
 
 

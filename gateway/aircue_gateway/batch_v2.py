@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise, repeat
 from math import gcd
 from statistics import median_low
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Sample, Status
 from aircue_gateway.batch_coders import (
@@ -49,7 +49,9 @@ MOST_READINGS = 655_360
 _MOST_GROUPS = 4096
 _MOST_ROWS = 65_536  # of losses, of revisions
 _MOST_CHANNELS = 256
+_MOST_DESCRIBED = 65_536  # channels that are told anew, over all groups
 _LONGEST_TEXT = 1024
+_MOST_TEXT = 1024 * 1024  # bytes of all texts together
 _WORTH_PACKING = 4096  # bytes; what repeats in fewer, the range coder sees as well
 _LARGEST_PLAIN = 8 * 1024 * 1024
 
@@ -192,13 +194,35 @@ class _Course:
     step: int
 
 
+class _Told(Generic[T]):
+    """What the batch named so far, each by its place from 1 on. left: bytes it may still take."""
+
+    def __init__(self) -> None:
+        self._items: list[T] = []
+        self._places: dict[T, int] = {}
+        self._left = _MOST_TEXT
+
+    def recall(self, coder: Coder, context: Field, item: T) -> T | None:
+        """One that was named before, None for a new one."""
+        place = _limited("reference", coder.number(context, self._places.get(item, 0)), 0, len(self._items))
+        return self._items[place - 1] if place else None
+
+    def add(self, item: T, size: int = 0) -> T:
+        self._left -= size
+        if self._left < 0:
+            raise BatchError(f"batch holds over {_MOST_TEXT} bytes of texts: seal smaller ones")
+        self._items.append(item)
+        self._places.setdefault(item, len(self._items))
+        return item
+
+
 @dataclass
 class _Memory:
-    """What the batch said so far. left: samples and readings it may still hold."""
+    """What the batch said so far. left: samples, readings and new channels it may still hold."""
 
     sealed_at_ms: int
-    texts: list[str] = field(default_factory=list)
-    streams: list[Stream] = field(default_factory=list)
+    texts: _Told[str] = field(default_factory=lambda: _Told[str]())
+    streams: _Told[Stream] = field(default_factory=lambda: _Told[Stream]())
     site: str = ""
     channels: tuple[Channel, ...] = ()
     samples: int = 0
@@ -210,10 +234,11 @@ class _Memory:
     delays: Scale = field(default_factory=lambda: Scale(8))
     samples_left: int = MOST_SAMPLES
     readings_left: int = MOST_READINGS
+    described_left: int = field(default_factory=lambda: _MOST_DESCRIBED)
 
 
 def _walk(coder: Coder, batch: Batch) -> Batch:
-    texts: list[str] = []
+    texts = _Told[str]()
     gateway = _text(coder, texts, batch.gateway)
     epoch = _text(coder, texts, batch.epoch)
     sequence = coder.number(Field.BATCH_SEQUENCE, batch.sequence)
@@ -234,7 +259,7 @@ def _walk(coder: Coder, batch: Batch) -> Batch:
 
 
 def _each(coder: Coder, known: Sequence[T], blank: T, most: int) -> Iterator[T]:
-    count = _limited("rows", coder.number(Field.COUNT, len(known)), 0, most)
+    count = _limited("count", coder.number(Field.COUNT, len(known)), 0, most)
     return islice(chain(known, repeat(blank)), count)
 
 
@@ -250,21 +275,17 @@ _FIRST_WORD = _FIRST_LETTER + len(LETTERS)
 _OTHER = _FIRST_WORD + len(WORDS)  # a byte of UTF-8 follows
 
 
-def _text(coder: Coder, known: list[str], text: str) -> str:
+def _text(coder: Coder, known: _Told[str], text: str) -> str:
     """A text: which one of those before, or a new one."""
-    place = _limited(
-        "text", coder.number(Field.TEXT, known.index(text) + 1 if text in known else 0), 0, len(known)
-    )  # fmt: skip
-    if place:
-        return known[place - 1]
+    before = known.recall(coder, Field.TEXT, text)
+    if before is not None:
+        return before
     if coder.flag(Flag.HEX, _HEX.fullmatch(text) is not None):
         digits = _limited("hex digits", coder.number(Field.BYTE, len(text)), 4, 14)
         value = coder.number(Field.EPOCH, int(text, 16) if _HEX.fullmatch(text) else 0)
-        text = f"{value:0{digits}x}"
-    else:
-        text = _spelt(coder, text)
-    known.append(text)
-    return text
+        return known.add(f"{value:0{digits}x}", digits)
+    found = _spelt(coder, text)
+    return known.add(found, len(found.encode()))
 
 
 def _spelt(coder: Coder, text: str) -> str:
@@ -298,20 +319,17 @@ def _symbols(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _stream(coder: Coder, memory: _Memory, stream: Stream) -> Stream:
-    known = memory.streams
-    place = _limited(
-        "stream", coder.number(Field.STREAM, known.index(stream) + 1 if stream in known else 0), 0, len(known)
-    )  # fmt: skip
-    if place:
-        return known[place - 1]
+    before = memory.streams.recall(coder, Field.STREAM, stream)
+    if before is not None:
+        return before
     node, installation, boot = stream
-    found = (
-        _text(coder, memory.texts, node),
-        coder.number(Field.INSTALLATION, installation),
-        coder.number(Field.BOOT, boot),
+    return memory.streams.add(
+        (
+            _text(coder, memory.texts, node),
+            coder.number(Field.INSTALLATION, installation),
+            coder.number(Field.BOOT, boot),
+        )
     )
-    known.append(found)
-    return found
 
 
 def _loss(coder: Coder, memory: _Memory, loss: Loss) -> Loss:
@@ -349,9 +367,9 @@ def _group(coder: Coder, memory: _Memory, group: Group) -> Group:
     if not coder.flag(Flag.SAME_SITE, group.site == memory.site):
         memory.site = _text(coder, memory.texts, group.site)
     if not coder.flag(Flag.SAME_CHANNELS, group.channels == memory.channels):
-        memory.channels = tuple(
-            _channel(coder, memory, one) for one in _each(coder, group.channels, _NO_CHANNEL, _MOST_CHANNELS)
-        )
+        most = min(_MOST_CHANNELS, memory.described_left)
+        memory.channels = tuple(_channel(coder, memory, one) for one in _each(coder, group.channels, _NO_CHANNEL, most))
+        memory.described_left -= len(memory.channels)
     samples = tuple(_samples(coder, memory, group.samples))
     return Group(
         site=memory.site, node=node, installation=installation, boot=boot, channels=memory.channels, samples=samples

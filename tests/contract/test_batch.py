@@ -18,6 +18,7 @@ from tests.contract.golden import golden
 from aircue_gateway import batch, batch_v1, batch_v2
 from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Sample, Status
 from aircue_gateway.batch_coders import (
+    SYMBOLS,
     Coder,
     CoderError,
     Field,
@@ -28,6 +29,7 @@ from aircue_gateway.batch_coders import (
     RangeWriter,
     Scale,
 )
+from aircue_gateway.batch_presets import LETTERS, WORDS
 
 GOLDEN = ("batch", "batch2")
 
@@ -187,7 +189,7 @@ def test_any_batch_comes_back_in_the_codings_for_what_repeats(coding: int, origi
 def test_what_repeats_is_written_in_the_coding_that_suits_it() -> None:
     """A wave that comes again exactly is nothing to odds that only know how large a step usually is."""
     noise = [random.Random(1).randrange(1000) for _ in range(100)]
-    original = _long(20_000, lambda place: noise[place % 100] * (1 + place % 100))
+    original = _long(4_000, lambda place: noise[place % 100] * (1 + place % 100))
     data = batch.encode(original)
     assert data[33] != 0
     assert batch.decode(data) == original
@@ -279,7 +281,7 @@ def test_a_zip_bomb_is_refused_before_it_unfolds() -> None:
 def _claim(coder: Coder, samples: int, channels: int, groups: int = 1) -> bytes:
     """The start of a batch that says it holds so much, all of it still, which takes next to no bytes."""
     for text in ("g", "e"):
-        batch_v2._text(coder, [], text)
+        batch_v2._text(coder, batch_v2._Told(), text)
     for field in (Field.BATCH_SEQUENCE, Field.SEALED_AT):
         coder.number(field, 1)
     coder.number(Field.COUNT, groups)
@@ -292,6 +294,54 @@ def _claim(coder: Coder, samples: int, channels: int, groups: int = 1) -> bytes:
             coder.number(Field.CHANNEL, 1)
         coder.number(Field.SAMPLES, samples)
     return coder.close()
+
+
+def _named(coder: Coder, losses: int, groups: int) -> bytes:
+    """A batch of so many empty groups with the most channels each, then losses that each name another node at
+    length: all of it cheap to write."""
+    texts = batch_v2._Told[str]()
+    for text in ("g", "e"):
+        batch_v2._text(coder, texts, text)
+    memory = batch_v2._Memory(1, texts)
+    for context, number in ((Field.BATCH_SEQUENCE, 1), (Field.SEALED_AT, 1), (Field.COUNT, groups)):
+        coder.number(context, number)
+    for number in range(groups):
+        kinds = batch_v2._BY_CHANNEL
+        channels = tuple(list(kinds)[number % 2 : number % 2 + 1]) * 256
+        batch_v2._group(coder, memory, Group(site="", node="", installation=0, boot=0, channels=channels, samples=()))
+        memory.described_left = 10**9
+    coder.number(Field.COUNT, losses)
+    for number in range(losses):
+        node = "temperature" * 90 + f"{number}"
+        memory.texts._left = 10**9
+        row = Loss(node=node, installation=0, boot=0, first=0, last=0, samples=0, where="node")
+        batch_v2._loss(coder, memory, row)
+    coder.number(Field.COUNT, 0)
+    return coder.close()
+
+
+@pytest.mark.parametrize(("losses", "groups", "said"), [(30, 0, "bytes of texts"), (0, 20, "count 256, expected 0")])
+def test_names_without_number_are_refused(monkeypatch: pytest.MonkeyPatch, losses: int, groups: int, said: str) -> None:
+    """Here with bounds of a fiftieth and a sixteenth."""
+    data = _sealed(bytes([0]) + _named(RangeWriter(), losses, groups))
+    monkeypatch.setattr(batch_v2, "_MOST_TEXT", 20_000)
+    monkeypatch.setattr(batch_v2, "_MOST_DESCRIBED", 4096)
+    with pytest.raises(BatchError, match=said):
+        batch.decode(data)
+
+
+def test_many_losses_and_revisions_of_many_nodes_are_read_in_one_pass() -> None:
+    """Names are found by their place, not by looking through all of them."""
+    losses = tuple(
+        Loss(node=f"n{number}", installation=number, boot=1, first=1, last=9, samples=9, where="node")
+        for number in range(1000)
+    )
+    revisions = tuple(
+        Revision(node=f"n{number}", installation=number, boot=1, sequence=7, quantity="co2", status=Status.SPIKE)
+        for number in range(1000)
+    )
+    original = replace(_long(1, lambda _: 1), losses=losses, revisions=revisions)
+    assert batch.decode(batch.encode(original)) == original
 
 
 @pytest.mark.parametrize("coding", [0, 1])
@@ -316,18 +366,18 @@ def test_counts_that_promise_too_much_are_refused_in_little_memory_and_time(
 
 def test_the_most_that_a_few_bytes_may_unfold_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that stands still is small for its readings by right; the largest such one is read all the same. Here
-    with a tenth of the bound."""
-    monkeypatch.setattr(batch_v2, "MOST_READINGS", 65_536)
-    original = _long(2_048, lambda _: 7, channels=32)
+    with a fortieth of the bound."""
+    monkeypatch.setattr(batch_v2, "MOST_READINGS", 16_384)
+    original = _long(512, lambda _: 7, channels=32)
     data = batch.encode(original)
     assert len(data) < 600
     tracemalloc.start()
     assert batch.decode(data) == original
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 10_000_000
+    assert peak < 3_000_000
     with pytest.raises(BatchError, match="seal smaller ones"):
-        batch.encode(_long(2_049, lambda _: 7, channels=32))
+        batch.encode(_long(513, lambda _: 7, channels=32))
 
 
 def test_a_status_that_contradicts_its_value_is_refused() -> None:
@@ -399,8 +449,13 @@ def test_a_number_too_large_for_a_batch_is_refused_when_it_is_written(number: in
         RangeWriter().number(Field.BOOT, number)
 
 
+def test_every_word_has_a_symbol_of_its_own() -> None:
+    words = (*LETTERS, *WORDS)
+    assert len(set(words)) == len(words) == batch_v2._OTHER - 1 < SYMBOLS - 1
+
+
 @pytest.mark.parametrize(("text", "bytes_at_most"), [("bathroom", 2), ("living-room", 2), ("0a1b2c3d", 6)])
 def test_common_names_take_little(text: str, bytes_at_most: int) -> None:
     writer = RangeWriter()
-    batch_v2._text(writer, [], text)
+    batch_v2._text(writer, batch_v2._Told(), text)
     assert len(writer.close()) <= bytes_at_most + 1

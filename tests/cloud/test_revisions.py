@@ -95,6 +95,15 @@ def test_an_episode_that_stood_on_readings_that_were_none_is_withdrawn_and_comes
     assert standing(cloud) == [20]
 
 
+def test_a_flag_that_becomes_another_flag_makes_no_reading_trusted(cloud: Cloud) -> None:
+    """Also where they are newer than all that is trusted."""
+    cloud.post(revising(2, *(revision(minute, Status.SPIKE) for minute in range(1, 40))))
+    cloud.post(batch(humidity([60.0, *DAMP, *DAMP[:19]])))
+    assert (standing(cloud), flags(cloud)[39]) == ([], "SPIKE")
+    cloud.post(revising(3, *(revision(minute, Status.RANGE) for minute in range(1, 40))))
+    assert (standing(cloud), flags(cloud)[39]) == ([], "RANGE")
+
+
 def test_what_is_cleared_counts_together_with_the_new_readings_of_the_same_batch(cloud: Cloud) -> None:
     cloud.post(batch(humidity(DAMP[:8])))
     cloud.post(revising(2, *(revision(minute, Status.SPIKE) for minute in range(8))))

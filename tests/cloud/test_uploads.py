@@ -186,6 +186,20 @@ def test_bytes_a_careless_store_took_are_not_taken_for_the_batch(
     stands_once(cloud, store)
 
 
+def test_an_upload_that_is_gone_when_it_is_fetched_keeps_the_batch(
+    served: tuple[Cloud, UplinkConfig], store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> bytes:
+        raise KeyError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Store, "get", gone)
+        with pytest.raises(TryAgain, match="404"):
+            client(served[1]).send(SEALED)
+    client(served[1]).send(SEALED)
+    stands_once(served[0], store)
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

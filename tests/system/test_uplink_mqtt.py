@@ -16,6 +16,7 @@ from tests.cloud.stage import batch, humidity
 from tests.node.certificates import Authority
 from tests.system.cloud_process import command
 
+from aircue_gateway import uplink_messages as messages
 from aircue_gateway.alerts import decode_rules
 from aircue_gateway.batch import encode
 from aircue_gateway.cloud import Delivered, TryAgain, verdict
@@ -180,6 +181,31 @@ def test_another_key_gets_no_answer(mosquitto: Mosquitto, consumers: Consumers, 
         stranger.send(sealed(0))
     stranger.close()
     assert stored(config) == []
+
+
+def test_an_ack_of_a_stranger_at_the_broker_is_not_believed(mosquitto: Mosquitto, config: Path, key: str) -> None:
+    """It is published again and again while the batch waits for its answer; no consumer runs."""
+    one, topic = sealed(0), messages.topic("gw-1", messages.ACK)
+    ack = messages.encode_ack(one.body, 200, {"batch": one.id, "duplicate": False, "rules": "1"})
+    publish = ["mosquitto_pub", "-h", "127.0.0.1", "-p", mosquitto.url.rsplit(":", 1)[1], "-q", "1", "-s", "-t", topic]
+    if mosquitto.url.startswith("mqtts"):
+        publish += ["--cafile", str(config.with_name("ca.pem"))]
+    stop = threading.Event()
+
+    def forge() -> None:
+        while not stop.wait(0.05):
+            subprocess.run(publish, input=messages.sealed("a-guess", topic, ack), check=True)
+
+    stranger = threading.Thread(target=forge)
+    stranger.start()
+    broker = gateway(mosquitto, config, key, answer_s=1.0)
+    try:
+        with pytest.raises(TryAgain, match="no answer"):
+            broker.send(one)
+    finally:
+        stop.set()
+        stranger.join()
+        broker.close()
 
 
 def test_nothing_is_lost_and_nothing_counts_twice_when_broker_and_consumers_are_killed(

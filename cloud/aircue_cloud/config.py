@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -62,6 +63,7 @@ def load(path: Path) -> Config:
     _check_ranges(config, str(path))
     _check_host(config.host, str(path))
     _check_database(config.database, str(path))
+    _check_endpoint(config.s3_endpoint_url, str(path))
     return config
 
 
@@ -96,6 +98,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _check_endpoint(url: str, where: str) -> None:
+    if url and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc):
+        raise SettingsError(f"{where}: key 's3_endpoint_url' is {url!r}, expected http://... or https://...")
 
 
 def _check_database(url: str, where: str) -> None:

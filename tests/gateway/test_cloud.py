@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.node.certificates import Authority
 
-from aircue_gateway.cloud import Answer, Cloud, Refused, TryAgain, refused
+from aircue_gateway.cloud import Answer, Cloud, Refused, TryAgain, pool, refused, request
 from aircue_gateway.config import ConfigError, UplinkConfig
 from aircue_gateway.spool import Sealed
 
@@ -41,7 +41,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            do_GET = do_POST  # noqa: N815 - as the base class has it
+            do_GET = do_PUT = do_POST  # noqa: N815 - as the base class has it
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the base class has it
                 """Keeps the test's output its own."""
@@ -128,6 +128,19 @@ def test_a_certificate_of_another_name_gets_neither_key_nor_batch(tmp_path: Path
         Cloud(uplink(other.url, ca=certificate)).send(BATCH)
     other.close()
     assert other.requests == []
+
+
+def test_a_store_may_have_a_certificate_of_the_systems_beside_an_own_ca_of_the_cloud(
+    secure: Server, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """certificate stands in for what the system trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    own = tmp_path / "own.pem"
+    own.write_bytes(Authority("another house").pem)
+    store = pool(secure.url, own, or_system=True)
+    assert request(store, "PUT", secure.url + "/x", b"", {}, 0.0).status == 200
+    with pytest.raises(TryAgain, match="certificate"):
+        request(pool(secure.url, own), "PUT", secure.url + "/x", b"", {}, 0.0)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

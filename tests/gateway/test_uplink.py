@@ -172,6 +172,32 @@ def test_the_cloud_is_left_alone_for_as_long_as_it_asks() -> None:
     assert (uplink.waits, outbox.set_aside) == ([77.0, 5.0], {})
 
 
+def test_a_pause_lasts_as_long_as_the_cloud_asks_and_somewhat_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def play() -> None:
+        uplink = Uplink(
+            spool=Outbox(),
+            thread=SpoolThread(),
+            cloud=ScriptedCloud(Outbox()),
+            rules_version=lambda: "1",
+            new_rules=lambda _: None,
+            now_ms=lambda: 0,
+            random=Random(1),
+            backlog_per_s=1.0,
+        )
+        for after_s in (100.0, 0.0):
+            await uplink._pause("429", "none", after_s)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(play())
+    assert 100 < slept[0] < 122
+    assert slept[1] < 2
+
+
 def test_pauses_grow_are_bounded_and_never_all_the_same() -> None:
     random = Random(1)
     assert all(0.05 <= pause_s(0, random) <= 0.5 for _ in range(100))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,8 @@ from random import Random
 import pytest
 from sqlalchemy import create_engine, text
 from tests.cloud.stage import batch, humidity
+from tests.gateway import samples
+from tests.gateway.processes import Gateway, PahoNode, eventually
 from tests.node.certificates import Authority
 from tests.system.cloud_process import command
 
@@ -181,6 +184,37 @@ def test_another_key_gets_no_answer(mosquitto: Mosquitto, consumers: Consumers, 
         stranger.send(sealed(0))
     stranger.close()
     assert stored(config) == []
+
+
+def test_samples_go_from_a_node_through_the_daemon_and_the_broker_to_the_cloud(
+    mosquitto: Mosquitto, consumers: Consumers, config: Path, key: str, tmp_path: Path, other_port: int
+) -> None:
+    consumers.start("one")
+    consumers.ready("one")
+    daemon = Gateway(tmp_path, "unused", other_port)
+    uplink = f'via = "mqtt"\nbroker = "{mosquitto.url}"'
+    if mosquitto.url.startswith("mqtts"):
+        uplink += '\nca = "ca.pem"'
+    written = daemon.config.read_text().replace('url = "unused"', uplink).replace('"gateway-key"', f'"{key}"')
+    daemon.config.write_text(written.replace("batch_window_s = 3600", "batch_window_s = 0.2"))
+    daemon.start()
+    node = PahoNode(other_port)
+    try:
+        node.publish("birth", samples.birth())
+        for sequence in range(1, 21):
+            node.publish("samples", samples.live(sequence))
+        eventually(lambda: stored(config) == sorted([*range(1, 21), *range(1, 21)]))
+        eventually(lambda: "event=rules" in daemon.log)
+    finally:
+        node.close()
+        assert daemon.stop() == 0, daemon.log
+
+
+@pytest.fixture
+def other_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def test_an_ack_of_a_stranger_at_the_broker_is_not_believed(mosquitto: Mosquitto, config: Path, key: str) -> None:

@@ -103,7 +103,6 @@ def decode(body: bytes) -> Batch:
         coder = _reader(body[0], body[1:])
         batch = _walk(coder, _NO_BATCH)
         coder.close()
-        _check(batch)
     except (CoderError, ValueError, IndexError, OverflowError) as error:
         raise BatchError(f"batch content cannot be read: {error}") from error
     return batch

@@ -11,13 +11,15 @@ from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.ingest.intake import Intake
+from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.needs import needs
-from aircue_cloud.objects import FolderStore
-from aircue_cloud.routes import batches, decisions, episodes, feed, hosts, households, readings, rules, status
+from aircue_cloud.objects import FolderStore, ObjectStore
+from aircue_cloud.routes import batches, decisions, episodes, feed, hosts, households, readings, rules, status, uploads
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
+from aircue_cloud.s3 import S3Store
 
-ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status)
+ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status, uploads)
 
 
 def _utc_now() -> datetime:
@@ -43,15 +45,31 @@ def create_app(
 
 
 def _services(config: Config, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:
+    objects = open_objects(config)
+    intake = open_intake(config, objects, affinity, clock)
+    uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
+    return Services(engine=intake.engine, needs=intake.needs, intake=intake, uploads=uploads)
+
+
+def open_intake(
+    config: Config,
+    objects: ObjectStore,
+    affinity: AffinitySource | None = None,
+    clock: Callable[[], datetime] = _utc_now,
+) -> Intake:
+    """What takes batches in, whichever way they come."""
     make_folder(config)
     engine = db.open_database(config.database)
-    known_needs = needs.load()
     source = ActiveModel(config.model_dir) if affinity is None else affinity
     source.current()  # now, so that no push waits for it
-    intake = Intake(
-        engine=engine, objects=FolderStore(config.objects_dir), needs=known_needs, affinity=source, clock=clock
-    )
-    return Services(engine=engine, needs=known_needs, intake=intake)
+    return Intake(engine=engine, objects=objects, needs=needs.load(), affinity=source, clock=clock)
+
+
+def open_objects(config: Config) -> FolderStore | S3Store:
+    if config.s3_bucket:
+        return S3Store.open(config.s3_bucket, config.s3_endpoint_url, config.s3_region)
+    make_folder(config)
+    return FolderStore(config.objects_dir)
 
 
 def _home() -> Response:

@@ -75,6 +75,28 @@ def serve(config_path: Path | None) -> None:
     run(_load(config_path), announce=click.echo)
 
 
+@main.command()
+@click.option("--broker", required=True, help="mqtt://HOST:PORT or mqtts://HOST:PORT")
+@click.option("--user", default="", help="User name at the broker.")
+@click.option("--password", default="", envvar="AIRCUE_BROKER_PASSWORD", help="Better set AIRCUE_BROKER_PASSWORD.")
+@click.option("--ca", type=click.Path(path_type=Path), help="Certificates to trust instead of the system's.")
+@click.option(
+    "--share", default="aircue-cloud", show_default=True, help='"" for a broker without shared subscriptions.'
+)
+@click.option("--name", default="consumer-1", show_default=True, help="Of this consumer; each needs its own.")
+@_with_config
+def consume(config_path: Path | None, **source: Any) -> None:
+    """Take batches from a broker until told to stop."""
+    from aircue_cloud.app import open_intake, open_objects
+    from aircue_cloud.consumer import Answerer, Consumer, Source
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    config = _load(config_path)
+    answerer = Answerer(open_intake(config, open_objects(config)), config.max_batch_bytes)
+    Consumer(Source(**source), answerer, announce=click.echo).run()
+
+
 @main.group()
 def gateway() -> None:
     """Gateways and their keys."""

@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -16,7 +17,9 @@ DIALECTS = ("sqlite", "postgresql")
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """port 0: a free one. database_url: SQLite in data_dir unless given. data_dir counts from the file's folder."""
+    """port 0: a free one. database_url: SQLite in data_dir unless given. data_dir counts from the file's folder.
+    s3_bucket: objects are kept there instead of in data_dir; s3_endpoint_url: of a store that is not Amazon's.
+    upload_url_s: how long a gateway may use the URL of an upload."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -24,6 +27,10 @@ class Config:
     database_url: str = ""
     max_batch_bytes: int = 8 * 1024 * 1024
     threads: int = 8
+    s3_bucket: str = ""
+    s3_endpoint_url: str = ""
+    s3_region: str = "us-east-1"
+    upload_url_s: int = 300
 
     @property
     def folder(self) -> Path:
@@ -56,11 +63,20 @@ def load(path: Path) -> Config:
     _check_ranges(config, str(path))
     _check_host(config.host, str(path))
     _check_database(config.database, str(path))
+    _check_endpoint(config.s3_endpoint_url, str(path))
     return config
 
 
+_RANGES = (
+    ("port", 0, 65535),
+    ("threads", 1, 256),
+    ("max_batch_bytes", 1024, 64 * 1024 * 1024),
+    ("upload_url_s", 10, 3600),
+)
+
+
 def _check_ranges(config: Config, where: str) -> None:
-    for key, low, high in (("port", 0, 65535), ("threads", 1, 256), ("max_batch_bytes", 1024, 64 * 1024 * 1024)):
+    for key, low, high in _RANGES:
         value = getattr(config, key)
         if not low <= value <= high:
             raise SettingsError(f"{where}: key {key!r} is {value}, expected {low} to {high}")
@@ -82,6 +98,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _check_endpoint(url: str, where: str) -> None:
+    if url and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc):
+        raise SettingsError(f"{where}: key 's3_endpoint_url' is {url!r}, expected http://... or https://...")
 
 
 def _check_database(url: str, where: str) -> None:

@@ -16,6 +16,8 @@ NAMES = (
     "duplicates",
     "gaps",
     "suppressed",
+    "revised",
+    "unknown_revisions",
 )
 
 

@@ -183,6 +183,19 @@ readings = Table(
     Index("reading_course", "site", "node", "quantity", "measured_at"),
 )
 
+# What gateways said later about the flags of readings, which may come before the reading itself.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("installation", BigInteger, primary_key=True),
+    Column("boot", BigInteger, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("quantity", Text, primary_key=True),
+    Column("flag", Text, nullable=False),
+    Column("sealed_at", Moment, nullable=False),  # of the batch that said it: the latest holds
+)
+
 # The latest reading of each quantity of each node, by measured_at.
 node_state = Table(
     "node_state",

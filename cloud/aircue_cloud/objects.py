@@ -26,6 +26,16 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[str]:
         """Keys that begin with prefix, in order."""
 
+    def remove(self, key: str) -> None:
+        """For what is on its way alone: a base layer's object is never removed."""
+
+
+def checked(key: str) -> str:
+    """The key itself; ValueError where it is none."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"object key {key!r}: expected words of letters, digits, . _ and -, with / between them")
+    return key
+
 
 class FolderStore:
     def __init__(self, folder: Path) -> None:
@@ -55,10 +65,11 @@ class FolderStore:
         keys = (path.relative_to(self._folder).as_posix() for path in paths)
         yield from sorted(key for key in keys if key.startswith(prefix))
 
+    def remove(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"object key {key!r}: expected words of letters, digits, . _ and -, with / between them")
-        return self._folder / key
+        return self._folder / checked(key)
 
     def _make_folders(self, folder: Path) -> None:
         """A new folder's name is on the disk only when its parent is."""

@@ -47,9 +47,16 @@ class SerialConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class UplinkConfig:
-    url: str
+    """via: "http", "object-store" or "mqtt". url: of the cloud; broker: of the cloud's broker, for "mqtt". ca: of the
+    server's certificate, None for those that the system trusts. backlog_per_s: batches that had to wait, a second."""
+
+    url: str = ""
     key: str = field(repr=False)
     batch_window_s: float = 300.0
+    via: str = "http"
+    broker: str = ""
+    ca: Path | None = None
+    backlog_per_s: float = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +221,10 @@ def _is_tables(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
+def _is_broker(value: Any) -> bool:
+    return isinstance(value, str) and urlsplit(value).scheme in ("mqtt", "mqtts") and bool(urlsplit(value).hostname)
+
+
 _NAME = _Kind(expected="1 to 63 letters, digits, - or _", accepts=_is_name, required=True)
 _KEY = _Kind(expected="a text of 8 to 200 characters", accepts=_is_key, required=True, secret=True)
 _TABLE = _Kind(expected="a table", accepts=_is_table)
@@ -239,10 +250,16 @@ _STATUS = {
     "host": _Kind(expected="an address to listen on", accepts=_is_text),
     "port": _whole(0, 65535),
 }
+# Ways to the cloud, and the key each needs.
+_WAYS = {"http": "url", "object-store": "url", "mqtt": "broker"}
 _UPLINK = {
-    "url": _Kind(expected="the cloud's address, http://... or https://...", accepts=_is_url, required=True),
+    "url": _Kind(expected="the cloud's address, http://... or https://...", accepts=_is_url),
     "key": _KEY,
     "batch_window_s": _number(0.1, 86_400),
+    "via": _Kind(expected=f"one of {', '.join(_WAYS)}", accepts=lambda value: value in tuple(_WAYS)),
+    "broker": _Kind(expected="the cloud's broker, mqtt://HOST:PORT or mqtts://HOST:PORT", accepts=_is_broker),
+    "ca": _Kind(expected="the path of a file of certificates", accepts=_is_text),
+    "backlog_per_s": _number(0.01, 1000),
 }
 _CLEANING = {
     "stages": _Kind(expected=f"a list of some of {', '.join(STAGES)}, each once", accepts=_is_stages),
@@ -286,7 +303,7 @@ def load(file: Path) -> Config:
     """The configuration in a file. A relative data_dir starts at the file's own folder."""
     top = _checked(file, "", _parsed(file), _TOP)
     top["data_dir"] = (file.parent / Path(top["data_dir"]).expanduser()).resolve()
-    top["uplink"] = UplinkConfig(**_checked(file, "uplink", top["uplink"], _UPLINK))
+    top["uplink"] = _uplink(file, top["uplink"])
     top["listener"] = ListenerConfig(**_checked(file, "listener", top.get("listener", {}), _LISTENER))
     top["cleaning"] = _cleaning(file, top.get("cleaning", {}))
     top["status"] = StatusConfig(**_checked(file, "status", top.get("status", {}), _STATUS))
@@ -298,6 +315,19 @@ def load(file: Path) -> Config:
 def load_cleaning(file: Path) -> CleaningConfig:
     """[cleaning] of a file, whatever else the file holds or lacks."""
     return _cleaning(file, _parsed(file).get("cleaning", {}))
+
+
+def _uplink(file: Path, table: dict[str, Any]) -> UplinkConfig:
+    """A relative ca starts at the file's own folder."""
+    fields = _checked(file, "uplink", table, _UPLINK)
+    way = fields.get("via", "http")
+    if _WAYS[way] not in fields:
+        kind = _UPLINK[_WAYS[way]]
+        known = f"known keys here: {', '.join(_UPLINK)}"
+        raise ConfigError(f"{file}: uplink.{_WAYS[way]} is missing: expected {kind.expected}; {known}")
+    if "ca" in fields:
+        fields["ca"] = (file.parent / Path(fields["ca"]).expanduser()).resolve()
+    return UplinkConfig(**fields)
 
 
 def _parsed(file: Path) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from random import Random
 
 from aircue_gateway import log
 from aircue_gateway.alerts import Rules
-from aircue_gateway.cloud import Cloud
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
 from aircue_gateway.config import Config, ConfigError, Node, load
@@ -29,6 +28,7 @@ from aircue_gateway.serial_line import SerialLine
 from aircue_gateway.spool import Spool
 from aircue_gateway.spool_thread import SpoolThread
 from aircue_gateway.uplink import Uplink
+from aircue_gateway.uplink_ways import way_to_cloud
 from aircue_gateway.window import Window
 from aircue_node import contract
 
@@ -73,12 +73,13 @@ class Daemon:
         self._uplink = Uplink(
             spool=spool,
             thread=self._thread,
-            cloud=Cloud(config.uplink),
+            cloud=way_to_cloud(config),
             rules_version=lambda: self._intake.rules_version,
             new_rules=self._replace_rules,
             fared=self._view.fared,
             now_ms=_now_ms,
             random=Random(),
+            backlog_per_s=config.uplink.backlog_per_s,
         )
         self._committer = Committer(
             intake=self._intake,
@@ -119,6 +120,7 @@ class Daemon:
         finally:
             self._control.stop()
             self._status.stop()
+            self._uplink.close()
             self._listener.stop()
             self._listener.close()
             self._thread.close()
@@ -146,6 +148,7 @@ class Daemon:
 
     def _change_to(self, new: Config) -> tuple[str, ...]:
         """What of it waits for a restart."""
+        cloud = way_to_cloud(new)
         found = reloading.changes(self._config, new)
         self._nodes.clear()
         self._nodes.update(new.nodes)
@@ -153,7 +156,7 @@ class Daemon:
         self._view.configure(config)
         self._listener.expel(found.nodes)
         self._intake.configure(config.cleaning)
-        self._uplink.change_cloud(Cloud(config.uplink))
+        self._uplink.change_cloud(cloud, config.uplink.backlog_per_s)
         self._committer.configure(config.listener.commit_window_ms / 1000, config.uplink.batch_window_s)
         log.event("reloaded", nodes=len(self._nodes), needs_restart=",".join(found.needs_restart) or "nothing")
         return found.needs_restart

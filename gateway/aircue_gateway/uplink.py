@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Protocol
 
@@ -23,13 +24,18 @@ class Batches(Protocol):
 
 
 class Api(Protocol):
-    def post_batch(self, body: bytes) -> Answer: ...
+    """A way to the cloud; every call is one attempt, and blocks."""
+
+    def send(self, sealed: Sealed) -> Answer: ...
     def get_rules(self) -> Answer: ...
+    def close(self) -> None: ...
 
 
 class Uplink:
-    """rules_version: of the rules that run now. new_rules: called with those that shall run from now on. fared: called
-    with the trouble of every try that failed, and with "" for a batch delivered."""
+    """rules_version: of the rules that run now. new_rules: called with those that shall run from now on.
+    backlog_per_s: batches that go out one right after the other are those that had to wait; the cloud gets no more of
+    them a second. A batch that is sealed meanwhile is not held up by that. fared: called with the trouble of every try
+    that failed, and with "" for a batch delivered."""
 
     def __init__(
         self,
@@ -41,6 +47,7 @@ class Uplink:
         new_rules: Callable[[Rules], None],
         now_ms: Callable[[], int],
         random: Random,
+        backlog_per_s: float,
         fared: Callable[[str], None] = lambda _trouble: None,
     ) -> None:
         self._spool = spool
@@ -51,6 +58,7 @@ class Uplink:
         self._fared = fared
         self._now_ms = now_ms
         self._random = random
+        self._backlog_per_s = backlog_per_s
         self._rules_wanted = True
         self._offered = ""  # version of the rules that the cloud last spoke of
         self._declined = ""  # version of rules that this gateway cannot run
@@ -61,9 +69,14 @@ class Uplink:
         """There is something to send."""
         self._ready.set()
 
-    def change_cloud(self, cloud: Api) -> None:
+    def close(self) -> None:
+        """Lets go of the connections; what is being sent fails and is kept."""
+        self._cloud.close()
+
+    def change_cloud(self, cloud: Api, backlog_per_s: float) -> None:
         """For the next try, which is made at once."""
-        self._cloud = cloud
+        self._cloud.close()
+        self._cloud, self._backlog_per_s = cloud, backlog_per_s
         self._rules_wanted = True
         self.wake()
 
@@ -74,13 +87,19 @@ class Uplink:
             try:
                 busy = await self._round()
             except TryAgain as error:
-                await self._pause(error.reason, error.remedy)
+                await self._pause(error.reason, error.remedy, error.after_s)
                 continue
             except SpoolUnavailable as error:
                 await self._pause(str(error), "the batch is sent again; the cloud knows it by its id")
                 continue
             self._failures = 0
-            if not busy:
+            await self._rest(busy)
+
+    async def _rest(self, busy: bool) -> None:
+        """Until there is something new; after a batch only until the next of a backlog may go."""
+        apart_s = self._random.uniform(0.5, 1.5) / self._backlog_per_s
+        with suppress(TimeoutError):
+            async with asyncio.timeout(apart_s if busy else None):  # wait_for may swallow a cancellation (3.11)
                 await self._ready.wait()
 
     async def _round(self) -> bool:
@@ -93,7 +112,7 @@ class Uplink:
         return sealed is not None
 
     async def _send(self, sealed: Sealed) -> None:
-        answer = await asyncio.to_thread(self._cloud.post_batch, sealed.body)
+        answer = await asyncio.to_thread(self._cloud.send, sealed)
         outcome = verdict(answer, sealed.id)
         if isinstance(outcome, Refused):
             log.error("batch_refused", batch=sealed.id, reason=outcome.detail, remedy=_REFUSED_REMEDY)
@@ -121,8 +140,8 @@ class Uplink:
         self._rules_wanted = False
         log.event("rules", version=rules.version, needs=",".join(rule.need for rule in rules.rules))
 
-    async def _pause(self, reason: str, remedy: str) -> None:
-        seconds = pause_s(self._failures, self._random)
+    async def _pause(self, reason: str, remedy: str, after_s: float = 0.0) -> None:
+        seconds = after_s * self._random.uniform(1.0, 1.2) + pause_s(self._failures, self._random)
         self._failures += 1
         self._fared(reason)
         log.warning("uplink_waits", reason=reason, remedy=remedy, pause_s=round(seconds, 2))

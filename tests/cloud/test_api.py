@@ -85,6 +85,8 @@ def test_status_names_every_figure_from_the_start(bare: Cloud) -> None:
         "duplicates",
         "gaps",
         "suppressed",
+        "revised",
+        "unknown_revisions",
         "losses",
         "nodes",
         "episodes",

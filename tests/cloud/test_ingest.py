@@ -5,12 +5,15 @@ import json
 import os
 import stat
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cloud.stage import DAMP, Cloud, batch, humidity
+from tests.contract import batch1
 from tests.contract.golden import golden
 from werkzeug.test import TestResponse
 
@@ -30,7 +33,7 @@ def refusal(response: TestResponse, status: int) -> str:
 
 
 def resealed(content: bytes, change: dict[str, Any]) -> bytes:
-    """A batch whose header says something else, with a hash that fits."""
+    """A batch of version 1 whose header says something else, with a hash that fits."""
     body = zlib.decompress(content[33:])
     length, at = _varint(body)
     header = json.loads(body[at : at + length]) | change
@@ -60,6 +63,14 @@ class TestValid:
         rows = cloud.get("readings")["rows"]
         assert response.get_json()["readings"] == len(rows) > 0
         assert {row["batch"] for row in rows} == {response.get_json()["batch"]}
+
+    def test_batches_of_both_versions_are_stored_alike(self, cloud_factory: Callable[[], Cloud]) -> None:
+        one, other = cloud_factory(), cloud_factory()
+        content = batch(humidity([60.0, 61.0, None]))
+        assert one.post(content).status_code == other.post(batch1.encode(content)).status_code == 200
+        rows = [[{**row, "received_at": ""} for row in cloud.get("readings")["rows"]] for cloud in (one, other)]
+        assert len(rows[0]) == 2
+        assert rows[0] == rows[1]
 
     def test_the_reply_names_batch_and_rules(self, cloud: Cloud) -> None:
         reply = cloud.post(batch(humidity([60.0, 61.0]), sequence=7)).get_json()
@@ -185,6 +196,7 @@ class TestDeliveredAgain:
 
 
 GOOD = encode(batch(humidity([60.0])))
+OLD = batch1.encode(batch(humidity([60.0])))
 FLIPPED = GOOD[:-1] + bytes([GOOD[-1] ^ 1])
 
 
@@ -196,12 +208,18 @@ class TestRefused:
             pytest.param(GOOD[:-20], "hash does not fit", id="truncated"),
             pytest.param(b"", "no bytes", id="empty"),
             pytest.param(b"\x09" + GOOD[1:], "version 9", id="unknown version"),
-            pytest.param(resealed(GOOD, {"gateway": "gw-2"}), "gateway 'gw-2'", id="another gateway's"),
-            pytest.param(resealed(GOOD, {"groups": 5}), "cannot be read", id="no groups"),
-            pytest.param(resealed(GOOD, {"epoch": "../../x"}), "impossible epoch", id="epoch that climbs"),
-            pytest.param(resealed(GOOD, {"epoch": 5}), "impossible epoch", id="epoch of another type"),
-            pytest.param(resealed(GOOD, {"sequence": 2**70}), "impossible batch sequence", id="sequence too large"),
-            pytest.param(resealed(GOOD, {"sealed_at_ms": "now"}), "impossible sealed_at_ms", id="time of another type"),
+            pytest.param(
+                encode(replace(batch(humidity([60.0])), gateway="gw-2")), "gateway 'gw-2'", id="another gateway's"
+            ),
+            pytest.param(
+                encode(replace(batch(humidity([60.0])), epoch="../../x")), "impossible epoch", id="epoch of version 2"
+            ),
+            pytest.param(resealed(OLD, {"gateway": "gw-2"}), "gateway 'gw-2'", id="another gateway's in version 1"),
+            pytest.param(resealed(OLD, {"groups": 5}), "cannot be read", id="no groups"),
+            pytest.param(resealed(OLD, {"epoch": "../../x"}), "impossible epoch", id="epoch that climbs"),
+            pytest.param(resealed(OLD, {"epoch": 5}), "impossible epoch", id="epoch of another type"),
+            pytest.param(resealed(OLD, {"sequence": 2**70}), "impossible batch sequence", id="sequence too large"),
+            pytest.param(resealed(OLD, {"sealed_at_ms": "now"}), "impossible sealed_at_ms", id="time of another type"),
         ],
     )
     def test_it_is_kept_aside_counted_and_blocks_no_neighbour(self, cloud: Cloud, content: bytes, said: str) -> None:

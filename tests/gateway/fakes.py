@@ -66,7 +66,7 @@ class ScriptedCloud:
         self.asked_for_rules = 0
         self.posts = 0
 
-    def post_batch(self, body: bytes) -> Answer:
+    def send(self, sealed: Sealed) -> Answer:
         self.posts += 1
         answer = self._answers.pop(0) if self._answers else self._receipt()
         if answer is None:
@@ -80,6 +80,9 @@ class ScriptedCloud:
     def get_rules(self) -> Answer:
         self.asked_for_rules += 1
         return Answer(200, self.rules)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class NoPause(Random):

@@ -30,6 +30,10 @@ max_packet = 4096
 url = "https://cloud.example"
 key = "gateway-key"
 batch_window_s = 60
+via = "object-store"
+broker = "mqtts://broker.example:8884"
+ca = "own-ca.pem"
+backlog_per_s = 0.5
 
 [cleaning]
 stages = ["range", "spike"]
@@ -97,6 +101,8 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
     config = read(tmp_path, FULL)
     assert (config.listener.port, config.listener.commit_window_ms, config.listener.max_packet) == (1884, 50, 4096)
     assert (config.uplink.url, config.uplink.batch_window_s) == ("https://cloud.example", 60)
+    assert (config.uplink.via, config.uplink.broker) == ("object-store", "mqtts://broker.example:8884")
+    assert (config.uplink.ca, config.uplink.backlog_per_s) == (tmp_path / "own-ca.pem", 0.5)
     cleaning = config.cleaning
     assert (cleaning.stages, cleaning.mould_surface) == (("range", "spike"), "resistant")
     assert (cleaning.rate.max_gap_s, cleaning.rate.jump, cleaning.rate.per_s["temperature"]) == (
@@ -184,6 +190,12 @@ def test_an_unknown_key_is_named_with_its_value_and_the_keys_there_are(tmp_path:
         ('id = "kitchen"', 'id = "bathroom"', "nodes[2].id = 'bathroom': expected an id that no other node has"),
         ('name = "gw-1"', "", "name is missing: expected 1 to 63 letters"),
         ('key = "gateway-key"', "", "uplink.key is missing"),
+        ('url = "https://cloud.example"', "", "uplink.url is missing: expected the cloud's"),
+        ('via = "object-store"', 'via = "pigeon"', "uplink.via = 'pigeon': expected one of http, object-store, mqtt"),
+        ('via = "object-store"\nbroker = "mqtts://broker.example:8884"', 'via = "mqtt"', "uplink.broker is missing"),
+        ('"mqtts://broker.example:8884"', '"broker.example"', "uplink.broker = 'broker.example': expected the cloud's"),
+        ('ca = "own-ca.pem"', "ca = 5", "uplink.ca = 5: expected the path of a file"),
+        ("backlog_per_s = 0.5", "backlog_per_s = 0", "uplink.backlog_per_s = 0: expected a number from 0.01 to 1000"),
         ("[listener]", "[listener", "is no TOML"),
         ("[[nodes]]", "[[node]]", "unknown key node"),
     ],

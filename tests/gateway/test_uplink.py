@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 import pytest
 from tests.gateway.fakes import NoPause, Outbox, ScriptedCloud
@@ -32,6 +33,7 @@ def ran(outbox: Outbox, cloud: ScriptedCloud, until: Callable[[], bool], version
             new_rules=got.append,
             now_ms=lambda: 0,
             random=NoPause(),
+            backlog_per_s=1000.0,
         )
         running = asyncio.create_task(uplink.run())
         while not until():
@@ -108,6 +110,92 @@ def test_rules_nobody_can_run_leave_those_of_before_and_hold_up_no_batch(caplog:
     assert ran(outbox, cloud, lambda: outbox.done == [1, 2, 3]) == []
     assert "event=rules_refused" in caplog.text
     assert (outbox.rules, cloud.asked_for_rules) == ([], 1)
+
+
+class Noted(Uplink):
+    """Notes how long it was asked to wait, and waits no time."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.waits: list[float] = []
+
+    async def _pause(self, reason: str, remedy: str, after_s: float = 0.0) -> None:
+        self.waits.append(after_s)
+
+
+async def noted(
+    outbox: Outbox, cloud: ScriptedCloud, backlog_per_s: float, steps: Sequence[Callable[[Noted], bool]]
+) -> Noted:
+    """Runs an uplink until one thing after the other holds."""
+    thread = SpoolThread()
+    uplink = Noted(
+        spool=outbox,
+        thread=thread,
+        cloud=cloud,
+        rules_version=lambda: "1",
+        new_rules=lambda _: None,
+        now_ms=lambda: 0,
+        random=Random(1),
+        backlog_per_s=backlog_per_s,
+    )
+    running = asyncio.create_task(uplink.run())
+    for step in steps:
+        while not step(uplink):
+            assert not running.done()
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.wait([running])
+    thread.close()
+    return uplink
+
+
+def test_a_backlog_goes_out_no_faster_than_it_may_and_what_is_new_is_not_held_up() -> None:
+    outbox = Outbox(1, 2, 3)
+    looks: list[int] = []
+
+    def rested(_: Noted) -> bool:
+        looks.append(len(outbox.done))
+        return looks[-50:] == [1] * 50
+
+    def woken(uplink: Noted) -> bool:
+        uplink.wake()
+        return len(outbox.done) >= 2
+
+    asyncio.run(asyncio.wait_for(noted(outbox, ScriptedCloud(outbox), 0.001, [rested, woken]), 10))
+    assert outbox.done[:2] == [1, 2]
+
+
+def test_the_cloud_is_left_alone_for_as_long_as_it_asks() -> None:
+    outbox = Outbox(1)
+    cloud = ScriptedCloud(outbox, Answer(429, b"", 77.0), Answer(413, b"", 5.0))
+    uplink = asyncio.run(asyncio.wait_for(noted(outbox, cloud, 1000.0, [lambda _: bool(outbox.done)]), 10))
+    assert (uplink.waits, outbox.set_aside) == ([77.0, 5.0], {})
+
+
+def test_a_pause_lasts_as_long_as_the_cloud_asks_and_somewhat_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def play() -> None:
+        uplink = Uplink(
+            spool=Outbox(),
+            thread=SpoolThread(),
+            cloud=ScriptedCloud(Outbox()),
+            rules_version=lambda: "1",
+            new_rules=lambda _: None,
+            now_ms=lambda: 0,
+            random=Random(1),
+            backlog_per_s=1.0,
+        )
+        for after_s in (100.0, 0.0):
+            await uplink._pause("429", "none", after_s)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(play())
+    assert 100 < slept[0] < 122
+    assert slept[1] < 2
 
 
 def test_pauses_grow_are_bounded_and_never_all_the_same() -> None:

@@ -42,5 +42,13 @@ def owner(connection: Connection, key: str) -> str | None:
     return row.name if row is not None and hmac.compare_digest(row.key_hash, wanted) else None
 
 
+def secret(connection: Connection, name: str) -> str | None:
+    """What is stored of a gateway's key, under which it signs what it sends by way of a broker."""
+    found: str | None = connection.execute(
+        select(db.gateways.c.key_hash).where(db.gateways.c.name == name)
+    ).scalar_one_or_none()
+    return found
+
+
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()

@@ -12,7 +12,7 @@ from typing import Any
 from aircue_cloud.errors import Refused
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.episodes import Arrivals, Series
-from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Status, decode
+from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Status, decode
 
 _NAME = re.compile(r"[^\x00-\x20/\x7f]{1,128}")
 _UNIT = re.compile(r"[^\x00-\x1f\x7f]{0,32}")
@@ -47,6 +47,8 @@ def read(data: bytes, gateway: str) -> Batch:
         _check_group(group)
     for loss in batch.losses:
         _check_loss(loss)
+    for revision in batch.revisions:
+        _check_revision(revision)
     return batch
 
 
@@ -88,6 +90,14 @@ def _check_loss(loss: Loss) -> None:
     for field in ("installation", "boot", "first", "last", "samples"):
         _check_integer(f"{field} of a loss", getattr(loss, field), 0, _INTEGER_LIMIT)
     _check(loss.first <= loss.last, "range of a loss", (loss.first, loss.last))
+
+
+def _check_revision(revision: Revision) -> None:
+    _check_text("node of a revision", revision.node, _NAME)
+    _check_text("quantity of a revision", revision.quantity, _NAME)
+    for field in ("installation", "boot", "sequence"):
+        _check_integer(f"{field} of a revision", getattr(revision, field), 0, _INTEGER_LIMIT)
+    _check(revision.status.carries_value, "status of a revision", revision.status.name)
 
 
 def _check_text(field: str, value: object, pattern: re.Pattern[str]) -> None:
@@ -158,19 +168,31 @@ def tallies(batch: Batch) -> list[Tally]:
     ]
 
 
-def arrivals(readings: Iterable[dict[str, Any]], *, stored_before: bool) -> list[Arrivals]:
-    """The trusted points of each series, in order."""
+def arrivals(
+    readings: Iterable[dict[str, Any]], revised: Iterable[dict[str, Any]], *, stored_before: bool
+) -> list[Arrivals]:
+    """The trusted points of each series, in order, and with them those that were revised, whatever they are now."""
     series: dict[tuple[str, str, str], list[Point]] = {}
     for row in readings:
         if row["flag"] == "OK":
-            points = series.setdefault((row["site"], row["node"], row["quantity"]), [])
-            value = row["value"] / row["scale"]
-            points.append(Point(row["measured_at"], row["installation"], row["boot"], row["sequence"], value))
+            series.setdefault(_series_key(row), []).append(_point(row))
+    again = set()
+    for row in revised:
+        series.setdefault(_series_key(row), []).append(_point(row))
+        again.add(_series_key(row))
     return [
         Arrivals(
             series=Series(site=site, node=node, quantity=quantity),
             points=sorted(points),
-            stored_before=stored_before,
+            stored_before=stored_before or (site, node, quantity) in again,
         )
         for (site, node, quantity), points in series.items()
     ]
+
+
+def _series_key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["site"], row["node"], row["quantity"]
+
+
+def _point(row: dict[str, Any]) -> Point:
+    return Point(row["measured_at"], row["installation"], row["boot"], row["sequence"], row["value"] / row["scale"])

@@ -15,7 +15,7 @@ from aircue_cloud.delivery import inbox
 from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.errors import ObjectConflict, Refused
-from aircue_cloud.ingest import contents, losses
+from aircue_cloud.ingest import contents, losses, revisions
 from aircue_cloud.layers import episodes, latest
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.objects import ObjectStore
@@ -51,6 +51,15 @@ class Intake:
         except Refused as refused:
             self._set_aside(gateway, data, str(refused))
             raise
+
+    def stored(self, batch_id: str, sha256: str) -> Receipt | None:
+        """The receipt of a batch with this hash that is stored already."""
+        columns = (_T.sha256, _T.readings)
+        with db.reading(self.engine) as connection:
+            row = connection.execute(select(*columns).where(_T.id == batch_id)).one_or_none()
+        if row is None or row.sha256 != sha256:
+            return None
+        return Receipt(batch=batch_id, duplicate=True, readings=row.readings)
 
     def _take(self, gateway: str, data: bytes) -> Receipt:
         batch = contents.read(data, gateway)
@@ -95,6 +104,7 @@ class Intake:
         readings = contents.rows(batch, db.to_ms(now))
         _insert_sites(connection, batch)
         connection.execute(insert(db.batches), _batch_row(delivery))
+        revisions.foretold(connection, readings)
         stored = _insert_readings(connection, readings)
         duplicates = len(readings) - stored
         counts = {"readings": stored, "duplicates": duplicates}
@@ -102,7 +112,9 @@ class Intake:
         counters.add(connection, {"batches": 1, **counts, **_insert_tallies(connection, batch)})
         losses.declare(connection, batch.losses)
         latest.update(connection, readings, now)
-        arrivals = contents.arrivals(readings, stored_before=duplicates > 0)
+        revised = revisions.apply(connection, batch)
+        counters.add(connection, {"revised": len(revised.changed), "unknown_revisions": revised.unknown})
+        arrivals = contents.arrivals(readings, revised.changed, stored_before=duplicates > 0)
         started = episodes.follow(connection, self.needs, arrivals, now)
         return Receipt(batch=batch.id, duplicate=False, readings=stored), started
 

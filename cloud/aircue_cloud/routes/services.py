@@ -6,6 +6,7 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from aircue_cloud.ingest.intake import Intake
+from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.needs.needs import Needs
 
 _KEY = "aircue"
@@ -16,6 +17,7 @@ class Services:
     engine: Engine
     needs: Needs
     intake: Intake
+    uploads: Uploads | None  # None where no store takes them
 
 
 def services() -> Services:

@@ -7,7 +7,6 @@ time the disk and taken away again.
 import errno
 import os
 import socket
-import ssl
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +16,9 @@ from typing import NamedTuple
 
 from aircue_gateway import control
 from aircue_gateway.clock import FIRST_BELIEVED_S, LAST_BELIEVED_S
-from aircue_gateway.cloud import Cloud, TryAgain, problem
-from aircue_gateway.config import Config
+from aircue_gateway.cloud import TryAgain, problem
+from aircue_gateway.config import Config, ConfigError
+from aircue_gateway.uplink_ways import way_to_cloud
 
 _LEAST_FREE_MB = 200
 _SYNCS = 10
@@ -158,20 +158,24 @@ def _serial(config: Config) -> Iterator[Finding]:
 
 
 def _cloud(config: Config) -> Iterator[Finding]:
-    url = config.uplink.url
+    where = config.uplink.url or config.uplink.broker
     try:
-        answer = Cloud(config.uplink).get_rules()
+        way = way_to_cloud(config)
+    except ConfigError as error:
+        yield Finding(Level.FAILURE, str(error), "mend what it names")
+        return
+    try:
+        answer = way.get_rules()
     except TryAgain as error:
         yield Finding(Level.FAILURE, error.reason, error.remedy)
         return
-    except ssl.SSLError as error:
-        yield Finding(Level.FAILURE, f"{url}: {error}", "is the clock right, and the certificate?")
-        return
+    finally:
+        way.close()
     if answer.status == 200:
-        yield Finding(Level.OK, f"{url} takes this gateway's key")
+        yield Finding(Level.OK, f"{where} takes this gateway's key")
     else:
         remedy = "put the key the cloud gave this gateway under [uplink]"
-        yield Finding(Level.FAILURE, f"{url}: {answer.status} {problem(answer)}", remedy)
+        yield Finding(Level.FAILURE, f"{where}: {answer.status} {problem(answer)}", remedy)
 
 
 CHECKS: tuple[Check, ...] = (_configuration, _clock, _disk, _daemon, _serial, _cloud)

@@ -65,7 +65,7 @@ class View:
             "cpu_s": time.process_time(),
             "connections": self._connections(),
             "write_stuck_s": self._stuck_for_s(),
-            "uplink": {"to": self._config.uplink.url, **vars(self.vitals.uplink)},
+            "uplink": {"to": self._config.uplink.url or self._config.uplink.broker, **vars(self.vitals.uplink)},
             "nodes": self.vitals.nodes(self._config.nodes),
             "needs": self.vitals.needs(),
             **{name: value for name, value in self._figures.items() if name != "nodes"},

@@ -1,0 +1,576 @@
+"""What a batch of version 2 says, in which order; one walk for writing and reading.
+
+    byte 0        version, 2
+    bytes 1..32   SHA-256 of the rest
+    byte 33       coding: 0 range coder, 1 deflate (raw), 2 LZMA2 (raw); the writer takes the smallest
+    rest          the fields below in that coding
+
+    batch      gateway, epoch, sequence, sealed_at_ms, count and groups, count and losses, count and revisions
+    group      stream, site, channels, count of samples, then columns
+    columns    sequence; uptime_ms; measured_at_ms; received_at_ms; clock; for each channel statuses and values
+    stream     a reference to one named before in this batch, or node, installation, boot
+    loss       stream, first, length, samples, where
+    revision   stream, sequence, quantity, status
+
+A column is its first value, told as the difference from what was expected, and residuals: what is left of the next
+value when the running mean of those before it is taken away. Nothing refers to another batch. The whole is drawn in
+docs/gateway-uplink.md.
+
+Errors: BatchError, for values that go together with no batch, and for bytes that are none.
+"""
+
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice, pairwise, repeat
+from math import gcd
+from statistics import median_low
+from typing import Generic, TypeVar
+
+from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Sample, Status
+from aircue_gateway.batch_coders import (
+    Coder,
+    CoderError,
+    Field,
+    Flag,
+    PlainReader,
+    PlainWriter,
+    RangeReader,
+    RangeWriter,
+    Scale,
+)
+from aircue_gateway.batch_presets import LETTERS, PRESETS, UNKNOWN, WORDS, Preset
+
+# What one batch may hold, so that bytes made up by somebody cost neither memory nor time without end.
+MOST_SAMPLES = 32_768
+MOST_READINGS = 655_360
+_MOST_GROUPS = 4096
+_MOST_ROWS = 65_536  # of losses, of revisions
+_MOST_CHANNELS = 256
+_MOST_DESCRIBED = 65_536  # channels that are told anew, over all groups
+_LONGEST_TEXT = 1024
+_MOST_TEXT = 1024 * 1024  # bytes of all texts together
+_WORTH_PACKING = 4096  # bytes; what repeats in fewer, the range coder sees as well
+_LARGEST_PLAIN = 8 * 1024 * 1024
+
+T = TypeVar("T")
+
+_LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20}]
+_USUAL_INTERVAL_MS = 30_000
+_FURTHEST_MS = 2**58
+_STEPS = (1, 10, 100, 1000)
+_ENOUGH_FOR_A_STEP = 8
+_ENOUGH_TO_CHOOSE = 12
+_SHIFTS = (0, 1, 2, 3)  # the running mean moves by 1 / 2**shift of what it missed
+_FRACTION = 8  # bits of the running mean behind the point
+
+_NO_SAMPLE = Sample(
+    sequence=0, uptime_ms=0, measured_at_ms=0, received_at_ms=0, clock="node", values=(), statuses=()
+)  # fmt: skip
+_NO_CHANNEL = Channel(quantity="", unit="", scale=0)
+_NO_GROUP = Group(site="", node="", installation=0, boot=0, channels=(), samples=())
+_NO_LOSS = Loss(node="", installation=0, boot=0, first=0, last=0, samples=0, where="node")
+_NO_REVISION = Revision(node="", installation=0, boot=0, sequence=0, quantity="", status=Status.OK)
+_NO_BATCH = Batch(gateway="", epoch="", sequence=0, sealed_at_ms=0, groups=())
+
+Stream = tuple[str, int, int]
+
+
+def encode(batch: Batch) -> bytes:
+    """Everything behind the hash."""
+    _check(batch)
+    plain = PlainWriter()
+    coded = RangeWriter()
+    try:
+        for coder in (coded, plain):
+            _walk(coder, batch)
+        columns = plain.close()
+        bodies = [bytes([_RANGE]) + coded.close()]
+    except CoderError as error:
+        raise BatchError(str(error)) from error
+    if len(columns) >= _WORTH_PACKING:
+        bodies += [bytes([coding]) + pack(columns) for coding, (pack, _) in _PACKED.items()]
+    return min(bodies, key=len)
+
+
+def decode(body: bytes) -> Batch:
+    """The batch whose bytes behind the hash these are."""
+    if not body:
+        raise BatchError("batch ends behind its hash")
+    try:
+        coder = _reader(body[0], body[1:])
+        batch = _walk(coder, _NO_BATCH)
+        coder.close()
+    except (CoderError, ValueError, IndexError, OverflowError) as error:
+        raise BatchError(f"batch content cannot be read: {error}") from error
+    return batch
+
+
+def _reader(coding: int, data: bytes) -> Coder:
+    if coding == _RANGE:
+        return RangeReader(data)
+    if coding not in _PACKED:
+        raise BatchError(f"batch has coding {coding}, this reader knows 0 to {len(_PACKED)}: update the cloud first")
+    return PlainReader(_PACKED[coding][1](data))
+
+
+def _deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
+def _inflate(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(-15)
+    try:
+        plain = unpacker.decompress(data, _LARGEST_PLAIN)
+    except zlib.error as error:
+        raise BatchError(f"batch content does not unpack: {error}") from error
+    _whole(unpacker.eof, unpacker.unused_data)
+    return plain
+
+
+def _lzma(data: bytes) -> bytes:
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=_LZMA)
+
+
+def _unlzma(data: bytes) -> bytes:
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA)
+    try:
+        plain = unpacker.decompress(data, _LARGEST_PLAIN)
+    except (lzma.LZMAError, EOFError) as error:
+        raise BatchError(f"batch content does not unpack: {error}") from error
+    _whole(unpacker.eof, unpacker.unused_data)
+    return plain
+
+
+def _whole(ended: bool, behind: bytes) -> None:
+    if not ended:
+        raise BatchError(f"batch ends early, or unpacks to over {_LARGEST_PLAIN} bytes: seal smaller ones")
+    if behind:
+        raise BatchError(f"batch has {len(behind)} bytes behind its end")
+
+
+_RANGE = 0
+_PACKED: dict[int, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+    1: (_deflate, _inflate),
+    2: (_lzma, _unlzma),
+}
+
+
+def _check(batch: Batch) -> None:
+    """What any reader would refuse is not written."""
+    samples = sum(len(group.samples) for group in batch.groups)
+    readings = sum(len(group.samples) * len(group.channels) for group in batch.groups)
+    if samples > MOST_SAMPLES or readings > MOST_READINGS:
+        raise BatchError(
+            f"batch holds {samples} samples of {readings} readings, at most {MOST_SAMPLES} of {MOST_READINGS} are "
+            "allowed: seal smaller ones"
+        )
+    for group in batch.groups:
+        for sample in group.samples:
+            _check_sample(group, sample)
+
+
+def _check_sample(group: Group, sample: Sample) -> None:
+    if not len(sample.values) == len(sample.statuses) == len(group.channels):
+        raise BatchError(f"sample {sample.sequence}: {len(sample.values)} values for {len(group.channels)} channels")
+    for value, status in zip(sample.values, sample.statuses, strict=True):
+        if status.carries_value != (value is not None):
+            raise BatchError(f"sample {sample.sequence}: status {status.name} and value {value} do not go together")
+
+
+# The walk. On the way in its records are blanks, and what they say is passed over.
+
+
+@dataclass
+class _Course:
+    """What a column of one quantity did last, for the next column of the same."""
+
+    first: int
+    scale: Scale
+    step: int
+
+
+class _Told(Generic[T]):
+    """What the batch named so far, each by its place from 1 on. left: bytes it may still take."""
+
+    def __init__(self) -> None:
+        self._items: list[T] = []
+        self._places: dict[T, int] = {}
+        self._left = _MOST_TEXT
+
+    def recall(self, coder: Coder, context: Field, item: T) -> T | None:
+        """One that was named before, None for a new one."""
+        place = _limited("reference", coder.number(context, self._places.get(item, 0)), 0, len(self._items))
+        return self._items[place - 1] if place else None
+
+    def add(self, item: T, size: int = 0) -> T:
+        self._left -= size
+        if self._left < 0:
+            raise BatchError(f"batch holds over {_MOST_TEXT} bytes of texts: seal smaller ones")
+        self._items.append(item)
+        self._places.setdefault(item, len(self._items))
+        return item
+
+
+@dataclass
+class _Memory:
+    """What the batch said so far. left: samples, readings and new channels it may still hold."""
+
+    sealed_at_ms: int
+    texts: _Told[str] = field(default_factory=lambda: _Told[str]())
+    streams: _Told[Stream] = field(default_factory=lambda: _Told[Stream]())
+    site: str = ""
+    channels: tuple[Channel, ...] = ()
+    samples: int = 0
+    interval_ms: int = _USUAL_INTERVAL_MS
+    courses: dict[Channel, _Course] = field(default_factory=dict)
+    jitter: Scale = field(default_factory=lambda: Scale(64))
+    sequences: Scale = field(default_factory=lambda: Scale(16))
+    offsets: Scale = field(default_factory=lambda: Scale(1600))
+    delays: Scale = field(default_factory=lambda: Scale(8))
+    samples_left: int = MOST_SAMPLES
+    readings_left: int = MOST_READINGS
+    described_left: int = field(default_factory=lambda: _MOST_DESCRIBED)
+
+
+def _walk(coder: Coder, batch: Batch) -> Batch:
+    texts = _Told[str]()
+    gateway = _text(coder, texts, batch.gateway)
+    epoch = _text(coder, texts, batch.epoch)
+    sequence = coder.number(Field.BATCH_SEQUENCE, batch.sequence)
+    sealed_at_ms = coder.number(Field.SEALED_AT, batch.sealed_at_ms)
+    memory = _Memory(sealed_at_ms, texts)
+    groups = tuple(_group(coder, memory, one) for one in _each(coder, batch.groups, _NO_GROUP, _MOST_GROUPS))
+    losses = tuple(_loss(coder, memory, one) for one in _each(coder, batch.losses, _NO_LOSS, _MOST_ROWS))
+    revisions = tuple(_revisions(coder, memory, _each(coder, batch.revisions, _NO_REVISION, _MOST_ROWS)))
+    return Batch(
+        gateway=gateway,
+        epoch=epoch,
+        sequence=sequence,
+        sealed_at_ms=sealed_at_ms,
+        groups=groups,
+        losses=losses,
+        revisions=revisions,
+    )
+
+
+def _each(coder: Coder, known: Sequence[T], blank: T, most: int) -> Iterator[T]:
+    count = _limited("count", coder.number(Field.COUNT, len(known)), 0, most)
+    return islice(chain(known, repeat(blank)), count)
+
+
+def _limited(what: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise BatchError(f"batch holds {what} {value}, expected {low} to {high}")
+    return value
+
+
+_HEX = re.compile(r"[0-9a-f]{4,14}")
+_ENDS, _FIRST_LETTER = 0, 1
+_FIRST_WORD = _FIRST_LETTER + len(LETTERS)
+_OTHER = _FIRST_WORD + len(WORDS)  # a byte of UTF-8 follows
+
+
+def _text(coder: Coder, known: _Told[str], text: str) -> str:
+    """A text: which one of those before, or a new one."""
+    before = known.recall(coder, Field.TEXT, text)
+    if before is not None:
+        return before
+    if coder.flag(Flag.HEX, _HEX.fullmatch(text) is not None):
+        digits = _limited("hex digits", coder.number(Field.BYTE, len(text)), 4, 14)
+        value = coder.number(Field.EPOCH, int(text, 16) if _HEX.fullmatch(text) else 0)
+        return known.add(f"{value:0{digits}x}", digits)
+    found = _spelt(coder, text)
+    return known.add(found, len(found.encode()))
+
+
+def _spelt(coder: Coder, text: str) -> str:
+    found = bytearray()
+    for written, byte in chain(_symbols(text), repeat((_ENDS, 0))):
+        symbol = coder.symbol(written)
+        if symbol == _ENDS:
+            return found.decode()
+        if symbol < _OTHER:
+            found += _SPELLINGS[symbol - _FIRST_LETTER]
+        else:
+            found.append(_limited("byte", coder.number(Field.BYTE, byte), 0, 255))
+        if len(found) > _LONGEST_TEXT:
+            break
+    raise BatchError(f"batch holds a text of over {_LONGEST_TEXT} bytes")
+
+
+_SPELLINGS = [piece.encode() for piece in (*LETTERS, *WORDS)]
+_PIECES = re.compile("|".join(re.escape(piece) for piece in sorted((*LETTERS, *WORDS), key=len, reverse=True)))
+
+
+def _symbols(text: str) -> Iterator[tuple[int, int]]:
+    at = 0
+    while at < len(text):
+        piece = _PIECES.match(text, at)
+        if piece is not None:
+            yield _FIRST_LETTER + _SPELLINGS.index(piece[0].encode()), 0
+        else:
+            yield from ((_OTHER, byte) for byte in text[at].encode())
+        at += len(piece[0]) if piece else 1
+
+
+def _stream(coder: Coder, memory: _Memory, stream: Stream) -> Stream:
+    before = memory.streams.recall(coder, Field.STREAM, stream)
+    if before is not None:
+        return before
+    node, installation, boot = stream
+    return memory.streams.add(
+        (
+            _text(coder, memory.texts, node),
+            coder.number(Field.INSTALLATION, installation),
+            coder.number(Field.BOOT, boot),
+        )
+    )
+
+
+def _loss(coder: Coder, memory: _Memory, loss: Loss) -> Loss:
+    node, installation, boot = _stream(coder, memory, (loss.node, loss.installation, loss.boot))
+    first = coder.number(Field.LOSS, loss.first)
+    length = coder.number(Field.LOSS, loss.last - loss.first)
+    return Loss(
+        node=node,
+        installation=installation,
+        boot=boot,
+        first=first,
+        last=first + length,
+        samples=coder.number(Field.LOSS, loss.samples - length) + length,
+        where="gateway" if coder.flag(Flag.AT_GATEWAY, loss.where == "gateway") else "node",
+    )
+
+
+def _revisions(coder: Coder, memory: _Memory, revisions: Iterable[Revision]) -> Iterator[Revision]:
+    sequence = 0
+    for one in revisions:
+        node, installation, boot = _stream(coder, memory, (one.node, one.installation, one.boot))
+        sequence += coder.number(Field.REVISION, one.sequence - sequence)
+        yield Revision(
+            node=node,
+            installation=installation,
+            boot=boot,
+            sequence=sequence,
+            quantity=_text(coder, memory.texts, one.quantity),
+            status=Status(coder.number(Field.STATUS, one.status)),
+        )
+
+
+def _group(coder: Coder, memory: _Memory, group: Group) -> Group:
+    node, installation, boot = _stream(coder, memory, (group.node, group.installation, group.boot))
+    if not coder.flag(Flag.SAME_SITE, group.site == memory.site):
+        memory.site = _text(coder, memory.texts, group.site)
+    if not coder.flag(Flag.SAME_CHANNELS, group.channels == memory.channels):
+        most = min(_MOST_CHANNELS, memory.described_left)
+        memory.channels = tuple(_channel(coder, memory, one) for one in _each(coder, group.channels, _NO_CHANNEL, most))
+        memory.described_left -= len(memory.channels)
+    samples = tuple(_samples(coder, memory, group.samples))
+    return Group(
+        site=memory.site, node=node, installation=installation, boot=boot, channels=memory.channels, samples=samples
+    )
+
+
+_NUMBERS = {(one.quantity, one.unit, one.scale): number for number, one in enumerate(PRESETS, start=1)}
+
+
+def _channel(coder: Coder, memory: _Memory, channel: Channel) -> Channel:
+    number = _NUMBERS.get((channel.quantity, channel.unit, channel.scale), 0)
+    number = _limited("quantity", coder.number(Field.CHANNEL, number), 0, len(PRESETS))
+    if number:
+        return Channel(
+            quantity=PRESETS[number - 1].quantity, unit=PRESETS[number - 1].unit, scale=PRESETS[number - 1].scale
+        )
+    quantity, unit = (_text(coder, memory.texts, text) for text in (channel.quantity, channel.unit))
+    return Channel(quantity=quantity, unit=unit, scale=coder.number(Field.SCALE, channel.scale))
+
+
+def _samples(coder: Coder, memory: _Memory, samples: Sequence[Sample]) -> Iterator[Sample]:
+    count = memory.samples + coder.number(Field.SAMPLES, len(samples) - memory.samples)
+    memory.samples = _limited("samples", count, 0, memory.samples_left)
+    _limited("readings", count * len(memory.channels), 0, memory.readings_left)
+    memory.samples_left -= count
+    memory.readings_left -= count * len(memory.channels)
+    if not count:
+        return
+    rows = samples or [_NO_SAMPLE] * count
+    times = _times(coder, memory, rows)
+    columns = [_values(coder, memory, index, rows) for index in range(len(memory.channels))]
+    statuses = zip(*(column[0] for column in columns), strict=True) if columns else repeat((), count)
+    values = zip(*(column[1] for column in columns), strict=True) if columns else repeat((), count)
+    for time, row_values, row_statuses in zip(times, values, statuses, strict=True):
+        sequence, uptime_ms, measured_at_ms, received_at_ms, clock = time
+        yield Sample(
+            sequence=sequence,
+            uptime_ms=uptime_ms,
+            measured_at_ms=measured_at_ms,
+            received_at_ms=received_at_ms,
+            clock=clock,
+            values=row_values,
+            statuses=row_statuses,
+        )
+
+
+_Time = tuple[int, int, int, int, str]
+
+
+def _times(coder: Coder, memory: _Memory, rows: Sequence[Sample]) -> Iterator[_Time]:
+    """sequence counts on by 1, uptime by an interval for each, and the time at uptime 0 stays: what differs is told."""
+    counted = [row.sequence - place for place, row in enumerate(rows)]
+    counted = _column(coder, Field.SEQUENCE, Flag.STILL_TIME, 0, memory.sequences, counted)
+    sequences = [number + place for place, number in enumerate(counted)]
+    interval = memory.interval_ms + coder.number(
+        Field.INTERVAL, _interval(rows, memory.interval_ms) - memory.interval_ms
+    )
+    memory.interval_ms = interval
+    late = [row.uptime_ms - interval * sequence for row, sequence in zip(rows, sequences, strict=True)]
+    late = _column(coder, Field.UPTIME, Flag.STILL_TIME, 0, memory.jitter, late)
+    uptimes = [behind + interval * sequence for behind, sequence in zip(late, sequences, strict=True)]
+    offsets = [row.measured_at_ms - row.uptime_ms for row in rows]
+    expected = memory.sealed_at_ms - interval * len(rows) - uptimes[0]
+    offsets = _column(coder, Field.MEASURED_AT, Flag.STILL_TIME, expected, memory.offsets, offsets)
+    measured = [offset + uptime for offset, uptime in zip(offsets, uptimes, strict=True)]
+    delays = _delays(coder, memory, rows, interval // 1000)
+    received = [delay * 1000 + at for delay, at in zip(delays, measured, strict=True)]
+    return zip(sequences, uptimes, measured, received, list(_clocks(coder, rows)), strict=True)
+
+
+def _delays(coder: Coder, memory: _Memory, rows: Sequence[Sample], interval_s: int) -> list[int]:
+    """Whole seconds from measured to received. In a burst of older samples each waited an interval less than the one
+    before it."""
+    delays = [(row.received_at_ms - row.measured_at_ms) // 1000 for row in rows]
+    longer = interval_s if coder.flag(Flag.BURST, _is_burst(delays, interval_s)) else 0
+    level = [delay + longer * place for place, delay in enumerate(delays)]
+    level = _column(coder, Field.RECEIVED_AT, Flag.STILL_TIME, 0, memory.delays, level)
+    return [delay - longer * place for place, delay in enumerate(level)]
+
+
+def _is_burst(delays: list[int], interval_s: int) -> bool:
+    falls = sum(abs(before - interval_s - after) < abs(before - after) for before, after in pairwise(delays))
+    return falls * 2 > len(delays)
+
+
+def _interval(rows: Sequence[Sample], before: int) -> int:
+    """Milliseconds a sequence; that of before where it is as good."""
+    spans = [(one, other) for one, other in pairwise(rows) if other.sequence > one.sequence]
+    if not spans:
+        return before
+    usual = median_low((other.uptime_ms - one.uptime_ms) // (other.sequence - one.sequence) for one, other in spans)
+    furthest = max(abs(row.sequence) for row in rows)
+    return before if abs(usual - before) * 1000 <= before or abs(usual) * furthest > _FURTHEST_MS else usual
+
+
+def _clocks(coder: Coder, rows: Sequence[Sample]) -> Iterator[str]:
+    resolved = [row.clock == "gateway" for row in rows]
+    fixed = coder.flag(Flag.FIXED_CLOCK, len(set(resolved)) == 1)
+    clock = coder.flag(Flag.GATEWAY_CLOCK, resolved[0])
+    yield _CLOCKS[clock]
+    for one in resolved[1:]:
+        if not fixed and not coder.flag(Flag.CLOCK_HOLDS, one == clock):
+            clock = not clock
+        yield _CLOCKS[clock]
+
+
+_CLOCKS = ("node", "gateway")
+
+
+def _values(coder: Coder, memory: _Memory, index: int, rows: Sequence[Sample]) -> tuple[list[Status], list[int | None]]:
+    channel = memory.channels[index]
+    statuses = _statuses(coder, [row.statuses[index] if row.statuses else Status.OK for row in rows])
+    carried = [
+        row.values[index] or 0 if row.values else 0
+        for row, status in zip(rows, statuses, strict=True)
+        if status.carries_value
+    ]
+    course = memory.courses.get(channel) or _course(channel)
+    memory.courses[channel] = course
+    found = iter(_fixed_point(coder, course, carried) if carried else ())
+    return statuses, [next(found) if status.carries_value else None for status in statuses]
+
+
+def _course(channel: Channel) -> _Course:
+    preset = _BY_CHANNEL.get(channel, UNKNOWN)
+    return _Course(first=preset.typical, scale=Scale(preset.size), step=preset.step)
+
+
+_BY_CHANNEL: dict[Channel, Preset] = {
+    Channel(quantity=one.quantity, unit=one.unit, scale=one.scale): one for one in PRESETS
+}
+
+
+def _statuses(coder: Coder, statuses: list[Status]) -> list[Status]:
+    if coder.flag(Flag.ALL_OK, not any(statuses)):
+        return [Status.OK] * len(statuses)
+    fixed = coder.flag(Flag.FIXED_STATUS, len(set(statuses)) == 1)
+    status = Status(coder.number(Field.STATUS, statuses[0]))
+    found = [status]
+    for one in statuses[1:]:
+        if not fixed and not coder.flag(Flag.STATUS_HOLDS, one == status):
+            status = Status(coder.number(Field.STATUS, one))
+        found.append(status)
+    return found
+
+
+def _fixed_point(coder: Coder, course: _Course, values: list[int]) -> list[int]:
+    step = course.step + coder.number(Field.STEP, _step(values, course.step) - course.step)
+    course.step = _limited("step", step, 0, len(_STEPS) - 1)
+    step = _STEPS[course.step]
+    counts = [value // step for value in values]
+    found = [
+        count * step for count in _column(coder, Field.VALUE, Flag.STILL, course.first // step, course.scale, counts)
+    ]
+    course.first = found[0]
+    return found
+
+
+def _step(values: list[int], before: int) -> int:
+    """The power of ten that all values are multiples of; that of before where a few values could say anything."""
+    divisor = gcd(*values)
+    if divisor % _STEPS[before] == 0 and len(values) < _ENOUGH_FOR_A_STEP:
+        return before
+    return max(power for power, step in enumerate(_STEPS) if divisor % step == 0 and (divisor or power <= before))
+
+
+def _column(coder: Coder, first: Field, still: Flag, expected: int, scale: Scale, values: list[int]) -> list[int]:
+    """Neighbouring values; the first one is told as it differs from what is expected."""
+    begins = expected + coder.number(first, values[0] - expected)
+    if coder.flag(still, values.count(values[0]) == len(values)):
+        return [begins] * len(values)
+    if len(values) >= _ENOUGH_TO_CHOOSE:
+        shift = scale.shift + coder.number(Field.PREDICTOR, _shift(values, scale.shift) - scale.shift)
+        scale.shift = _limited("shift", shift, 0, len(_SHIFTS) - 1)
+    shift = scale.shift
+    return _summed(begins, shift, coder.residuals(scale, _differences(values, shift)))
+
+
+def _shift(values: list[int], before: int) -> int:
+    """Whichever leaves least, where it is well below what that of before leaves."""
+    left = [sum(map(abs, _differences(values, shift))) for shift in _SHIFTS]
+    best = min(left)
+    return before if left[before] * 15 <= best * 16 + len(_SHIFTS) else left.index(best)
+
+
+def _differences(values: list[int], shift: int) -> list[int]:
+    mean = values[0] << _FRACTION
+    found = []
+    for value in values[1:]:
+        found.append(value - (mean + _HALF >> _FRACTION))
+        mean += (value << _FRACTION) - mean >> shift
+    return found
+
+
+def _summed(first: int, shift: int, residuals: list[int]) -> list[int]:
+    mean = first << _FRACTION
+    found = [first]
+    for residual in residuals:
+        value = residual + (mean + _HALF >> _FRACTION)
+        found.append(value)
+        mean += (value << _FRACTION) - mean >> shift
+    return found
+
+
+_HALF = 1 << (_FRACTION - 1)

@@ -6,6 +6,7 @@ import importlib
 import pytest
 
 MODULES = ["clock", "intervals", "routes", "cleaning.range", "cleaning.spike", "cleaning.deadband"]
+MODULES += ["units", "payloads.state"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -6,7 +6,6 @@ is a PayloadError. null stands for "not measured" and is none of the two.
 """
 
 import json
-import math
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from aircue_gateway.payloads.aircue import PayloadError
 from aircue_gateway.units import UnitError, canonical
 
 _LARGEST = 1_000_000.0  # in a canonical unit; times the largest scale still a 31-bit integer
+_LATEST_S = 2**40
 _SHOWN = 60
 
 
@@ -104,9 +104,9 @@ def moment_ms(value: Any) -> int | None:
     time without an offset says no moment."""
     if type(value) is str:
         return _iso_ms(value)
-    if type(value) in (int, float) and math.isfinite(value) and 0 < value < 2**40:
-        return round(value * 1000)
-    return None
+    if type(value) not in (int, float) or not 0 < value < _LATEST_S:
+        return None
+    return round(float(value) * 1000)
 
 
 def _iso_ms(text: str) -> int | None:

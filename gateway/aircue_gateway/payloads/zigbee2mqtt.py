@@ -4,6 +4,8 @@ A friendly name may hold slashes; the base is one level. last_seen, where it is 
 the time of the reading. With `output: attribute` every value has a topic of its own below the name.
 """
 
+from typing import Any
+
 from aircue_gateway.payloads.reading import Collected, Decoded, Fields, fields_of, moment_ms, parsed
 
 TOPICS = ("zigbee2mqtt/#",)
@@ -47,8 +49,8 @@ def _state(topic: str, device: str, fields: Fields) -> Decoded:
 
 
 def _seen_ms(fields: Fields) -> int | None:
-    seen = fields.get("last_seen")
-    return moment_ms(seen / 1000) if type(seen) in (int, float) else moment_ms(seen)
+    seen: Any = fields.get("last_seen")
+    return moment_ms(seen / 1000 if type(seen) in (int, float) else seen)
 
 
 def _attribute(topic: str, device: str, field: str, payload: bytes) -> Decoded:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aircue_gateway import control, daemon, log, report
+from aircue_gateway import control, daemon, deadletters, log, report
 from aircue_gateway.commands import CommandRefused, Order
 from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, act, summary in _COMMANDS:
         _add(commands, name, act, summary)
+    deadletters.add(_add(commands, "deadletter", deadletters.act, deadletters.SUMMARY))
     command = _add(commands, "command", _command, "have a node do something: interval, deadband, identify, restart ...")
     command.add_argument("node", metavar="NODE", help="its id")
     command.add_argument("name", metavar="NAME", help="of the command, see docs/firmware.md")
@@ -76,12 +77,16 @@ def _run(config: Config, _: argparse.Namespace) -> None:
 
 
 def _status(config: Config, _: argparse.Namespace) -> None:
-    print(json.dumps({"gateway": config.name, **report.status(config.data_dir)}, indent=2))
+    """What the spool knows, and what the gateway alone does, if it runs."""
+    stored = report.status(config.data_dir)
+    print(json.dumps({"gateway": config.name, **stored, "running": _look(config)}, indent=2))
 
 
-def _deadletter(config: Config, _: argparse.Namespace) -> None:
-    for letter in report.dead_letters(config.data_dir):
-        print(json.dumps(letter))
+def _look(config: Config) -> dict[str, Any] | None:
+    try:
+        return {name: value for name, value in control.look(config.data_dir).items() if name != "replayed"}
+    except NotRunning:
+        return None
 
 
 def _command(config: Config, options: argparse.Namespace) -> None:
@@ -95,5 +100,4 @@ def _command(config: Config, options: argparse.Namespace) -> None:
 _COMMANDS = (
     ("run", _run, "run the gateway"),
     ("status", _status, "print the counters and what waits, as JSON"),
-    ("deadletter", _deadletter, "print the messages that were set aside, one JSON object a line"),
 )

@@ -54,7 +54,8 @@ class SerialConfig:
 class BrokerConfig:
     """An MQTT broker that the gateway listens at. ca: a file with the certificates of who signed the broker's, None for
     the system's. group: name of a shared subscription, "" for one of its own. in_flight: as many messages as the broker
-    sends without an acknowledgement. topics: by format, instead of the format's own."""
+    sends without an acknowledgement. formats: listened to even without a device, so that status lists what is there.
+    topics: by format, instead of the format's own."""
 
     host: str
     port: int = 1883
@@ -66,6 +67,7 @@ class BrokerConfig:
     group: str = ""
     in_flight: int = 20
     keep_alive_s: int = 60
+    formats: tuple[str, ...] = ()
     topics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -187,6 +189,13 @@ def _is_quantities(value: Any) -> bool:
     )
 
 
+def _is_host(value: Any) -> bool:
+    try:
+        return _is_text(value) and bool(value.encode("idna"))
+    except UnicodeError:
+        return False
+
+
 def _is_topics(value: Any) -> bool:
     return isinstance(value, dict) and all(
         name in FORMATS and isinstance(filters, list) and filters and all(map(_is_filter, filters))
@@ -201,6 +210,10 @@ def _is_filter(value: Any) -> bool:
     levels = value.split("/")
     wild = all(level in ("+", "#") or not {"+", "#"} & set(level) for level in levels)
     return wild and "#" not in levels[:-1]
+
+
+def _is_among(names: Mapping[str, Any]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in names
 
 
 def _is_table(value: Any) -> bool:
@@ -250,7 +263,7 @@ _SPIKE = {
 _DEADBAND = {"heartbeat_s": _number(1, 86_400), "width": _QUANTITIES}
 _NODE = {"id": _NAME, "site": _NAME, "key": _KEY}
 _BROKER = {
-    "host": _Kind(expected="the broker's name or address", accepts=_is_text, required=True),
+    "host": _Kind(expected="the broker's name or address", accepts=_is_host, required=True),
     "port": _whole(1, 65535),
     "username": _Kind(expected="a text", accepts=_is_text),
     "password": _Kind(expected="a text", accepts=_is_text, secret=True),
@@ -260,20 +273,24 @@ _BROKER = {
     "group": _NAME_OR_NONE,
     "in_flight": _whole(1, 65535),
     "keep_alive_s": _whole(5, 3600),
+    "formats": _Kind(
+        expected=f"a list of {', '.join(FORMATS)}",
+        accepts=lambda value: isinstance(value, list) and all(isinstance(one, str) and one in FORMATS for one in value),
+    ),
     "topics": _Kind(
         expected=f"a table of lists of MQTT topic filters, its keys among {', '.join(FORMATS)}", accepts=_is_topics
     ),
 }
 _DEVICE = {
-    "format": _Kind(expected=f"one of {', '.join(FORMATS)}", accepts=lambda value: value in FORMATS, required=True),
+    "format": _Kind(expected=f"one of {', '.join(FORMATS)}", accepts=_is_among(FORMATS), required=True),
     "id": _Kind(expected="the device's id as `aircue-gateway status` shows it", accepts=_is_text, required=True),
     "node": _NAME,
     "site": _NAME,
-    "quantity": _Kind(expected=f"one of {', '.join(LIMITS)}", accepts=lambda value: value in LIMITS),
+    "quantity": _Kind(expected=f"one of {', '.join(LIMITS)}", accepts=_is_among(LIMITS)),
     "unit": _Kind(expected="a unit, as °F", accepts=_is_text),
 }
 _ATTACHED = {
-    "sensor": _Kind(expected=f"one of {', '.join(SENSORS)}", accepts=lambda value: value in SENSORS, required=True),
+    "sensor": _Kind(expected=f"one of {', '.join(SENSORS)}", accepts=_is_among(SENSORS), required=True),
     "node": _NAME,
     "site": _NAME,
     "pin": _Kind(expected="a pin's name, as D4", accepts=_is_text),
@@ -372,6 +389,7 @@ def _broker(file: Path, table: dict[str, Any]) -> BrokerConfig:
             raise ConfigError(
                 f"{file}: broker.ca = {str(fields['ca'])!r}: expected a file that is there, and tls = true"
             )
+    fields["formats"] = tuple(fields.get("formats", ()))
     fields["topics"] = {name: tuple(filters) for name, filters in fields.get("topics", {}).items()}
     return BrokerConfig(**fields)
 

@@ -5,22 +5,29 @@ import signal
 import time
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
-from aircue_gateway import log
+from aircue_gateway import behind_broker, log
+from aircue_gateway.behind_broker import OwnNodes
+from aircue_gateway.broker import Broker, Receipt
 from aircue_gateway.cloud import Cloud
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
 from aircue_gateway.config import Config
 from aircue_gateway.control import Control
+from aircue_gateway.devices import Devices, Heard
 from aircue_gateway.intake import Intake
+from aircue_gateway.ledger import Count
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
+from aircue_gateway.numbered import Numbered
 from aircue_gateway.payloads import aircue
+from aircue_gateway.replays import Replays
 from aircue_gateway.serial_line import SerialLine
 from aircue_gateway.spool import Spool
 from aircue_gateway.spool_thread import SpoolThread
 from aircue_gateway.uplink import Uplink
-from aircue_gateway.window import Window
+from aircue_gateway.window import DeadLetter, Window
 from aircue_node import contract
 
 _MOST_UNCOMMITTED = 20_000  # samples in memory; past it no socket is read until the disk caught up
@@ -33,8 +40,15 @@ class Daemon:
         self._spool = spool
         self._thread = SpoolThread()
         self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
-        self._control = Control(config.data_dir, self._commands)
-        self._intake = Intake(config.cleaning, spool.load(), self._commands.replied)
+        self._control = Control(config.data_dir, self._commands, self._look, self._replay)
+        stored = spool.load()
+        self._intake = Intake(config.cleaning, stored, self._commands.replied)
+        self._numbered = Numbered(int(spool.epoch, 16), stored, self._intake.take, self._disbelieve)
+        self._foreign = behind_broker.topics(config.broker, config.devices) if config.broker else {}
+        self._devices = Devices(config.devices, self._foreign, self._intake, self._numbered)
+        self._own_nodes = OwnNodes(config.nodes, self._intake, config.file)
+        self._replays = Replays(self._intake, self._own_nodes, self._devices, self._noticed)
+        self._broker = self._made_broker()
         self._listener = Listener(
             config,
             take=self._take,
@@ -73,6 +87,8 @@ class Daemon:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await self._listener.start()
         await self._control.start()
+        if self._broker is not None:
+            await self._broker.start()
         try:
             async with asyncio.TaskGroup() as group:
                 committing = group.create_task(self._committer.run())
@@ -82,11 +98,15 @@ class Daemon:
                 log.event("stopping")
                 self._listener.stop()
                 self._pause_serial()
+                if self._broker is not None:
+                    self._broker.stop()
                 self._committer.stop()
                 await committing
                 for task in endless:
                     task.cancel()
         finally:
+            if self._broker is not None:
+                self._broker.close()
             self._control.stop()
             self._listener.stop()
             self._listener.close()
@@ -94,8 +114,39 @@ class Daemon:
             self._spool.close()
         log.event("stopped")
 
+    def _made_broker(self) -> Broker | None:
+        config = self._config.broker
+        if config is None:
+            return None
+        return Broker(
+            config,
+            config.client_id or f"aircue-{self._config.name}",
+            behind_broker.filters(config, self._foreign),
+            take=self._take_heard,
+            noticed=self._noticed,
+            hurry=self._intake.hurry,
+            random=Random(),
+        )
+
+    def _disbelieve(self) -> None:
+        self._intake.count(Count.CLOCK_DISBELIEVED)
+
     def _publish(self, topic: str, payload: bytes) -> bool:
-        return self._listener.publish(topic, payload)
+        if self._listener.publish(topic, payload):
+            return True
+        return self._broker is not None and self._own_nodes.is_present(topic) and self._broker.publish(topic, payload)
+
+    def _look(self) -> dict[str, Any]:
+        """What the running gateway alone knows, for `aircue-gateway status`."""
+        broker = self._broker.report() if self._broker is not None else None
+        return {"broker": broker, "devices_seen": self._devices.report(), "replayed": self._replays.done}
+
+    def _replay(self, ident: int, letter: DeadLetter) -> str | None:
+        return self._replays.replay(ident, letter, _now_ms())
+
+    def _take_heard(self, heard: Heard, receipt: Receipt | None) -> None:
+        take = self._own_nodes.take if self._own_nodes.is_ours(heard.topic) else self._devices.take
+        take(heard, _now_ms(), receipt)
 
     def _installation(self, node: str) -> int | None:
         """As its last birth says, which is retained."""
@@ -116,6 +167,8 @@ class Daemon:
         self._committer.notice()
         if self._intake.waiting > _MOST_UNCOMMITTED:
             self._listener.pause()
+            if self._broker is not None:
+                self._broker.pause()
             self._pause_serial()
 
     def _pause_serial(self) -> None:
@@ -123,9 +176,14 @@ class Daemon:
             line.pause()
 
     def _committed(self, window: Window) -> None:
-        self._listener.acknowledge(window.receipts)
+        self._listener.acknowledge(one for one in window.receipts if not isinstance(one, Receipt))
+        if self._broker is not None:
+            self._broker.acknowledge(one for one in window.receipts if isinstance(one, Receipt))
+            self._broker.resume()
         for topic, payload in _acks(self._config, window):
             self._listener.publish(topic, payload)
+            if self._broker is not None:
+                self._broker.publish(topic, payload)
             for line in self._serial:
                 line.publish(topic, payload)
         self._listener.resume()
@@ -134,8 +192,11 @@ class Daemon:
 
 
 def _acks(config: Config, window: Window) -> Iterator[tuple[str, bytes]]:
+    """For our own nodes; a stream that the gateway numbers itself has nobody to tell."""
     for key, sequences in window.acks.items():
         node, installation, boot = key
+        if node not in config.nodes:
+            continue
         topic = contract.topic(config.nodes[node].site, node, contract.ACK)
         ranges = sequences.ranges()
         for at in range(0, len(ranges), _RANGES_AN_ACK):

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "aircue_cloud": {"aircue_node", "aircue_gateway", "aircue_cloud"},
     "aircue_hil": {"aircue_node", "aircue_gateway", "aircue_hil"},
 }
-GATEWAY_NEEDS = {"paho", "urllib3"}
+GATEWAY_NEEDS = {"paho", "socks", "urllib3"}  # paho takes a SOCKS library up where one lies about
 HOST = ROOT / "firmware" / "aircue_node" / "host"  # the computer's side of a board
 # Run by MicroPython alone: the node's wiring, modules that stand in for a board's own, and what a simulated board runs.
 HIL = ROOT / "hil" / "aircue_hil"

@@ -8,12 +8,13 @@ from random import Random
 from typing import Any
 
 from aircue_gateway import behind_broker, log
+from aircue_gateway.attached import Attached
 from aircue_gateway.behind_broker import OwnNodes
 from aircue_gateway.broker import Broker, Receipt
 from aircue_gateway.cloud import Cloud
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
-from aircue_gateway.config import Config
+from aircue_gateway.config import AttachedConfig, Config, Node
 from aircue_gateway.control import Control
 from aircue_gateway.devices import Devices, Heard
 from aircue_gateway.intake import Intake
@@ -49,6 +50,7 @@ class Daemon:
         self._own_nodes = OwnNodes(config.nodes, self._intake, config.file)
         self._replays = Replays(self._intake, self._own_nodes, self._devices, self._noticed)
         self._broker = self._made_broker()
+        self._attached = [Attached(row, take=self._take_attached, failed=self._count_fault) for row in config.attached]
         self._listener = Listener(
             config,
             take=self._take,
@@ -94,6 +96,7 @@ class Daemon:
                 committing = group.create_task(self._committer.run())
                 endless = [group.create_task(self._uplink.run()), group.create_task(self._listener.sweep())]
                 endless += [group.create_task(line.run()) for line in self._serial]
+                endless += [group.create_task(sensor.run()) for sensor in self._attached]
                 await stop.wait()
                 log.event("stopping")
                 self._listener.stop()
@@ -139,7 +142,9 @@ class Daemon:
     def _look(self) -> dict[str, Any]:
         """What the running gateway alone knows, for `aircue-gateway status`."""
         broker = self._broker.report() if self._broker is not None else None
-        return {"broker": broker, "devices_seen": self._devices.report(), "replayed": self._replays.done}
+        attached = [one.report() for one in self._attached]
+        seen = self._devices.report()
+        return {"broker": broker, "devices_seen": seen, "attached": attached, "replayed": self._replays.done}
 
     def _replay(self, ident: int, letter: DeadLetter) -> str | None:
         return self._replays.replay(ident, letter, _now_ms())
@@ -162,6 +167,15 @@ class Daemon:
         """Whoever watches over MQTT sees it as well."""
         self._intake.take(message, _now_ms())
         self._listener.publish(message.topic, message.payload)
+
+    def _take_attached(self, row: AttachedConfig, values: dict[str, float]) -> None:
+        node = Node(id=row.node, site=row.site, key="")
+        self._numbered.add(node, row.sensor, values, None, _now_ms())
+        self._noticed()
+
+    def _count_fault(self) -> None:
+        self._intake.count(Count.SENSOR_FAULTS)
+        self._noticed()
 
     def _noticed(self) -> None:
         self._committer.notice()

@@ -91,7 +91,8 @@ def open_dht(config: AttachedConfig) -> Attachment:
     library, board = _library(config.sensor)
     if not hasattr(board, config.pin):
         pins = ", ".join(sorted(name for name in dir(board) if name.startswith("D")))
-        raise AttachedMissing(f"this board has no pin {config.pin}: set pin to one of {pins}")
+        remedy = f"set pin to one of {pins}" if pins else "it has none; wire the sensor to a Raspberry Pi"
+        raise AttachedMissing(f"this machine has no pin {config.pin}: {remedy}")
     kind = getattr(library, config.sensor.upper())
     try:
         return OnPin(kind(getattr(board, config.pin), use_pulseio=False))

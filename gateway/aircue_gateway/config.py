@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from aircue_gateway.payloads.formats import FORMATS
 from aircue_gateway.quantities import LIMITS
+from aircue_gateway.recent import MOST
 from aircue_gateway.units import UnitError, way
 
 # What can be wired to this machine: whether it hangs on a pin; on an I2C bus otherwise.
@@ -271,7 +272,7 @@ _BROKER = {
     "ca": _Kind(expected="the path of a file with certificates", accepts=_is_text),
     "client_id": _NAME_OR_NONE,
     "group": _NAME_OR_NONE,
-    "in_flight": _whole(1, 65535),
+    "in_flight": _whole(1, MOST),
     "keep_alive_s": _whole(5, 3600),
     "formats": _Kind(
         expected=f"a list of {', '.join(FORMATS)}",

@@ -191,6 +191,9 @@ def test_a_dht_on_a_pin(dht: list[FakeDht]) -> None:
 def test_an_unknown_pin_is_answered_with_those_there_are(dht: list[FakeDht]) -> None:
     with pytest.raises(AttachedMissing, match="no pin D99: set pin to one of D17, D4"):
         open_dht(row("dht11", pin="D99"))
+    vars(sys.modules["board"]).clear()
+    with pytest.raises(AttachedMissing, match="it has none; wire the sensor to a Raspberry Pi"):
+        open_dht(row("dht11", pin="D4"))
 
 
 def test_without_the_library_it_says_which(monkeypatch: pytest.MonkeyPatch) -> None:

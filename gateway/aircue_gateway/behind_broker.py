@@ -83,9 +83,11 @@ class OwnNodes:
         if node is None or not topic.startswith(prefix):
             return "its node is not under [[nodes]]"
         leaf = topic.removeprefix(prefix)
+        if leaf not in _DECODERS:
+            return f"{leaf} is no kind of message a node sends"
         try:
             _DECODERS[leaf](topic, payload)
-        except (KeyError, aircue.PayloadError) as error:
+        except aircue.PayloadError as error:
             return str(error)
         self._intake.take(Message(node, topic, leaf, payload), received_at_ms)
         return None

@@ -3,22 +3,28 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from tests.gateway.samples import sealed
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.gateway.samples import BOOT, INSTALLATION, NODE, birth, live, sealed
 
 from aircue_gateway.batch import Group, Status
-from aircue_gateway.config import CleaningConfig, DeviceConfig
+from aircue_gateway.behind_broker import OwnNodes, filters, topics
+from aircue_gateway.config import BrokerConfig, CleaningConfig, DeviceConfig
 from aircue_gateway.devices import Devices, Heard
 from aircue_gateway.intake import Intake
 from aircue_gateway.ledger import Count
 from aircue_gateway.numbered import Numbered
 from aircue_gateway.payloads.formats import FORMATS
 from aircue_gateway.recent import MOST, Recent, mark_of
+from aircue_gateway.replays import Replays
 from aircue_gateway.report import dead_letters, status
 from aircue_gateway.spool import Spool
-from aircue_gateway.window import Window
+from aircue_gateway.window import DeadLetter, Window
+from aircue_node import contract
 
 NOW_MS = 1_763_700_000_000
 TOPICS = {**{name: one.topics for name, one in FORMATS.items()}, "senml": ("sites/+/senml",)}
@@ -318,6 +324,146 @@ def test_a_message_set_aside_is_replayed_once_it_can_be_read(gateway: Gateway) -
     partly = json.dumps({"temperature": "hot", "humidity": 50}).encode()
     assert "the rest of the message was taken" in str(gateway.devices.replay(Z2M, partly, at_ms, gateway.now_ms))
     assert "nothing in it is new" in str(gateway.devices.replay("zigbee2mqtt/lamp", good, at_ms, gateway.now_ms))
+
+
+class BrokerModel:
+    """Delivers in order, at most IN_FLIGHT unacknowledged, and after a lost connection again from the first of them,
+    marked and under their packet ids: MQTT 3.1.1, 4.4 and 4.6."""
+
+    IN_FLIGHT = 3
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.queue: list[int] = []
+        self.flying: dict[int, int] = {}
+        self.published = self.last_id = 0
+
+    def publish(self) -> None:
+        self.published += 1
+        self.queue.append(self.published)
+
+    def deliver(self) -> None:
+        if self.queue and len(self.flying) < self.IN_FLIGHT:
+            self.last_id = self.last_id % 5 + 1  # ids come round soon
+            while self.last_id in self.flying:
+                self.last_id = self.last_id % 5 + 1
+            self.flying[self.last_id] = self.queue.pop(0)
+            self.say(self.last_id, again=False)
+
+    def say(self, packet_id: int, *, again: bool) -> None:
+        payload = {"co2": 400 + self.flying[packet_id]}
+        self.gateway.hear(Z2M, payload, packet_id=packet_id, duplicate=again)
+
+    def commit(self, acknowledgements: int = 99) -> None:
+        """Some of the acknowledgements may not get through."""
+        for _, packet_id in self.gateway.commit().receipts[:acknowledgements]:
+            self.flying.pop(packet_id, None)
+
+    def reconnect(self) -> None:
+        for packet_id in list(self.flying):
+            self.say(packet_id, again=True)
+
+    def crash(self) -> None:
+        self.gateway.crash()
+        self.reconnect()
+
+
+STEPS = st.lists(st.sampled_from(["publish", "deliver", "commit", "commit and die", "crash", "reconnect"]), max_size=40)
+
+
+@given(steps=STEPS, lost=st.integers(0, 3))
+def test_whatever_dies_when_each_message_counts_once(steps: list[str], lost: int) -> None:
+    with TemporaryDirectory() as folder:
+        gateway = Gateway(Path(folder), row("zigbee2mqtt", "bathroom"))
+        broker = BrokerModel(gateway)
+        does = {
+            "publish": broker.publish,
+            "deliver": broker.deliver,
+            "commit": broker.commit,
+            "commit and die": lambda: (broker.commit(lost), broker.crash()),
+            "crash": broker.crash,
+            "reconnect": broker.reconnect,
+        }
+        for step in steps:
+            does[step]()
+        while broker.queue or broker.flying:
+            broker.deliver()
+            broker.commit()
+            broker.reconnect()
+        found = [round(value or 0) - 400 for value in gateway.rows_of("co2")]
+        gateway.spool.close()
+    assert sorted(found) == list(range(1, broker.published + 1))
+
+
+def test_a_dead_letter_is_replayed_once_marked_and_counted(gateway: Gateway) -> None:
+    noticed: list[int] = []
+    own = OwnNodes({NODE.id: NODE}, gateway.intake, Path("gateway.toml"))
+    letter = DeadLetter(received_at_ms=NOW_MS, topic=Z2M, reason="an older gateway", payload=b'{"co2": 700}')
+    replays = Replays(gateway.intake, own, gateway.devices, lambda: noticed.append(1))
+    assert replays.replay(3, letter, gateway.now_ms) is None
+    assert replays.replay(3, letter, gateway.now_ms) == "it was replayed before"
+    bad = DeadLetter(received_at_ms=NOW_MS, topic=Z2M, reason="bad", payload=b"{")
+    assert "expected JSON" in str(replays.replay(4, bad, gateway.now_ms))
+    assert gateway.rows_of("co2") == [700]
+    gateway.crash()
+    assert Replays(gateway.intake, own, gateway.devices, lambda: None).done == [3]
+    assert status(gateway.folder)["counters"][Count.DEAD_LETTERS_REPLAYED] == 1
+    assert noticed == [1]
+
+
+def test_our_own_nodes_letters_are_replayed_as_far_as_they_can_be_read(gateway: Gateway) -> None:
+    own = OwnNodes({NODE.id: NODE}, gateway.intake, Path("gateway.toml"))
+    prefix = f"aircue/{NODE.site}/{NODE.id}/"
+    assert own.replay(prefix + "birth", birth(), NOW_MS) is None
+    assert own.replay(prefix + "samples", live(1), NOW_MS) is None
+    assert "expected a JSON object" in str(own.replay(prefix + "samples", b"{", NOW_MS))
+    assert "no kind of message" in str(own.replay(prefix + "other", b"{}", NOW_MS))
+    assert own.replay("aircue/home-1/stranger/birth", birth(), NOW_MS) == "its node is not under [[nodes]]"
+    assert [group.node for group in gateway.groups()] == [NODE.id]
+
+
+def test_a_node_nobody_configured_is_counted_and_its_message_acknowledged(gateway: Gateway) -> None:
+    own = OwnNodes({}, gateway.intake, Path("gateway.toml"))
+    own.take(Heard("aircue/home-1/bathroom/samples", b"{}", 7), NOW_MS, ("receipt", 7))
+    window = gateway.commit()
+    assert (window.receipts, window.counts[Count.UNKNOWN_NODES]) == ([("receipt", 7)], 1)
+
+
+def test_a_birth_that_a_broker_passes_on_is_retained_all_the_same(gateway: Gateway) -> None:
+    """It tells those alone that a message is retained who subscribe later."""
+    own = OwnNodes({NODE.id: NODE}, gateway.intake, Path("gateway.toml"))
+    topic = f"aircue/{NODE.site}/{NODE.id}/birth"
+    own.take(Heard(topic, birth(), 7), NOW_MS, None)
+    assert gateway.intake.retained[topic] == birth()
+
+
+def test_a_node_is_present_from_its_first_word_to_its_last_will(gateway: Gateway) -> None:
+    own = OwnNodes({NODE.id: NODE}, gateway.intake, Path("gateway.toml"))
+    topics = {leaf: f"aircue/{NODE.site}/{NODE.id}/{leaf}" for leaf in ("birth", "samples", "status", "command")}
+    own.take(Heard(topics["birth"], birth(), 7, retain=True), NOW_MS, None)
+    assert not own.is_present(topics["command"]), "a retained birth may be old"
+    own.take(Heard(topics["samples"], live(1), 8), NOW_MS, None)
+    assert own.is_present(topics["command"])
+    own.take(Heard(topics["status"], contract.encode_will(INSTALLATION, BOOT), 9), NOW_MS, None)
+    assert not own.is_present(topics["command"])
+
+
+def test_what_is_subscribed_to() -> None:
+    rows = (row("tasmota", "attic"), row("shelly", "s"))
+    config = BrokerConfig(host="h", formats=("bthome",), topics={"shelly": ("house/+/events/rpc",)}, group="g")
+    foreign = topics(config, rows)
+    assert foreign == {
+        "tasmota": ("tele/+/SENSOR",),
+        "shelly": ("house/+/events/rpc",),
+        "bthome": ("home/+/BTtoMQTT/+", "home/+/undecoded/+"),
+    }
+    found = filters(config, foreign)
+    assert found[:3] == ["aircue/+/+/birth", "aircue/+/+/status", "aircue/+/+/reply"]
+    assert found[3:5] == ["$share/g/aircue/+/+/samples", "$share/g/aircue/+/+/backlog"]
+    assert "$share/g/house/+/events/rpc" in found
+    assert len(found) == 9
+    alone = filters(BrokerConfig(host="h"), {})
+    assert alone == [f"aircue/+/+/{leaf}" for leaf in ("birth", "status", "reply", "samples", "backlog")]
 
 
 def test_foreign_samples_get_the_same_cleaning_as_ours(gateway: Gateway) -> None:

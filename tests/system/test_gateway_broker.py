@@ -17,6 +17,8 @@ from tests.gateway.samples import NODE, birth, live, sequences
 from tests.node.certificates import Authority
 
 from aircue_gateway import control
+from aircue_gateway.spool import Spool
+from aircue_gateway.window import DeadLetter, Window
 from aircue_node import contract
 
 pytestmark = pytest.mark.system
@@ -333,22 +335,44 @@ def test_the_gateway_starts_without_its_broker_and_finds_it_later(
     eventually(lambda: gateway.counters["samples_stored"] == 5)
 
 
-def test_a_dead_letter_is_replayed_once_the_gateway_can_read_it(
-    make_gateway: Callable[..., Gateway], device: Device
+def test_a_dead_letter_of_an_older_gateway_is_replayed_and_marked(
+    cloud: SmallCloud, make_gateway: Callable[..., Gateway]
 ) -> None:
-    """Here not the program but its configuration learns: a state topic gets its quantity."""
-    gateway = make_gateway(KITCHEN.replace("zigbee2mqtt", "state").replace('"kitchen"', '"esp/temperature"', 1))
-    device.say("esp/sensor/temperature/state", "warm")
-    device.say("esp/sensor/temperature/state", "21.5")
-    eventually(lambda: gateway.counters["dead_letters"] == 1)
+    gateway = make_gateway()
+    gateway.kill()
+    spool = Spool.open(gateway.data_dir, "gw-1", 1)
+    window = Window()
+    for payload in (b'{"co2": 444}', b"{"):
+        letter = DeadLetter(received_at_ms=1_763_700_000_000, topic="zigbee2mqtt/kitchen", reason="?", payload=payload)
+        window.dead_letters.append(letter)
+    spool.commit(window)
+    spool.close()
+    gateway.start()
 
-    def replay(*more: str) -> list[dict[str, Any]]:
+    def deadletter(*more: str) -> list[dict[str, Any]]:
         command = [sys.executable, "-m", "aircue_gateway", "deadletter", *more, "--config", str(gateway.config)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    (letter,) = replay()
-    assert (letter["payload"], letter["replayed"]) == ("warm", False)
-    (answer,) = replay("replay", "--id", str(letter["id"]))
-    assert answer["replayed"] is False
-    assert "expected a number as text" in answer["refusal"]
+    good, bad = deadletter("replay")
+    assert (good["replayed"], good["refusal"]) == (True, None)
+    assert bad["replayed"] is False
+    assert "expected JSON" in bad["refusal"]
+    assert [letter["replayed"] for letter in deadletter()] == [True, False]
+    assert [one["id"] for one in deadletter("replay")] == [bad["id"]]
+    assert deadletter("replay", "--id", str(good["id"]))[0]["refusal"] == "it was replayed before"
+    eventually(lambda: gateway.counters["samples_stored"] == 1)
+    seal(gateway)
+    eventually(lambda: measured(cloud) == Counter([44]))
+
+
+def test_status_shows_what_the_running_gateway_alone_knows(make_gateway: Callable[..., Gateway]) -> None:
+    wired = '[[attached]]\nsensor = "sht4x"\nbus = "/dev/i2c-99"\nnode = "cellar"\nsite = "home-1"\n'
+    gateway = make_gateway(wired)
+    eventually(lambda: "event=attached_sensor" in gateway.log)
+    command = [sys.executable, "-m", "aircue_gateway", "status", "--config", str(gateway.config)]
+    running = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["running"]
+    assert running["broker"]["connected"] is True
+    assert "/dev/i2c-99 does not exist: switch I2C on" in running["attached"][0]["state"]
+    assert gateway.stop() == 0
+    assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["running"] is None

@@ -177,13 +177,15 @@ def test_a_message_sent_again_before_the_commit_counts_once(gateway: Gateway) ->
 
 
 def test_the_same_words_again_are_another_measurement(gateway: Gateway) -> None:
-    """Not marked as sent again; or marked, but under another packet id: it was in flight itself."""
+    """Not marked as sent again, under the same packet id or not; or marked, but under another one: it was in flight
+    itself."""
+    gateway.hear(Z2M, {"temperature": 21}, packet_id=7)
     gateway.hear(Z2M, {"temperature": 21}, packet_id=7)
     gateway.hear(Z2M, {"temperature": 21}, packet_id=8)
     gateway.commit()
     gateway.crash()
     gateway.hear(Z2M, {"temperature": 21}, packet_id=9, duplicate=True)
-    assert gateway.rows_of("temperature") == [21, 21, 21]
+    assert gateway.rows_of("temperature") == [21, 21, 21, 21]
 
 
 def test_every_receipt_leaves_whatever_the_message_was(gateway: Gateway) -> None:

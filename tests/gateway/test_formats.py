@@ -340,6 +340,7 @@ def bridged(servicedata: str, uuid: str = "0xfcd2") -> dict[str, Any]:
         # the examples of the format's own table, each with the flags 0x40 before it
         ("4002c40903bf13", {"temperature": 25.0, "humidity": 50.55}),
         ("4045110103bf13", {"temperature": 27.3, "humidity": 50.55}),
+        ("4045f5fe", {"temperature": -26.7}),
         ("4057ea2e23", {"temperature": -22, "humidity": 35}),
         ("4058ea", {"temperature": -7.7}),
         ("4004138a01", {"pressure": 1008.83}),
@@ -430,7 +431,7 @@ def test_cbor_as_its_standard_shows_it(data: str, expected: Any) -> None:
     "bad",
     [
         "", "18", "1c", "3c", "61", "61ff", "9f01", "bf61", "a10102a1", "0000", "81", "ff", "9b00ffffffffffffff",
-        "5f6161ff", "a2010101", "a2616101616102", "a1f501", "c001", "c482fb3ff000000000000001", "f8ff",
+        "5f6161ff", "a201010102", "a2616101616102", "a1f501", "c001", "c482fb3ff000000000000001", "f8ff",
         "81" * 40 + "01",
         "c4821b00ffffffffffffff01", "7f7f6161ffff",
     ],

@@ -97,23 +97,17 @@ class _Reader:
             while not self._ends():
                 items.append(self.item(depth + 1))
             return items
-        return [self.item(depth + 1) for _ in range(self._count(info))]
+        return [self.item(depth + 1) for _ in range(self._whole(info))]
 
     def _map(self, info: int, depth: int) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
-        left = None if info == _INDEFINITE else self._count(info)
+        left = None if info == _INDEFINITE else self._whole(info)
         while not self._ends() if left is None else len(found) < left:
             key = self.item(depth + 1)
             if type(key) not in (int, str) or key in found:
                 raise CborError(f"byte {self.at}: expected a key of its own, a number or a text")
             found[key] = self.item(depth + 1)
         return found
-
-    def _count(self, info: int) -> int:
-        count = self._whole(info)
-        if count > len(self._data) - self.at:
-            raise CborError(f"byte {self.at}: {count} items in {len(self._data) - self.at} bytes")
-        return count
 
     def _tag(self, info: int, depth: int) -> float:
         tag = self._whole(info)

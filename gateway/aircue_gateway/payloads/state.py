@@ -67,4 +67,4 @@ def quantity_of(name: str) -> str:
     """
     words = name.lower().replace("-", "_")
     fitting = [ending for ending in _ENDINGS if words == ending or words.endswith("_" + ending)]
-    return _ENDINGS[max(fitting, key=len)] if fitting else ""
+    return _ENDINGS[fitting[0]] if fitting else ""

@@ -101,11 +101,12 @@ class Broker:
                 self._unacknowledged -= 1
                 self._client.ack(receipt.packet_id, _QOS)
 
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Whether it could be sent, with QoS 0: an ack that is lost is sent again when the sample is."""
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
+        """Whether it could be sent, with QoS 0: an ack that is lost is sent again when the sample is. Nothing is queued
+        for a broker that is away."""
         if not self._connected:
             return False
-        return self._client.publish(topic, payload).rc == paho.MQTT_ERR_SUCCESS
+        return self._client.publish(topic, payload, retain=retain).rc == paho.MQTT_ERR_SUCCESS
 
     def report(self) -> dict[str, Any]:
         where = f"{self._config.host}:{self._config.port}"

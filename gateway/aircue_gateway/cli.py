@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aircue_gateway import control, daemon, deadletters, log, report
+from aircue_gateway import control, daemon, deadletter, log, report
 from aircue_gateway.commands import CommandRefused, Order
 from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, act, summary in _COMMANDS:
         _add(commands, name, act, summary)
-    deadletters.add(_add(commands, "deadletter", deadletters.act, deadletters.SUMMARY))
+    deadletter.add(_add(commands, "deadletter", deadletter.act, deadletter.SUMMARY))
     command = _add(commands, "command", _command, "have a node do something: interval, deadband, identify, restart ...")
     command.add_argument("node", metavar="NODE", help="its id")
     command.add_argument("name", metavar="NAME", help="of the command, see docs/firmware.md")

@@ -6,7 +6,7 @@ until it has the gateway's own ack: the broker's word is worth nothing to it.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aircue_gateway import log
 from aircue_gateway.config import BrokerConfig, DeviceConfig, Node
@@ -29,6 +29,13 @@ _DECODERS: dict[str, Callable[[str, bytes], object]] = {
     contract.SAMPLES: aircue.decode_samples,
     contract.BACKLOG: aircue.decode_backlog,
 }
+
+
+class Receipt(NamedTuple):
+    """What has to be acknowledged at the broker once the message is on the disk."""
+
+    connection: int
+    packet_id: int
 
 
 def topics(config: BrokerConfig, devices: Sequence[DeviceConfig]) -> dict[str, tuple[str, ...]]:

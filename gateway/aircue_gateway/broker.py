@@ -12,25 +12,19 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from aircue_gateway import log
+from aircue_gateway.behind_broker import Receipt
 from aircue_gateway.config import BrokerConfig
 from aircue_gateway.devices import Heard
 
 _JITTER_S = 1.0
 _SLOWEST_RETRY_S = 30
 _QOS = 1
-
-
-class Receipt(NamedTuple):
-    """What has to be acknowledged once the message is on the disk."""
-
-    connection: int
-    packet_id: int
 
 
 class Broker:

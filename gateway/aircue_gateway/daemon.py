@@ -5,12 +5,11 @@ import signal
 import time
 from collections.abc import Iterator
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aircue_gateway import behind_broker, log
 from aircue_gateway.attached import Attached
-from aircue_gateway.behind_broker import OwnNodes
-from aircue_gateway.broker import Broker, Receipt
+from aircue_gateway.behind_broker import OwnNodes, Receipt
 from aircue_gateway.cloud import Cloud
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
@@ -30,6 +29,9 @@ from aircue_gateway.spool_thread import SpoolThread
 from aircue_gateway.uplink import Uplink
 from aircue_gateway.window import DeadLetter, Window
 from aircue_node import contract
+
+if TYPE_CHECKING:
+    from aircue_gateway.broker import Broker
 
 _MOST_UNCOMMITTED = 20_000  # samples in memory; past it no socket is read until the disk caught up
 _RANGES_AN_ACK = 32
@@ -117,10 +119,13 @@ class Daemon:
             self._spool.close()
         log.event("stopped")
 
-    def _made_broker(self) -> Broker | None:
+    def _made_broker(self) -> "Broker | None":
+        """Its library is loaded where it is needed alone: memory is scarce on a small board."""
         config = self._config.broker
         if config is None:
             return None
+        from aircue_gateway.broker import Broker
+
         return Broker(
             config,
             config.client_id or f"aircue-{self._config.name}",

@@ -12,6 +12,7 @@ import pytest
 
 from aircue_cloud import config as cloud_config
 from aircue_gateway import config as gateway_config
+from aircue_gateway.payloads.formats import FORMATS
 from aircue_hil import faults
 from aircue_node import settings
 from aircue_node.host import cli as flashing
@@ -185,6 +186,16 @@ def test_the_gateways_tables_of_a_cable_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(block("docs/gateway.md", "toml") + block("docs/firmware-serial.md", "toml"))
     assert [row.node for row in gateway_config.load(path).serial] == ["bathroom"]
+
+
+def test_the_tables_of_devices_are_accepted_and_there_is_one_for_every_format(tmp_path: Path) -> None:
+    tables = re.findall(r"```toml\n(.*?)```", text("docs/gateway-devices.md"), re.DOTALL)
+    path = tmp_path / "gateway.toml"
+    path.write_text(block("docs/gateway.md", "toml") + "\n".join(tables))
+    config = gateway_config.load(path)
+    assert {row.format for row in config.devices} == FORMATS.keys()
+    assert config.broker is not None
+    assert [row.sensor for row in config.attached] == ["sht4x", "dht22"]
 
 
 def test_the_clouds_configuration_is_accepted(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aircue_gateway import clean, control, daemon, log, report, rules_test
-from aircue_gateway.config import ConfigError, load
+from aircue_gateway import clean, control, daemon, deadletter, log, report, rules_test
+from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning, Refused
 from aircue_gateway.operations import doctor, setting_up, top
 from aircue_gateway.spool import SpoolError
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--log", choices=log.FORMATS, default=log.FORMATS[0], help=f"default: {log.FORMATS[0]}")
     for name, act, summary in _COMMANDS:
         _add(commands, name, act, summary)
+    deadletter.add(_add(commands, "deadletter", _deadletter, deadletter.SUMMARY))
     _add_command(commands)
     _add_setting_up(commands)
     top = _add(commands, "top", _top, "watch the running gateway on this terminal")
@@ -108,13 +109,22 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
+    """What the spool knows, and what the gateway alone does, if it runs."""
     config = load(options.config)
-    print(json.dumps({"gateway": config.name, **report.status(config.data_dir)}, indent=2))
+    stored = report.status(config.data_dir)
+    print(json.dumps({"gateway": config.name, **stored, "running": _look(config)}, indent=2))
+
+
+def _look(config: Config) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = control.ask(config.data_dir, "intakes")["intakes"]
+    except NotRunning:
+        return None
+    return found
 
 
 def _deadletter(options: argparse.Namespace) -> None:
-    for letter in report.dead_letters(load(options.config).data_dir):
-        print(json.dumps(letter))
+    deadletter.act(load(options.config), options)
 
 
 def _command(options: argparse.Namespace) -> None:
@@ -165,7 +175,6 @@ _COMMANDS: tuple[tuple[str, Act, str], ...] = (
     ("status", _status, "print the counters and what waits, as JSON"),
     ("doctor", _doctor, "look for what keeps this gateway from its work, and say what to do"),
     ("reload", _reload, "have the running gateway read its configuration again"),
-    ("deadletter", _deadletter, "print the messages that were set aside, one JSON object a line"),
 )
 # Commands that need no running gateway: each module adds its own and says its exit status.
 _OWN = (clean, rules_test)

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from aircue_gateway.payloads.formats import FORMATS
 from aircue_gateway.quantities import LIMITS
+from aircue_gateway.recent import MOST
+from aircue_gateway.units import UnitError, way
+
+# What can be wired to this machine: whether it hangs on a pin; on an I2C bus otherwise.
+SENSORS = {"dht11": True, "dht22": True, "sht4x": False, "scd4x": False}
 
 
 class ConfigError(ValueError):
@@ -43,6 +49,53 @@ class SerialConfig:
 
     path: Path
     node: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerConfig:
+    """An MQTT broker that the gateway listens at. ca: a file with the certificates of who signed the broker's, None for
+    the system's. group: name of a shared subscription, "" for one of its own. in_flight: as many messages as the broker
+    sends without an acknowledgement. formats: listened to even without a device, so that status lists what is there.
+    topics: by format, instead of the format's own."""
+
+    host: str
+    port: int = 1883
+    username: str = ""
+    password: str = field(default="", repr=False)
+    tls: bool = False
+    ca: Path | None = None
+    client_id: str = ""
+    group: str = ""
+    in_flight: int = 20
+    keep_alive_s: int = 60
+    formats: tuple[str, ...] = ()
+    topics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceConfig:
+    """Another maker's device. id: as its format names it, with /part behind it for one of its sensors alone. quantity
+    and unit: where the format tells none."""
+
+    format: str
+    id: str
+    node: str
+    site: str
+    quantity: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachedConfig:
+    """A sensor wired to this machine. pin: name of a GPIO as Blinka has it (D4); bus: an I2C device."""
+
+    sensor: str
+    node: str
+    site: str
+    pin: str = ""
+    bus: str = "/dev/i2c-1"
+    address: int | None = None
+    interval_s: float = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +210,9 @@ class Config:
     status: StatusConfig = field(default_factory=StatusConfig)
     nodes: Mapping[str, Node] = field(default_factory=dict)
     serial: tuple[SerialConfig, ...] = ()
+    broker: BrokerConfig | None = None
+    devices: tuple[DeviceConfig, ...] = ()
+    attached: tuple[AttachedConfig, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +269,33 @@ def _one_of(names: tuple[str, ...]) -> _Kind:
     return _Kind(expected=f"one of {', '.join(names)}", accepts=lambda value: value in names)
 
 
+def _is_host(value: Any) -> bool:
+    try:
+        return _is_text(value) and bool(value.encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _is_topics(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        name in FORMATS and isinstance(filters, list) and filters and all(map(_is_filter, filters))
+        for name, filters in value.items()
+    )
+
+
+def _is_filter(value: Any) -> bool:
+    """An MQTT topic filter, 4.7.1."""
+    if not _is_text(value) or value.startswith("$"):
+        return False
+    levels = value.split("/")
+    wild = all(level in ("+", "#") or not {"+", "#"} & set(level) for level in levels)
+    return wild and "#" not in levels[:-1]
+
+
+def _is_among(names: Mapping[str, Any]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in names
+
+
 def _is_table(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -226,6 +309,7 @@ def _is_broker(value: Any) -> bool:
 
 
 _NAME = _Kind(expected="1 to 63 letters, digits, - or _", accepts=_is_name, required=True)
+_NAME_OR_NONE = _Kind(expected="1 to 63 letters, digits, - or _", accepts=_is_name)
 _KEY = _Kind(expected="a text of 8 to 200 characters", accepts=_is_key, required=True, secret=True)
 _TABLE = _Kind(expected="a table", accepts=_is_table)
 _QUANTITIES = _Kind(expected=f"a table of numbers over 0, its keys among {', '.join(LIMITS)}", accepts=_is_quantities)
@@ -239,6 +323,9 @@ _TOP = {
     "status": _TABLE,
     "nodes": _Kind(expected="tables, each under [[nodes]]", accepts=_is_tables),
     "serial": _Kind(expected="tables, each under [[serial]]", accepts=_is_tables),
+    "broker": _TABLE,
+    "devices": _Kind(expected="tables, each under [[devices]]", accepts=_is_tables),
+    "attached": _Kind(expected="tables, each under [[attached]]", accepts=_is_tables),
 }
 _LISTENER = {
     "host": _Kind(expected="an address to listen on", accepts=_is_text),
@@ -296,6 +383,42 @@ _SMOOTHING = {
 _DEADBAND = {"heartbeat_s": _number(1, 86_400), "width": _QUANTITIES}
 _GAPS = {"interval_s": _number(0, 86_400), "bridge_s": _number(0, 86_400)}
 _NODE = {"id": _NAME, "site": _NAME, "key": _KEY}
+_BROKER = {
+    "host": _Kind(expected="the broker's name or address", accepts=_is_host, required=True),
+    "port": _whole(1, 65535),
+    "username": _Kind(expected="a text", accepts=_is_text),
+    "password": _Kind(expected="a text", accepts=_is_text, secret=True),
+    "tls": _Kind(expected="true or false", accepts=lambda value: type(value) is bool),
+    "ca": _Kind(expected="the path of a file with certificates", accepts=_is_text),
+    "client_id": _NAME_OR_NONE,
+    "group": _NAME_OR_NONE,
+    "in_flight": _whole(1, MOST),
+    "keep_alive_s": _whole(5, 3600),
+    "formats": _Kind(
+        expected=f"a list of {', '.join(FORMATS)}",
+        accepts=lambda value: isinstance(value, list) and all(isinstance(one, str) and one in FORMATS for one in value),
+    ),
+    "topics": _Kind(
+        expected=f"a table of lists of MQTT topic filters, its keys among {', '.join(FORMATS)}", accepts=_is_topics
+    ),
+}
+_DEVICE = {
+    "format": _Kind(expected=f"one of {', '.join(FORMATS)}", accepts=_is_among(FORMATS), required=True),
+    "id": _Kind(expected="the device's id as `aircue-gateway status` shows it", accepts=_is_text, required=True),
+    "node": _NAME,
+    "site": _NAME,
+    "quantity": _Kind(expected=f"one of {', '.join(LIMITS)}", accepts=_is_among(LIMITS)),
+    "unit": _Kind(expected="a unit, as °F", accepts=_is_text),
+}
+_ATTACHED = {
+    "sensor": _Kind(expected=f"one of {', '.join(SENSORS)}", accepts=_is_among(SENSORS), required=True),
+    "node": _NAME,
+    "site": _NAME,
+    "pin": _Kind(expected="a pin's name, as D4", accepts=_is_text),
+    "bus": _Kind(expected="the path of an I2C device", accepts=_is_text),
+    "address": _whole(0x08, 0x77),
+    "interval_s": _number(2, 86_400),
+}
 _SERIAL = {"path": _Kind(expected="the path of a tty", accepts=_is_text, required=True), "node": _NAME}
 
 
@@ -309,6 +432,10 @@ def load(file: Path) -> Config:
     top["status"] = StatusConfig(**_checked(file, "status", top.get("status", {}), _STATUS))
     top["nodes"] = _nodes(file, top.get("nodes", []))
     top["serial"] = _serial(file, top.get("serial", []), top["nodes"])
+    top["broker"] = _broker(file, top["broker"]) if "broker" in top else None
+    top["devices"] = _devices(file, top.get("devices", []), top["broker"])
+    top["attached"] = _attached(file, top.get("attached", []))
+    _check_places(file, top)
     return Config(file=file, **top)
 
 
@@ -404,3 +531,67 @@ def _serial(file: Path, tables: list[dict[str, Any]], nodes: Mapping[str, Node])
             raise ConfigError(f"{file}: serial[{index}]: expected a path and a node that no other row has")
         rows.append(row)
     return tuple(rows)
+
+
+def _broker(file: Path, table: dict[str, Any]) -> BrokerConfig:
+    fields = _checked(file, "broker", table, _BROKER)
+    if "ca" in fields:
+        fields["ca"] = (file.parent / Path(fields["ca"]).expanduser()).resolve()
+        if not fields.get("tls") or not fields["ca"].is_file():
+            raise ConfigError(
+                f"{file}: broker.ca = {str(fields['ca'])!r}: expected a file that is there, and tls = true"
+            )
+    fields["formats"] = tuple(fields.get("formats", ()))
+    fields["topics"] = {name: tuple(filters) for name, filters in fields.get("topics", {}).items()}
+    return BrokerConfig(**fields)
+
+
+def _devices(file: Path, tables: list[dict[str, Any]], broker: BrokerConfig | None) -> tuple[DeviceConfig, ...]:
+    rows: list[DeviceConfig] = []
+    for index, table in enumerate(tables, start=1):
+        where = f"{file}: devices[{index}]"
+        row = DeviceConfig(**_checked(file, f"devices[{index}]", table, _DEVICE))
+        if (row.format, row.id) in [(one.format, one.id) for one in rows]:
+            raise ConfigError(f"{where}.id = {row.id!r}: expected a device that no other row has")
+        if broker is None or not (broker.topics.get(row.format) or FORMATS[row.format].topics):
+            raise ConfigError(f"{where}: expected a table [broker], with topics.{row.format} where the format has none")
+        _check_unit(where, row)
+        rows.append(row)
+    return tuple(rows)
+
+
+def _check_unit(where: str, row: DeviceConfig) -> None:
+    """A unit belongs to a quantity; what a device tells by itself has its unit by its format."""
+    if not row.unit:
+        return
+    if not row.quantity:
+        raise ConfigError(f"{where}.unit = {row.unit!r}: expected a quantity beside it")
+    try:
+        way(row.quantity, row.unit)
+    except UnitError as error:
+        raise ConfigError(f"{where}.unit: expected {error}") from error
+
+
+def _attached(file: Path, tables: list[dict[str, Any]]) -> tuple[AttachedConfig, ...]:
+    rows: list[AttachedConfig] = []
+    for index, table in enumerate(tables, start=1):
+        row = AttachedConfig(**_checked(file, f"attached[{index}]", table, _ATTACHED))
+        if SENSORS[row.sensor] and not row.pin:
+            raise ConfigError(f"{file}: attached[{index}].pin is missing: expected the pin that the {row.sensor} is on")
+        if row.node in [one.node for one in rows]:
+            raise ConfigError(f"{file}: attached[{index}].node = {row.node!r}: expected a node that no other row has")
+        rows.append(row)
+    return tuple(rows)
+
+
+def _check_places(file: Path, top: dict[str, Any]) -> None:
+    """A node is either a board of our own, or a device's or more, or a wired sensor's; and it is at one site."""
+    sites: dict[str, str] = {}
+    for kind in ("devices", "attached"):
+        for index, row in enumerate(top[kind], start=1):
+            where = f"{file}: {kind}[{index}].node = {row.node!r}"
+            others = [one.node for one in top["devices"]] if kind == "attached" else []
+            if row.node in top["nodes"] or row.node in others:
+                raise ConfigError(f"{where}: expected a node that [[nodes]] and [[devices]] have not")
+            if sites.setdefault(row.node, row.site) != row.site:
+                raise ConfigError(f"{where}: expected the site it has elsewhere, {sites[row.node]!r}")

@@ -17,7 +17,7 @@ Fields = dict[str, Any]
 Answer = Callable[[Fields], Awaitable[Fields]]
 
 FILE_NAME = "control"
-_LARGEST = 64 * 1024
+_LARGEST = 256 * 1024  # a dead letter in hexadecimal digits
 _ASK_WITHIN_S = 10.0
 _PATIENCE_S = 5.0  # of the asking side, past what the answer may take
 

@@ -8,22 +8,29 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING
 
-from aircue_gateway import log
+from aircue_gateway import behind_broker, log
 from aircue_gateway.alerts import Rules
+from aircue_gateway.attached import Attached
+from aircue_gateway.behind_broker import OwnNodes, Receipt
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
-from aircue_gateway.config import Config, ConfigError, Node, load
+from aircue_gateway.config import AttachedConfig, Config, ConfigError, DeviceConfig, Node, load
 from aircue_gateway.control import Control, Fields, Refused
+from aircue_gateway.devices import Devices, Heard
 from aircue_gateway.home_assistant import Announcer, Retained
 from aircue_gateway.intake import Intake
+from aircue_gateway.ledger import Count
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
+from aircue_gateway.numbered import Numbered
 from aircue_gateway.operations import reloading
 from aircue_gateway.operations.status_server import StatusServer
 from aircue_gateway.operations.supervisor import Supervisor
 from aircue_gateway.operations.view import View
 from aircue_gateway.payloads import aircue
+from aircue_gateway.replays import Replays, letter_of
 from aircue_gateway.serial_line import SerialLine
 from aircue_gateway.spool import Spool
 from aircue_gateway.spool_thread import SpoolThread
@@ -31,6 +38,9 @@ from aircue_gateway.uplink import Uplink
 from aircue_gateway.uplink_ways import way_to_cloud
 from aircue_gateway.window import Window
 from aircue_node import contract
+
+if TYPE_CHECKING:
+    from aircue_gateway.broker import Broker
 
 _MOST_UNCOMMITTED = 20_000  # samples in memory; past it no socket is read until the disk caught up
 _RANGES_AN_ACK = 32
@@ -46,6 +56,13 @@ class Daemon:
         self._announcer = Announcer(config.name)
         stored = spool.load()
         self._intake = Intake(config.cleaning, stored, self._commands.replied)
+        self._numbered = Numbered(int(spool.epoch, 16), stored, self._intake.take, self._disbelieve)
+        self._foreign = behind_broker.topics(config.broker, config.devices) if config.broker else {}
+        self._devices = Devices(config.devices, self._foreign, self._intake, self._numbered)
+        self._own_nodes = OwnNodes(config.nodes, self._intake, config.file)
+        self._replays = Replays(self._intake, self._own_nodes, self._devices, self._noticed)
+        self._broker = self._made_broker()
+        self._attached = [Attached(row, take=self._take_attached, failed=self._count_fault) for row in config.attached]
         self._view = View(
             config,
             stored,
@@ -55,7 +72,14 @@ class Daemon:
         )
         self._control = Control(
             config.data_dir,
-            {"command": self._commands.answer, "snapshot": self._view.answer, "reload": self._answer_reload},
+            {
+                "command": self._commands.answer,
+                "intakes": self._answer_intakes,
+                "reload": self._answer_reload,
+                "replay": self._answer_replay,
+                "replayed": self._answer_replayed,
+                "snapshot": self._view.answer,
+            },
         )
         self._status = StatusServer(config.status, self._view.snapshot)
         self._supervisor = Supervisor(os.environ)
@@ -101,11 +125,14 @@ class Daemon:
         await self._listener.start()
         await self._control.start()
         self._status.start()
+        if self._broker is not None:
+            await self._broker.start()
         try:
             async with asyncio.TaskGroup() as group:
                 committing = group.create_task(self._committer.run())
                 endless = [group.create_task(self._uplink.run()), group.create_task(self._listener.sweep())]
                 endless += [group.create_task(line.run()) for line in self._serial]
+                endless += [group.create_task(sensor.run()) for sensor in self._attached]
                 endless.append(group.create_task(self._supervisor.watch(lambda: self._thread.stuck_for_s)))
                 self._supervisor.ready(_said(self._config))
                 await stop.wait()
@@ -113,11 +140,15 @@ class Daemon:
                 self._supervisor.stopping()
                 self._listener.stop()
                 self._pause_serial()
+                if self._broker is not None:
+                    self._broker.stop()
                 self._committer.stop()
                 await committing
                 for task in endless:
                     task.cancel()
         finally:
+            if self._broker is not None:
+                self._broker.close()
             self._control.stop()
             self._status.stop()
             self._uplink.close()
@@ -161,8 +192,49 @@ class Daemon:
         log.event("reloaded", nodes=len(self._nodes), needs_restart=",".join(found.needs_restart) or "nothing")
         return found.needs_restart
 
+    def _made_broker(self) -> "Broker | None":
+        """Its library is loaded where it is needed alone: memory is scarce on a small board."""
+        config = self._config.broker
+        if config is None:
+            return None
+        from aircue_gateway.broker import Broker
+
+        return Broker(
+            config,
+            config.client_id or f"aircue-{self._config.name}",
+            behind_broker.filters(config, self._foreign),
+            take=self._take_heard,
+            noticed=self._noticed,
+            hurry=self._intake.hurry,
+            random=Random(),
+        )
+
+    def _disbelieve(self) -> None:
+        self._intake.count(Count.CLOCK_DISBELIEVED)
+
     def _publish(self, topic: str, payload: bytes) -> bool:
-        return self._listener.publish(topic, payload)
+        if self._listener.publish(topic, payload):
+            return True
+        return self._broker is not None and self._own_nodes.is_present(topic) and self._broker.publish(topic, payload)
+
+    async def _answer_intakes(self, _request: Fields) -> Fields:
+        """What the running gateway alone knows, for `aircue-gateway status`."""
+        broker = self._broker.report() if self._broker is not None else None
+        attached = [one.report() for one in self._attached]
+        return {"intakes": {"broker": broker, "devices_seen": self._devices.report(), "attached": attached}}
+
+    async def _answer_replayed(self, _request: Fields) -> Fields:
+        return {"replayed": self._replays.done}
+
+    async def _answer_replay(self, request: Fields) -> Fields:
+        refusal = self._replays.replay(request["id"], letter_of(request["letter"]), _now_ms())
+        if refusal is not None:
+            raise Refused(refusal)
+        return {}
+
+    def _take_heard(self, heard: Heard, receipt: Receipt | None) -> None:
+        take = self._own_nodes.take if self._own_nodes.is_ours(heard.topic) else self._devices.take
+        take(heard, _now_ms(), receipt)
 
     def _installation(self, node: str) -> int | None:
         """As its last birth says, which is retained."""
@@ -179,10 +251,21 @@ class Daemon:
         self._intake.take(message, _now_ms())
         self._listener.publish(message.topic, message.payload)
 
+    def _take_attached(self, row: AttachedConfig, values: dict[str, float]) -> None:
+        node = Node(id=row.node, site=row.site, key="")
+        self._numbered.add(node, row.sensor, values, None, _now_ms())
+        self._noticed()
+
+    def _count_fault(self) -> None:
+        self._intake.count(Count.SENSOR_FAULTS)
+        self._noticed()
+
     def _noticed(self) -> None:
         self._committer.notice()
         if self._intake.waiting > _MOST_UNCOMMITTED:
             self._listener.pause()
+            if self._broker is not None:
+                self._broker.pause()
             self._pause_serial()
 
     def _pause_serial(self) -> None:
@@ -191,9 +274,14 @@ class Daemon:
 
     def _committed(self, window: Window) -> None:
         self._view.vitals.committed(window)
-        self._listener.acknowledge(window.receipts)
+        self._listener.acknowledge(one for one in window.receipts if not isinstance(one, Receipt))
+        if self._broker is not None:
+            self._broker.acknowledge(one for one in window.receipts if isinstance(one, Receipt))
+            self._broker.resume()
         for topic, payload in _acks(self._nodes, window):
             self._listener.publish(topic, payload)
+            if self._broker is not None:
+                self._broker.publish(topic, payload)
             for line in self._serial:
                 line.publish(topic, payload)
         self._announce(self._announcer.messages(self._intake.rules, window.states, self._sites()))
@@ -206,8 +294,9 @@ class Daemon:
         self._announce(self._announcer.forget(rules.rules))
 
     def _sites(self) -> dict[str, str]:
-        """Where each node is."""
-        return {node.id: node.site for node in self._nodes.values()}
+        """Where each node is, whatever intake it has."""
+        others: tuple[DeviceConfig | AttachedConfig, ...] = (*self._config.devices, *self._config.attached)
+        return {node.id: node.site for node in self._nodes.values()} | {row.node: row.site for row in others}
 
     def _announce(self, messages: list[Retained]) -> None:
         """What Home Assistant is told, now and when it connects; an empty payload takes it back."""
@@ -216,6 +305,8 @@ class Daemon:
             if not payload:
                 del self._intake.retained[topic]
             self._listener.publish(topic, payload)
+            if self._broker is not None:
+                self._broker.publish(topic, payload, retain=True)
 
 
 def _said(config: Config) -> str:
@@ -223,7 +314,8 @@ def _said(config: Config) -> str:
 
 
 def _acks(nodes: Mapping[str, Node], window: Window) -> Iterator[tuple[str, bytes]]:
-    """A node that a reload took away while its samples were written gets none."""
+    """For our own nodes: a stream that the gateway numbers itself has nobody to tell, nor has a node that a reload took
+    away while its samples were written."""
     known = ((key, sequences) for key, sequences in window.acks.items() if key[0] in nodes)
     for (node, installation, boot), sequences in known:
         topic = contract.topic(nodes[node].site, node, contract.ACK)

@@ -131,6 +131,23 @@ class Intake:
         elif receipt is not None:
             self._window.receipts.append(receipt)
 
+    def settle(self, receipt: Any) -> None:
+        """A message that brought nothing to store, or whose samples were taken without a receipt, is dealt with."""
+        if receipt is not None:
+            self._window.receipts.append(receipt)
+
+    def set_aside(self, topic: str, reason: str, payload: bytes, received_at_ms: int) -> None:
+        """Keeps a message that cannot be read with the reason."""
+        self._set_aside(topic, reason, payload, received_at_ms)
+
+    def keep(self, name: str, payload: bytes) -> None:
+        """Stores a few bytes under a name, in the commit of what came in with them; nobody may subscribe to it."""
+        self.retained[name] = self._window.retained[name] = payload
+
+    def hurry(self) -> None:
+        """Somebody waits for the commit."""
+        self._window.hurried = True
+
     def _hold(self, key: StreamKey, message: Message, received_at_ms: int, receipt: Any) -> None:
         """Samples nobody can read before their node's birth: they wait for it without a receipt, and past a number
         of them they are left to the node, which keeps what was never acked."""

@@ -18,6 +18,7 @@ class Count(StrEnum):
         "sensor_faults"  # reads that failed on the nodes (wrong CRC, no answer ...), as their statuses count
     )
     DEAD_LETTERS = "dead_letters"
+    DEAD_LETTERS_REPLAYED = "dead_letters_replayed"  # taken in after all
     MALFORMED_PACKETS = "malformed_packets"  # each cost its sender the connection
     UNKNOWN_NODES = "unknown_nodes"  # refused connections
     WRONG_KEYS = "wrong_keys"  # refused connections

@@ -125,6 +125,11 @@ class Spool:
             spool._add(Count.SPOOLS_SET_ASIDE, 1)
         return spool
 
+    @property
+    def epoch(self) -> str:
+        """Eight hexadecimal digits, drawn with the spool."""
+        return self._epoch
+
     def close(self) -> None:
         self._db.close()
         os.close(self._lock)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from aircue_gateway.config import CleaningConfig, Config, ConfigError, Node, load, load_cleaning
+from aircue_gateway.config import (
+    AttachedConfig,
+    CleaningConfig,
+    Config,
+    ConfigError,
+    DeviceConfig,
+    Node,
+    load,
+    load_cleaning,
+)
 from aircue_gateway.quantities import LIMITS
 
 MINIMAL = """
@@ -214,3 +223,132 @@ def test_a_secret_is_not_repeated(tmp_path: Path) -> None:
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read: No such file"):
         load(tmp_path / "nowhere.toml")
+
+
+DEVICES = """
+[broker]
+host = "127.0.0.1"
+port = 1884
+username = "gw"
+password = "hunter22"
+client_id = "gw-1"
+group = "house"
+in_flight = 100
+keep_alive_s = 30
+formats = ["bthome"]
+topics = { senml = ["sites/+/senml"], shelly = ["+/events/rpc", "+/status/#"] }
+
+[[devices]]
+format = "zigbee2mqtt"
+id = "bathroom/upstairs"
+node = "upstairs"
+site = "home-1"
+
+[[devices]]
+format = "state"
+id = "homeassistant/nursery"
+node = "nursery"
+site = "home-1"
+quantity = "temperature"
+unit = "°F"
+
+[[attached]]
+sensor = "dht22"
+pin = "D4"
+node = "hall"
+site = "home-1"
+interval_s = 30
+
+[[attached]]
+sensor = "sht4x"
+bus = "/dev/i2c-3"
+address = 0x45
+node = "cellar"
+site = "home-1"
+"""
+
+
+def test_a_broker_its_devices_and_attached_sensors_are_read(tmp_path: Path) -> None:
+    config = read(tmp_path, FULL + DEVICES)
+    broker = config.broker
+    assert broker is not None
+    assert (broker.host, broker.port, broker.username, broker.group) == ("127.0.0.1", 1884, "gw", "house")
+    assert (broker.in_flight, broker.keep_alive_s, broker.formats) == (100, 30, ("bthome",))
+    assert broker.topics == {"senml": ("sites/+/senml",), "shelly": ("+/events/rpc", "+/status/#")}
+    assert config.devices[0] == DeviceConfig(
+        format="zigbee2mqtt", id="bathroom/upstairs", node="upstairs", site="home-1"
+    )
+    assert (config.devices[1].quantity, config.devices[1].unit) == ("temperature", "°F")
+    assert config.attached == (
+        AttachedConfig(sensor="dht22", pin="D4", node="hall", site="home-1", interval_s=30),
+        AttachedConfig(sensor="sht4x", bus="/dev/i2c-3", address=0x45, node="cellar", site="home-1"),
+    )
+
+
+def test_without_a_broker_there_is_none(tmp_path: Path) -> None:
+    config = read(tmp_path, MINIMAL)
+    assert (config.broker, config.devices, config.attached) == (None, (), ())
+
+
+def test_a_file_of_certificates_is_found_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    broker = read(tmp_path, FULL + DEVICES.replace("port = 1884", 'tls = true\nca = "ca.pem"')).broker
+    assert broker is not None
+    assert (broker.tls, broker.ca, broker.port) == (True, tmp_path / "ca.pem", 1883)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ('host = "127.0.0.1"\nport = 1884\nusername', 'host = "a..b"\nusername', "broker.host = 'a..b': expected the"),
+        ('host = "127.0.0.1"\nport = 1884\nusername', "username", "broker.host is missing"),
+        ("port = 1884\nusername", "port = 0\nusername", "broker.port = 0: expected a whole number from 1 to 65535"),
+        ('username = "gw"', 'username = ""', "broker.username = '': expected a text"),
+        ('password = "hunter22"', "password = 5", "broker.password = (not shown): expected a text"),
+        ('password = "hunter22"', 'tls = "yes"', "broker.tls = 'yes': expected true or false"),
+        ('password = "hunter22"', 'ca = "nowhere.pem"', "expected a file that is there, and tls = true"),
+        ('client_id = "gw-1"', 'client_id = "g/1"', "broker.client_id = 'g/1'"),
+        ('group = "house"', 'group = "a/b"', "broker.group = 'a/b'"),
+        ("in_flight = 100", "in_flight = 2000", "broker.in_flight = 2000: expected a whole number from 1 to 1984"),
+        ("keep_alive_s = 30", "keep_alive_s = 1", "broker.keep_alive_s = 1"),
+        ('["bthome"]', '["bthom"]', "broker.formats = ['bthom']: expected a list of tasmota"),
+        ('senml = ["sites/+/senml"]', 'senml = ["sites/a+/senml"]', "broker.topics"),
+        ('senml = ["sites/+/senml"]', 'senml = ["sites/#/senml"]', "broker.topics"),
+        ('senml = ["sites/+/senml"]', "senml = []", "broker.topics"),
+        ('senml = ["sites/+/senml"]', 'sensml = ["a"]', "its keys among tasmota"),
+        ('format = "zigbee2mqtt"', 'format = "zigbee"', "devices[1].format = 'zigbee': expected one of tasmota"),
+        ('format = "zigbee2mqtt"', "format = ['x']", "devices[1].format = ['x']: expected one of tasmota"),
+        ('id = "bathroom/upstairs"', "", "devices[1].id is missing"),
+        ('node = "upstairs"', 'node = "bathroom"', "expected a node that [[nodes]] and [[devices]] have not"),
+        ('node = "upstairs"', 'node = "up/stairs"', "devices[1].node = 'up/stairs'"),
+        ('node = "nursery"\nsite = "home-1"', 'node = "upstairs"\nsite = "home-2"', "the site it has elsewhere"),
+        ('quantity = "temperature"', 'quantity = "warmth"', "devices[2].quantity = 'warmth': expected one of"),
+        ('quantity = "temperature"', "", "devices[2].unit = '°F': expected a quantity beside it"),
+        ('unit = "°F"', 'unit = "lux"', "devices[2].unit: expected a unit of temperature"),
+        ('format = "zigbee2mqtt"\nid = "bathroom/upstairs"', 'format = "state"\nid = "homeassistant/nursery"',
+         "devices[2].id = 'homeassistant/nursery': expected a device that no other row has"),
+        ('sensor = "dht22"', 'sensor = "dht33"', "attached[1].sensor = 'dht33': expected one of dht11, dht22, sht4x"),
+        ('pin = "D4"', "", "attached[1].pin is missing: expected the pin that the dht22 is on"),
+        ("address = 0x45", "address = 0", "attached[2].address = 0: expected a whole number from 8 to 119"),
+        ("interval_s = 30", "interval_s = 1", "attached[1].interval_s = 1: expected a number from 2 to 86400"),
+        ('node = "cellar"', 'node = "hall"', "attached[2].node = 'hall': expected a node that no other row has"),
+        ('node = "cellar"', 'node = "nursery"', "expected a node that [[nodes]] and [[devices]] have not"),
+        ("[[attached]]", "[[atached]]", "unknown key atached"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_of_a_broker_or_device_is_named(tmp_path: Path, before: str, after: str, named: str) -> None:
+    assert before in DEVICES
+    assert named in refusal(tmp_path, FULL + DEVICES.replace(before, after))
+
+
+def test_devices_need_a_broker_and_a_format_without_topics_needs_some(tmp_path: Path) -> None:
+    table, rows = DEVICES.split("[[devices]]", 1)
+    assert "devices[1]: expected a table [broker]" in refusal(tmp_path, FULL + "[[devices]]" + rows)
+    senml = (
+        (table + "[[devices]]" + rows).replace('"zigbee2mqtt"', '"senml"').replace('senml = ["sites/+/senml"], ', "")
+    )
+    assert "with topics.senml where the format has none" in refusal(tmp_path, FULL + senml)
+
+
+def test_a_brokers_password_is_not_repeated(tmp_path: Path) -> None:
+    assert "hunter22" not in repr(read(tmp_path, FULL + DEVICES))

@@ -9,6 +9,7 @@ CLEANING = (
     "range", "rate", "stuck", "spike", "smoothing", "deadband", "units", "gaps", "merging", "derived", "mould", "air",
 )  # fmt: skip
 MODULES = ["batch_coders", "clock", "intervals", "routes", *(f"cleaning.{name}" for name in CLEANING)]
+MODULES += ["units", "payloads.state"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -17,6 +17,7 @@ from aircue_gateway.spool_records import Kind, Record
 from aircue_gateway.spool_rows import Header
 from aircue_gateway.window import BirthRow, LossKey, Stored, StreamKey, StreamRow, Window, loss_key
 
+VERSION = 2  # of the spool; 1 was an SQLite file
 Fields = dict[str, Any]
 
 
@@ -258,6 +259,7 @@ class Book:
 
     def checkpoint(self) -> Fields:
         return {
+            "version": VERSION,
             "epoch": self.epoch,
             "next_batch": self.next_batch,
             "rules": self.rules,

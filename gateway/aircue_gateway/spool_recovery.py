@@ -3,11 +3,11 @@
 What damage left readable is kept; whoever opens the spool hears of it.
 """
 
-import json
 from typing import NamedTuple
 
-from aircue_gateway.disk import Disk
-from aircue_gateway.spool_book import Book
+from aircue_gateway import spool_rows as rows
+from aircue_gateway.disk import Disk, SpoolError
+from aircue_gateway.spool_book import VERSION, Book
 from aircue_gateway.spool_log import SPARE, Found, first_record, found, segments
 from aircue_gateway.spool_log import contents as whole
 from aircue_gateway.spool_log import file_name as segment_name
@@ -41,7 +41,7 @@ def recover(disk: Disk) -> Recovered | None:
     if not numbers:
         return None
     base, checkpoint = _newest_checkpoint(disk, numbers)
-    book = Book.from_checkpoint(json.loads(checkpoint.body))
+    book = _book(checkpoint)
     read = [found(disk, number) for number in numbers if number >= base]
     missing = _replay(book, read)
     spoilt = tuple(one.number for one in read if one.damaged)
@@ -57,6 +57,15 @@ def recover(disk: Disk) -> Recovered | None:
         damage=_words(read, missing),
         damaged=spoilt or ((last.number,) if missing else ()),
     )
+
+
+def _book(checkpoint: Record) -> Book:
+    fields, _ = rows.split(checkpoint.body)
+    if fields["version"] != VERSION:
+        raise SpoolError(
+            f"the spool has version {fields['version']}, this gateway reads {VERSION}: run the one that wrote it"
+        )
+    return Book.from_checkpoint(fields)
 
 
 def _newest_checkpoint(disk: Disk, numbers: list[int]) -> tuple[int, Record]:

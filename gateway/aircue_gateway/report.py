@@ -24,7 +24,7 @@ def status(folder: Path) -> dict[str, Any]:
         "next_batch": book.next_batch,
         "waiting_samples": book.waiting_samples,
         "waiting_batches": len(book.batches),
-        "waiting_bytes": sum(book.live.values()),
+        "waiting_bytes": sum(entry.size for entry in book.batches.values()),
         "oldest_unsent_ms": _oldest_ms(book),
         "bytes_on_disk": sum(map(disk.size, disk.names())),
         "refused_batches": len(book.refused),

@@ -18,6 +18,7 @@ from aircue_gateway.spool_rows import Header
 from aircue_gateway.window import BirthRow, LossKey, Stored, StreamKey, StreamRow, Window, loss_key
 
 VERSION = 2  # of the spool; 1 was an SQLite file
+_AROUND_A_BODY = 160  # bytes of its record, about
 Fields = dict[str, Any]
 
 
@@ -54,7 +55,8 @@ class Refused(NamedTuple):
 
 class Book:
     """batches: those that wait, by sequence. pending: losses that no batch has told yet. thinned: what the spool itself
-    had to drop and no batch has told, one row a boot. waiting_from: the first window with samples in no batch.
+    had to drop and no batch has told, one row a boot. waiting_from: the first window with samples in no batch. live: bytes
+    of those batches, by segment.
     letters: where the files of dead letters end."""
 
     def __init__(self, epoch: str) -> None:
@@ -154,14 +156,14 @@ class Book:
     def _put(self, sequence: int, entry: Entry) -> None:
         self._release(sequence)
         self.batches[sequence] = entry
-        self.live[entry.segment] += entry.size
+        self.live[entry.segment] += entry.size + _AROUND_A_BODY
         if entry.urgent:
             self.urgent.add(sequence)
 
     def _release(self, sequence: int) -> None:
         """The bytes of a batch's body are of no use any more."""
         if (entry := self.batches.get(sequence)) is not None:
-            self.live[entry.segment] -= entry.size
+            self.live[entry.segment] -= entry.size + _AROUND_A_BODY
             if not self.live[entry.segment]:
                 del self.live[entry.segment]
 

@@ -10,7 +10,7 @@ from aircue_gateway.spool_book import Entry
 from aircue_gateway.spool_store import BodyDamaged, Store
 from aircue_gateway.thinning import MOST_OFTEN, dropped, thinned
 
-_SPARSE = 0.75  # of a segment; one that is fuller is not worth moving
+_SPARSE = 0.5  # of a segment; moving what is in a fuller one gains too little
 _OFFERED = MOST_OFTEN + 1  # the cloud may have these: dropped when nothing else is left, and never thinned
 
 
@@ -30,7 +30,9 @@ class Room:
     def tidy(self) -> None:
         store = self._store
         store.log.drop(store.needed)
-        while self.short:
+        for _ in range(2 * len(store.log.sizes)):
+            if not self.short:
+                return
             victim = self._victim()
             if victim is not None:
                 self._clear(victim)

@@ -145,7 +145,9 @@ def complaints(disk: MemoryDisk, promised: Promised, limits: Limits = LIMITS) ->
     found = list(_state_complaints(spool, promised, stored, left))
     arrived = {ident: body for ident, body in promised.given.items() if ident not in promised.declined}
     known = {**arrived, **left}
-    found += [f"{ident} came back with other bytes" for ident, body in promised.given.items() if left.get(ident, body) != body]
+    found += [
+        f"{ident} came back with other bytes" for ident, body in promised.given.items() if left.get(ident, body) != body
+    ]
     return found + list(_sample_complaints(stored, [_decoded(body) for body in known.values()]))
 
 

@@ -10,7 +10,6 @@ from tests.gateway.samples import BOOT, INSTALLATION, NODE, STREAM, sealed, sequ
 
 from aircue_gateway.batch import Channel, Loss, Status
 from aircue_gateway.episodes import Phase, State
-from aircue_gateway.ledger import Count
 from aircue_gateway.report import dead_letters, status
 from aircue_gateway.spool import Limits, Spool, SpoolError
 from aircue_gateway.window import BirthRow, DeadLetter, SampleRow, StreamRow, Window

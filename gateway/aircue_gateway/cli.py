@@ -76,7 +76,15 @@ def _run(config: Config, _: argparse.Namespace) -> None:
 
 
 def _status(config: Config, _: argparse.Namespace) -> None:
-    print(json.dumps({"gateway": config.name, **report.status(config.data_dir)}, indent=2))
+    print(json.dumps(_status_of(config), indent=2))
+
+
+def _status_of(config: Config) -> dict[str, Any]:
+    return {
+        "gateway": config.name,
+        "state": control.spool_state(config.data_dir),
+        **report.status(config.data_dir),
+    }
 
 
 def _deadletter(config: Config, _: argparse.Namespace) -> None:

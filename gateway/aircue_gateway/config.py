@@ -53,6 +53,15 @@ class UplinkConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpoolConfig:
+    """In millions of bytes: of what waits and what it takes to keep it, of refused batches, of dead letters."""
+
+    max_mb: int = 512
+    refused_mb: int = 16
+    dead_letters_mb: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpikeConfig:
     """floor: the least scale a quantity, in its unit. Samples further apart than max_gap_s are not compared."""
 
@@ -84,6 +93,7 @@ class Config:
     uplink: UplinkConfig
     listener: ListenerConfig = field(default_factory=ListenerConfig)
     cleaning: CleaningConfig = field(default_factory=CleaningConfig)
+    spool: SpoolConfig = field(default_factory=SpoolConfig)
     nodes: Mapping[str, Node] = field(default_factory=dict)
     serial: tuple[SerialConfig, ...] = ()
 
@@ -153,6 +163,7 @@ _TOP = {
     "listener": _TABLE,
     "uplink": _Kind(expected="a table", accepts=_is_table, required=True),
     "cleaning": _TABLE,
+    "spool": _TABLE,
     "nodes": _Kind(expected="tables, each under [[nodes]]", accepts=_is_tables),
     "serial": _Kind(expected="tables, each under [[serial]]", accepts=_is_tables),
 }
@@ -167,6 +178,7 @@ _UPLINK = {
     "key": _KEY,
     "batch_window_s": _number(0.1, 86_400),
 }
+_SPOOL = {"max_mb": _whole(16, 1_000_000), "refused_mb": _whole(1, 100_000), "dead_letters_mb": _whole(1, 1000)}
 _CLEANING = {"spike": _TABLE, "deadband": _TABLE}
 _SPIKE = {
     "window": _whole(3, 99),
@@ -186,6 +198,7 @@ def load(file: Path) -> Config:
     top["uplink"] = UplinkConfig(**_checked(file, "uplink", top["uplink"], _UPLINK))
     top["listener"] = ListenerConfig(**_checked(file, "listener", top.get("listener", {}), _LISTENER))
     top["cleaning"] = _cleaning(file, top.get("cleaning", {}))
+    top["spool"] = SpoolConfig(**_checked(file, "spool", top.get("spool", {}), _SPOOL))
     top["nodes"] = _nodes(file, top.get("nodes", []))
     top["serial"] = _serial(file, top.get("serial", []), top["nodes"])
     return Config(file=file, **top)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from aircue_gateway import log
 from aircue_gateway.commands import CommandRefused, Commands, Order
 
 FILE_NAME = "control"
+_ASK_STATE = {"ask": "state"}
 _LARGEST = 64 * 1024
 _ASK_WITHIN_S = 10.0
 _PATIENCE_S = 5.0  # of the asking side, past the order's own wait
@@ -26,8 +28,10 @@ class NotRunning(Exception):
 class Control:
     """The daemon's end."""
 
-    def __init__(self, folder: Path, commands: Commands) -> None:
+    def __init__(self, folder: Path, commands: Commands, state: Callable[[], dict[str, Any]]) -> None:
+        """state: of the spool, as `state` answers it."""
         self._path = folder / FILE_NAME
+        self._state = state
         self._commands = commands
         self._server: asyncio.Server | None = None
 
@@ -54,6 +58,8 @@ class Control:
     async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any]:
         try:
             line = await asyncio.wait_for(reader.readline(), _ASK_WITHIN_S)
+            if json.loads(line) == _ASK_STATE:
+                return self._state()
             reply = await self._commands.carry_out(_order(line))
         except (CommandRefused, TimeoutError, ValueError) as error:
             return {"ok": False, "error": str(error) or "no order came in time"}
@@ -67,16 +73,31 @@ def _order(line: bytes) -> Order:
 
 def ask(folder: Path, order: Order) -> str | None:
     """None where the node did it, else why not. NotRunning where no daemon listens in this folder."""
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(order.wait_s + _PATIENCE_S)
-        try:
-            line.connect(str(folder / FILE_NAME))
-            line.sendall(json.dumps(vars(order)).encode() + b"\n")
-            with line.makefile("rb") as answers:
-                answer = answers.readline()
-        except OSError as error:
-            raise NotRunning(f"no gateway answers at {folder / FILE_NAME}: start it with aircue-gateway run") from error
+    answer = _exchanged(folder, vars(order), order.wait_s + _PATIENCE_S)
     if not answer:
         raise NotRunning("the gateway stopped before the node answered")
     fields: dict[str, Any] = json.loads(answer)
     return None if fields["ok"] else str(fields["error"])
+
+
+def spool_state(folder: Path) -> dict[str, Any]:
+    """How the running daemon's spool is: name, since_ms, reason. Its name is "stopped" where no daemon answers."""
+    try:
+        answer = _exchanged(folder, _ASK_STATE, _PATIENCE_S)
+    except NotRunning:
+        answer = b""
+    state: dict[str, Any] = json.loads(answer) if answer else {"name": "stopped"}
+    return state
+
+
+def _exchanged(folder: Path, question: dict[str, Any], patience_s: float) -> bytes:
+    """The daemon's line in answer to one of ours; empty where it stopped meanwhile."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(patience_s)
+        try:
+            line.connect(str(folder / FILE_NAME))
+            line.sendall(json.dumps(question).encode() + b"\n")
+            with line.makefile("rb") as answers:
+                return answers.readline()
+        except OSError as error:
+            raise NotRunning(f"no gateway answers at {folder / FILE_NAME}: start it with aircue-gateway run") from error

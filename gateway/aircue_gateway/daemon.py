@@ -17,7 +17,7 @@ from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
 from aircue_gateway.payloads import aircue
 from aircue_gateway.serial_line import SerialLine
-from aircue_gateway.spool import Spool
+from aircue_gateway.spool import Limits, Spool
 from aircue_gateway.spool_thread import SpoolThread
 from aircue_gateway.uplink import Uplink
 from aircue_gateway.window import Window
@@ -33,7 +33,7 @@ class Daemon:
         self._spool = spool
         self._thread = SpoolThread()
         self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
-        self._control = Control(config.data_dir, self._commands)
+        self._control = Control(config.data_dir, self._commands, lambda: spool.state._asdict())
         self._intake = Intake(config.cleaning, spool.load(), self._commands.replied)
         self._listener = Listener(
             config,
@@ -146,8 +146,17 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _limits(config: Config) -> Limits:
+    megabyte = 1_000_000
+    return Limits(
+        segments=config.spool.max_mb * megabyte,
+        refused=config.spool.refused_mb * megabyte,
+        dead_letters=config.spool.dead_letters_mb * megabyte,
+    )
+
+
 async def run(config: Config) -> None:
     """The gateway with this configuration, until it is told to stop. SpoolError, OSError: it cannot start."""
     log.event("starting", gateway=config.name, data_dir=config.data_dir)
-    spool = Spool.open(config.data_dir, config.name, _now_ms())
+    spool = Spool.open(config.data_dir, config.name, _now_ms(), _limits(config))
     await Daemon(config, spool).run()

@@ -55,8 +55,8 @@ class Refused(NamedTuple):
 
 class Book:
     """batches: those that wait, by sequence; live: their bytes, by segment. pending: losses that no batch has told yet.
-    thinned: what the spool itself had to drop and no batch has told, one row a boot. waiting_from: the first window with
-    samples in no batch. letters: where the files of dead letters end."""
+    thinned: what the spool itself had to drop and no batch has told, one row a boot. waiting_from: the first window
+    with samples in no batch. letters: where the files of dead letters end."""
 
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch

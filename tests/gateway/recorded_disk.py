@@ -206,6 +206,14 @@ def _sectors(operation: Operation) -> list[Operation]:
     return pieces
 
 
+def certain(operations: list[Operation]) -> MemoryDisk:
+    """What is there for sure after these."""
+    kept = _Kept()
+    for operation in operations:
+        kept.take(operation)
+    return kept.left(Choose(Random(0), 0, 0))
+
+
 def states(operations: list[Operation], seed: int, samples: int) -> Iterator[tuple[int, str, MemoryDisk]]:
     """(operations done, what became of the unsure ones, the disk) for every prefix. samples: drawn subsets for each
     prefix that has anything unsure; none of it, all of it, and the last write torn are always among the states."""

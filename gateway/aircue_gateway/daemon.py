@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from aircue_gateway import behind_broker, log
+from aircue_gateway import behind_broker, log, report
 from aircue_gateway.alerts import Rules
 from aircue_gateway.attached import Attached
 from aircue_gateway.behind_broker import OwnNodes, Receipt
@@ -32,7 +32,7 @@ from aircue_gateway.operations.view import View
 from aircue_gateway.payloads import aircue
 from aircue_gateway.replays import Replays, letter_of
 from aircue_gateway.serial_line import SerialLine
-from aircue_gateway.spool import Spool
+from aircue_gateway.spool import Limits, Spool
 from aircue_gateway.spool_thread import SpoolThread
 from aircue_gateway.uplink import Uplink
 from aircue_gateway.uplink_ways import way_to_cloud
@@ -66,6 +66,7 @@ class Daemon:
         self._view = View(
             config,
             stored,
+            figures=lambda: self._thread.run(report.of, spool),
             connections=lambda: self._listener.connections,
             stuck_for_s=lambda: self._thread.stuck_for_s,
             now_ms=_now_ms,
@@ -79,6 +80,7 @@ class Daemon:
                 "replay": self._answer_replay,
                 "replayed": self._answer_replayed,
                 "snapshot": self._view.answer,
+                "state": self._answer_state,
             },
         )
         self._status = StatusServer(config.status, self._view.snapshot)
@@ -223,6 +225,10 @@ class Daemon:
         attached = [one.report() for one in self._attached]
         return {"intakes": {"broker": broker, "devices_seen": self._devices.report(), "attached": attached}}
 
+    async def _answer_state(self, _request: Fields) -> Fields:
+        """How the spool is: name, since_ms, reason."""
+        return {"state": self._spool.state._asdict()}
+
     async def _answer_replayed(self, _request: Fields) -> Fields:
         return {"replayed": self._replays.done}
 
@@ -328,8 +334,17 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _limits(config: Config) -> Limits:
+    megabyte = 1_000_000
+    return Limits(
+        segments=config.spool.max_mb * megabyte,
+        refused=config.spool.refused_mb * megabyte,
+        dead_letters=config.spool.dead_letters_mb * megabyte,
+    )
+
+
 async def run(config: Config) -> None:
     """The gateway with this configuration, until it is told to stop. SpoolError, OSError: it cannot start."""
     log.event("starting", gateway=config.name, data_dir=config.data_dir)
-    spool = Spool.open(config.data_dir, config.name, _now_ms())
+    spool = Spool.open(config.data_dir, config.name, _now_ms(), _limits(config))
     await Daemon(config, spool).run()

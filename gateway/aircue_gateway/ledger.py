@@ -27,4 +27,7 @@ class Count(StrEnum):
     BATCHES_SEALED = "batches_sealed"
     BATCHES_DELIVERED = "batches_delivered"
     BATCHES_REFUSED = "batches_refused"
-    SPOOLS_SET_ASIDE = "spools_set_aside"
+    BATCHES_UNREADABLE = "batches_unreadable"  # the disk damaged them before they were sent
+    SAMPLES_THINNED = "samples_thinned"  # for want of room; declared as lost, as the next ones are
+    SAMPLES_DROPPED = "samples_dropped"  # with their whole batch
+    SPOOLS_SET_ASIDE = "spools_set_aside"  # found damaged

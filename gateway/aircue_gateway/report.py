@@ -1,61 +1,92 @@
 """What a spool says about its gateway, read beside the running daemon."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aircue_gateway import dead_letters as letters
+from aircue_gateway.disk import Disk, RealDisk, SpoolError
 from aircue_gateway.ledger import Count
-from aircue_gateway.spool import read_only
+from aircue_gateway.spool import FOLDER, Spool
+from aircue_gateway.spool_book import Book
+from aircue_gateway.spool_recovery import Recovered, Unreadable, recover
 
-_ONE = {
-    "waiting_samples": "SELECT count(*) FROM samples",
-    "waiting_batches": "SELECT count(*) FROM batches WHERE refused IS NULL",
-    "refused_batches": "SELECT count(*) FROM batches WHERE refused IS NOT NULL",
-    "dead_letters_kept": "SELECT count(*) FROM dead_letters",
-    "epoch": "SELECT value FROM meta WHERE name = 'epoch'",
-    "next_batch": "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'next_batch'",
-}
+_ATTEMPTS = 5  # the daemon may give up a segment while it is read
 
 
 def status(folder: Path) -> dict[str, Any]:
     """Counters by name (those never counted are 0), what waits, and what arrived of every boot of every node."""
-    db = read_only(folder)
-    try:
-        found = {name: db.execute(query).fetchone()[0] for name, query in _ONE.items()}
-        counted = dict(db.execute("SELECT name, count FROM counters").fetchall())
-        counters = {name.value: counted.get(name.value, 0) for name in Count}
-        return {**found, "rules": _rules_version(db), "counters": counters, "nodes": list(_nodes(db))}
-    finally:
-        db.close()
+    disk, found = _found(folder)
+    return _figures(disk, found.book, found.damage)
 
 
-def _rules_version(db: sqlite3.Connection) -> str:
-    document = db.execute("SELECT value FROM meta WHERE name = 'rules'").fetchone()[0]
-    return str(json.loads(document)["version"]) if document else ""
+def of(spool: Spool) -> dict[str, Any]:
+    """The same of a spool that is open here; for the thread that uses it."""
+    return _figures(spool.disk, spool.book, "")
 
 
-def _nodes(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
-    for node, installation, boot, ranges in db.execute("SELECT node, installation, boot, ranges FROM streams"):
-        yield {"node": node, "installation": installation, "boot": boot, "sequences": json.loads(ranges)}
+def _figures(disk: Disk, book: Book, damage: str) -> dict[str, Any]:
+    return {
+        "epoch": book.epoch,
+        "next_batch": book.next_batch,
+        "waiting_samples": book.waiting_samples,
+        "waiting_batches": len(book.batches),
+        "waiting_bytes": sum(entry.size for entry in book.batches.values()),
+        "oldest_unsent_ms": _oldest_ms(book),
+        "bytes_on_disk": sum(map(disk.size, disk.names())),
+        "refused_batches": len(book.refused),
+        "dead_letters_kept": book.letters.next_id - book.letters.oldest_id,
+        "losses": _losses(book),
+        "damage": damage,
+        "rules": str(json.loads(book.rules)["version"]) if book.rules else "",
+        "counters": {name.value: book.counters[name] for name in Count},
+        "nodes": list(_nodes(book)),
+    }
+
+
+def _found(folder: Path) -> tuple[RealDisk, Recovered]:
+    disk = RealDisk(folder / FOLDER)
+    for _ in range(_ATTEMPTS):
+        try:
+            found = recover(disk)
+        except FileNotFoundError:
+            continue
+        except Unreadable as error:
+            raise SpoolError(
+                f"spool {folder / FOLDER}: {error}: the gateway sets it aside at its next start"
+            ) from error
+        if found is not None:
+            return disk, found
+    raise SpoolError(f"spool {folder / FOLDER} does not exist: has the gateway run with this configuration?")
+
+
+def _oldest_ms(book: Book) -> int | None:
+    """When the oldest batch was sealed, or the oldest sample that waits for one came in; None where nothing waits."""
+    moments = [next(iter(book.batches.values())).sealed_at_ms] if book.batches else []
+    if book.waiting_samples and book.waiting_since_ms is not None:
+        moments.append(book.waiting_since_ms)
+    return min(moments, default=None)
+
+
+def _losses(book: Book) -> dict[str, int]:
+    """In samples, by kind: what the nodes declared, and what was given up here."""
+    return {
+        "declared_by_nodes": sum(loss.samples for loss in book.losses.values()),
+        "set_aside": book.counters[Count.SAMPLES_SET_ASIDE],
+        "thinned": book.counters[Count.SAMPLES_THINNED],
+        "dropped": book.counters[Count.SAMPLES_DROPPED],
+        "not_told_yet": sum(loss.samples for loss in book.untold()),
+    }
+
+
+def _nodes(book: Book) -> Iterator[dict[str, Any]]:
+    for (node, installation, boot), row in book.streams.items():
+        sequences = [list(pair) for pair in row.ranges]
+        yield {"node": node, "installation": installation, "boot": boot, "sequences": sequences}
 
 
 def dead_letters(folder: Path) -> list[dict[str, Any]]:
     """Oldest first; payload as text where it is one, else as hexadecimal digits."""
-    db = read_only(folder)
-    try:
-        rows = db.execute("SELECT id, received_at_ms, topic, reason, payload FROM dead_letters ORDER BY id").fetchall()
-    finally:
-        db.close()
-    return [
-        {"id": ident, "received_at_ms": at, "topic": topic, "reason": reason, **_readable(payload)}
-        for ident, at, topic, reason, payload in rows
-    ]
-
-
-def _readable(payload: bytes) -> dict[str, str]:
-    try:
-        return {"payload": payload.decode()}
-    except UnicodeDecodeError:
-        return {"payload_hex": payload.hex()}
+    disk, found = _found(folder)
+    return list(letters.listed(disk, found.book.letters))

@@ -1,92 +1,57 @@
-"""The spool: everything the gateway may not forget, in one SQLite file, each change durable before it returns.
+"""The spool: everything the gateway may not forget, each change durable before it returns.
+
+Segments of records (see spool_log), each record one commit and one sync; what they add up to is in memory (spool_book),
+samples and the bodies of batches are on the disk alone. docs/gateway-spool.md draws the files.
 
     SpoolError
     +-- SpoolUnavailable   the disk is full, read-only or failing: what was not committed is kept and tried again
-
-A file that SQLite cannot read is renamed aside and a new spool begun: the gateway goes on and says so.
 """
 
 import fcntl
-import json
 import os
-import secrets
-import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from aircue_gateway import batch, log
-from aircue_gateway.alerts import NO_RULES, decode_rules, decode_states, encode_state
-from aircue_gateway.batch import Batch, Channel, Group, Loss, Sample, Status
-from aircue_gateway.ledger import Count
-from aircue_gateway.window import BirthRow, DeadLetter, SampleRow, Stored, StreamKey, StreamRow, Window
+from aircue_gateway import spool_rows as rows
+from aircue_gateway.batch import Batch, Group, Revision, Sample, Status
+from aircue_gateway.disk import UNFINISHED as HALF
+from aircue_gateway.disk import Disk, RealDisk, SpoolError, SpoolUnavailable, told, write_whole
+from aircue_gateway.spool_book import Book, Position
+from aircue_gateway.spool_log import SEGMENT_BYTES, SPARE, UNFINISHED, contents, file_name, segments
+from aircue_gateway.spool_records import Kind
+from aircue_gateway.spool_recovery import Recovered, Unreadable, recover
+from aircue_gateway.spool_room import Room, drop, unreadable
+from aircue_gateway.spool_store import REFUSED, BodyDamaged, Store, new_epoch, refused_name
+from aircue_gateway.window import RevisionRow, SampleRow, Stored, Window
 
-FILE_NAME = "spool.sqlite3"
-_VERSION = 1
-_LARGEST_BATCH = 20_000  # samples
-_DEAD_LETTERS_KEPT = 10_000
+__all__ = ["Limits", "Sealed", "Spool", "SpoolError", "SpoolState", "SpoolUnavailable"]
+
+FOLDER = "spool"
+_MB = 1_000_000
+_LARGEST_BATCH = 5_000  # samples; what is sealed at once is in memory at once
+_MOST_LOSSES = 1_000  # a batch
 _FRESH_MS = 60_000  # an urgent batch younger than this goes before those that wait
-
-_SCHEMA = """
-BEGIN;
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE births (
-    id INTEGER PRIMARY KEY, site TEXT NOT NULL, node TEXT NOT NULL, installation INTEGER NOT NULL,
-    boot INTEGER NOT NULL, channels TEXT NOT NULL
-);
-CREATE TABLE samples (
-    birth INTEGER NOT NULL REFERENCES births, sequence INTEGER NOT NULL, uptime_ms INTEGER NOT NULL,
-    measured_at_ms INTEGER NOT NULL, received_at_ms INTEGER NOT NULL, resolved INTEGER NOT NULL,
-    vals TEXT NOT NULL, statuses BLOB NOT NULL, PRIMARY KEY (birth, sequence)
-) WITHOUT ROWID;
-CREATE TABLE streams (
-    node TEXT NOT NULL, installation INTEGER NOT NULL, boot INTEGER NOT NULL, ranges TEXT NOT NULL,
-    offset_ms INTEGER, known INTEGER NOT NULL, PRIMARY KEY (node, installation, boot)
-) WITHOUT ROWID;
-CREATE TABLE losses (
-    node TEXT NOT NULL, installation INTEGER NOT NULL, boot INTEGER NOT NULL, first INTEGER NOT NULL,
-    last INTEGER NOT NULL, samples INTEGER NOT NULL, place TEXT NOT NULL, sealed INTEGER NOT NULL,
-    PRIMARY KEY (node, installation, boot, first, place)
-) WITHOUT ROWID;
-CREATE TABLE batches (
-    sequence INTEGER PRIMARY KEY, sealed_at_ms INTEGER NOT NULL, urgent INTEGER NOT NULL, body BLOB NOT NULL,
-    refused TEXT
-);
-CREATE TABLE dead_letters (
-    id INTEGER PRIMARY KEY, received_at_ms INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL,
-    payload BLOB NOT NULL
-);
-CREATE TABLE states (need TEXT NOT NULL, node TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (need, node))
-    WITHOUT ROWID;
-CREATE TABLE retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_BIRTH = "id, site, node, installation, boot, channels"
-_LOSS = "node, installation, boot, first, last, samples, place"
-_WAITING = """
-SELECT birth, site, node, installation, boot, channels,
-    sequence, uptime_ms, measured_at_ms, received_at_ms, resolved, vals, statuses
-FROM samples JOIN births ON births.id = birth ORDER BY birth, sequence LIMIT ?
-"""
-_NEXT_BATCH = """
-SELECT sequence, body FROM batches WHERE sequence = (
-    SELECT sequence FROM batches WHERE refused IS NULL
-    ORDER BY urgent AND sealed_at_ms > ? DESC, sequence LIMIT 1
-)
-"""
-_FORGET_DEAD_LETTERS = "DELETE FROM dead_letters WHERE id <= (SELECT max(id) FROM dead_letters) - ?"
-_EMPTY_AGAIN = "starting empty: nodes send again what was never acked; the old file is kept to be looked at"
+_BROKEN = ".broken-"
+_BROKEN_KEPT = 4  # files
+_STARTING_EMPTY = "starting empty: nodes send again what was never acked; the old files are kept to be looked at"
+_GOING_ON = "all that can be read is kept; a copy of the damaged segment is kept to be looked at; check the card"
 
 
-class SpoolError(Exception):
-    """The spool cannot be used; the text says what to do."""
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """In bytes: of the segments, of the batches that the cloud refused, of the dead letters."""
 
-
-class SpoolUnavailable(SpoolError):
-    """This write did not reach the disk; a later one may."""
+    segments: int = 512 * _MB
+    refused: int = 16 * _MB
+    dead_letters: int = 4 * _MB
+    segment: int = SEGMENT_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,157 +63,389 @@ class Sealed:
     body: bytes
 
 
-class Spool:
-    """Used by one thread at a time. gateway: the name in the ids of its batches."""
+class SpoolState(NamedTuple):
+    """name: ok, or what keeps the spool from writing (disk.Trouble). since_ms: of the time of day."""
 
-    def __init__(self, db: sqlite3.Connection, gateway: str, lock: int) -> None:
-        self._db = db
+    name: str
+    since_ms: int
+    reason: str = ""
+
+
+class Spool:
+    """Used by one thread at a time. gateway: the name in the ids of its batches. state: may be read by any thread."""
+
+    def __init__(self, store: Store, gateway: str, limits: Limits, lock: int | None = None) -> None:
+        self._store = store
+        self._book = store.book
         self._gateway = gateway
+        self._limits = limits
         self._lock = lock
-        self._epoch = _meta(db, "epoch")
+        self._room = Room(store, limits.segments, self._seal_for_room)
+        self.state = SpoolState("ok", _now_ms())
 
     @classmethod
-    def open(cls, folder: Path, gateway: str, now_ms: int) -> "Spool":
+    def open(cls, folder: Path, gateway: str, now_ms: int, limits: Limits | None = None) -> "Spool":
         """The spool in a folder, made where there is none. One process at a time."""
-        file = folder / FILE_NAME
+        from aircue_gateway import spool_import
+
         lock = _locked(folder)
         try:
-            return cls(_connect(file), gateway, lock)
-        except sqlite3.OperationalError as error:
-            raise SpoolError(f"spool {file}: {error}. Check the folder's owner and the space left") from error
-        except sqlite3.DatabaseError as error:
-            log.error(
-                "spool_set_aside", spool=file, kept_as=_set_aside(file, now_ms), reason=error, remedy=_EMPTY_AGAIN
-            )
-        spool = cls(_connect(file), gateway, lock)
-        with spool._transaction():
-            spool._add(Count.SPOOLS_SET_ASIDE, 1)
+            disk = RealDisk(folder / FOLDER)
+            spool_import.clear_unfinished(folder, disk)
+            spool = cls.on(disk, gateway, now_ms, limits, lock)
+            spool_import.take_over(folder, spool._store, now_ms)
+        except BaseException:
+            os.close(lock)
+            raise
         return spool
+
+    @classmethod
+    def on(
+        cls, disk: Disk, gateway: str, now_ms: int, limits: Limits | None = None, lock: int | None = None
+    ) -> "Spool":
+        """The spool on a disk. It is only read here: a disk that is full or read-only does not keep it from opening."""
+        limits = limits or Limits()
+        try:
+            found = recover(disk)
+        except Unreadable as error:
+            kept = _set_all_aside(disk, now_ms)
+            log.error("spool_set_aside", kept_as=kept, reason=error, remedy=_STARTING_EMPTY)
+            book = Book(new_epoch())
+            book.note({"damaged": book.epoch})
+            return cls(_fresh(disk, book, limits, _highest(disk)), gateway, limits, lock)
+        if found is None:
+            return cls(_fresh(disk, Book(new_epoch()), limits, _highest(disk)), gateway, limits, lock)
+        spool = cls(_resumed(disk, found, limits, now_ms), gateway, limits, lock)
+        spool._sweep()
+        return spool
+
+    def close(self) -> None:
+        self._store.disk.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def load(self) -> Stored:
+        """What the gateway must know to go on where it was."""
+        return self._book.stored()
 
     @property
     def epoch(self) -> str:
         """Eight hexadecimal digits, drawn with the spool."""
-        return self._epoch
+        return self._book.epoch
 
-    def close(self) -> None:
-        self._db.close()
-        os.close(self._lock)
+    @property
+    def book(self) -> Book:
+        return self._book
 
-    def load(self) -> Stored:
-        """What the gateway must know to go on where it was."""
-        db, rules = self._db, _meta(self._db, "rules")
-        return Stored(
-            births=tuple(_birth(*row) for row in db.execute(f"SELECT {_BIRTH} FROM births ORDER BY id")),
-            streams=dict(_stream(*row) for row in db.execute("SELECT * FROM streams")),
-            losses=tuple(_loss(*row) for row in db.execute(f"SELECT {_LOSS} FROM losses")),
-            states=decode_states(db.execute("SELECT need, node, state FROM states")),
-            retained=dict(db.execute("SELECT topic, payload FROM retained").fetchall()),
-            rules=decode_rules(rules) if rules else NO_RULES,
-        )
+    @property
+    def disk(self) -> Disk:
+        return self._store.disk
 
     def commit(self, window: Window) -> None:
         """All of a window or nothing of it, on the disk when this returns."""
-        with self._transaction() as db:
-            for statement, rows in _statements(window):
-                db.executemany(statement, rows)
-            if window.dead_letters:
-                db.execute(_FORGET_DEAD_LETTERS, (_DEAD_LETTERS_KEPT,))
-            for name, count in window.counts.items():
-                self._add(name, count)
+        with self._trying():
+            self._store.commit(window)
+        self._tidy()
 
     def seal(self, now_ms: int, urgent: bool) -> int:
         """Turns all that waits into batches, and says how many."""
         sealed = 0
-        while self._seal_one(now_ms, urgent):
+        with self._trying():
+            while self._seal_one(now_ms, urgent):
+                sealed += 1
+        if sealed:
+            self._tidy()
+        return sealed
+
+    def _seal_for_room(self) -> int:
+        """Dated by the oldest sample: what lacks room is old."""
+        since_ms, sealed = self._book.waiting_since_ms or 0, 0
+        while self._book.waiting_samples and self._seal_one(since_ms, urgent=False):
             sealed += 1
         return sealed
 
     def _seal_one(self, now_ms: int, urgent: bool) -> bool:
-        with self._transaction() as db:
-            rows = db.execute(_WAITING, (_LARGEST_BATCH,)).fetchall()
-            losses = tuple(_loss(*row) for row in db.execute(f"SELECT {_LOSS} FROM losses WHERE NOT sealed"))
-            if not rows and not losses:
-                return False
-            sequence = int(_meta(db, "next_batch"))
-            sealed = Batch(
+        book = self._book
+        losses = tuple(islice(book.untold(), _MOST_LOSSES))
+        taken = self._take()
+        if not taken.samples and not taken.revisions and not losses:
+            return False
+        known, others = _revised(taken.samples, taken.revisions)
+        body = batch.encode(
+            Batch(
                 gateway=self._gateway,
-                epoch=self._epoch,
-                sequence=sequence,
+                epoch=book.epoch,
+                sequence=book.next_batch,
                 sealed_at_ms=now_ms,
-                groups=tuple(_groups(rows)),
+                groups=tuple(self._groups(known)),
                 losses=losses,
+                revisions=tuple(self._revisions(others)),
             )
-            db.execute(
-                "INSERT INTO batches VALUES (?, ?, ?, ?, NULL)", (sequence, now_ms, urgent, batch.encode(sealed))
-            )
-            db.executemany("DELETE FROM samples WHERE birth = ? AND sequence = ?", [(row[0], row[6]) for row in rows])
-            db.execute("UPDATE losses SET sealed = 1")
-            _set_meta(db, "next_batch", str(sequence + 1))
-            self._add(Count.BATCHES_SEALED, 1)
+        )
+        self._store.seal(
+            {
+                "q": book.next_batch,
+                "at": now_ms,
+                "u": urgent,
+                "o": urgent or not book.batches,
+                "lv": 0,
+                "n": len(known),
+                "w": len(known) if taken.to else book.waiting_samples,
+                "v": len(taken.revisions) if taken.to else book.waiting_revisions,
+                "to": taken.to,
+                "since": taken.since_ms,
+                "k": len(losses),
+            },
+            body,
+        )
         return True
+
+    def _take(self) -> "_Taken":
+        """The samples of the next batch, in the order in which they came, and where the rest begins."""
+        samples: list[SampleRow] = []
+        revisions: list[RevisionRow] = []
+        start = self._book.waiting_from
+        for segment, record in self._store.log.records(start) if start is not None else ():
+            if record.kind != Kind.WINDOW:
+                continue
+            header, packed = rows.split(record.body)
+            here = Position(segment, record.offset)
+            skip = start.skip if start is not None and here == start._replace(skip=0) else 0
+            last = min(rows.count_samples(header), skip + _LARGEST_BATCH - len(samples))
+            samples += islice(rows.unpack_samples(header["n"], packed), skip, last)
+            if last < rows.count_samples(header):
+                return _Taken(samples, revisions, here._replace(skip=last), header["at"])
+            revisions += map(rows.revision_of, header.get("v", ()))
+        if len(samples) < self._book.waiting_samples and start is not None:
+            log.error("spool_damaged", missing_samples=self._book.waiting_samples - len(samples), remedy=_GOING_ON)
+        return _Taken(samples, revisions, None, None)
+
+    def _groups(self, samples: list[SampleRow]) -> Iterator[Group]:
+        """One a birth."""
+        for ident, members in groupby(sorted(samples, key=_birth_and_sequence), key=attrgetter("birth")):
+            birth = self._book.births[ident]
+            yield Group(
+                site=birth.site,
+                node=birth.node,
+                installation=birth.installation,
+                boot=birth.boot,
+                channels=birth.channels,
+                samples=tuple(map(_sample, members)),
+            )
+
+    def _revisions(self, revisions: Iterable[RevisionRow]) -> Iterator[Revision]:
+        for row in revisions:
+            birth = self._book.births[row.birth]
+            yield Revision(
+                node=birth.node,
+                installation=birth.installation,
+                boot=birth.boot,
+                sequence=row.sequence,
+                quantity=birth.channels[row.channel].quantity,
+                status=row.status,
+            )
 
     def next_batch(self, now_ms: int) -> Sealed | None:
         """The batch to send next: a fresh urgent one first, then in order."""
-        row = self._db.execute(_NEXT_BATCH, (now_ms - _FRESH_MS,)).fetchone()
-        if row is None:
-            return None
-        sequence, body = row
-        return Sealed(sequence=sequence, id=f"{self._gateway}/{self._epoch}/{sequence}", body=body)
+        while (sequence := self._next(now_ms)) is not None:
+            try:
+                body = self._store.body(sequence)
+            except BodyDamaged as error:
+                with self._trying():
+                    unreadable(self._store, sequence, error)
+                continue
+            self._offer(sequence)
+            return Sealed(sequence=sequence, id=self._book.batch_id(self._gateway, sequence), body=body)
+        return None
+
+    def _next(self, now_ms: int) -> int | None:
+        book, late = self._book, self._store.late
+        fresh = [one for one in book.urgent if book.batches[one].sealed_at_ms > now_ms - _FRESH_MS and one not in late]
+        return min(fresh, default=None) or next((one for one in book.batches if one not in late), None)
+
+    def _offer(self, sequence: int) -> None:
+        """Written down before the cloud can have it, so that it is never thinned; a disk that takes nothing does not
+        keep a batch from leaving."""
+        if self._book.batches[sequence].offered:
+            return
+        try:
+            with self._trying():
+                self._store.note(offered=sequence)
+        except SpoolUnavailable:
+            self._book.note({"offered": sequence})
 
     def delivered(self, sequence: int) -> None:
-        """The cloud has this batch."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM batches WHERE sequence = ?", (sequence,))
-            self._add(Count.BATCHES_DELIVERED, 1)
+        """The cloud has this batch. Where that cannot be written down now, it is with the next write."""
+        if sequence not in self._book.batches or sequence in self._store.late:
+            return
+        self._store.late.append(sequence)
+        with self._trying():
+            self._store.catch_up()
 
     def refused(self, sequence: int, detail: str) -> None:
-        """The cloud will never take this batch: it is kept, and not sent again."""
-        with self._transaction() as db:
-            db.execute("UPDATE batches SET refused = ? WHERE sequence = ?", (detail, sequence))
-            self._add(Count.BATCHES_REFUSED, 1)
+        """The cloud will never take this batch: it is kept in a file of its own, and not sent again."""
+        if sequence not in self._book.batches:
+            return
+        with self._trying():
+            body = self._store.body(sequence)
+            name = refused_name(self._book.batches[sequence].epoch, sequence)
+            with told(f"refused batch {name}"):
+                write_whole(self._store.disk, name, body)
+            self._store.note(refused=[sequence, name, len(body), detail])
+            self._forget_refused()
+
+    def _forget_refused(self) -> None:
+        """The oldest, as far as they exceed their quota; their samples are declared as lost."""
+        refused = self._book.refused
+        while refused and sum(one.size for one in refused.values()) > self._limits.refused:
+            sequence, oldest = next(iter(refused.items()))
+            with told(f"refused batch {oldest.name}"):
+                drop(self._store, sequence, self._store.disk.read(oldest.name, 0, oldest.size))
+                self._store.disk.remove(oldest.name)
 
     def put_rules(self, document: str) -> None:
         """The rules to run from now on, as the cloud sent them."""
-        with self._transaction() as db:
-            _set_meta(db, "rules", document)
+        with self._trying():
+            self._store.note(rules=document)
 
-    def _add(self, name: Count, count: int) -> None:
-        self._db.execute(
-            "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
-            (name, count),
-        )
+    def _tidy(self) -> None:
+        """What was asked for is done by now: room that cannot be made is no failure of it."""
+        try:
+            with self._trying():
+                self._room.tidy()
+        except SpoolUnavailable as error:
+            log.warning("spool_untidy", reason=error, remedy="tried again after the next commit")
+
+    def _sweep(self) -> None:
+        """Removes what a power cut left behind."""
+        known = {one.name for one in self._book.refused.values()}
+        for name in self._store.disk.names():
+            if name in (UNFINISHED, HALF) or (name.endswith(REFUSED) and name not in known):
+                try:
+                    self._store.disk.remove(name)
+                except OSError as error:
+                    log.warning("spool_leftover", file=name, reason=error, remedy="removed at a later start")
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _trying(self) -> Iterator[None]:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield self._db
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            self._roll_back()
-            raise SpoolUnavailable(f"{error}: check the space left on the disk and its health") from error
-        except BaseException:
-            self._roll_back()
+            yield
+        except SpoolUnavailable as error:
+            self._now(error.trouble.value, str(error))
             raise
+        self._now("ok")
 
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+    def _now(self, name: str, reason: str = "") -> None:
+        if name != self.state.name:
+            self.state = SpoolState(name, _now_ms(), reason)
+            tell = log.event if name == "ok" else log.error
+            tell("spool_state", state=name, reason=reason or "writing again")
 
 
-def read_only(folder: Path) -> sqlite3.Connection:
-    """For looking at a spool that a running gateway may be using."""
-    file = folder / FILE_NAME
-    if not file.exists():
-        raise SpoolError(f"spool {file} does not exist: has the gateway run with this configuration?")
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
+class _Taken(NamedTuple):
+    """to: where the next batch begins, None where nothing is left; since_ms: when the first sample there came."""
+
+    samples: list[SampleRow]
+    revisions: list[RevisionRow]
+    to: Position | None
+    since_ms: int | None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _birth_and_sequence(row: SampleRow) -> tuple[int, int]:
+    return row.birth, row.sequence
+
+
+def _revised(samples: list[SampleRow], revisions: list[RevisionRow]) -> tuple[list[SampleRow], list[RevisionRow]]:
+    """The samples with what was learnt of them, and the revisions of samples that are not among them."""
+    if not revisions:
+        return samples, []
+    at = {(row.birth, row.sequence): index for index, row in enumerate(samples)}
+    revised, others = list(samples), []
+    for one in revisions:
+        index = at.get((one.birth, one.sequence))
+        if index is None:
+            others.append(one)
+        else:
+            revised[index] = _with_status(revised[index], one.channel, one.status)
+    return revised, others
+
+
+def _with_status(row: SampleRow, channel: int, status: Status) -> SampleRow:
+    statuses = (*row.statuses[:channel], status, *row.statuses[channel + 1 :])
+    return row._replace(statuses=statuses)
+
+
+def _sample(row: SampleRow) -> Sample:
+    return Sample(
+        sequence=row.sequence,
+        uptime_ms=row.uptime_ms,
+        measured_at_ms=row.measured_at_ms,
+        received_at_ms=row.received_at_ms,
+        clock="gateway" if row.resolved else "node",
+        values=row.values,
+        statuses=row.statuses,
+    )
+
+
+def _fresh(disk: Disk, book: Book, limits: Limits, highest: int) -> Store:
+    store = Store(disk, book, limits.segment, limits.dead_letters)
+    store.log.continue_elsewhere(highest, 1)
+    return store
+
+
+def _resumed(disk: Disk, found: Recovered, limits: Limits, now_ms: int) -> Store:
+    store = Store(disk, found.book, limits.segment, limits.dead_letters)
+    store.log.sizes, store.log.first_serials = found.sizes, found.first_serials
+    store.log.spare(found.spare_bytes)
+    if not found.damage:
+        store.log.resume(found.segment, found.end, found.serial)
+        return store
+    kept = [_copy_aside(disk, number, now_ms) for number in found.damaged]
+    log.error("spool_damaged", reason=found.damage, kept_as=",".join(filter(None, kept)), remedy=_GOING_ON)
+    store.book.note({"damaged": new_epoch()})
+    store.log.continue_elsewhere(found.segment, found.serial)
+    return store
+
+
+def _highest(disk: Disk) -> int:
+    return max(segments(disk), default=0)
+
+
+def _set_all_aside(disk: Disk, now_ms: int) -> str:
+    with told("setting the spool aside"):
+        for number in segments(disk):
+            disk.rename(file_name(number), f"{file_name(number)}{_BROKEN}{now_ms}")
+        for name in (SPARE, UNFINISHED):
+            if name in disk.names():
+                disk.remove(name)
+        disk.sync_names()
+    return f"*{_BROKEN}{now_ms}"
+
+
+def _copy_aside(disk: Disk, number: int, now_ms: int) -> str:
+    """The name of a copy; empty where there is no room for one, or enough of them."""
+    name = f"{file_name(number)}{_BROKEN}{now_ms}"
+    if sum(_BROKEN in one for one in disk.names()) >= _BROKEN_KEPT:
+        return ""
+    try:
+        write_whole(disk, name, contents(disk, number))
+    except OSError as error:
+        log.warning(
+            "spool_not_copied", segment=number, reason=error, remedy="its damaged bytes are gone at the next turn"
+        )
+        return ""
+    return name
 
 
 def _locked(folder: Path) -> int:
     """A lock that the system releases when this process ends, however it ends."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        lock = _lock_file(folder / "lock")
     except OSError as error:
         raise SpoolError(f"spool folder {folder}: {error.strerror}. Check data_dir and its owner") from error
     try:
@@ -259,134 +456,9 @@ def _locked(folder: Path) -> int:
     return lock
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    """A connection to a sound spool; DatabaseError where the file is none."""
-    db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+def _lock_file(file: Path) -> int:
+    """On a disk that is read-only the one from before will do."""
     try:
-        db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1")
-        if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise sqlite3.DatabaseError(found)
-        _check_version(db, file)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _check_version(db: sqlite3.Connection, file: Path) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        db.executescript(_SCHEMA + _first_meta() + f"PRAGMA user_version = {_VERSION}; COMMIT;")
-    elif version != _VERSION:
-        raise SpoolError(
-            f"spool {file} has version {version}, this gateway reads {_VERSION}: run the one that wrote it"
-        )
-
-
-def _first_meta() -> str:
-    """The epoch is drawn once a spool, so that no later spool repeats the ids of its batches."""
-    return f"INSERT INTO meta VALUES ('epoch', '{secrets.token_hex(4)}'), ('next_batch', '1'), ('rules', '');"
-
-
-def _set_aside(file: Path, now_ms: int) -> Path:
-    aside = file.with_name(f"{file.name}.broken-{now_ms}")
-    for suffix in ("", "-wal", "-shm"):
-        part = file.with_name(file.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def _meta(db: sqlite3.Connection, name: str) -> str:
-    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        raise sqlite3.DatabaseError(f"meta has no {name}")
-    return str(row[0])
-
-
-def _set_meta(db: sqlite3.Connection, name: str, value: str) -> None:
-    db.execute("UPDATE meta SET value = ? WHERE name = ?", (value, name))
-
-
-def _statements(window: Window) -> list[tuple[str, Iterable[tuple[Any, ...]]]]:
-    return [
-        ("INSERT INTO births VALUES (?, ?, ?, ?, ?, ?)", map(_birth_values, window.births)),
-        ("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_sample_values, window.samples)),
-        ("REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?)", map(_stream_values, window.streams.items())),
-        ("REPLACE INTO losses VALUES (?, ?, ?, ?, ?, ?, ?, 0)", map(_loss_values, window.losses)),
-        ("REPLACE INTO states VALUES (?, ?, ?)", [(*key, encode_state(one)) for key, one in window.states.items()]),
-        ("REPLACE INTO retained VALUES (?, ?)", window.retained.items()),
-        ("INSERT INTO dead_letters VALUES (NULL, ?, ?, ?, ?)", map(_letter_values, window.dead_letters)),
-    ]
-
-
-def _birth_values(row: BirthRow) -> tuple[Any, ...]:
-    channels = json.dumps([[channel.quantity, channel.unit, channel.scale] for channel in row.channels])
-    return row.id, row.site, row.node, row.installation, row.boot, channels
-
-
-def _birth(ident: int, site: str, node: str, installation: int, boot: int, channels: str) -> BirthRow:
-    return BirthRow(
-        id=ident, site=site, node=node, installation=installation, boot=boot, channels=tuple(_channels(channels))
-    )
-
-
-def _channels(text: str) -> Iterator[Channel]:
-    for quantity, unit, scale in json.loads(text):
-        yield Channel(quantity=quantity, unit=unit, scale=scale)
-
-
-def _sample_values(row: SampleRow) -> tuple[Any, ...]:
-    return (*row[:6], json.dumps(row.values), bytes(row.statuses))
-
-
-def _stream_values(item: tuple[StreamKey, StreamRow]) -> tuple[Any, ...]:
-    key, row = item
-    return (*key, json.dumps(row.ranges), row.offset_ms, row.known)
-
-
-def _stream(
-    node: str, installation: int, boot: int, ranges: str, offset_ms: int | None, known: int
-) -> tuple[StreamKey, StreamRow]:
-    pairs = tuple((first, last) for first, last in json.loads(ranges))
-    return (node, installation, boot), StreamRow(ranges=pairs, offset_ms=offset_ms, known=bool(known))
-
-
-def _loss_values(loss: Loss) -> tuple[Any, ...]:
-    return loss.node, loss.installation, loss.boot, loss.first, loss.last, loss.samples, loss.where
-
-
-def _loss(node: str, installation: int, boot: int, first: int, last: int, samples: int, place: str) -> Loss:
-    return Loss(node=node, installation=installation, boot=boot, first=first, last=last, samples=samples, where=place)
-
-
-def _letter_values(letter: DeadLetter) -> tuple[Any, ...]:
-    return letter.received_at_ms, letter.topic, letter.reason, letter.payload
-
-
-def _groups(rows: list[tuple[Any, ...]]) -> Iterator[Group]:
-    """Rows of _WAITING, one group a birth."""
-    for (_, site, node, installation, boot, channels), members in groupby(rows, key=lambda row: row[:6]):
-        samples = tuple(_sample(*row[6:]) for row in members)
-        yield Group(
-            site=site,
-            node=node,
-            installation=installation,
-            boot=boot,
-            channels=tuple(_channels(channels)),
-            samples=samples,
-        )
-
-
-def _sample(
-    sequence: int, uptime_ms: int, measured_at_ms: int, received_at_ms: int, resolved: int, values: str, statuses: bytes
-) -> Sample:
-    return Sample(
-        sequence=sequence,
-        uptime_ms=uptime_ms,
-        measured_at_ms=measured_at_ms,
-        received_at_ms=received_at_ms,
-        clock="gateway" if resolved else "node",
-        values=tuple(json.loads(values)),
-        statuses=tuple(map(Status, statuses)),
-    )
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return os.open(file, os.O_RDONLY | os.O_CLOEXEC)

@@ -35,6 +35,11 @@ port = 1884
 commit_window_ms = 50
 max_packet = 4096
 
+[spool]
+max_mb = 64
+refused_mb = 2
+dead_letters_mb = 1
+
 [uplink]
 url = "https://cloud.example"
 key = "gateway-key"
@@ -124,6 +129,7 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
     assert (cleaning.smoothing.method, cleaning.smoothing.window_s, cleaning.smoothing.tau_s) == ("one-euro", 60, 45)
     assert (cleaning.smoothing.cutoff_hz, cleaning.smoothing.beta, cleaning.smoothing.drift_steps) == (0.01, 0.1, 0.5)
     assert (cleaning.gaps.interval_s, cleaning.gaps.bridge_s) == (60, 600)
+    assert (config.spool.max_mb, config.spool.refused_mb, config.spool.dead_letters_mb) == (64, 2, 1)
     assert config.cleaning.deadband.width == {"temperature": 0.1, "humidity": 0.5}
     assert config.nodes["kitchen"] == Node(id="kitchen", site="home-1", key="battery staple")
 
@@ -132,6 +138,7 @@ def test_what_is_not_named_has_a_default_and_a_relative_folder_starts_at_the_fil
     config = read(tmp_path, MINIMAL)
     assert config.data_dir == tmp_path / "spool"
     assert (config.listener.host, config.listener.port, config.listener.commit_window_ms) == ("0.0.0.0", 1883, 5000)
+    assert (config.spool.max_mb, config.spool.refused_mb, config.spool.dead_letters_mb) == (512, 16, 4)
     assert (config.uplink.batch_window_s, config.cleaning.deadband.width, config.nodes) == (300, {}, {})
 
 
@@ -166,6 +173,9 @@ def test_an_unknown_key_is_named_with_its_value_and_the_keys_there_are(tmp_path:
             'url = "cloud.example"',
             "uplink.url = 'cloud.example': expected the cloud's",
         ),
+        ("max_mb = 64", "max_mb = 15", "spool.max_mb = 15: expected a whole number from 16 to 1000000"),
+        ("refused_mb = 2", "refused_mb = 0", "spool.refused_mb = 0: expected a whole number from 1"),
+        ("dead_letters_mb = 1", "dead_letters_mb = 1.5", "spool.dead_letters_mb = 1.5: expected a whole number from 1"),
         ("k = 4", "k = 0", "cleaning.spike.k = 0: expected a number from 0.5 to 100"),
         ("memory = 64", "memory = 4", "cleaning.spike.memory = 4: expected a whole number from 8 to 10000"),
         (

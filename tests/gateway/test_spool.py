@@ -1,6 +1,5 @@
 """The spool: what was committed leaves in exactly one batch, whatever happens in between."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from tests.gateway.samples import BOOT, INSTALLATION, NODE, STREAM, sealed, sequ
 
 from aircue_gateway.batch import Channel, Loss, Status
 from aircue_gateway.episodes import Phase, State
-from aircue_gateway.ledger import Count
 from aircue_gateway.report import dead_letters, status
-from aircue_gateway.spool import FILE_NAME, Spool, SpoolError, SpoolUnavailable
+from aircue_gateway.spool import Limits, Spool, SpoolError
 from aircue_gateway.window import BirthRow, DeadLetter, SampleRow, StreamRow, Window
 
 NOW_MS = 1_763_751_302_000
@@ -52,11 +50,6 @@ def test_a_sealed_batch_holds_what_was_committed(spool: Spool) -> None:
     first = group.samples[0]
     assert (first.values, first.statuses, first.clock) == ((2150, None), (Status.SPIKE, Status.GAP), "gateway")
     assert (first.uptime_ms, first.measured_at_ms, first.received_at_ms) == (1000, NOW_MS + 1000, NOW_MS)
-
-
-def test_every_commit_is_synced_to_the_disk(spool: Spool) -> None:
-    """SQLite's FULL (2) syncs the log at each commit; NORMAL would leave the last ones to a power cut."""
-    assert [spool._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")] == [2, "wal"]
 
 
 def test_nothing_is_sealed_twice_and_an_empty_batch_never(spool: Spool) -> None:
@@ -148,70 +141,22 @@ def test_a_large_backlog_becomes_several_batches(spool: Spool, monkeypatch: pyte
     assert sequences(sealed(spool)) == list(range(1, 8))
 
 
-def test_a_full_disk_commits_nothing_of_a_window_and_later_all_of_it(spool: Spool) -> None:
-    """The database's own limit on its size stands in for the disk's."""
-    pages = spool._db.execute("PRAGMA page_count").fetchone()[0]
-    spool._db.execute(f"PRAGMA max_page_count = {pages}")
-    large = window(*range(1, 2000))
-    with pytest.raises(SpoolUnavailable, match=r"full: check the space left"):
-        spool.commit(large)
-    assert spool.seal(NOW_MS, urgent=False) == 0
-    spool._db.execute("PRAGMA max_page_count = 1000000")
-    spool.commit(large)
-    spool.seal(NOW_MS, urgent=False)
-    assert sequences(sealed(spool)) == list(range(1, 2000))
-
-
-def break_spool(file: Path) -> None:
-    file.write_bytes(b"no database at all" * 1000)
-
-
-def break_page(file: Path) -> None:
-    data = bytearray(file.read_bytes())
-    data[4096:8192] = b"\xff" * 4096
-    file.write_bytes(data)
-
-
-@pytest.mark.parametrize("damage", [break_spool, break_page])
-def test_a_corrupt_spool_is_kept_aside_and_a_new_one_begun(
-    tmp_path: Path, damage: object, caplog: pytest.LogCaptureFixture
-) -> None:
-    first = Spool.open(tmp_path, "gw-1", NOW_MS)
-    epoch = first._epoch
-    first.close()
-    assert callable(damage)
-    damage(tmp_path / FILE_NAME)
-    again = Spool.open(tmp_path, "gw-1", NOW_MS)
-    assert again._epoch != epoch
-    again.close()
-    assert (tmp_path / f"{FILE_NAME}.broken-{NOW_MS}").exists()
-    assert "event=spool_set_aside" in caplog.text
-    assert status(tmp_path)["counters"][Count.SPOOLS_SET_ASIDE] == 1
-
-
-def test_a_spool_of_another_version_is_left_alone(tmp_path: Path) -> None:
-    Spool.open(tmp_path, "gw-1", NOW_MS).close()
-    db = sqlite3.connect(tmp_path / FILE_NAME)
-    db.execute("PRAGMA user_version = 9")
-    db.close()
-    with pytest.raises(SpoolError, match="has version 9, this gateway reads 1"):
-        Spool.open(tmp_path, "gw-1", NOW_MS)
-    assert list(tmp_path.glob("*.broken-*")) == []
-
-
 def test_a_spool_belongs_to_one_process(spool: Spool, tmp_path: Path) -> None:
     with pytest.raises(SpoolError, match="used by another gateway"):
         Spool.open(tmp_path, "gw-1", NOW_MS)
 
 
 def test_dead_letters_are_listed_and_the_oldest_forgotten(
-    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("aircue_gateway.spool._DEAD_LETTERS_KEPT", 2)
+    """The quota holds two files of one letter each."""
+    spool = Spool.open(tmp_path, "gw-1", NOW_MS, Limits(dead_letters=300))
     for payload in (b"first", b"second", b"\xff"):
         letter = DeadLetter(received_at_ms=NOW_MS, topic="aircue/a/b/samples", reason="no JSON", payload=payload)
         spool.commit(Window(dead_letters=[letter]))
     found = dead_letters(tmp_path)
+    spool.close()
+    assert status(tmp_path)["dead_letters_kept"] == 2
     assert [(one["id"], one.get("payload"), one.get("payload_hex")) for one in found] == [
         (2, "second", None),
         (3, None, "ff"),

@@ -3,9 +3,8 @@
 import asyncio
 import os
 import resource
-import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from typing import Any
 from aircue_gateway import log
 from aircue_gateway.config import Config
 from aircue_gateway.operations.vitals import Vitals
-from aircue_gateway.report import status
-from aircue_gateway.spool import SpoolError
 from aircue_gateway.window import Stored
 
 _SPOOL_WITHIN_S = 2.0
@@ -22,18 +19,21 @@ _NO_FIGURES = {"waiting_samples": 0, "waiting_batches": 0, "refused_batches": 0,
 
 
 class View:
-    """connections: open now. stuck_for_s: how long the write in hand waits for the disk. now_ms: the time of day."""
+    """figures: of the spool, as report.of gives them. connections: open now. stuck_for_s: how long the write in hand
+    waits for the disk. now_ms: the time of day."""
 
     def __init__(
         self,
         config: Config,
         stored: Stored,
         *,
+        figures: Callable[[], Coroutine[Any, Any, dict[str, Any]]],
         connections: Callable[[], int],
         stuck_for_s: Callable[[], float],
         now_ms: Callable[[], int],
     ) -> None:
         self._config = config
+        self._spool_figures = figures
         self._connections = connections
         self._stuck_for_s = stuck_for_s
         self._now_ms = now_ms
@@ -55,7 +55,7 @@ class View:
         return {"snapshot": await self.snapshot()}
 
     async def snapshot(self) -> dict[str, Any]:
-        self._figures = await self._spool_figures()
+        self._figures = await self._newest_figures()
         return {
             "gateway": self._config.name,
             "version": version("aircue"),
@@ -71,11 +71,12 @@ class View:
             **{name: value for name, value in self._figures.items() if name != "nodes"},
         }
 
-    async def _spool_figures(self) -> dict[str, Any]:
+    async def _newest_figures(self) -> dict[str, Any]:
         """Those of before while the disk does not answer: a page that hangs says less than an old figure."""
         try:
-            return await asyncio.wait_for(asyncio.to_thread(status, self._config.data_dir), _SPOOL_WITHIN_S)
-        except (TimeoutError, SpoolError, OSError, sqlite3.Error) as error:
+            async with asyncio.timeout(_SPOOL_WITHIN_S):
+                return await self._spool_figures()
+        except (TimeoutError, OSError) as error:
             log.warning("no_figures", reason=str(error) or "the disk is slow", remedy="the last ones are shown")
             return self._figures
 

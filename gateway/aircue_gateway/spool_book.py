@@ -1,0 +1,347 @@
+"""What the spool knows by heart: everything but samples and the bodies of batches. No I/O.
+
+The same verbs apply a change when it is made and when it is read back, so that a restart ends where the gateway was.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from aircue_gateway import spool_rows as rows
+from aircue_gateway.alerts import NO_RULES, Key, decode_rules
+from aircue_gateway.batch import Loss
+from aircue_gateway.dead_letters import Mark
+from aircue_gateway.episodes import State
+from aircue_gateway.ledger import Count
+from aircue_gateway.spool_records import Kind, Record
+from aircue_gateway.spool_rows import Header
+from aircue_gateway.window import BirthRow, LossKey, Stored, StreamKey, StreamRow, Window, loss_key
+
+VERSION = 2  # of the spool; 1 was an SQLite file
+_AROUND_A_BODY = 160  # bytes of its record, about
+Fields = dict[str, Any]
+
+
+class Position(NamedTuple):
+    """A place in the log. skip: samples of the window there that left already."""
+
+    segment: int
+    offset: int
+    skip: int = 0
+
+
+class Entry(NamedTuple):
+    """A batch in the log. offset, size, crc: of its body. offered: the cloud may have it. level: how often thinned."""
+
+    epoch: str
+    segment: int
+    offset: int
+    size: int
+    crc: int
+    sealed_at_ms: int
+    urgent: bool
+    offered: bool
+    level: int
+    samples: int
+
+
+class Refused(NamedTuple):
+    """A batch that the cloud will never take, in a file of its own."""
+
+    name: str
+    size: int
+    detail: str
+
+
+class Book:
+    """batches: those that wait, by sequence; live: their bytes, by segment. pending: losses that no batch has told yet.
+    thinned: what the spool itself had to drop and no batch has told, one row a boot. waiting_from: the first window
+    with samples in no batch. letters: where the files of dead letters end."""
+
+    def __init__(self, epoch: str) -> None:
+        self.epoch = epoch
+        self.next_batch = 1
+        self.rules = ""
+        self.births: dict[int, BirthRow] = {}
+        self.streams: dict[StreamKey, StreamRow] = {}
+        self.losses: dict[LossKey, Loss] = {}
+        self.pending: dict[LossKey, Loss] = {}
+        self.thinned: dict[StreamKey, Loss] = {}
+        self.states: dict[Key, State] = {}
+        self.retained: dict[str, bytes] = {}
+        self.counters: Counter[str] = Counter()
+        self.batches: dict[int, Entry] = {}
+        self.urgent: set[int] = set()
+        self.refused: dict[int, Refused] = {}
+        self.live: Counter[int] = Counter()
+        self.waiting_from: Position | None = None
+        self.waiting_samples = 0
+        self.waiting_revisions = 0
+        self.waiting_since_ms: int | None = None
+        self.letters = Mark()
+        self.imported_from = ""
+
+    def stored(self) -> Stored:
+        """What the gateway must know to go on where it was."""
+        return Stored(
+            births=tuple(self.births[ident] for ident in sorted(self.births)),
+            streams=dict(self.streams),
+            losses=tuple(self.losses.values()),
+            states=dict(self.states),
+            retained=dict(self.retained),
+            rules=decode_rules(self.rules) if self.rules else NO_RULES,
+        )
+
+    def untold(self) -> Iterator[Loss]:
+        """The losses that no batch has told, in the order in which batches take them."""
+        yield from self.pending.values()
+        yield from self.thinned.values()
+
+    def batch_id(self, gateway: str, sequence: int) -> str:
+        return f"{gateway}/{self.batches[sequence].epoch}/{sequence}"
+
+    def count(self, name: Count, number: int = 1) -> None:
+        self.counters[name] += number
+
+    # What happened, as it happens.
+
+    def window(self, window: Window, place: Position, letters: Mark) -> None:
+        self.births.update((birth.id, birth) for birth in window.births)
+        self.streams.update(window.streams)
+        self.learn(window.losses)
+        self.states.update(window.states)
+        self.retained.update(window.retained)
+        self.counters.update({name.value: number for name, number in window.counts.items()})
+        self.letters = letters
+        since_ms = window.samples[0].received_at_ms if window.samples else None
+        self._wait(place, len(window.samples), len(window.revisions), since_ms)
+
+    def learn(self, losses: Iterable[Loss], told: bool = False) -> None:
+        """The gateway's own are known until a batch tells them: each of its samples is lost once."""
+        for loss in losses:
+            key = loss_key(loss)
+            if not told:
+                self.pending[key] = loss
+            if loss.where == "node":
+                self.losses[key] = loss
+
+    def _wait(self, place: Position, samples: int, revisions: int, since_ms: int | None) -> None:
+        if not samples and not revisions:
+            return
+        if self.waiting_from is None:
+            self.waiting_from = place
+        if not self.waiting_samples:
+            self.waiting_since_ms = since_ms
+        self.waiting_samples += samples
+        self.waiting_revisions += revisions
+
+    def sealed(self, header: Header, place: Position, size: int) -> None:
+        """place: of the body."""
+        self._put(header["q"], _entry(header, place, size))
+        self.next_batch = header["q"] + 1
+        self.waiting_from = Position(*header["to"]) if header["to"] else None
+        self.waiting_samples -= header["w"]
+        self.waiting_revisions -= header["v"]
+        self.waiting_since_ms = header["since"]
+        self._told(header["k"])
+        self.count(Count.BATCHES_SEALED)
+
+    def _told(self, number: int) -> None:
+        """The first of the untold losses are in a batch."""
+        own = max(0, number - len(self.pending))
+        self.pending = dict(list(self.pending.items())[number:])
+        self.thinned = dict(list(self.thinned.items())[own:])
+
+    def _put(self, sequence: int, entry: Entry) -> None:
+        self._release(sequence)
+        self.batches[sequence] = entry
+        self.live[entry.segment] += entry.size + _AROUND_A_BODY
+        if entry.urgent:
+            self.urgent.add(sequence)
+
+    def _release(self, sequence: int) -> None:
+        """The bytes of a batch's body are of no use any more."""
+        if (entry := self.batches.get(sequence)) is not None:
+            self.live[entry.segment] -= entry.size + _AROUND_A_BODY
+            if not self.live[entry.segment]:
+                del self.live[entry.segment]
+
+    def _take(self, sequence: int) -> None:
+        self._release(sequence)
+        self.batches.pop(sequence, None)
+        self.urgent.discard(sequence)
+
+    def moved(self, header: Header, place: Position, size: int) -> None:
+        """place: of the body. A batch that went meanwhile stays gone."""
+        if (before := self.batches.get(header["q"])) is not None:
+            self._put(header["q"], _entry({**header, "e": before.epoch}, place, size))
+            self._lose(Count.SAMPLES_THINNED, header["x"])
+
+    def _lose(self, name: Count, lost: list[list[Any]]) -> None:
+        for loss in map(rows.loss_of, lost):
+            self.count(name, loss.samples)
+            key = (loss.node, loss.installation, loss.boot)
+            self.thinned[key] = joined(self.thinned[key], loss) if key in self.thinned else loss
+
+    def note(self, header: Header) -> None:
+        for name, value in header.items():
+            _NOTES[name](self, value)
+
+    def _delivered(self, sequence: int) -> None:
+        if sequence in self.batches:
+            self._take(sequence)
+            self.count(Count.BATCHES_DELIVERED)
+
+    def _refused(self, fields: list[Any]) -> None:
+        sequence, name, size, detail = fields
+        if sequence in self.batches:
+            self._take(sequence)
+            self.count(Count.BATCHES_REFUSED)
+            self.refused[sequence] = Refused(name, size, detail)
+
+    def _dropped(self, fields: list[Any]) -> None:
+        """[sequence, what is lost with it, losses it should have told]: a waiting or refused batch that had to go."""
+        sequence, lost, untold = fields
+        self._take(sequence)
+        self.refused.pop(sequence, None)
+        self._lose(Count.SAMPLES_DROPPED, lost)
+        for loss in map(rows.loss_of, untold):
+            self.pending.setdefault(loss_key(loss), loss)
+
+    def _unreadable(self, sequence: int) -> None:
+        if sequence in self.batches:
+            self._take(sequence)
+            self.count(Count.BATCHES_UNREADABLE)
+
+    def _offered(self, sequence: int) -> None:
+        if sequence in self.batches:
+            self.batches[sequence] = self.batches[sequence]._replace(offered=True)
+
+    def _new_rules(self, document: str) -> None:
+        self.rules = document
+
+    def _damaged(self, epoch: str) -> None:
+        self.epoch = epoch
+        self.count(Count.SPOOLS_SET_ASIDE)
+
+    def _imported(self, fields: list[Any]) -> None:
+        """[epoch, next batch] of the spool of version 1."""
+        self.imported_from, self.next_batch = fields
+
+    # And as it is read back.
+
+    def replay(self, record: Record, segment: int) -> None:
+        _REPLAYS[Kind(record.kind)](self, record, segment)
+
+    def _replay_window(self, record: Record, segment: int) -> None:
+        header, _ = rows.split(record.body)
+        self.births.update((birth.id, birth) for birth in map(rows.birth_of, header.get("b", ())))
+        self.streams.update(map(rows.stream_of, header.get("t", ())))
+        self.learn(map(rows.loss_of, header.get("l", ())))
+        self.states.update(map(rows.state_of, header.get("s", ())))
+        self.retained.update((topic, rows.text_bytes(text)) for topic, text in header.get("r", {}).items())
+        self.counters.update(header.get("c", {}))
+        self.letters = Mark(*header["d"])
+        place = Position(segment, record.offset)
+        self._wait(place, rows.count_samples(header), len(header.get("v", ())), header.get("at"))
+
+    def _replay_sealed(self, record: Record, segment: int) -> None:
+        header, body = rows.split(record.body)
+        self.sealed(header, Position(segment, record.end - len(body)), len(body))
+
+    def _replay_moved(self, record: Record, segment: int) -> None:
+        header, body = rows.split(record.body)
+        self.moved(header, Position(segment, record.end - len(body)), len(body))
+
+    def _replay_note(self, record: Record, _segment: int) -> None:
+        self.note(rows.split(record.body)[0])
+
+    # The whole of it, as a new segment begins with it.
+
+    def checkpoint(self) -> Fields:
+        return {
+            "version": VERSION,
+            "epoch": self.epoch,
+            "next_batch": self.next_batch,
+            "rules": self.rules,
+            "births": list(map(rows.birth_row, self.births.values())),
+            "streams": [rows.stream_row(*item) for item in self.streams.items()],
+            "losses": list(map(rows.loss_row, self.losses.values())),
+            "pending": list(map(rows.loss_row, self.pending.values())),
+            "thinned": list(map(rows.loss_row, self.thinned.values())),
+            "states": [rows.state_row(*item) for item in self.states.items()],
+            "retained": {topic: rows.bytes_text(payload) for topic, payload in self.retained.items()},
+            "counters": dict(self.counters),
+            "batches": [[sequence, *entry] for sequence, entry in self.batches.items()],
+            "refused": [[sequence, *one] for sequence, one in self.refused.items()],
+            "waiting": [self.waiting_from, self.waiting_samples, self.waiting_revisions, self.waiting_since_ms],
+            "letters": self.letters,
+            "imported_from": self.imported_from,
+        }
+
+    @classmethod
+    def from_checkpoint(cls, fields: Mapping[str, Any]) -> "Book":
+        book = cls(fields["epoch"])
+        book.next_batch, book.rules = fields["next_batch"], fields["rules"]
+        book.births = {row[0]: rows.birth_of(row) for row in fields["births"]}
+        book.streams = dict(map(rows.stream_of, fields["streams"]))
+        book.losses = {loss_key(loss): loss for loss in map(rows.loss_of, fields["losses"])}
+        book.pending = {loss_key(loss): loss for loss in map(rows.loss_of, fields["pending"])}
+        thinned = map(rows.loss_of, fields["thinned"])
+        book.thinned = {(loss.node, loss.installation, loss.boot): loss for loss in thinned}
+        book.states = dict(map(rows.state_of, fields["states"]))
+        book.retained = {topic: rows.text_bytes(text) for topic, text in fields["retained"].items()}
+        book.counters.update(fields["counters"])
+        for sequence, *entry in fields["batches"]:
+            book._put(sequence, Entry(*entry))
+        book.refused = {sequence: Refused(*one) for sequence, *one in fields["refused"]}
+        place, book.waiting_samples, book.waiting_revisions, book.waiting_since_ms = fields["waiting"]
+        book.waiting_from = Position(*place) if place else None
+        book.letters, book.imported_from = Mark(*fields["letters"]), fields["imported_from"]
+        return book
+
+
+def joined(one: Loss, other: Loss) -> Loss:
+    """Two losses of one boot as one row: its samples lie between its first and its last."""
+    return Loss(
+        node=one.node,
+        installation=one.installation,
+        boot=one.boot,
+        first=min(one.first, other.first),
+        last=max(one.last, other.last),
+        samples=one.samples + other.samples,
+        where=one.where,
+    )
+
+
+def _entry(header: Header, place: Position, size: int) -> Entry:
+    return Entry(
+        epoch=header["e"],
+        segment=place.segment,
+        offset=place.offset,
+        size=size,
+        crc=header["crc"],
+        sealed_at_ms=header["at"],
+        urgent=header["u"],
+        offered=header["o"],
+        level=header["lv"],
+        samples=header["n"],
+    )
+
+
+_NOTES: dict[str, Callable[[Book, Any], None]] = {
+    "delivered": Book._delivered,
+    "refused": Book._refused,
+    "dropped": Book._dropped,
+    "unreadable": Book._unreadable,
+    "offered": Book._offered,
+    "rules": Book._new_rules,
+    "damaged": Book._damaged,
+    "imported": Book._imported,
+}
+_REPLAYS: dict[Kind, Callable[[Book, Record, int], None]] = {
+    Kind.WINDOW: Book._replay_window,
+    Kind.SEALED: Book._replay_sealed,
+    Kind.MOVED: Book._replay_moved,
+    Kind.NOTE: Book._replay_note,
+}

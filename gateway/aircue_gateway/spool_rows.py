@@ -1,0 +1,155 @@
+"""What the spool's records say: rows of a window, and headers, to bytes and back.
+
+Samples are packed one after the other in runs of equal width; all else is compact JSON, which a person can read.
+
+    4 bytes   length of the header
+    n         header (JSON, UTF-8)
+    rest      the samples of a window, or the body of a batch
+"""
+
+import base64
+import json
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from aircue_gateway.alerts import Key
+from aircue_gateway.batch import Channel, Loss, Status
+from aircue_gateway.episodes import Phase, State
+from aircue_gateway.window import BirthRow, RevisionRow, SampleRow, StreamKey, StreamRow
+
+Header = dict[str, Any]
+_LENGTH = struct.Struct("<I")
+_FIXED = 6  # fields of a SampleRow before its values
+_ABSENT = 0x80  # on a status: there is no value
+_STATUSES = tuple(Status)
+_WIDTHS = "iq"  # of a value, in struct's letters: 32 bits do for our own nodes
+
+
+def join(header: Mapping[str, Any], rest: bytes = b"") -> bytes:
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return b"".join((_LENGTH.pack(len(text)), text, rest))
+
+
+def split(body: bytes) -> tuple[Header, bytes]:
+    start = _LENGTH.size + _LENGTH.unpack_from(body)[0]
+    header: Header = json.loads(body[_LENGTH.size : start])
+    return header, body[start:]
+
+
+@cache
+def _row(channels: int, width: str) -> struct.Struct:
+    """birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved, values, statuses."""
+    return struct.Struct(f"<IQqqq?{channels}{width}{channels}B")
+
+
+def pack_samples(rows: Iterable[SampleRow]) -> tuple[list[list[Any]], bytes]:
+    """Runs [channels, width, samples] and their bytes."""
+    runs, packed = [], []
+    for channels, members in groupby(rows, key=_channel_count):
+        run = list(members)
+        width, data = _pack_run(channels, run)
+        runs.append([channels, width, len(run)])
+        packed.append(data)
+    return runs, b"".join(packed)
+
+
+def _channel_count(row: SampleRow) -> int:
+    return len(row.values)
+
+
+def _pack_run(channels: int, run: list[SampleRow]) -> tuple[str, bytes]:
+    try:
+        return _WIDTHS[0], b"".join(_packed(_row(channels, _WIDTHS[0]), run))
+    except struct.error:
+        return _WIDTHS[1], b"".join(_packed(_row(channels, _WIDTHS[1]), run))
+
+
+def _packed(layout: struct.Struct, run: list[SampleRow]) -> Iterator[bytes]:
+    pack = layout.pack
+    for birth, sequence, uptime, measured, received, resolved, values, statuses in run:
+        if None in values:
+            marked = [s | _ABSENT if v is None else s for v, s in zip(values, statuses, strict=True)]
+            numbers = [v or 0 for v in values]
+            yield pack(birth, sequence, uptime, measured, received, resolved, *numbers, *marked)
+        else:
+            yield pack(birth, sequence, uptime, measured, received, resolved, *values, *statuses)
+
+
+def unpack_samples(runs: Iterable[list[Any]], data: bytes) -> Iterator[SampleRow]:
+    offset, view = 0, memoryview(data)
+    for channels, width, count in runs:
+        layout = _row(channels, width)
+        end = offset + layout.size * count
+        for fields in layout.iter_unpack(view[offset:end]):
+            yield _sample(channels, fields)
+        offset = end
+
+
+def _sample(channels: int, fields: tuple[Any, ...]) -> SampleRow:
+    marked = fields[_FIXED + channels :]
+    numbers = fields[_FIXED : _FIXED + channels]
+    if max(marked, default=0) >= _ABSENT:
+        numbers = tuple(None if s & _ABSENT else v for v, s in zip(numbers, marked, strict=True))
+    statuses = tuple(_STATUSES[one & ~_ABSENT] for one in marked)
+    birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved = fields[:_FIXED]
+    return SampleRow(birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved, numbers, statuses)
+
+
+def count_samples(header: Header) -> int:
+    return sum(map(itemgetter(2), header.get("n", ())))
+
+
+def birth_row(birth: BirthRow) -> list[Any]:
+    channels = [[one.quantity, one.unit, one.scale] for one in birth.channels]
+    return [birth.id, birth.site, birth.node, birth.installation, birth.boot, channels]
+
+
+def birth_of(row: list[Any]) -> BirthRow:
+    ident, site, node, installation, boot, channels = row
+    named = tuple(Channel(quantity=quantity, unit=unit, scale=scale) for quantity, unit, scale in channels)
+    return BirthRow(id=ident, site=site, node=node, installation=installation, boot=boot, channels=named)
+
+
+def stream_row(key: StreamKey, row: StreamRow) -> list[Any]:
+    return [*key, row.ranges, row.offset_ms, int(row.known)]
+
+
+def stream_of(row: list[Any]) -> tuple[StreamKey, StreamRow]:
+    node, installation, boot, ranges, offset_ms, known = row
+    pairs = tuple((first, last) for first, last in ranges)
+    return (node, installation, boot), StreamRow(ranges=pairs, offset_ms=offset_ms, known=bool(known))
+
+
+def loss_row(loss: Loss) -> list[Any]:
+    return [loss.node, loss.installation, loss.boot, loss.first, loss.last, loss.samples, loss.where]
+
+
+def loss_of(row: list[Any]) -> Loss:
+    node, installation, boot, first, last, samples, where = row
+    return Loss(node=node, installation=installation, boot=boot, first=first, last=last, samples=samples, where=where)
+
+
+def state_row(key: Key, state: State) -> list[Any]:
+    return [*key, state.phase, state.since, state.held_s, state.last_at, state.peak]
+
+
+def state_of(row: list[Any]) -> tuple[Key, State]:
+    need, node, phase, since, held_s, last_at, peak = row
+    return (need, node), State(phase=Phase(phase), since=since, held_s=held_s, last_at=last_at, peak=peak)
+
+
+def revision_of(row: list[Any]) -> RevisionRow:
+    birth, sequence, channel, status = row
+    return RevisionRow(birth, sequence, channel, Status(status))
+
+
+def bytes_text(data: bytes) -> str:
+    return base64.b85encode(data).decode()
+
+
+def text_bytes(text: str) -> bytes:
+    return base64.b85decode(text)

@@ -23,7 +23,6 @@ from aircue_gateway.uplink import Uplink
 from aircue_gateway.window import Window
 from aircue_node import contract
 
-_MOST_UNCOMMITTED = 20_000  # samples in memory; past it no socket is read until the disk caught up
 _RANGES_AN_ACK = 32
 
 
@@ -71,6 +70,7 @@ class Daemon:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._listener.reload_certificate)
         await self._listener.start()
         await self._control.start()
         try:
@@ -114,7 +114,7 @@ class Daemon:
 
     def _noticed(self) -> None:
         self._committer.notice()
-        if self._intake.waiting > _MOST_UNCOMMITTED:
+        if self._intake.full:
             self._listener.pause()
             self._pause_serial()
 

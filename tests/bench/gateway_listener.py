@@ -260,7 +260,9 @@ def missing(acked: dict[str, Intervals], delivered: dict[str, set[int]]) -> int:
 def slope(memory: tuple[tuple[float, float], ...], readings: int) -> float:
     """MB a million readings, by least squares over the second half of a run with an even load."""
     first, last = memory[0][0], memory[-1][0]
-    rows = [((at - first) / (last - first) * readings / 1e6, mb) for at, mb in memory if at - first >= (last - first) / 2]
+    rows = [
+        ((at - first) / (last - first) * readings / 1e6, mb) for at, mb in memory if at - first >= (last - first) / 2
+    ]
     mean_x, mean_y = sum(x for x, _ in rows) / len(rows), sum(y for _, y in rows) / len(rows)
     return sum((x - mean_x) * (y - mean_y) for x, y in rows) / sum((x - mean_x) ** 2 for x, _ in rows)
 
@@ -269,7 +271,7 @@ def run(folder: Path, readings: int = READINGS, paced_s: int = _PACED_S) -> dict
     samples = readings // len(publishers.CHANNELS) // _NODES
     fast = take(folder / "fast", SHORT_WINDOW_MS, samples)
     paced = take(folder / "paced", DEFAULT_WINDOW_MS, paced_s, per_s=1.0)
-    figures = {
+    return {
         "durable_qos1_msgs_per_s_core": round(fast.per_core),
         "durable_qos1_msgs_per_s_wall": round(fast.acked / fast.load.wall_s),
         "durable_qos1_msgs_per_s_core_with_sealing": round(fast.acked / (fast.cpu_s + fast.sealing_cpu_s)),
@@ -285,7 +287,6 @@ def run(folder: Path, readings: int = READINGS, paced_s: int = _PACED_S) -> dict
         "listener_rss_mb": round(fast.rss_mb, 1),
         "listener_rss_slope_mb_per_million": round(slope(fast.memory, readings), 2),
     }
-    return figures
 
 
 def main() -> int:

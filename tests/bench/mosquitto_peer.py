@@ -1,2 +1,5 @@
 """to come"""
-def run(*a): return {}
+
+
+def run(*a):
+    return {}

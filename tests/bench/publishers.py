@@ -6,6 +6,7 @@ It prints `ready` once every node is connected and every packet is encoded, publ
 ends with one line of JSON (see Result). The air is that of simulated homes; sensors add noise and round as real ones.
 """
 
+import contextlib
 import json
 import random
 import selectors
@@ -43,7 +44,7 @@ _BIRTH_ID = 65535
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """in_flight: unacked messages a node may have. per_s: each node's pace; 0 = as fast as they are acked. began_s:
-    epoch second of the first sample. idle: nodes that only connect."""
+    epoch second of the first sample."""
 
     port: int
     nodes: int
@@ -141,9 +142,7 @@ class Node:
         topics = [(contract.topic(SITE, name, leaf), 1) for leaf in (contract.ACK, contract.COMMAND)]
         self.sock.sendall(mqtt.connect(name, name, key_of(name), 0))
         self.sock.sendall(mqtt.subscribe(1, topics))
-        self.sock.sendall(
-            mqtt.publish(contract.topic(SITE, name, contract.BIRTH), birth, 1, _BIRTH_ID, retain=True)
-        )
+        self.sock.sendall(mqtt.publish(contract.topic(SITE, name, contract.BIRTH), birth, 1, _BIRTH_ID, retain=True))
         parser, due = mqtt.Parser(), {mqtt.CONNACK, mqtt.SUBACK, mqtt.PUBACK}
         while due:
             parser.feed(self.sock.recv(4096))
@@ -166,10 +165,8 @@ class Node:
             self._unsent += b"".join(islice(self._stream, self._next, due))
             self._next = due
         if self._unsent:
-            try:
+            with contextlib.suppress(BlockingIOError):
                 self._unsent = self._unsent[self.sock.send(self._unsent) :]
-            except BlockingIOError:
-                pass
 
     def receive(self) -> None:
         data = self.sock.recv(_READ)

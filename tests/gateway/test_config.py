@@ -82,7 +82,7 @@ def test_an_unknown_key_is_named_with_its_value_and_the_keys_there_are(tmp_path:
     text = refusal(tmp_path, FULL.replace("port = 1884", "prot = 1884"))
     assert str(tmp_path / "gateway.toml") in text
     assert "unknown key listener.prot (value 1884)" in text
-    assert "known keys here: host, port, commit_window_ms, max_packet" in text
+    assert "known keys here: host, port, plain, commit_window_ms, max_packet" in text
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,19 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.gateway.samples import NODE, birth, live, message
 
-from aircue_gateway.config import Config, ListenerConfig, Node, UplinkConfig
+from aircue_gateway.config import Config, ListenerConfig, Node, UplinkConfig, Watcher
 from aircue_gateway.ledger import Count
 from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
 from aircue_node import contract, mqtt
 
 OTHER = Node(id="kitchen", site="home-1", key="battery staple")
+HOME_ASSISTANT = Watcher(name="home-assistant", key="a staple or two")
 BIRTH = contract.topic(NODE.site, NODE.id, "birth")
 ACK = contract.topic(NODE.site, NODE.id, "ack")
 STATUS = contract.topic(NODE.site, NODE.id, "status")
@@ -43,9 +45,12 @@ class Client:
             self._parser.feed(data)
         return found
 
-    async def join(self, node: Node = NODE, name: str = "", keep_alive_s: int = 0, will: bool = False) -> "Client":
+    async def join(
+        self, node: Node | Watcher = NODE, name: str = "", keep_alive_s: int = 0, will: bool = False
+    ) -> "Client":
         topic = STATUS if will else None
-        await self.send(mqtt.connect(name or node.id, node.id, node.key, keep_alive_s, topic, b"gone"))
+        user = node.id if isinstance(node, Node) else node.name
+        await self.send(mqtt.connect(name or user, user, node.key, keep_alive_s, topic, b"gone"))
         assert await self.packet() == (mqtt.CONNACK, 0, b"\0\0")
         return self
 
@@ -61,14 +66,15 @@ class Client:
 class Hall:
     """A listener, what it took in, and the clients of a test."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, **listener: Any) -> None:
         config = Config(
             file=Path("/etc/aircue/gateway.toml"),
             name="gw-1",
             data_dir=Path("unused"),
             uplink=UplinkConfig(url="http://127.0.0.1:1", key="unused"),
-            listener=ListenerConfig(host="127.0.0.1", port=port, max_packet=1024),
+            listener=ListenerConfig(**{"host": "127.0.0.1", "port": port, "max_packet": 1024, **listener}),
             nodes={NODE.id: NODE, OTHER.id: OTHER},
+            watchers={HOME_ASSISTANT.name: HOME_ASSISTANT},
         )
         self.taken: list[tuple[Message, Connection]] = []
         self.counts: Counter[Count] = Counter()
@@ -85,7 +91,7 @@ class Hall:
         self._clients: list[Client] = []
 
     async def open(self) -> None:
-        self.port = await self.listener.start()
+        (self.port,) = await self.listener.start()
 
     async def client(self) -> Client:
         one = Client(*await asyncio.open_connection("127.0.0.1", self.port))
@@ -105,9 +111,9 @@ class Hall:
         await asyncio.sleep(0.01)
 
 
-def played(story: Callable[[Hall], Awaitable[None]]) -> None:
+def played(story: Callable[[Hall], Awaitable[None]], **listener: Any) -> None:
     async def play() -> None:
-        hall = Hall()
+        hall = Hall(**listener)
         await hall.open()
         try:
             await story(hall)
@@ -274,7 +280,6 @@ def test_a_client_that_comes_back_takes_over_and_its_old_will_comes_first() -> N
 @pytest.mark.parametrize("logged_in", [True, False])
 def test_a_silent_client_is_cut_off(logged_in: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aircue_gateway.listener._PATIENCE", 0.05)
-    monkeypatch.setattr("aircue_gateway.listener._LOGIN_S", 0.05)
     monkeypatch.setattr("aircue_gateway.listener._SWEEP_S", 0.01)
 
     async def story(hall: Hall) -> None:
@@ -285,8 +290,9 @@ def test_a_silent_client_is_cut_off(logged_in: bool, monkeypatch: pytest.MonkeyP
         assert await client.packet() is None
         sweeping.cancel()
         assert [taken.payload for taken, _ in hall.taken] == [b"gone"] * logged_in
+        assert hall.counts == ({} if logged_in else {Count.LOGINS_TIMED_OUT: 1})
 
-    played(story)
+    played(story, login_s=0.05)
 
 
 def test_no_will_is_published_when_the_gateway_leaves() -> None:
@@ -301,7 +307,7 @@ def test_no_will_is_published_when_the_gateway_leaves() -> None:
 
 
 def test_a_client_that_never_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aircue_gateway.listener._LARGEST_UNSENT", 100_000)
+    monkeypatch.setattr("aircue_gateway.connection._LARGEST_UNSENT", 100_000)
 
     async def story(hall: Hall) -> None:
         client = await (await hall.client()).join(will=True)

@@ -9,7 +9,7 @@ from tests.gateway.samples import NODE, live, message
 
 from aircue_gateway import mqtt_server
 from aircue_gateway.message import Message
-from aircue_gateway.session import Ended, FilterRefused, Joined, Refused, Session, Subscribed, Unsubscribed
+from aircue_gateway.session import Ended, FiltersRefused, Joined, Refused, Session, Subscribed, Unsubscribed
 from aircue_node import contract, mqtt
 
 KEY = NODE.key
@@ -36,7 +36,7 @@ def test_a_known_node_is_let_in() -> None:
     one = session()
     assert one.receive(hello()) == [Joined(NODE, (NODE.id, NODE.id))]
     assert one.output() == mqtt_server.connack(mqtt.ACCEPTED)
-    assert (one.node, one.keep_alive_s) == (NODE, 16)
+    assert (one.account, one.keep_alive_s) == (NODE, 16)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_nothing_is_acknowledged_until_the_gateway_says_so() -> None:
 def test_a_node_may_subscribe_below_its_own_prefix_alone() -> None:
     one = joined()
     found = one.receive(mqtt.subscribe(3, [(f"{TOPIC}ack", 1), ("aircue/#", 0), ("+/+/+/ack", 0)]))
-    assert found == [FilterRefused("aircue/#"), FilterRefused("+/+/+/ack"), Subscribed((f"{TOPIC}ack",))]
+    assert found == [FiltersRefused(("aircue/#", "+/+/+/ack")), Subscribed((f"{TOPIC}ack",))]
     assert one.output() == mqtt_server.suback(3, [0, 128, 128])
     unsubscribe = mqtt.packet(0xA2, mqtt.subscribe(4, [(f"{TOPIC}ack", 0)])[2:-1])
     assert one.receive(unsubscribe) == [Unsubscribed((f"{TOPIC}ack",))]

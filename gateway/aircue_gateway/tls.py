@@ -10,7 +10,7 @@ from aircue_gateway.config import ConfigError, TlsConfig
 
 
 def context(config: TlsConfig) -> ssl.SSLContext:
-    """What the listener wraps its sockets with: TLS 1.2 or newer; a client's certificate is checked where it has one."""
+    """What the listener wraps its sockets with: TLS 1.2 or newer, client certificates where one is shown."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

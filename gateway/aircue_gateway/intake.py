@@ -28,6 +28,7 @@ _MOST_UNCOMMITTED = 20_000  # samples or receipts
 _MOST_UNCOMMITTED_BYTES = 4 * 1024 * 1024  # of what was set aside
 _MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
 _MOST_HELD_BYTES = 1024 * 1024
+_LARGEST_DISCOVERY = 16 * 1024
 _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 
@@ -166,6 +167,9 @@ class Intake:
 
     def _discovery(self, message: Message, received_at_ms: int) -> None:
         """What a node tells Home Assistant about itself: kept for it as it is."""
+        if len(message.payload) > _LARGEST_DISCOVERY:
+            expected = f"at most {_LARGEST_DISCOVERY} bytes, found {len(message.payload)}"
+            raise aircue.PayloadError(message.topic, "payload", expected)
         self._retain(message)
 
     def _birth(self, message: Message, received_at_ms: int) -> None:

@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-MODULES = ["clock", "intervals", "routes", "cleaning.range", "cleaning.spike", "cleaning.deadband"]
+MODULES = ["clock", "intervals", "limits", "routes", "cleaning.range", "cleaning.spike", "cleaning.deadband"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -6,7 +6,6 @@ batch. Every acked sample is looked for in what the gateway delivers afterwards,
 """
 
 import argparse
-import contextlib
 import json
 import os
 import subprocess
@@ -14,13 +13,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import mosquitto_peer, publishers
-from tests.bench.publishers import Plan, Result
+from tests.bench import mosquitto_peer, proc, publishers
+from tests.bench.publishers import Plan, Result, publishing
 from tests.gateway.processes import SmallCloud
 
 from aircue_cloud.needs import needs
@@ -34,7 +32,6 @@ READINGS = 1_000_000
 _NODES = 50
 _IN_FLIGHT = 200
 _PACED_S = 40
-_TICKS = os.sysconf("SC_CLK_TCK")
 _PATIENCE_S = 300.0
 _LOOK_S = 0.1
 
@@ -102,13 +99,12 @@ class Daemon:
     @property
     def cpu_s(self) -> float:
         assert self._process is not None
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return proc.cpu_s(self._process.pid)
 
     @property
     def rss_mb(self) -> float:
         assert self._process is not None
-        return rss_mb(self._process.pid)
+        return proc.rss_mb(self._process.pid)
 
     @property
     def log(self) -> str:
@@ -121,11 +117,6 @@ class Daemon:
             assert self._process.poll() is None, self.log[-2000:]
             assert time.monotonic() < deadline, self.log[-2000:]
             time.sleep(_LOOK_S)
-
-
-def rss_mb(pid: int) -> float:
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def _toml(port: int, cloud_url: str, window_ms: int) -> str:
@@ -144,37 +135,6 @@ host = "127.0.0.1"
 port = {port}
 commit_window_ms = {window_ms}
 {rows}"""
-
-
-@contextlib.contextmanager
-def publishing(plan: Plan) -> Iterator["Load"]:
-    command = [sys.executable, "-m", "tests.bench.publishers", json.dumps(asdict(plan))]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield Load(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-class Load:
-    """The publishers' process, connected and ready."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        assert self._line() == "ready"
-
-    def play(self) -> Result:
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        return Result(**json.loads(self._line()))
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, "the publishers ended before their time: their error stands above"
-        return line.strip()
 
 
 class Memory:

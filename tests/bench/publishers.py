@@ -11,6 +11,7 @@ import json
 import random
 import selectors
 import socket
+import subprocess
 import sys
 import time
 from collections import deque
@@ -218,6 +219,37 @@ def play(nodes: list[Node]) -> tuple[float, float]:
 def percentile(ordered: list[float], share: float) -> float:
     """Of ascending values, the smallest that is not passed by `share` of all (nearest rank)."""
     return ordered[max(0, -(-len(ordered) * round(share * 1000) // 1000) - 1)]
+
+
+@contextlib.contextmanager
+def publishing(plan: Plan) -> Iterator["Load"]:
+    command = [sys.executable, "-m", "tests.bench.publishers", json.dumps(asdict(plan))]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Load(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+class Load:
+    """The publishers' process, connected and ready."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        assert self._line() == "ready"
+
+    def play(self) -> Result:
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return Result(**json.loads(self._line()))
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the publishers ended before their time: their error stands above"
+        return line.strip()
 
 
 def main() -> int:

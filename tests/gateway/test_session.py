@@ -1,6 +1,7 @@
 """The listener's protocol core: what each packet means, and that no bytes can do more than end their connection."""
 
 import contextlib
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -351,3 +352,27 @@ def test_a_large_packet_byte_by_byte_is_copied_once() -> None:
         copies += len(cutter.data)
         list(cutter.packets())
     assert copies < 2 * len(packet)
+
+
+CUTS = (0, 1, 2, 3, 30, 31, 32, 33, 34, 40)
+
+
+@pytest.mark.parametrize("packet_id", [0, 1, 65535])
+@pytest.mark.parametrize("length", [0, 1, 40, 60_000])
+def test_a_publication_under_a_known_topic_means_what_it_means_under_a_new_one(packet_id: int, length: int) -> None:
+    """Whole or cut short, with a length that reaches into the packet behind it, with any flags and packet id."""
+    topic = f"{TOPIC}samples".encode()
+    whole = (len(topic) + length).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big") + b"payload"
+    for first, cut in itertools.product(range(0x30, 0x40), CUTS):
+        known, new = joined(), joined()
+        known.receive(mqtt.publish(f"{TOPIC}samples", b"", 1, 1))
+        assert known._topics
+        stream = mqtt.packet(first, whole[:cut]) + mqtt.PINGREQ_PACKET
+        assert known.receive(stream) == new.receive(stream)
+        assert known.output() == new.output()
+
+
+def test_who_has_logged_in_may_send_large_packets_at_once() -> None:
+    one = Session({NODE.id: NODE}, 65536)
+    _, large = one.receive(hello() + mqtt.publish(f"{TOPIC}backlog", bytes(60_000)))
+    assert large == message("backlog", bytes(60_000))

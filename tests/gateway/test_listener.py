@@ -396,6 +396,19 @@ def test_past_the_most_connections_nobody_gets_in_until_one_leaves(limits: dict[
     played(story, **limits)
 
 
+def test_a_takeover_gives_one_place_back_and_not_two() -> None:
+    async def story(hall: Hall) -> None:
+        for _ in range(3):
+            last = await (await hall.client()).join()
+        await hall.until(lambda: len(hall.listener._connections) == 1)
+        other = await (await hall.client()).join(OTHER)
+        assert await (await hall.client()).packet() is None
+        assert await last.silent()
+        assert await other.silent()
+
+    played(story, max_connections=2)
+
+
 def test_who_sends_too_fast_is_read_slowly_and_nothing_is_dropped() -> None:
     async def story(hall: Hall) -> None:
         flood, other = await (await hall.client()).join(), await (await hall.client()).join(OTHER)

@@ -1,4 +1,4 @@
-"""What the gateway's listener takes in: `python -m tests.bench.gateway_listener`. The last line is one JSON object.
+"""What the gateway's listener takes in: `python -m tests.bench.gateway_listener`. The last line is one JSON object; progress goes to stderr.
 
 The daemon runs as it is shipped, but for the commit window the figure names: authentication, cleaning, the cloud's
 rules. The load comes from tests/bench/publishers.py in a process of its own; the cloud is a small sink that takes every
@@ -257,6 +257,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="aircue-bench-") as folder:
         figures = run(Path(folder), options.readings, options.paced_s)
+        sys.stderr.write(json.dumps(figures) + "\n")
         if not options.without_peer:
             figures |= mosquitto_peer.run(Path(folder), options.readings)
     sys.stdout.write(json.dumps(figures) + "\n")

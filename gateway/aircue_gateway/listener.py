@@ -34,6 +34,7 @@ __all__ = ["Connection", "Listener"]
 
 _PATIENCE = 1.5  # keep-alives without a packet before a client counts as gone, 3.1.2.10
 _SWEEP_S = 0.5
+_COMPLAIN_S = 10.0  # between two lines about connections turned away; all are counted
 # What subscribers are told of a node's publications. Acks and commands are the gateway's own words.
 _RELAYED = frozenset((contract.BIRTH, contract.SAMPLES, contract.BACKLOG, contract.STATUS, contract.REPLY, DISCOVERY))
 _DISK, _RATE, _LOGIN = "the disk is behind", "it sends too fast", "its login waits"
@@ -73,6 +74,7 @@ class Listener:
         self._handshakes: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
         self._paused = False
+        self._complain_from = 0.0
         self._tls = None if self._limits.tls is None else tls.context(self._limits.tls)
         self._handlers: dict[type, Callable[[Connection, Any], None]] = {
             Message: self._message,
@@ -209,10 +211,12 @@ class Listener:
     def _turn_away(self, connection: Connection) -> None:
         self._count(Count.CONNECTIONS_TURNED_AWAY)
         self._noticed()
-        log.warning(
-            "connection_turned_away", address=connection.address,
-            remedy="is something connecting again and again? or raise max_connections, max_connections_per_address",
-        )  # fmt: skip
+        if _now() >= self._complain_from:
+            self._complain_from = _now() + _COMPLAIN_S
+            log.warning(
+                "connection_turned_away", address=connection.address,
+                remedy="is something connecting again and again? or raise max_connections, max_connections_per_address",
+            )  # fmt: skip
         connection.abort()
 
     async def _shake_hands(self, connection: Connection) -> None:

@@ -1,8 +1,9 @@
-"""What the gateway's listener takes in: `python -m tests.bench.gateway_listener`. The last line is one JSON object; progress goes to stderr.
+"""What the gateway's listener takes in: `python -m tests.bench.gateway_listener`. The last line is one JSON object.
 
 The daemon runs as it is shipped, but for the commit window the figure names: authentication, cleaning, the cloud's
 rules. The load comes from tests/bench/publishers.py in a process of its own; the cloud is a small sink that takes every
-batch. Every acked sample is looked for in what the gateway delivers afterwards, which is what it had on disk.
+batch. Every acked sample is looked for in what the gateway delivers afterwards, which is what it had on disk. What is
+measured on the way goes to stderr.
 """
 
 import argparse

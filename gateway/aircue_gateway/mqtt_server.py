@@ -50,20 +50,19 @@ class Cutter:
 
     def packets(self) -> Iterator[tuple[int, int, int]]:
         """(first byte, start of the body, its end) of every whole packet; who leaves early goes on where he was."""
-        data, limit, size = self.data, self.limit, len(self.data)
+        data, size = self.data, len(self.data)
         while size - self._at >= 2:
             at = self._at
             start, length = at + 2, data[at + 1]
             if length > 127:
                 start, length = _long_length(data, at)
-            if length > limit:
-                raise mqtt.ProtocolError(f"packet of {length} bytes is over the limit of {limit}")
+            if length > self.limit:
+                raise mqtt.ProtocolError(f"packet of {length} bytes is over the limit of {self.limit}")
             if not start or start + length > size:
                 self._wanted = start + length - at if start else 0
                 break
             self._at = start + length
             yield data[at], start, start + length
-            limit = self.limit
         self._rest += data[self._at :]
         self.data, self._at = b"", 0
 

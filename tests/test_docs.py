@@ -182,6 +182,12 @@ def test_the_gateways_configuration_is_accepted(tmp_path: Path) -> None:
     assert gateway_config.load(path).nodes.keys() == {"bathroom"}
 
 
+def test_the_gateways_table_of_tls_is_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text(block("docs/gateway.md", "toml") + block("docs/gateway-listener.md", "toml"))
+    assert gateway_config.load(path).listener.tls is not None
+
+
 def test_the_gateways_tables_of_a_cable_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(block("docs/gateway.md", "toml") + block("docs/firmware-serial.md", "toml"))

@@ -30,9 +30,11 @@ class Clock:
 
     def _note_second(self, uptime_ms: int, second_ms: int) -> None:
         """The sample lies within its second; inside it, the milliseconds follow the uptime of the samples before."""
-        at = self.at(uptime_ms) if self.known else second_ms
-        self.offset_ms = min(max(at, second_ms), second_ms + 999) - uptime_ms
-        self.known = True
+        earliest = second_ms - uptime_ms
+        if not self.known or self.offset_ms is None or self.offset_ms < earliest:
+            self.offset_ms, self.known = earliest, True
+        elif self.offset_ms > earliest + 999:
+            self.offset_ms = earliest + 999
 
     def at(self, uptime_ms: int) -> int:
         """ms since the epoch at an uptime. Something must have been noted before."""

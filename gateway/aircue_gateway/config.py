@@ -34,13 +34,41 @@ class Node:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Watcher:
+    """Somebody who listens to all nodes and publishes nothing but Home Assistant's own status."""
+
+    name: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsConfig:
+    """certificate and key: PEM files, the key without a passphrase. client_ca: whose certificates log a node in
+    without its key."""
+
+    certificate: Path
+    key: Path
+    port: int = 8883
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListenerConfig:
-    """host 0.0.0.0: nodes come from the home's network. port 0: any free one, named in the log."""
+    """host 0.0.0.0: nodes come from the home's network. port 0: any free one, named in the log. plain: whether it
+    listens without TLS. The limits: login_s to log in, messages_per_s and burst of one connection."""
 
     host: str = "0.0.0.0"
     port: int = 1883
+    plain: bool = True
     commit_window_ms: int = 5000
     max_packet: int = 65536
+    max_connections: int = 256
+    max_connections_per_address: int = 128
+    max_subscriptions: int = 100
+    login_s: float = 10.0
+    messages_per_s: float = 2000.0
+    burst: int = 10_000
+    tls: TlsConfig | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +247,7 @@ class Config:
     status: StatusConfig = field(default_factory=StatusConfig)
     spool: SpoolConfig = field(default_factory=SpoolConfig)
     nodes: Mapping[str, Node] = field(default_factory=dict)
+    watchers: Mapping[str, Watcher] = field(default_factory=dict)
     serial: tuple[SerialConfig, ...] = ()
     broker: BrokerConfig | None = None
     devices: tuple[DeviceConfig, ...] = ()
@@ -333,6 +362,7 @@ _TOP = {
     "status": _TABLE,
     "spool": _TABLE,
     "nodes": _Kind(expected="tables, each under [[nodes]]", accepts=_is_tables),
+    "watchers": _Kind(expected="tables, each under [[watchers]]", accepts=_is_tables),
     "serial": _Kind(expected="tables, each under [[serial]]", accepts=_is_tables),
     "broker": _TABLE,
     "devices": _Kind(expected="tables, each under [[devices]]", accepts=_is_tables),
@@ -341,8 +371,23 @@ _TOP = {
 _LISTENER = {
     "host": _Kind(expected="an address to listen on", accepts=_is_text),
     "port": _whole(0, 65535),
+    "plain": _Kind(expected="true or false", accepts=lambda value: type(value) is bool),
     "commit_window_ms": _whole(1, 60_000),
     "max_packet": _whole(1024, 16 * 1024 * 1024),
+    "max_connections": _whole(1, 100_000),
+    "max_connections_per_address": _whole(1, 100_000),
+    "max_subscriptions": _whole(1, 10_000),
+    "login_s": _number(0.1, 600),
+    "messages_per_s": _number(1, 1_000_000),
+    "burst": _whole(1, 1_000_000),
+    "tls": _TABLE,
+}
+_FILE = _Kind(expected="the path of a PEM file", accepts=_is_text, required=True)
+_TLS = {
+    "port": _whole(0, 65535),
+    "certificate": _FILE,
+    "key": _FILE,
+    "client_ca": _Kind(expected=_FILE.expected, accepts=_is_text),
 }
 _STATUS = {
     "host": _Kind(expected="an address to listen on", accepts=_is_text),
@@ -394,6 +439,7 @@ _SMOOTHING = {
 }
 _DEADBAND = {"heartbeat_s": _number(1, 86_400), "width": _QUANTITIES}
 _GAPS = {"interval_s": _number(0, 86_400), "bridge_s": _number(0, 86_400)}
+_WATCHER = {"name": _NAME, "key": _KEY}
 _NODE = {"id": _NAME, "site": _NAME, "key": _KEY}
 _BROKER = {
     "host": _Kind(expected="the broker's name or address", accepts=_is_host, required=True),
@@ -437,13 +483,14 @@ _SERIAL = {"path": _Kind(expected="the path of a tty", accepts=_is_text, require
 def load(file: Path) -> Config:
     """The configuration in a file. A relative data_dir starts at the file's own folder."""
     top = _checked(file, "", _parsed(file), _TOP)
-    top["data_dir"] = (file.parent / Path(top["data_dir"]).expanduser()).resolve()
+    top["data_dir"] = _path(file, top["data_dir"])
     top["uplink"] = _uplink(file, top["uplink"])
-    top["listener"] = ListenerConfig(**_checked(file, "listener", top.get("listener", {}), _LISTENER))
+    top["listener"] = _listener(file, top.get("listener", {}))
     top["cleaning"] = _cleaning(file, top.get("cleaning", {}))
     top["status"] = StatusConfig(**_checked(file, "status", top.get("status", {}), _STATUS))
     top["spool"] = SpoolConfig(**_checked(file, "spool", top.get("spool", {}), _SPOOL))
     top["nodes"] = _nodes(file, top.get("nodes", []))
+    top["watchers"] = _watchers(file, top.get("watchers", []), top["nodes"])
     top["serial"] = _serial(file, top.get("serial", []), top["nodes"])
     top["broker"] = _broker(file, top["broker"]) if "broker" in top else None
     top["devices"] = _devices(file, top.get("devices", []), top["broker"])
@@ -520,6 +567,35 @@ _CLEANING_PARTS: Mapping[str, tuple[Callable[..., Any], dict[str, _Kind]]] = {
     "deadband": (DeadbandConfig, _DEADBAND),
     "gaps": (GapsConfig, _GAPS),
 }
+
+
+def _listener(file: Path, table: dict[str, Any]) -> ListenerConfig:
+    fields = _checked(file, "listener", table, _LISTENER)
+    if "tls" in fields:
+        tls = _checked(file, "listener.tls", fields["tls"], _TLS)
+        for name in ("certificate", "key", "client_ca"):
+            if name in tls:
+                tls[name] = _path(file, tls[name])
+        fields["tls"] = TlsConfig(**tls)
+    elif fields.get("plain") is False:
+        raise ConfigError(f"{file}: listener.plain = False: expected true, or a table [listener.tls] to listen with")
+    return ListenerConfig(**fields)
+
+
+def _path(file: Path, text: str) -> Path:
+    """A relative one starts at the file's own folder."""
+    return (file.parent / Path(text).expanduser()).resolve()
+
+
+def _watchers(file: Path, tables: list[dict[str, Any]], nodes: Mapping[str, Node]) -> dict[str, Watcher]:
+    watchers: dict[str, Watcher] = {}
+    for index, table in enumerate(tables, start=1):
+        one = Watcher(**_checked(file, f"watchers[{index}]", table, _WATCHER))
+        if one.name in watchers or one.name in nodes:
+            where = f"watchers[{index}].name = {one.name!r}"
+            raise ConfigError(f"{file}: {where}: expected a name that no other watcher or node has")
+        watchers[one.name] = one
+    return watchers
 
 
 def _nodes(file: Path, tables: list[dict[str, Any]]) -> dict[str, Node]:

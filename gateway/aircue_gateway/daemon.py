@@ -42,14 +42,14 @@ from aircue_node import contract
 if TYPE_CHECKING:
     from aircue_gateway.broker import Broker
 
-_MOST_UNCOMMITTED = 20_000  # samples in memory; past it no socket is read until the disk caught up
 _RANGES_AN_ACK = 32
 
 
 class Daemon:
     def __init__(self, config: Config, spool: Spool) -> None:
         self._nodes = dict(config.nodes)  # the one table of who is known; a reload changes it in place
-        self._config = config = replace(config, nodes=self._nodes)
+        self._watchers = dict(config.watchers)
+        self._config = config = replace(config, nodes=self._nodes, watchers=self._watchers)
         self._spool = spool
         self._thread = SpoolThread()
         self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
@@ -185,9 +185,13 @@ class Daemon:
         found = reloading.changes(self._config, new)
         self._nodes.clear()
         self._nodes.update(new.nodes)
-        self._config = config = replace(reloading.in_force(self._config, new), nodes=self._nodes)
+        self._watchers.clear()
+        self._watchers.update(new.watchers)
+        in_force = reloading.in_force(self._config, new)
+        self._config = config = replace(in_force, nodes=self._nodes, watchers=self._watchers)
         self._view.configure(config)
-        self._listener.expel(found.nodes)
+        self._listener.expel(found.accounts)
+        self._listener.reload_certificate()
         self._intake.configure(config.cleaning)
         self._uplink.change_cloud(cloud, config.uplink.backlog_per_s)
         self._committer.configure(config.listener.commit_window_ms / 1000, config.uplink.batch_window_s)
@@ -268,7 +272,7 @@ class Daemon:
 
     def _noticed(self) -> None:
         self._committer.notice()
-        if self._intake.waiting > _MOST_UNCOMMITTED:
+        if self._intake.full:
             self._listener.pause()
             if self._broker is not None:
                 self._broker.pause()
@@ -316,7 +320,10 @@ class Daemon:
 
 
 def _said(config: Config) -> str:
-    return f"{config.name} listens on port {config.listener.port}"
+    listener = config.listener
+    ports = [listener.port] if listener.plain else []
+    ports += [listener.tls.port] if listener.tls is not None else []
+    return f"{config.name} listens on port {' and '.join(map(str, ports))}"
 
 
 def _acks(nodes: Mapping[str, Node], window: Window) -> Iterator[tuple[str, bytes]]:

@@ -17,7 +17,7 @@ from aircue_gateway.config import CleaningConfig
 from aircue_gateway.episodes import Rule
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.ledger import Count
-from aircue_gateway.message import Message
+from aircue_gateway.message import DISCOVERY, Message
 from aircue_gateway.payloads import aircue
 from aircue_gateway.stream import Lane, Stream
 from aircue_gateway.window import (
@@ -35,7 +35,13 @@ from aircue_node import contract
 
 _PRESSING_SAMPLES = 256
 _SET_BACK_MS = 600_000
+_PRESSING_RECEIPTS = 4096  # of messages that brought no new sample
+_PRESSING_BYTES = 256 * 1024  # of what was set aside
+_MOST_UNCOMMITTED = 20_000  # samples or receipts
+_MOST_UNCOMMITTED_BYTES = 4 * 1024 * 1024  # of what was set aside
 _MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
+_MOST_HELD_BYTES = 1024 * 1024
+_LARGEST_DISCOVERY = 16 * 1024
 _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 
@@ -61,10 +67,11 @@ class Intake:
             self._births = max(self._births, birth.id)
             self._stream((birth.node, birth.installation, birth.boot)).born(birth)
         self._window = Window()
-        self._touched: set[StreamKey] = set()
         self._held: dict[StreamKey, list[tuple[Message, int, Any]]] = {}
         self._held_count = 0
-        self.retained = dict(stored.retained)
+        self._held_bytes = 0
+        self._set_aside_bytes = 0
+        self.retained = {topic: payload for topic, payload in stored.retained.items() if payload}
         self._faults = _known_faults(stored.retained)
         self._refusals: dict[str, tuple[int, int, int]] = {}
         self._leaves: dict[str, Callable[[Message, int], StreamKey | None]] = {
@@ -73,6 +80,7 @@ class Intake:
             contract.BACKLOG: self._backlog,
             contract.STATUS: self._status,
             contract.REPLY: self._reply,
+            DISCOVERY: self._discovery,
         }
 
     @property
@@ -82,13 +90,28 @@ class Intake:
 
     @property
     def empty(self) -> bool:
-        return self._window.empty and not self._touched
+        return self._window.empty and not self._window.acks
 
     @property
     def pressing(self) -> bool:
         """Whether the open window should not wait for its time."""
         window = self._window
-        return window.urgent or window.hurried or len(window.samples) >= _PRESSING_SAMPLES
+        return (
+            window.urgent
+            or window.hurried
+            or len(window.samples) >= _PRESSING_SAMPLES
+            or len(window.receipts) >= _PRESSING_RECEIPTS
+            or self._set_aside_bytes >= _PRESSING_BYTES
+        )
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more should be read until the disk has caught up."""
+        return (
+            len(self._window.samples) > _MOST_UNCOMMITTED
+            or len(self._window.receipts) > _MOST_UNCOMMITTED
+            or self._set_aside_bytes > _MOST_UNCOMMITTED_BYTES
+        )
 
     @property
     def rules_version(self) -> str:
@@ -114,9 +137,9 @@ class Intake:
     def swap(self) -> Window:
         """The window so far; a new one is open from now on."""
         window, self._window = self._window, Window()
-        window.streams = {key: self._streams[key].row() for key in self._touched}
+        self._set_aside_bytes = 0
+        window.streams = {key: self._streams[key].row() for key in window.acks}
         window.states = self._alerts.take()
-        self._touched = set()
         return window
 
     def take(self, message: Message, received_at_ms: int, receipt: Any = None) -> None:
@@ -153,32 +176,45 @@ class Intake:
         of them they are left to the node, which keeps what was never acked."""
         self.count(Count.AWAITING_BIRTH)
         log.warning("awaiting_birth", topic=message.topic, installation=key[1], boot=key[2])
-        if self._held_count < _MOST_HELD:
+        if self._held_count < _MOST_HELD and self._held_bytes + len(message.payload) <= _MOST_HELD_BYTES:
             self._held_count += 1
+            self._held_bytes += len(message.payload)
             self._held.setdefault(key, []).append((message, received_at_ms, receipt))
 
     def _release(self, key: StreamKey) -> None:
         held = self._held.pop(key, [])
         self._held_count -= len(held)
+        self._held_bytes -= sum(len(message.payload) for message, _, _ in held)
         for message, received_at_ms, receipt in held:
             self.take(message, received_at_ms, receipt)
 
     def _strange(self, message: Message, received_at_ms: int) -> None:
         prefix = contract.topic(message.node.site, message.node.id, "")
-        expected = (
-            f"one of {prefix}{{{', '.join(self._leaves)}}}, the only topics node {message.node.id} may publish to"
-        )
+        leaves = ", ".join(leaf for leaf in self._leaves if leaf != DISCOVERY)
+        expected = f"one of {prefix}{{{leaves}}}, the only topics node {message.node.id} may publish to"
         self._set_aside(message.topic, f"{message.topic}: topic: expected {expected}", message.payload, received_at_ms)
 
     def _set_aside(self, topic: str, reason: str, payload: bytes, received_at_ms: int) -> None:
         self.count(Count.DEAD_LETTERS)
         letter = DeadLetter(received_at_ms=received_at_ms, topic=topic, reason=reason, payload=payload)
         self._window.dead_letters.append(letter)
+        self._set_aside_bytes += len(payload) + len(topic)
         log.warning("dead_letter", topic=topic, reason=reason, remedy="look at it with: aircue-gateway deadletter")
 
     def _retain(self, message: Message) -> None:
+        """An empty payload takes back what was retained (3.3.1.3)."""
         if message.retain:
-            self.retained[message.topic] = self._window.retained[message.topic] = message.payload
+            self._window.retained[message.topic] = message.payload
+            self.retained[message.topic] = message.payload
+            if not message.payload:
+                del self.retained[message.topic]
+
+    def _discovery(self, message: Message, received_at_ms: int) -> None:
+        """What a node tells Home Assistant about itself: kept for it as it is."""
+        if len(message.payload) > _LARGEST_DISCOVERY:
+            expected = f"at most {_LARGEST_DISCOVERY} bytes, found {len(message.payload)}"
+            raise aircue.PayloadError(message.topic, "payload", expected)
+        self._retain(message)
 
     def _birth(self, message: Message, received_at_ms: int) -> None:
         birth = aircue.decode_birth(message.topic, message.payload)
@@ -277,6 +313,16 @@ class Intake:
         self._replied(message.node.id, reply)
 
     def _samples(self, message: Message, received_at_ms: int) -> StreamKey | None:
+        plain = aircue.plain_sample(message.payload)
+        if plain is not None:
+            installation, boot, sample = plain
+            key = (message.node.id, installation, boot)
+            stream = self._streams.get(key)
+            if stream is not None and stream.birth is not None and len(sample.values) == len(stream.birth.channels):
+                if not stream.clock.known:
+                    stream.anchor([sample], received_at_ms)
+                self._take_sample(Lane.LIVE, key, stream, sample, received_at_ms, message.duplicate)
+                return None
         samples = aircue.decode_samples(message.topic, message.payload)
         return self._take_samples(Lane.LIVE, message, samples, received_at_ms)
 
@@ -362,7 +408,6 @@ class Intake:
             self._alerts.rewind(node, at_ms / 1000)
 
     def _ack(self, key: StreamKey, sequence: int) -> None:
-        self._touched.add(key)
         acked = self._window.acks.get(key)
         if acked is None:
             acked = self._window.acks[key] = Intervals()
@@ -389,6 +434,8 @@ def _tally(counts: Counter[Count], sample: aircue.Sample, row: SampleRow) -> Non
     counts[Count.SAMPLES_STORED] += 1
     if not believed(sample.epoch_s):
         counts[Count.CLOCK_DISBELIEVED] += 1
+    if row.statuses.count(Status.OK) == len(row.statuses):
+        return
     for status in row.statuses:
         if status is Status.SUPPRESSED:
             counts[Count.READINGS_SUPPRESSED] += 1

@@ -24,6 +24,12 @@ class Count(StrEnum):
     WRONG_KEYS = "wrong_keys"  # refused connections
     REFUSED_CONNECTIONS = "refused_connections"  # for any other reason
     REFUSED_SUBSCRIPTIONS = "refused_subscriptions"
+    REFUSED_PUBLICATIONS = "refused_publications"  # of watchers
+    CONNECTIONS_TURNED_AWAY = "connections_turned_away"  # past the listener's most, in all or from one address
+    LOGINS_TIMED_OUT = "logins_timed_out"
+    LOGINS_SLOWED = "logins_slowed"  # had to wait, because others with that name from that address had failed
+    READS_PAUSED = "reads_paused"  # of connections that sent faster than they may
+    SLOW_READERS = "slow_readers"  # connections cut off because they did not read what was sent to them
     BATCHES_SEALED = "batches_sealed"
     BATCHES_DELIVERED = "batches_delivered"
     BATCHES_REFUSED = "batches_refused"

@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 from aircue_gateway.config import Node
 
+DISCOVERY = "#discovery"  # the leaf of a node's message for Home Assistant; no topic has a # in it
+
 
 class Message(NamedTuple):
-    """leaf: the topic below the node's own prefix, empty where the topic lies outside it. packet_id: 0 where the
-    sender asked for no receipt. duplicate: the sender says that it has sent this before."""
+    """leaf: the topic below the node's own prefix, DISCOVERY, or empty where the node may not publish under this topic.
+    packet_id: 0 where the sender asked for no receipt. duplicate: the sender says that it has sent this before."""
 
     node: Node
     topic: str

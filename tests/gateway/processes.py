@@ -78,12 +78,13 @@ class SmallCloud:
 class Gateway:
     """`aircue-gateway run` in a folder of the test."""
 
-    def __init__(self, folder: Path, cloud_url: str, port: int, **listener: int) -> None:
+    def __init__(self, folder: Path, cloud_url: str, port: int, more: str = "", **listener: int) -> None:
+        """more: tables for the end of the configuration."""
         self.data_dir = folder / "spool"
         self.port = port
         self.config = folder / "gateway.toml"
         self._log = folder / "gateway.log"
-        self.config.write_text(_toml(cloud_url, port, listener))
+        self.config.write_text(_toml(cloud_url, port, listener) + more)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -105,6 +106,12 @@ class Gateway:
     def tell(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    @property
+    def rss_mb(self) -> float:
+        assert self._process is not None
+        text = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
     def _end(self, number: signal.Signals) -> int:
         process, self._process = self._process, None

@@ -13,6 +13,8 @@ from aircue_gateway.config import (
     ConfigError,
     DeviceConfig,
     Node,
+    TlsConfig,
+    Watcher,
     load,
     load_cleaning,
 )
@@ -34,6 +36,19 @@ host = "127.0.0.1"
 port = 1884
 commit_window_ms = 50
 max_packet = 4096
+plain = false
+max_connections = 20
+max_connections_per_address = 10
+max_subscriptions = 30
+login_s = 5
+messages_per_s = 50
+burst = 100
+
+[listener.tls]
+port = 8884
+certificate = "gateway.pem"
+key = "/etc/aircue/gateway-key.pem"
+client_ca = "ca.pem"
 
 [spool]
 max_mb = 64
@@ -96,6 +111,10 @@ key = "correct horse"
 id = "kitchen"
 site = "home-1"
 key = "battery staple"
+
+[[watchers]]
+name = "home-assistant"
+key = "a staple or two"
 """
 
 
@@ -131,6 +150,16 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
     assert (cleaning.gaps.interval_s, cleaning.gaps.bridge_s) == (60, 600)
     assert (config.spool.max_mb, config.spool.refused_mb, config.spool.dead_letters_mb) == (64, 2, 1)
     assert config.cleaning.deadband.width == {"temperature": 0.1, "humidity": 0.5}
+    limits = config.listener
+    assert (limits.max_connections, limits.max_connections_per_address, limits.max_subscriptions) == (20, 10, 30)
+    assert (limits.login_s, limits.messages_per_s, limits.burst, limits.plain) == (5, 50, 100, False)
+    assert limits.tls == TlsConfig(
+        port=8884,
+        certificate=tmp_path / "gateway.pem",
+        key=Path("/etc/aircue/gateway-key.pem"),
+        client_ca=tmp_path / "ca.pem",
+    )
+    assert config.watchers == {"home-assistant": Watcher(name="home-assistant", key="a staple or two")}
     assert config.nodes["kitchen"] == Node(id="kitchen", site="home-1", key="battery staple")
 
 
@@ -139,6 +168,7 @@ def test_what_is_not_named_has_a_default_and_a_relative_folder_starts_at_the_fil
     assert config.data_dir == tmp_path / "spool"
     assert (config.listener.host, config.listener.port, config.listener.commit_window_ms) == ("0.0.0.0", 1883, 5000)
     assert (config.spool.max_mb, config.spool.refused_mb, config.spool.dead_letters_mb) == (512, 16, 4)
+    assert (config.listener.plain, config.listener.tls, config.watchers) == (True, None, {})
     assert (config.uplink.batch_window_s, config.cleaning.deadband.width, config.nodes) == (300, {}, {})
 
 
@@ -160,7 +190,7 @@ def test_an_unknown_key_is_named_with_its_value_and_the_keys_there_are(tmp_path:
     text = refusal(tmp_path, FULL.replace("port = 1884", "prot = 1884"))
     assert str(tmp_path / "gateway.toml") in text
     assert "unknown key listener.prot (value 1884)" in text
-    assert "known keys here: host, port, commit_window_ms, max_packet" in text
+    assert "known keys here: host, port, plain, commit_window_ms, max_packet" in text
 
 
 @pytest.mark.parametrize(
@@ -216,6 +246,19 @@ def test_an_unknown_key_is_named_with_its_value_and_the_keys_there_are(tmp_path:
         ('ca = "own-ca.pem"', "ca = 5", "uplink.ca = 5: expected the path of a file"),
         ("backlog_per_s = 0.5", "backlog_per_s = 0", "uplink.backlog_per_s = 0: expected a number from 0.01 to 1000"),
         ("[listener]", "[listener", "is no TOML"),
+        ("plain = false", 'plain = "no"', "listener.plain = 'no': expected true or false"),
+        ("max_connections = 20", "max_connections = 0", "listener.max_connections = 0: expected a whole number from 1"),
+        ("per_address = 10", "per_address = 1.5", "max_connections_per_address = 1.5: expected a whole number from 1"),
+        ("subscriptions = 30", "subscriptions = 0", "max_subscriptions = 0: expected a whole number from 1 to 10000"),
+        ("login_s = 5", "login_s = 0", "listener.login_s = 0: expected a number from 0.1 to 600"),
+        ("per_s = 50", "per_s = 0.5", "listener.messages_per_s = 0.5: expected a number from 1 to 1e+06"),
+        ("burst = 100", "burst = 0", "listener.burst = 0: expected a whole number from 1 to 1000000"),
+        ("port = 8884", "port = 70000", "listener.tls.port = 70000: expected a whole number from 0 to 65535"),
+        ('certificate = "gateway.pem"', "", "listener.tls.certificate is missing: expected the path of a PEM file"),
+        ('client_ca = "ca.pem"', "client_ca = 1", "listener.tls.client_ca = 1: expected the path of a PEM file"),
+        ('"home-assistant"', '"home assistant"', "watchers[1].name = 'home assistant': expected 1 to 63 letters"),
+        ('"home-assistant"', '"kitchen"', "watchers[1].name = 'kitchen': expected a name that no other"),
+        ('"a staple or two"', '"short"', "watchers[1].key = (not shown): expected a text of 8 to 200"),
         ("[[nodes]]", "[[node]]", "unknown key node"),
     ],
 )
@@ -362,3 +405,8 @@ def test_devices_need_a_broker_and_a_format_without_topics_needs_some(tmp_path: 
 
 def test_a_brokers_password_is_not_repeated(tmp_path: Path) -> None:
     assert "hunter22" not in repr(read(tmp_path, FULL + DEVICES))
+
+
+def test_a_listener_with_nothing_to_listen_with_is_refused(tmp_path: Path) -> None:
+    text = refusal(tmp_path, MINIMAL + "[listener]\nplain = false\n")
+    assert "listener.plain = False: expected true, or a table [listener.tls]" in text

@@ -24,7 +24,7 @@ from aircue_gateway.batch import Loss, Status
 from aircue_gateway.config import CleaningConfig, DeadbandConfig
 from aircue_gateway.intake import Intake
 from aircue_gateway.ledger import Count
-from aircue_gateway.message import Message
+from aircue_gateway.message import DISCOVERY, Message
 from aircue_gateway.window import RevisionRow, Stored, Window
 from aircue_node import contract
 
@@ -330,3 +330,55 @@ def test_a_declared_loss_travels_once_for_each_change() -> None:
 
 def test_a_reply_is_taken() -> None:
     assert taken(intake(), message("reply", contract.encode_reply("7f3a"))).receipts == [0]
+
+
+HA_CONFIG = "homeassistant/device/bathroom/config"
+
+
+def test_what_a_node_tells_home_assistant_is_retained_until_it_takes_it_back() -> None:
+    one = intake()
+    told = taken(one, Message(NODE, HA_CONFIG, DISCOVERY, b'{"dev":{}}', retain=True))
+    assert (told.retained, told.receipts, told.dead_letters) == ({HA_CONFIG: b'{"dev":{}}'}, [0], [])
+    assert one.retained[HA_CONFIG] == b'{"dev":{}}'
+    back = taken(one, Message(NODE, HA_CONFIG, DISCOVERY, b"", retain=True))
+    assert HA_CONFIG not in one.retained
+    assert HA_CONFIG not in Intake(CleaningConfig(), Stored(retained=told.retained | back.retained)).retained
+
+
+def test_a_message_for_home_assistant_that_is_far_too_large_is_set_aside() -> None:
+    window = taken(intake(), Message(NODE, HA_CONFIG, DISCOVERY, bytes(20_000), retain=True))
+    assert window.retained == {}
+    assert "payload: expected at most 16384 bytes, found 20000" in window.dead_letters[0].reason
+
+
+def test_a_flood_of_what_is_set_aside_presses_and_then_stops_the_reading() -> None:
+    one, bad = intake(), message("samples", bytes(50_000))
+    one.take(bad, NOW_MS)
+    assert (one.pressing, one.full) == (False, False)
+    for _ in range(5):
+        one.take(bad, NOW_MS)
+    assert (one.pressing, one.full) == (True, False)
+    for _ in range(80):
+        one.take(bad, NOW_MS)
+    assert one.full
+    one.swap()
+    assert (one.pressing, one.full) == (False, False)
+
+
+def test_a_flood_of_repetitions_presses_and_then_stops_the_reading() -> None:
+    one, again = intake(), message("samples", live(1))
+    for number in range(20_002):
+        one.take(again, NOW_MS, receipt=number)
+        if number in (4094, 4095):
+            assert one.pressing is (number == 4095)
+    assert one.full
+
+
+def test_messages_that_wait_for_a_birth_take_a_bounded_place() -> None:
+    one = intake(born=False)
+    for number in range(100):
+        one.take(message("backlog", backlog(range(1, 2000))), NOW_MS, receipt=number)
+    size = len(backlog(range(1, 2000)))
+    assert sum(len(held) for held in one._held.values()) == 1024 * 1024 // size
+    taken(one, message("birth", birth()))
+    assert (one._held_count, one._held_bytes) == (0, 0)

@@ -11,6 +11,7 @@ from tests.contract.golden import golden
 
 from aircue_gateway.payloads import aircue
 from aircue_gateway.payloads.aircue import PayloadError
+from aircue_node import contract
 
 TOPIC = "aircue/home-1/bathroom/samples"
 
@@ -173,3 +174,45 @@ def test_no_row_raises_anything_but_payload_error(row: Any) -> None:
     said = refusal(aircue.decode_sample, TOPIC, row, 3)
     assert said is None or said.startswith(TOPIC)
     assert aircue.sequence_of(row) is None or row["s"] >= 1
+
+
+_odd = st.one_of(st.integers(-2, 3), st.integers(), st.booleans(), st.none(), st.floats(), st.text(max_size=3))
+_values = st.lists(_odd, max_size=4) | _odd
+_spaces = st.sampled_from(["", " ", "\ufeff", "]"])
+
+
+@given(
+    st.fixed_dictionaries({}, optional={**dict.fromkeys("ibsut", st.integers(0, 2**50) | _odd), "v": _values}),
+    _spaces,
+    _spaces,
+    st.sampled_from(["utf-8", "utf-16"]),
+)
+def test_the_short_way_takes_what_the_long_way_takes_and_reads_the_same(
+    fields: dict[str, Any], before: str, after: str, encoding: str
+) -> None:
+    raw = (before + json.dumps(fields) + after).encode(encoding)
+    plain = aircue.plain_sample(raw)
+    if plain is not None:
+        installation, boot, sample = plain
+        samples = aircue.decode_samples(TOPIC, raw)
+        assert (installation, boot) == (samples.installation, samples.boot)
+        assert sample == aircue.decode_sample(TOPIC, samples.rows[0], len(sample.values))
+
+
+@given(
+    *[st.integers(0, 2**32 - 1)] * 2,
+    st.tuples(
+        st.integers(1, 2**32 - 1),
+        st.integers(0, 2**48),
+        st.integers(0, 2**40),
+        st.lists(st.none() | st.integers(1 - 2**31, 2**31 - 1), max_size=6),
+    ),
+)
+def test_what_a_node_sends_goes_the_short_way(installation: int, boot: int, row: tuple[Any, ...]) -> None:
+    plain = aircue.plain_sample(contract.encode_sample(installation, boot, row))
+    assert plain == (installation, boot, (*row[:3], tuple(row[3])))
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"1", b"\xff", b"[" * 100_000, b'{"i":1}', b"null"])
+def test_what_is_no_sample_goes_the_long_way(raw: bytes) -> None:
+    assert aircue.plain_sample(raw) is None

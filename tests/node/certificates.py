@@ -60,6 +60,16 @@ class Authority:
         file.write_bytes(signed.public_bytes(_PEM) + private)
         return file
 
+    def client_file(self, folder: Path, name: str) -> Path:
+        """The certificate of a client of this common name, and its key in one file."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        made = _certificate(_named(name), self._name, key.public_key(), timedelta(days=-1), timedelta(days=1))
+        signed = made.sign(self._key, hashes.SHA256())
+        file = folder / f"{signed.serial_number}.pem"
+        private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        file.write_bytes(signed.public_bytes(_PEM) + private)
+        return file
+
 
 def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -139,6 +139,8 @@ def _daemon(config: Config) -> Iterator[Finding]:
 
 def _ports(config: Config) -> Iterator[Finding]:
     listener = config.listener
+    if not listener.plain:
+        return
     try:
         socket.create_server((listener.host, listener.port)).close()
         yield Finding(Level.OK, f"port {listener.port} is free")

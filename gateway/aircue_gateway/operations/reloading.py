@@ -3,34 +3,37 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
-from aircue_gateway.config import Config, Node
+from aircue_gateway.config import Config
 
-_AT_ONCE = ("file", "nodes", "uplink", "cleaning")
+_AT_ONCE = ("file", "nodes", "watchers", "uplink", "cleaning")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """nodes: ids that are gone, or have another key or site, whose connections must end. needs_restart: the parts of
-    the configuration that stay as they were until the gateway is started anew."""
+    """accounts: ids of nodes and names of watchers that are gone, or have another key or site, whose connections must
+    end. needs_restart: the parts of the configuration that stay as they were until the gateway is started anew."""
 
-    nodes: tuple[str, ...]
+    accounts: tuple[str, ...]
     needs_restart: tuple[str, ...]
 
 
 def changes(old: Config, new: Config) -> Changes:
     nodes = tuple(sorted(_changed(old.nodes, new.nodes)))
-    return Changes(nodes=nodes, needs_restart=tuple(_fixed(old, new, nodes)))
+    watchers = tuple(sorted(_changed(old.watchers, new.watchers)))
+    return Changes(accounts=nodes + watchers, needs_restart=tuple(_fixed(old, new, nodes)))
 
 
 def in_force(old: Config, new: Config) -> Config:
     """The old configuration with what changes at once."""
     listener = replace(old.listener, commit_window_ms=new.listener.commit_window_ms)
-    return replace(old, nodes=new.nodes, uplink=new.uplink, cleaning=new.cleaning, listener=listener)
+    return replace(
+        old, nodes=new.nodes, watchers=new.watchers, uplink=new.uplink, cleaning=new.cleaning, listener=listener
+    )
 
 
-def _changed(old: Mapping[str, Node], new: Mapping[str, Node]) -> Iterator[str]:
-    for name, node in old.items():
-        if new.get(name) != node:
+def _changed(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[str]:
+    for name, account in old.items():
+        if new.get(name) != account:
             yield name
 
 

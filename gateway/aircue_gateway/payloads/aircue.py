@@ -18,6 +18,8 @@ _LARGEST_EPOCH_S = 2**40
 _MOST_CHANNELS = 32
 _MOST_LOSSES = 1000
 _LONGEST_TEXT = 100
+_WHOLE = {int}  # True is an int to Python, and no number to the contract
+_decode = json.JSONDecoder().raw_decode
 
 
 class PayloadError(ValueError):
@@ -98,6 +100,33 @@ def decode_samples(topic: str, payload: bytes) -> Samples:
     """One live sample."""
     fields = _object(topic, payload)
     return Samples(_identity(topic, fields, "i"), _identity(topic, fields, "b"), [fields])
+
+
+def plain_sample(payload: bytes) -> tuple[int, int, Sample] | None:
+    """(installation, boot, sample) of one live sample in which nothing is unusual, checked in one go: what nearly
+    every message is. None for any other: decode_samples and decode_sample say what it is. How many values it should
+    have, the caller knows."""
+    try:
+        text = payload.decode()
+        fields, end = _decode(text)
+        installation, boot, sequence = fields["i"], fields["b"], fields["s"]
+        uptime_ms, epoch_s, values = fields["u"], fields["t"], fields["v"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    numbers = (installation, boot, sequence, uptime_ms, epoch_s)
+    if type(values) is not list or end != len(text) or {*map(type, numbers)} != _WHOLE:
+        return None
+    for value in values:
+        if value is not None and (type(value) is not int or not -_LARGEST_VALUE <= value <= _LARGEST_VALUE):
+            return None
+    plain = (
+        0 <= installation <= _LARGEST_ID
+        and 0 <= boot <= _LARGEST_ID
+        and 1 <= sequence <= _LARGEST_ID
+        and 0 <= uptime_ms <= _LARGEST_UPTIME_MS
+        and 0 <= epoch_s <= _LARGEST_EPOCH_S
+    )
+    return (installation, boot, Sample(sequence, uptime_ms, epoch_s, tuple(values))) if plain else None
 
 
 def decode_backlog(topic: str, payload: bytes) -> Samples:

@@ -11,7 +11,7 @@ from tests.gateway.samples import NODE, birth, live
 
 from aircue_gateway import control
 from aircue_gateway.cli import main
-from aircue_gateway.config import Config, ListenerConfig, Node, SerialConfig, UplinkConfig
+from aircue_gateway.config import Config, ListenerConfig, Node, SerialConfig, UplinkConfig, Watcher
 from aircue_gateway.operations.reloading import changes, in_force
 
 KITCHEN = Node(id="kitchen", site="home-1", key="battery staple")
@@ -26,7 +26,7 @@ OLD = Config(
 
 def test_the_same_configuration_changes_nothing() -> None:
     found = changes(OLD, OLD)
-    assert (found.nodes, found.needs_restart) == ((), ())
+    assert (found.accounts, found.needs_restart) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,19 @@ def test_the_same_configuration_changes_nothing() -> None:
     ],
 )
 def test_a_node_that_is_not_who_it_was_is_sent_away(nodes: dict[str, Node]) -> None:
-    assert changes(OLD, replace(OLD, nodes=nodes)).nodes == (KITCHEN.id,)
+    assert changes(OLD, replace(OLD, nodes=nodes)).accounts == (KITCHEN.id,)
 
 
 def test_a_new_node_sends_nobody_away() -> None:
-    assert changes(replace(OLD, nodes={NODE.id: NODE}), OLD).nodes == ()
+    assert changes(replace(OLD, nodes={NODE.id: NODE}), OLD).accounts == ()
+
+
+def test_a_watcher_that_is_not_who_it_was_is_sent_away_and_a_new_one_is_let_in_at_once() -> None:
+    watched = replace(OLD, watchers={"ha": Watcher(name="ha", key="a staple or two")})
+    assert changes(watched, OLD).accounts == ("ha",)
+    found = changes(OLD, watched)
+    assert (found.accounts, found.needs_restart) == ((), ())
+    assert in_force(OLD, watched) == watched
 
 
 def test_uplink_cleaning_nodes_and_the_window_change_at_once() -> None:

@@ -46,6 +46,14 @@ hil: setup oracle micropython ## run the firmware on the bench: BACKEND=unix (de
 bench-firmware: setup oracle micropython ## measure the firmware's figures (about 12 minutes); the last line is one JSON object
 	@$(BIN)/python -m tests.bench.firmware
 
+.PHONY: bench-gateway
+bench-gateway: setup system-packages ## measure the gateway's figures (about 25 minutes); AIRCUE_DATA names the data sets
+	@$(BIN)/python -m tests.bench.gateway
+
+.PHONY: soak
+soak: setup system-packages ## run the gateway's fault tests in their long form (hours)
+	@AIRCUE_LONG=1 $(BIN)/pytest tests/gateway/test_power_cut.py tests/system -k "gateway or uplink or power_cut" $(PYTEST_ARGS)
+
 .PHONY: mutants
 mutants: setup oracle ## show that the tests of every sensor's codec see at least 90 of 100 defects put into it
 	@$(BIN)/python tests/mutants.py

@@ -1,7 +1,7 @@
 """The daemon's listener and other people's MQTT clients: with TLS, as Home Assistant's broker, and under fire."""
 
-import asyncio
 import os
+import queue
 import random
 import signal
 import socket
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from awscrt import io as aws_io
+from awscrt import mqtt as aws_mqtt
 from tests.gateway.processes import PATIENCE_S, Gateway, PahoNode, SmallCloud, eventually
 from tests.gateway.samples import NODE, birth, live, sequences
 from tests.node.certificates import Authority
@@ -51,38 +53,32 @@ def make_gateway(tmp_path: Path, cloud: SmallCloud, free_port: int) -> Iterator[
         gateway.kill()
 
 
-def test_gmqtt_publishes_and_is_acked(make_gateway: Callable[..., Gateway], cloud: SmallCloud, free_port: int) -> None:
+def test_the_client_of_aws_iot_publishes_and_is_acked(
+    make_gateway: Callable[..., Gateway], cloud: SmallCloud, free_port: int
+) -> None:
     """A client that shares no code with paho-mqtt or Mosquitto."""
-    gmqtt = pytest.importorskip("gmqtt", reason="type: pip install gmqtt")
     gateway = make_gateway()
+    acked: queue.Queue[tuple[int, int]] = queue.Queue()
 
-    async def play() -> list[tuple[int, int]]:
-        client = gmqtt.Client("gmqtt")
-        client.set_auth_credentials(NODE.id, NODE.key)
-        acked: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
-        listening = asyncio.Event()
+    def told(topic: str, payload: bytes, **_: object) -> None:
+        for row in contract.decode_ack(payload)[2]:
+            acked.put(row)
 
-        async def told(_client: object, _topic: str, payload: bytes, *_: object) -> int:
-            for row in contract.decode_ack(payload)[2]:
-                acked.put_nowait(row)
-            return 0
-
-        client.on_message = told
-        client.on_subscribe = lambda *_: listening.set()
-        await client.connect("127.0.0.1", free_port, version=gmqtt.constants.MQTTv311, keepalive=30)
-        client.subscribe(TOPIC + "ack", qos=1)
-        await listening.wait()
-        client.publish(TOPIC + "birth", birth(), qos=1, retain=True)
-        got: list[tuple[int, int]] = []
-        for number in range(1, 21):
-            client.publish(TOPIC + "samples", live(number), qos=number % 2)
-        while sum(last - first + 1 for first, last in got) < 20:
-            got.append(await acked.get())
-        await client.disconnect()
-        return got
-
-    ranges = asyncio.run(asyncio.wait_for(play(), PATIENCE_S))
-    assert {number for first, last in ranges for number in range(first, last + 1)} == set(range(1, 21))
+    line = aws_mqtt.Connection(
+        aws_mqtt.Client(aws_io.ClientBootstrap.get_or_create_static_default()),
+        "127.0.0.1", free_port, "aws", username=NODE.id, password=NODE.key, keep_alive_secs=30, disable_metrics=True,
+    )  # fmt: skip
+    line.connect().result(PATIENCE_S)
+    line.subscribe(TOPIC + "ack", aws_mqtt.QoS.AT_LEAST_ONCE, told)[0].result(PATIENCE_S)
+    line.publish(TOPIC + "birth", birth(), aws_mqtt.QoS.AT_LEAST_ONCE, retain=True)[0].result(PATIENCE_S)
+    for number in range(1, 21):
+        line.publish(TOPIC + "samples", live(number), aws_mqtt.QoS(number % 2))
+    numbers: set[int] = set()
+    while len(numbers) < 20:
+        first, last = acked.get(timeout=PATIENCE_S)
+        numbers.update(range(first, last + 1))
+    line.disconnect().result(PATIENCE_S)
+    assert numbers == set(range(1, 21))
     assert gateway.counters["malformed_packets"] == 0
 
 

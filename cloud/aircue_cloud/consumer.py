@@ -24,7 +24,7 @@ from aircue_cloud.errors import Refused, SettingsError
 from aircue_cloud.identity import gateway_keys
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.needs.needs import Needs
-from aircue_gateway import uplink_messages as messages
+from aircue_gateway.uplink import messages
 
 log = logging.getLogger(__name__)
 _PORTS = {"mqtt": 1883, "mqtts": 8883}

@@ -1,5 +1,5 @@
 """MQTT 3.1.1 packets, encoded and decoded without I/O: the client's side and what a server's side shares with
-it; the rest of that one is aircue_gateway/mqtt_server.py.
+it; the rest of that one is aircue_gateway/intakes/mqtt_server.py.
 
 Section numbers are those of the OASIS standard. Errors: ProtocolError, after which the connection must be closed.
 """

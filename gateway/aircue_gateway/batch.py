@@ -1,6 +1,6 @@
 """Batches: readings sealed together, immutable, as the gateway sends them and the cloud keeps them.
 
-    byte 0        version, 2 (batch_v2; version 1 is read for ever, batch_v1)
+    byte 0        version, 2 (batches/v2.py; version 1 is read for ever, batches/v1.py)
     bytes 1..32   SHA-256 of the rest
     rest          the content, as its version lays it out
 
@@ -120,17 +120,17 @@ class Batch:
 
 def encode(batch: Batch) -> bytes:
     """BatchError where the parts of the batch contradict each other, or are too many."""
-    from aircue_gateway import batch_v2  # the versions are written in the words above
+    from aircue_gateway.batches import v2  # the versions are written in the words above
 
-    body = batch_v2.encode(batch)
+    body = v2.encode(batch)
     return bytes([VERSION]) + hashlib.sha256(body).digest() + body
 
 
 def decode(data: bytes) -> Batch:
     """The batch in data; BatchError where version, hash or content do not fit."""
-    from aircue_gateway import batch_v1, batch_v2
+    from aircue_gateway.batches import v1, v2
 
-    versions = {1: batch_v1.decode, 2: batch_v2.decode}
+    versions = {1: v1.decode, 2: v2.decode}
     if not data or data[0] not in versions:
         found = f"version {data[0]}" if data else "no bytes"
         raise BatchError(f"batch has {found}, this reader knows version 1 to {VERSION}: update the cloud first")

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aircue_gateway import clean, control, daemon, deadletter, log, report, rules_test
+from aircue_gateway import control, daemon, deadletter, log, report
 from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning, Refused
+from aircue_gateway.offline import clean, rules_test
 from aircue_gateway.operations import doctor, setting_up, top
-from aircue_gateway.spool import SpoolError
+from aircue_gateway.spool.spool import SpoolError
 
 Act = Callable[[argparse.Namespace], int | None]
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from aircue_gateway import log
 from aircue_gateway.intake import Intake
-from aircue_gateway.spool import SpoolUnavailable
-from aircue_gateway.spool_thread import SpoolThread
+from aircue_gateway.spool.spool import SpoolUnavailable
+from aircue_gateway.spool.thread import SpoolThread
 from aircue_gateway.window import Window
 
 _RETRY_S = 1.0

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from aircue_gateway.intakes.recent import MOST
 from aircue_gateway.payloads.formats import FORMATS
 from aircue_gateway.quantities import LIMITS
-from aircue_gateway.recent import MOST
 from aircue_gateway.units import UnitError, way
 
 # What can be wired to this machine: whether it hangs on a pin; on an I2C bus otherwise.

@@ -10,37 +10,38 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from aircue_gateway import behind_broker, log, report
+from aircue_gateway import log, report
 from aircue_gateway.alerts import Rules
-from aircue_gateway.attached import Attached
-from aircue_gateway.behind_broker import OwnNodes, Receipt
 from aircue_gateway.commands import Commands
 from aircue_gateway.committer import Committer
 from aircue_gateway.config import AttachedConfig, Config, ConfigError, DeviceConfig, Node, load
 from aircue_gateway.control import Control, Fields, Refused
-from aircue_gateway.devices import Devices, Heard
 from aircue_gateway.home_assistant import Announcer, Retained
 from aircue_gateway.intake import Intake
+from aircue_gateway.intakes import behind_broker
+from aircue_gateway.intakes.attached import Attached
+from aircue_gateway.intakes.behind_broker import OwnNodes, Receipt
+from aircue_gateway.intakes.devices import Devices, Heard
+from aircue_gateway.intakes.listener import Connection, Listener
+from aircue_gateway.intakes.numbered import Numbered
+from aircue_gateway.intakes.serial_line import SerialLine
 from aircue_gateway.ledger import Count
-from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
-from aircue_gateway.numbered import Numbered
 from aircue_gateway.operations import reloading
 from aircue_gateway.operations.status_server import StatusServer
 from aircue_gateway.operations.supervisor import Supervisor
 from aircue_gateway.operations.view import View
 from aircue_gateway.payloads import aircue
 from aircue_gateway.replays import Replays, letter_of
-from aircue_gateway.serial_line import SerialLine
-from aircue_gateway.spool import Limits, Spool
-from aircue_gateway.spool_thread import SpoolThread
-from aircue_gateway.uplink import Uplink
-from aircue_gateway.uplink_ways import way_to_cloud
+from aircue_gateway.spool.spool import Limits, Spool
+from aircue_gateway.spool.thread import SpoolThread
+from aircue_gateway.uplink.uplink import Uplink
+from aircue_gateway.uplink.ways import way_to_cloud
 from aircue_gateway.window import Window
 from aircue_node import contract
 
 if TYPE_CHECKING:
-    from aircue_gateway.broker import Broker
+    from aircue_gateway.intakes.broker import Broker
 
 _RANGES_AN_ACK = 32
 
@@ -203,7 +204,7 @@ class Daemon:
         config = self._config.broker
         if config is None:
             return None
-        from aircue_gateway.broker import Broker
+        from aircue_gateway.intakes.broker import Broker
 
         return Broker(
             config,

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from aircue_gateway import log
-from aircue_gateway.behind_broker import OwnNodes
-from aircue_gateway.devices import Devices
 from aircue_gateway.intake import Intake
+from aircue_gateway.intakes.behind_broker import OwnNodes
+from aircue_gateway.intakes.devices import Devices
 from aircue_gateway.ledger import Count
 from aircue_gateway.window import DeadLetter
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aircue_gateway import dead_letters as letters
-from aircue_gateway.disk import Disk, RealDisk, SpoolError
 from aircue_gateway.ledger import Count
-from aircue_gateway.spool import FOLDER, Spool
-from aircue_gateway.spool_book import Book
-from aircue_gateway.spool_recovery import Recovered, Unreadable, recover
+from aircue_gateway.spool import letters
+from aircue_gateway.spool.book import Book
+from aircue_gateway.spool.disk import Disk, RealDisk, SpoolError
+from aircue_gateway.spool.recovery import Recovered, Unreadable, recover
+from aircue_gateway.spool.spool import FOLDER, Spool
 
 _ATTEMPTS = 5  # the daemon may give up a segment while it is read
 

@@ -24,10 +24,10 @@ from tests.gateway.recorded_disk import RecordedDisk
 from tests.gateway.spool_story import cut_everywhere
 
 from aircue_gateway.batch import Channel, Status
-from aircue_gateway.disk import Disk, RealDisk
 from aircue_gateway.episodes import Phase, State
 from aircue_gateway.ledger import Count
-from aircue_gateway.spool import Spool
+from aircue_gateway.spool.disk import Disk, RealDisk
+from aircue_gateway.spool.spool import Spool
 from aircue_gateway.window import BirthRow, SampleRow, StreamRow, Window
 
 NODES, INTERVAL_S, WINDOW_S, BATCH_S, DAY_S = 50, 30, 5, 300, 86_400

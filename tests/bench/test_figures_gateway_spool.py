@@ -6,7 +6,7 @@ import pytest
 from tests.bench import gateway_outage, gateway_spool
 from tests.gateway.recorded_disk import MemoryDisk
 
-from aircue_gateway.disk import RealDisk
+from aircue_gateway.spool.disk import RealDisk
 
 
 def test_a_day_has_every_sample_of_every_node_once() -> None:

@@ -10,8 +10,8 @@ from aircue_cloud import db
 from aircue_cloud.consumer import Answerer, Consumer, Source
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import gateway_keys
-from aircue_gateway import uplink_messages as messages
 from aircue_gateway.batch import encode
+from aircue_gateway.uplink import messages
 
 CONTENT = encode(batch(humidity([60.0, 61.0])))
 TOPIC = messages.topic("gw-1", messages.BATCH)

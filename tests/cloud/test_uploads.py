@@ -19,12 +19,11 @@ from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.routes import services as built
 from aircue_cloud.s3 import S3Store
-from aircue_gateway import cloud as http
-from aircue_gateway import uplink_store
 from aircue_gateway.batch import encode
-from aircue_gateway.cloud import Answer, Delivered, Refused, TryAgain, verdict
 from aircue_gateway.config import UplinkConfig
-from aircue_gateway.spool import Sealed
+from aircue_gateway.spool.spool import Sealed
+from aircue_gateway.uplink import http, object_store
+from aircue_gateway.uplink.http import Answer, Delivered, Refused, TryAgain, verdict
 
 HELP = "pip install boto3 'moto[server]' runs this test"
 boto3 = pytest.importorskip("boto3", reason=HELP)
@@ -74,8 +73,8 @@ def served(cloud: Cloud, store: S3Store) -> Iterator[tuple[Cloud, UplinkConfig]]
     server.server_close()
 
 
-def client(config: UplinkConfig) -> uplink_store.Uploads:
-    return uplink_store.Uploads(http.Cloud(config), None)
+def client(config: UplinkConfig) -> object_store.Uploads:
+    return object_store.Uploads(http.Cloud(config), None)
 
 
 def stands_once(cloud: Cloud, store: S3Store) -> None:
@@ -127,11 +126,11 @@ def test_a_gateway_killed_before_or_after_any_request_ends_once_in_effect(
             raise Killed
         return answer
 
-    for module in (http, uplink_store):
+    for module in (http, object_store):
         monkeypatch.setattr(module, "request", cut)
     with pytest.raises(Killed):
         client(config).send(SEALED)
-    for module in (http, uplink_store):
+    for module in (http, object_store):
         monkeypatch.setattr(module, "request", real)
     assert isinstance(verdict(client(config).send(SEALED), SEALED.id), Delivered)
     stands_once(cloud, store)

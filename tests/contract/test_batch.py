@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.contract import batch1
 from tests.contract.golden import golden
 
-from aircue_gateway import batch, batch_v1, batch_v2
+from aircue_gateway import batch
 from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Sample, Status
-from aircue_gateway.batch_coders import (
+from aircue_gateway.batches import v1, v2
+from aircue_gateway.batches.coders import (
     SYMBOLS,
     Coder,
     CoderError,
@@ -29,7 +30,7 @@ from aircue_gateway.batch_coders import (
     RangeWriter,
     Scale,
 )
-from aircue_gateway.batch_presets import LETTERS, WORDS
+from aircue_gateway.batches.presets import LETTERS, WORDS
 
 GOLDEN = ("batch", "batch2")
 
@@ -181,8 +182,8 @@ def test_any_batch_of_version_1_is_read_as_it_was(original: Batch) -> None:
 @given(original=_batches)
 def test_any_batch_comes_back_in_the_codings_for_what_repeats(coding: int, original: Batch) -> None:
     writer = PlainWriter()
-    batch_v2._walk(writer, original)
-    packed = bytes([coding]) + batch_v2._PACKED[coding][0](writer.close())
+    v2._walk(writer, original)
+    packed = bytes([coding]) + v2._PACKED[coding][0](writer.close())
     assert batch.decode(_sealed(packed)) == _to_whole_seconds(original)
 
 
@@ -271,9 +272,9 @@ def _sealed_1(content: bytes) -> bytes:
 
 def test_a_zip_bomb_is_refused_before_it_unfolds() -> None:
     with pytest.raises(BatchError, match="over"):
-        batch.decode(_sealed_1(bytes(batch_v1.LARGEST_CONTENT + 1)))
+        batch.decode(_sealed_1(bytes(v1.LARGEST_CONTENT + 1)))
     for coding in (1, 2):
-        packed = batch_v2._PACKED[coding][0](bytes(batch_v2._LARGEST_PLAIN + 1))
+        packed = v2._PACKED[coding][0](bytes(v2._LARGEST_PLAIN + 1))
         with pytest.raises(BatchError, match="over"):
             batch.decode(_sealed(bytes([coding]) + packed))
 
@@ -281,12 +282,12 @@ def test_a_zip_bomb_is_refused_before_it_unfolds() -> None:
 def _claim(coder: Coder, samples: int, channels: int, groups: int = 1) -> bytes:
     """The start of a batch that says it holds so much, all of it still, which takes next to no bytes."""
     for text in ("g", "e"):
-        batch_v2._text(coder, batch_v2._Told(), text)
+        v2._text(coder, v2._Told(), text)
     for field in (Field.BATCH_SEQUENCE, Field.SEALED_AT):
         coder.number(field, 1)
     coder.number(Field.COUNT, groups)
     for _ in range(min(groups, 8)):
-        batch_v2._stream(coder, batch_v2._Memory(0), ("n", 1, 1))
+        v2._stream(coder, v2._Memory(0), ("n", 1, 1))
         coder.flag(Flag.SAME_SITE, True)
         coder.flag(Flag.SAME_CHANNELS, False)
         coder.number(Field.COUNT, channels)
@@ -299,23 +300,23 @@ def _claim(coder: Coder, samples: int, channels: int, groups: int = 1) -> bytes:
 def _named(coder: Coder, losses: int, groups: int) -> bytes:
     """A batch of so many empty groups with the most channels each, then losses that each name another node at
     length: all of it cheap to write."""
-    texts = batch_v2._Told[str]()
+    texts = v2._Told[str]()
     for text in ("g", "e"):
-        batch_v2._text(coder, texts, text)
-    memory = batch_v2._Memory(1, texts)
+        v2._text(coder, texts, text)
+    memory = v2._Memory(1, texts)
     for context, number in ((Field.BATCH_SEQUENCE, 1), (Field.SEALED_AT, 1), (Field.COUNT, groups)):
         coder.number(context, number)
     for number in range(groups):
-        kinds = batch_v2._BY_CHANNEL
+        kinds = v2._BY_CHANNEL
         channels = tuple(list(kinds)[number % 2 : number % 2 + 1]) * 256
-        batch_v2._group(coder, memory, Group(site="", node="", installation=0, boot=0, channels=channels, samples=()))
+        v2._group(coder, memory, Group(site="", node="", installation=0, boot=0, channels=channels, samples=()))
         memory.described_left = 10**9
     coder.number(Field.COUNT, losses)
     for number in range(losses):
         node = "temperature" * 90 + f"{number}"
         memory.texts._left = 10**9
         row = Loss(node=node, installation=0, boot=0, first=0, last=0, samples=0, where="node")
-        batch_v2._loss(coder, memory, row)
+        v2._loss(coder, memory, row)
     coder.number(Field.COUNT, 0)
     return coder.close()
 
@@ -324,8 +325,8 @@ def _named(coder: Coder, losses: int, groups: int) -> bytes:
 def test_names_without_number_are_refused(monkeypatch: pytest.MonkeyPatch, losses: int, groups: int, said: str) -> None:
     """Here with bounds of a fiftieth and a sixteenth."""
     data = _sealed(bytes([0]) + _named(RangeWriter(), losses, groups))
-    monkeypatch.setattr(batch_v2, "_MOST_TEXT", 20_000)
-    monkeypatch.setattr(batch_v2, "_MOST_DESCRIBED", 4096)
+    monkeypatch.setattr(v2, "_MOST_TEXT", 20_000)
+    monkeypatch.setattr(v2, "_MOST_DESCRIBED", 4096)
     with pytest.raises(BatchError, match=said):
         batch.decode(data)
 
@@ -353,7 +354,7 @@ def test_counts_that_promise_too_much_are_refused_in_little_memory_and_time(
     coding: int, samples: int, channels: int, groups: int
 ) -> None:
     said = _claim(RangeWriter() if coding == 0 else PlainWriter(), samples, channels, groups)
-    data = _sealed(bytes([coding]) + (said if coding == 0 else batch_v2._deflate(said)))
+    data = _sealed(bytes([coding]) + (said if coding == 0 else v2._deflate(said)))
     tracemalloc.start()
     began = time.process_time()
     with pytest.raises(BatchError, match="expected"):
@@ -367,7 +368,7 @@ def test_counts_that_promise_too_much_are_refused_in_little_memory_and_time(
 def test_the_most_that_a_few_bytes_may_unfold_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that stands still is small for its readings by right; the largest such one is read all the same. Here
     with a fortieth of the bound."""
-    monkeypatch.setattr(batch_v2, "MOST_READINGS", 16_384)
+    monkeypatch.setattr(v2, "MOST_READINGS", 16_384)
     original = _long(512, lambda _: 7, channels=32)
     data = batch.encode(original)
     assert len(data) < 600
@@ -451,11 +452,11 @@ def test_a_number_too_large_for_a_batch_is_refused_when_it_is_written(number: in
 
 def test_every_word_has_a_symbol_of_its_own() -> None:
     words = (*LETTERS, *WORDS)
-    assert len(set(words)) == len(words) == batch_v2._OTHER - 1 < SYMBOLS - 1
+    assert len(set(words)) == len(words) == v2._OTHER - 1 < SYMBOLS - 1
 
 
 @pytest.mark.parametrize(("text", "bytes_at_most"), [("bathroom", 2), ("living-room", 2), ("0a1b2c3d", 6)])
 def test_common_names_take_little(text: str, bytes_at_most: int) -> None:
     writer = RangeWriter()
-    batch_v2._text(writer, batch_v2._Told(), text)
+    v2._text(writer, v2._Told(), text)
     assert len(writer.close()) <= bytes_at_most + 1

@@ -4,8 +4,8 @@ import json
 import threading
 from random import Random
 
-from aircue_gateway.cloud import Answer, TryAgain
-from aircue_gateway.spool import Sealed
+from aircue_gateway.spool.spool import Sealed
+from aircue_gateway.uplink.http import Answer, TryAgain
 from aircue_gateway.window import Window
 
 

@@ -7,7 +7,7 @@ from aircue_gateway import batch
 from aircue_gateway.batch import Batch
 from aircue_gateway.config import Node
 from aircue_gateway.message import Message
-from aircue_gateway.spool import Spool
+from aircue_gateway.spool.spool import Spool
 from aircue_node import contract
 
 NODE = Node(id="bathroom", site="home-1", key="correct horse")

@@ -16,11 +16,11 @@ from tests.gateway.samples import BOOT, INSTALLATION, NODE, STREAM
 
 from aircue_gateway import batch
 from aircue_gateway.batch import Batch, Channel, Status
-from aircue_gateway.dead_letters import listed
-from aircue_gateway.disk import Disk
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.ledger import Count
-from aircue_gateway.spool import Limits, Spool
+from aircue_gateway.spool.disk import Disk
+from aircue_gateway.spool.letters import listed
+from aircue_gateway.spool.spool import Limits, Spool
 from aircue_gateway.window import BirthRow, DeadLetter, RevisionRow, SampleRow, StreamRow, Window
 
 NOW_MS = 1_763_751_302_000

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from aircue_gateway import attached, linux_i2c
-from aircue_gateway.attached import Attached, AttachedMissing, OnBus, open_dht
 from aircue_gateway.config import AttachedConfig
-from aircue_gateway.linux_i2c import I2C_M_RD, I2C_RDWR, LinuxI2c, Message, Transfer
+from aircue_gateway.intakes import attached, linux_i2c
+from aircue_gateway.intakes.attached import Attached, AttachedMissing, OnBus, open_dht
+from aircue_gateway.intakes.linux_i2c import I2C_M_RD, I2C_RDWR, LinuxI2c, Message, Transfer
 from aircue_hil.air import Air
 from aircue_hil.sensors.model import Glitches, I2cSensor, Reply
 from aircue_hil.sensors.scd4x import Scd4x as SimulatedScd4x

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from aircue_gateway.clean import Options, Summary, cleaned
 from aircue_gateway.cli import main
 from aircue_gateway.config import CleaningConfig
-from aircue_gateway.plot import Plot
-from aircue_gateway.trace import Bad, Reading, read
+from aircue_gateway.offline.clean import Options, Summary, cleaned
+from aircue_gateway.offline.plot import Plot
+from aircue_gateway.offline.trace import Bad, Reading, read
 
 HEAD = "node,quantity,measured_at,value,unit\n"
 

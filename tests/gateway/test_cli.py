@@ -10,7 +10,7 @@ from aircue_gateway.cli import main
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.intake import Intake
 from aircue_gateway.ledger import Count
-from aircue_gateway.spool import Spool
+from aircue_gateway.spool.spool import Spool
 from aircue_gateway.window import Stored
 
 TOML = """

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.node.certificates import Authority
 
-from aircue_gateway.cloud import Answer, Cloud, Refused, TryAgain, pool, refused, request
 from aircue_gateway.config import ConfigError, UplinkConfig
-from aircue_gateway.spool import Sealed
+from aircue_gateway.spool.spool import Sealed
+from aircue_gateway.uplink.http import Answer, Cloud, Refused, TryAgain, pool, refused, request
 
 BATCH = Sealed(sequence=1, id="gw-1/e/1", body=b"\x02a batch")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -11,8 +11,8 @@ from tests.gateway.samples import BEGAN_S, birth, live, message
 from aircue_gateway.committer import Committer
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.intake import Intake
-from aircue_gateway.spool import SpoolUnavailable
-from aircue_gateway.spool_thread import SpoolThread
+from aircue_gateway.spool.spool import SpoolUnavailable
+from aircue_gateway.spool.thread import SpoolThread
 from aircue_gateway.window import Stored, Window
 
 NOW_MS = BEGAN_S * 1000

@@ -9,11 +9,11 @@ import pytest
 from tests.gateway.samples import BEGAN_S, NODE, birth, live, message
 from tests.rules import DAMP
 
-from aircue_gateway import mqtt_server
 from aircue_gateway.alerts import NO_RULES, Rules
 from aircue_gateway.config import Config, ListenerConfig, UplinkConfig
 from aircue_gateway.daemon import Daemon
-from aircue_gateway.spool import Spool
+from aircue_gateway.intakes import mqtt_server
+from aircue_gateway.spool.spool import Spool
 from aircue_gateway.window import Window
 from aircue_node import contract, mqtt
 

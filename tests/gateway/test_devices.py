@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from tests.gateway.samples import BOOT, INSTALLATION, NODE, birth, live, sealed
 
 from aircue_gateway.batch import Group, Status
-from aircue_gateway.behind_broker import OwnNodes, filters, topics
 from aircue_gateway.config import BrokerConfig, CleaningConfig, DeviceConfig
-from aircue_gateway.devices import Devices, Heard
 from aircue_gateway.intake import Intake
+from aircue_gateway.intakes.behind_broker import OwnNodes, filters, topics
+from aircue_gateway.intakes.devices import Devices, Heard
+from aircue_gateway.intakes.numbered import Numbered
+from aircue_gateway.intakes.recent import MOST, Recent, mark_of
 from aircue_gateway.ledger import Count
-from aircue_gateway.numbered import Numbered
 from aircue_gateway.payloads.formats import FORMATS
-from aircue_gateway.recent import MOST, Recent, mark_of
 from aircue_gateway.replays import Replays
 from aircue_gateway.report import dead_letters, status
-from aircue_gateway.spool import Spool
+from aircue_gateway.spool.spool import Spool
 from aircue_gateway.window import DeadLetter, Window
 from aircue_node import contract
 

@@ -8,7 +8,14 @@ import pytest
 CLEANING = (
     "range", "rate", "stuck", "spike", "smoothing", "deadband", "units", "gaps", "merging", "derived", "mould", "air",
 )  # fmt: skip
-MODULES = ["batch_coders", "clock", "intervals", "limits", "routes", *(f"cleaning.{name}" for name in CLEANING)]
+MODULES = [
+    "batches.coders",
+    "clock",
+    "intervals",
+    "intakes.limits",
+    "intakes.routes",
+    *(f"cleaning.{name}" for name in CLEANING),
+]
 MODULES += ["units", "payloads.state"]
 
 

@@ -1,6 +1,6 @@
 """How fast, how many, how often wrong: what each limit lets pass, and what it forgets."""
 
-from aircue_gateway.limits import Allowance, Logins, Places
+from aircue_gateway.intakes.limits import Allowance, Logins, Places
 
 
 def test_an_even_rate_within_the_limit_never_waits() -> None:

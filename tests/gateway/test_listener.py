@@ -13,8 +13,8 @@ from tests.gateway.samples import NODE, birth, live, message
 from tests.node.certificates import Authority
 
 from aircue_gateway.config import Config, ConfigError, ListenerConfig, Node, TlsConfig, UplinkConfig, Watcher
+from aircue_gateway.intakes.listener import Connection, Listener
 from aircue_gateway.ledger import Count
-from aircue_gateway.listener import Connection, Listener
 from aircue_gateway.message import Message
 from aircue_node import contract, mqtt, trust
 
@@ -288,8 +288,8 @@ def test_a_client_that_comes_back_takes_over_and_its_old_will_comes_first() -> N
 
 @pytest.mark.parametrize("logged_in", [True, False])
 def test_a_silent_client_is_cut_off(logged_in: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aircue_gateway.listener._PATIENCE", 0.05)
-    monkeypatch.setattr("aircue_gateway.listener._SWEEP_S", 0.01)
+    monkeypatch.setattr("aircue_gateway.intakes.listener._PATIENCE", 0.05)
+    monkeypatch.setattr("aircue_gateway.intakes.listener._SWEEP_S", 0.01)
 
     async def story(hall: Hall) -> None:
         client = await hall.client()
@@ -316,7 +316,7 @@ def test_no_will_is_published_when_the_gateway_leaves() -> None:
 
 
 def test_a_client_that_never_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aircue_gateway.connection._LARGEST_UNSENT", 100_000)
+    monkeypatch.setattr("aircue_gateway.intakes.connection._LARGEST_UNSENT", 100_000)
 
     async def story(hall: Hall) -> None:
         client = await (await hall.client()).join(will=True)
@@ -429,7 +429,7 @@ def test_who_sends_too_fast_is_read_slowly_and_nothing_is_dropped() -> None:
 def test_guessing_a_key_takes_longer_and_longer_and_does_not_hold_up_other_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aircue_gateway.limits._FIRST_WAIT_S", 0.2)
+    monkeypatch.setattr("aircue_gateway.intakes.limits._FIRST_WAIT_S", 0.2)
 
     async def story(hall: Hall) -> None:
         async def guess() -> None:
@@ -473,7 +473,7 @@ def test_a_hundred_thousand_subscriptions_are_refused_in_few_lines(caplog: pytes
 def test_a_flood_of_retained_messages_costs_the_one_who_asks_for_it_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aircue_gateway.connection._LARGEST_UNSENT", 100_000)
+    monkeypatch.setattr("aircue_gateway.intakes.connection._LARGEST_UNSENT", 100_000)
 
     async def story(hall: Hall) -> None:
         hall.retained[BIRTH] = bytes(60_000)
@@ -488,8 +488,8 @@ def test_a_flood_of_retained_messages_costs_the_one_who_asks_for_it_the_connecti
 
 
 def test_pausing_for_the_disk_costs_nobody_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aircue_gateway.listener._PATIENCE", 0.05)
-    monkeypatch.setattr("aircue_gateway.listener._SWEEP_S", 0.01)
+    monkeypatch.setattr("aircue_gateway.intakes.listener._PATIENCE", 0.05)
+    monkeypatch.setattr("aircue_gateway.intakes.listener._SWEEP_S", 0.01)
 
     async def story(hall: Hall) -> None:
         client = await (await hall.client()).join(keep_alive_s=1)

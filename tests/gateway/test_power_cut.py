@@ -12,7 +12,7 @@ from tests.gateway.spool_story import cut_everywhere
 
 from aircue_gateway.batch import Loss
 from aircue_gateway.ledger import Count
-from aircue_gateway.spool_book import Book
+from aircue_gateway.spool.book import Book
 
 LONG = bool(os.environ.get("AIRCUE_LONG"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aircue_gateway.cli import main
-from aircue_gateway.rules_test import RulesTestError, duration, load, seconds, values
+from aircue_gateway.offline.rules_test import RulesTestError, duration, load, seconds, values
 
 PAGE = Path(__file__).parents[2] / "docs" / "gateway-rules.md"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from tests.gateway.samples import BOOT, INSTALLATION, NODE, backlog, birth, live
 
-from aircue_gateway import serial_line
+from aircue_gateway.intakes import serial_line
+from aircue_gateway.intakes.serial_line import SerialLine
 from aircue_gateway.message import Message
-from aircue_gateway.serial_line import SerialLine
 from aircue_node import contract, line_codec
 from aircue_node.ports import Line
 

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.gateway.samples import NODE, live, message
 
-from aircue_gateway import mqtt_server
 from aircue_gateway.config import Watcher
-from aircue_gateway.message import DISCOVERY, Message
-from aircue_gateway.session import (
+from aircue_gateway.intakes import mqtt_server
+from aircue_gateway.intakes.session import (
     Ended,
     FiltersRefused,
     Joined,
@@ -24,6 +23,7 @@ from aircue_gateway.session import (
     Subscribed,
     Unsubscribed,
 )
+from aircue_gateway.message import DISCOVERY, Message
 from aircue_node import contract, mqtt
 
 KEY = NODE.key

@@ -11,7 +11,7 @@ from tests.gateway.samples import BOOT, INSTALLATION, NODE, STREAM, sealed, sequ
 from aircue_gateway.batch import Channel, Loss, Status
 from aircue_gateway.episodes import Phase, State
 from aircue_gateway.report import dead_letters, status
-from aircue_gateway.spool import Limits, Spool, SpoolError
+from aircue_gateway.spool.spool import Limits, Spool, SpoolError
 from aircue_gateway.window import BirthRow, DeadLetter, SampleRow, StreamRow, Window
 
 NOW_MS = 1_763_751_302_000
@@ -135,7 +135,7 @@ def test_a_refused_batch_is_kept_and_not_sent_again(spool: Spool, tmp_path: Path
 
 
 def test_a_large_backlog_becomes_several_batches(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aircue_gateway.spool._LARGEST_BATCH", 3)
+    monkeypatch.setattr("aircue_gateway.spool.spool._LARGEST_BATCH", 3)
     spool.commit(window(*range(1, 8)))
     assert spool.seal(NOW_MS, urgent=False) == 3
     assert sequences(sealed(spool)) == list(range(1, 8))

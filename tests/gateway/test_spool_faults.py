@@ -13,10 +13,10 @@ from tests.gateway.samples import sealed, sequences
 from tests.gateway.spool_story import BIRTH, NOW_MS, row
 
 from aircue_gateway.batch import Loss
-from aircue_gateway.disk import SpoolError, Trouble
 from aircue_gateway.report import status
-from aircue_gateway.spool import FOLDER, Limits, Spool, SpoolUnavailable
-from aircue_gateway.spool_log import file_name
+from aircue_gateway.spool.disk import SpoolError, Trouble
+from aircue_gateway.spool.segments import file_name
+from aircue_gateway.spool.spool import FOLDER, Limits, Spool, SpoolUnavailable
 from aircue_gateway.window import Window
 
 SMALL = Limits(segment=4096)
@@ -227,7 +227,7 @@ def test_a_torn_tail_is_no_damage(tmp_path: Path) -> None:
 
 
 def test_a_spool_of_another_version_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aircue_gateway.spool_book.VERSION", 9)
+    monkeypatch.setattr("aircue_gateway.spool.book.VERSION", 9)
     filled(tmp_path)
     monkeypatch.undo()
     with pytest.raises(SpoolError, match="has version 9, this gateway reads 2"):

@@ -11,12 +11,12 @@ from tests.gateway.spool_story import BIRTH, CHANNELS, NOW_MS, row
 from aircue_gateway import batch
 from aircue_gateway.alerts import encode_state
 from aircue_gateway.batch import Batch, Group, Loss
-from aircue_gateway.disk import SpoolError
 from aircue_gateway.episodes import Phase, State
 from aircue_gateway.report import dead_letters, status
-from aircue_gateway.spool import Spool, _sample
-from aircue_gateway.spool_import import FILE_NAME
-from aircue_gateway.spool_store import Store
+from aircue_gateway.spool.disk import SpoolError
+from aircue_gateway.spool.spool import Spool, _sample
+from aircue_gateway.spool.store import Store
+from aircue_gateway.spool.version_1 import FILE_NAME
 from aircue_gateway.window import StreamRow, Window
 
 SCHEMA = """

@@ -10,7 +10,7 @@ from tests.gateway.spool_story import BIRTH, NOW_MS, row
 
 from aircue_gateway import batch
 from aircue_gateway.batch import Loss, Revision, Status
-from aircue_gateway.spool import Limits, Spool
+from aircue_gateway.spool.spool import Limits, Spool
 from aircue_gateway.window import RevisionRow, Window
 
 LIMITS = Limits(segment=2048)

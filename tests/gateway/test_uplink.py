@@ -10,9 +10,9 @@ import pytest
 from tests.gateway.fakes import NoPause, Outbox, ScriptedCloud
 
 from aircue_gateway.alerts import Rules
-from aircue_gateway.cloud import Answer
-from aircue_gateway.spool_thread import SpoolThread
-from aircue_gateway.uplink import Uplink, pause_s
+from aircue_gateway.spool.thread import SpoolThread
+from aircue_gateway.uplink.http import Answer
+from aircue_gateway.uplink.uplink import Uplink, pause_s
 
 
 def problem(status: int, title: str, detail: str) -> Answer:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aircue_gateway import uplink_messages as messages
-from aircue_gateway.cloud import Cloud
 from aircue_gateway.config import Config, ConfigError, UplinkConfig
-from aircue_gateway.uplink_mqtt import Broker
-from aircue_gateway.uplink_store import Uploads
-from aircue_gateway.uplink_ways import way_to_cloud
+from aircue_gateway.uplink import messages
+from aircue_gateway.uplink.http import Cloud
+from aircue_gateway.uplink.mqtt import Broker
+from aircue_gateway.uplink.object_store import Uploads
+from aircue_gateway.uplink.ways import way_to_cloud
 
 
 def config(**fields: object) -> Config:
@@ -26,7 +26,7 @@ def test_each_way_has_its_name(via: str, kind: type) -> None:
 
 
 def test_the_way_by_broker_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "aircue_gateway.uplink_mqtt")
+    monkeypatch.delitem(sys.modules, "aircue_gateway.uplink.mqtt")
     monkeypatch.setitem(sys.modules, "paho", None)
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
     with pytest.raises(ConfigError, match="needs paho"):

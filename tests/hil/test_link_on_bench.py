@@ -17,7 +17,7 @@ from tests.node.certificates import Authority
 from tests.node.fakes import AckingGateway
 from tests.node.test_client import UNASKED
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 from aircue_hil.backends.unix import EXIT_RESET, EXIT_WATCHDOG, PoweredNode, UnixNode
 from aircue_hil.bench import Bench
 from aircue_hil.config import Config, Gateway, HomeRow, NodeRow, World

@@ -6,7 +6,7 @@ import json
 import ssl
 from collections.abc import Callable
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 from aircue_node import contract, mqtt
 from aircue_node.clock import Monotonic
 from aircue_node.commands import LastNumber

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.node.fakes import Ticks, stop
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 from aircue_node import mqtt
 from aircue_node.client import Client, Silence
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 from aircue_node import mqtt
 
 _topics = st.text(st.characters(exclude_characters="+#\x00", exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan, stop
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 from aircue_node import command_codec, contract, escalation, mqtt, uplink
 from aircue_node.client import Client, Silence
 from aircue_node.clock import Clock, Monotonic

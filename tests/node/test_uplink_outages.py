@@ -15,7 +15,7 @@ from tests.node.test_client import UNASKED
 from tests.node.test_uplink import INSTALLATION, Node
 from tests.node.virtual import play
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 from aircue_hil import radio
 from aircue_node import contract, mqtt
 from aircue_node.escalation import ABSENT, ANSWERED, REFUSED, REJOIN, RESET, UNREACHED

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.node.fakes import FakeGateway, FakeLastNumber, FakeReport, FakeWlan
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 from aircue_node import command_codec, contract, mqtt, visit
 from aircue_node.clock import Monotonic
 from aircue_node.commands import Commands

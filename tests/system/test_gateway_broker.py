@@ -17,7 +17,7 @@ from tests.gateway.samples import NODE, birth, live, sequences
 from tests.node.certificates import Authority
 
 from aircue_gateway import control
-from aircue_gateway.spool import Spool, SpoolError
+from aircue_gateway.spool.spool import Spool, SpoolError
 from aircue_gateway.window import DeadLetter, Window
 from aircue_node import contract
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from tests.gateway.samples import sealed, sequences
 
-from aircue_gateway.spool import Spool
+from aircue_gateway.spool.spool import Spool
 
 pytestmark = pytest.mark.system
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.gateway.samples import birth, live, message
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.intake import Intake
-from aircue_gateway.spool import Spool
+from aircue_gateway.spool.spool import Spool
 
 spool = Spool.open(Path(sys.argv[1]), "gw-1", 1)
 intake = Intake(CleaningConfig(), spool.load())

@@ -19,13 +19,13 @@ from tests.gateway.processes import Gateway, PahoNode, eventually
 from tests.node.certificates import Authority
 from tests.system.cloud_process import command
 
-from aircue_gateway import uplink_messages as messages
 from aircue_gateway.alerts import decode_rules
 from aircue_gateway.batch import encode
-from aircue_gateway.cloud import Delivered, TryAgain, verdict
 from aircue_gateway.config import UplinkConfig
-from aircue_gateway.spool import Sealed
-from aircue_gateway.uplink_mqtt import Broker
+from aircue_gateway.spool.spool import Sealed
+from aircue_gateway.uplink import messages
+from aircue_gateway.uplink.http import Delivered, TryAgain, verdict
+from aircue_gateway.uplink.mqtt import Broker
 
 pytestmark = pytest.mark.system
 

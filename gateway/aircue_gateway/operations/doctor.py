@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from aircue_gateway import control
 from aircue_gateway.clock import FIRST_BELIEVED_S, LAST_BELIEVED_S
-from aircue_gateway.cloud import TryAgain, problem
 from aircue_gateway.config import Config, ConfigError
-from aircue_gateway.uplink_ways import way_to_cloud
+from aircue_gateway.uplink.http import TryAgain, problem
+from aircue_gateway.uplink.ways import way_to_cloud
 
 _LEAST_FREE_MB = 200
 _SYNCS = 10

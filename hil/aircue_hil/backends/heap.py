@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 from aircue_hil.backends import uf2
 from aircue_hil.backends.pico_w import ChipTime, PicoWNode, PoweredPicoW
 from aircue_hil.backends.places import PicoWPlace

@@ -6,15 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from aircue_gateway import log, mqtt_server, tls
+from aircue_gateway import log
 from aircue_gateway.config import Config, ConfigError
-from aircue_gateway.connection import Connection
-from aircue_gateway.ledger import Count
-from aircue_gateway.limits import Allowance, Logins, Places
-from aircue_gateway.message import DISCOVERY, Message
-from aircue_gateway.rights import Accounts, name_of
-from aircue_gateway.routes import Routes
-from aircue_gateway.session import (
+from aircue_gateway.intakes import mqtt_server, tls
+from aircue_gateway.intakes.connection import Connection
+from aircue_gateway.intakes.limits import Allowance, Logins, Places
+from aircue_gateway.intakes.rights import Accounts, name_of
+from aircue_gateway.intakes.routes import Routes
+from aircue_gateway.intakes.session import (
     UNKNOWN_NAME,
     WRONG_KEY,
     Ended,
@@ -28,6 +27,8 @@ from aircue_gateway.session import (
     Subscribed,
     Unsubscribed,
 )
+from aircue_gateway.ledger import Count
+from aircue_gateway.message import DISCOVERY, Message
 from aircue_node import contract
 
 __all__ = ["Connection", "Listener"]

@@ -18,9 +18,9 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from aircue_gateway import log
-from aircue_gateway.behind_broker import Receipt
 from aircue_gateway.config import BrokerConfig
-from aircue_gateway.devices import Heard
+from aircue_gateway.intakes.behind_broker import Receipt
+from aircue_gateway.intakes.devices import Heard
 
 _JITTER_S = 1.0
 _SLOWEST_RETRY_S = 30

@@ -1,6 +1,6 @@
 """The spool: everything the gateway may not forget, each change durable before it returns.
 
-Segments of records (see spool_log), each record one commit and one sync; what they add up to is in memory (spool_book),
+Segments of records (see segments.py), each record one commit and one sync; what they add up to is in memory (book.py),
 samples and the bodies of batches are on the disk alone. docs/gateway-spool.md draws the files.
 
     SpoolError
@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aircue_gateway import batch, log
-from aircue_gateway import spool_rows as rows
 from aircue_gateway.batch import Batch, Group, Revision, Sample, Status
-from aircue_gateway.disk import UNFINISHED as HALF
-from aircue_gateway.disk import Disk, RealDisk, SpoolError, SpoolUnavailable, told, write_whole
-from aircue_gateway.spool_book import Book, Position
-from aircue_gateway.spool_log import SEGMENT_BYTES, SPARE, UNFINISHED, contents, file_name, segments
-from aircue_gateway.spool_records import Kind
-from aircue_gateway.spool_recovery import Recovered, Unreadable, recover
-from aircue_gateway.spool_room import Room, drop, unreadable
-from aircue_gateway.spool_store import REFUSED, BodyDamaged, Store, new_epoch, refused_name
+from aircue_gateway.spool import rows
+from aircue_gateway.spool.book import Book, Position
+from aircue_gateway.spool.disk import UNFINISHED as HALF
+from aircue_gateway.spool.disk import Disk, RealDisk, SpoolError, SpoolUnavailable, told, write_whole
+from aircue_gateway.spool.records import Kind
+from aircue_gateway.spool.recovery import Recovered, Unreadable, recover
+from aircue_gateway.spool.room import Room, drop, unreadable
+from aircue_gateway.spool.segments import SEGMENT_BYTES, SPARE, UNFINISHED, contents, file_name, segments
+from aircue_gateway.spool.store import REFUSED, BodyDamaged, Store, new_epoch, refused_name
 from aircue_gateway.window import RevisionRow, SampleRow, Stored, Window
 
 __all__ = ["Limits", "Sealed", "Spool", "SpoolError", "SpoolState", "SpoolUnavailable"]
@@ -86,14 +86,14 @@ class Spool:
     @classmethod
     def open(cls, folder: Path, gateway: str, now_ms: int, limits: Limits | None = None) -> "Spool":
         """The spool in a folder, made where there is none. One process at a time."""
-        from aircue_gateway import spool_import
+        from aircue_gateway.spool import version_1
 
         lock = _locked(folder)
         try:
             disk = RealDisk(folder / FOLDER)
-            spool_import.clear_unfinished(folder, disk)
+            version_1.clear_unfinished(folder, disk)
             spool = cls.on(disk, gateway, now_ms, limits, lock)
-            spool_import.take_over(folder, spool._store, now_ms)
+            version_1.take_over(folder, spool._store, now_ms)
         except BaseException:
             os.close(lock)
             raise

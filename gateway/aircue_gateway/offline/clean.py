@@ -22,9 +22,9 @@ from aircue_gateway.cleaning.gaps import Gaps
 from aircue_gateway.cleaning.merging import Merge
 from aircue_gateway.cleaning.spike import LONGEST
 from aircue_gateway.config import CleaningConfig, ConfigError, load_cleaning
-from aircue_gateway.plot import Plot
+from aircue_gateway.offline.plot import Plot
+from aircue_gateway.offline.trace import Bad, Reading, TraceError, read, writer
 from aircue_gateway.quantities import LIMITS
-from aircue_gateway.trace import Bad, Reading, TraceError, read, writer
 
 COLUMNS = ("node", "quantity", "measured_at", "value", "flag", "filtered")
 INTERPOLATED = "INTERPOLATED"

@@ -9,15 +9,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aircue_gateway import log, mqtt_server
+from aircue_gateway import log
 from aircue_gateway.config import DeviceConfig, Node
 from aircue_gateway.intake import Intake
+from aircue_gateway.intakes import mqtt_server
+from aircue_gateway.intakes.numbered import Numbered
+from aircue_gateway.intakes.recent import Recent, mark_of
 from aircue_gateway.ledger import Count
-from aircue_gateway.numbered import Numbered
 from aircue_gateway.payloads.aircue import PayloadError
 from aircue_gateway.payloads.formats import FORMATS
 from aircue_gateway.payloads.reading import Decoded, Reading
-from aircue_gateway.recent import Recent, mark_of
 from aircue_gateway.units import canonical
 
 _KEPT = "$aircue/device/{}/known"

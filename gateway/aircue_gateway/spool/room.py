@@ -4,11 +4,11 @@ the oldest batches, then drops the oldest. What goes is declared in the same rec
 from collections.abc import Callable
 
 from aircue_gateway import batch, log
-from aircue_gateway import spool_rows as rows
 from aircue_gateway.batch import BatchError
-from aircue_gateway.spool_book import Entry
-from aircue_gateway.spool_store import BodyDamaged, Store
-from aircue_gateway.thinning import MOST_OFTEN, dropped, thinned
+from aircue_gateway.spool import rows
+from aircue_gateway.spool.book import Entry
+from aircue_gateway.spool.store import BodyDamaged, Store
+from aircue_gateway.spool.thinning import MOST_OFTEN, dropped, thinned
 
 _SPARSE = 0.5  # of a segment; moving what is in a fuller one gains too little
 _OFFERED = MOST_OFTEN + 1  # the cloud may have these: dropped when nothing else is left, and never thinned

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from aircue_gateway.cloud import Answer, Cloud, TryAgain, fields_of, pool, problem, request
-from aircue_gateway.spool import Sealed
+from aircue_gateway.spool.spool import Sealed
+from aircue_gateway.uplink.http import Answer, Cloud, TryAgain, fields_of, pool, problem, request
 
 _STORED = (200, 201, 204)
 

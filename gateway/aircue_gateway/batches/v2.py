@@ -30,7 +30,7 @@ from statistics import median_low
 from typing import Generic, TypeVar
 
 from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Sample, Status
-from aircue_gateway.batch_coders import (
+from aircue_gateway.batches.coders import (
     Coder,
     CoderError,
     Field,
@@ -41,7 +41,7 @@ from aircue_gateway.batch_coders import (
     RangeWriter,
     Scale,
 )
-from aircue_gateway.batch_presets import LETTERS, PRESETS, UNKNOWN, WORDS, Preset
+from aircue_gateway.batches.presets import LETTERS, PRESETS, UNKNOWN, WORDS, Preset
 
 # What one batch may hold, so that bytes made up by somebody cost neither memory nor time without end.
 MOST_SAMPLES = 32_768

@@ -15,10 +15,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from aircue_gateway import uplink_messages as messages
-from aircue_gateway.cloud import Answer, TryAgain, fields_of, tls_context
 from aircue_gateway.config import UplinkConfig
-from aircue_gateway.spool import Sealed
+from aircue_gateway.spool.spool import Sealed
+from aircue_gateway.uplink import messages
+from aircue_gateway.uplink.http import Answer, TryAgain, fields_of, tls_context
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _CONNECT_S = 10.0

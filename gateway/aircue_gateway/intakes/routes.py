@@ -4,7 +4,7 @@ found for a topic is remembered until somebody comes or goes."""
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from aircue_gateway import mqtt_server
+from aircue_gateway.intakes import mqtt_server
 
 T = TypeVar("T", bound=Hashable)
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from aircue_gateway import log
 from aircue_gateway.config import BrokerConfig, DeviceConfig, Node
-from aircue_gateway.devices import Heard
 from aircue_gateway.intake import Intake
+from aircue_gateway.intakes.devices import Heard
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import Message
 from aircue_gateway.payloads import aircue

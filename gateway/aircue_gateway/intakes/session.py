@@ -10,10 +10,10 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aircue_gateway import mqtt_server
 from aircue_gateway.config import Node
+from aircue_gateway.intakes import mqtt_server
+from aircue_gateway.intakes.rights import Account, Rights, name_of, rights
 from aircue_gateway.message import Message
-from aircue_gateway.rights import Account, Rights, name_of, rights
 from aircue_node import mqtt
 
 _REFUSED_FILTER = 128  # 3.9.3

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from aircue_gateway import spool_rows as rows
 from aircue_gateway.alerts import NO_RULES, Key, decode_rules
 from aircue_gateway.batch import Loss
-from aircue_gateway.dead_letters import Mark
 from aircue_gateway.episodes import State
 from aircue_gateway.ledger import Count
-from aircue_gateway.spool_records import Kind, Record
-from aircue_gateway.spool_rows import Header
+from aircue_gateway.spool import rows
+from aircue_gateway.spool.letters import Mark
+from aircue_gateway.spool.records import Kind, Record
+from aircue_gateway.spool.rows import Header
 from aircue_gateway.window import BirthRow, LossKey, Stored, StreamKey, StreamRow, Window, loss_key
 
 VERSION = 2  # of the spool; 1 was an SQLite file

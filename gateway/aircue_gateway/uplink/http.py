@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from aircue_gateway.config import ConfigError, UplinkConfig
-from aircue_gateway.spool import Sealed
+from aircue_gateway.spool.spool import Sealed
 
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=20.0)
 # Not this batch's fault: another key, more time or a cloud that is well again will do.

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from aircue_gateway.cloud import Cloud
 from aircue_gateway.config import Config, ConfigError
-from aircue_gateway.uplink import Api
-from aircue_gateway.uplink_store import Uploads
+from aircue_gateway.uplink.http import Cloud
+from aircue_gateway.uplink.object_store import Uploads
+from aircue_gateway.uplink.uplink import Api
 
 
 def way_to_cloud(config: Config) -> Api:
@@ -23,7 +23,7 @@ def _object_store(config: Config) -> Api:
 
 def _mqtt(config: Config) -> Api:
     try:
-        from aircue_gateway.uplink_mqtt import Broker  # only this way needs paho-mqtt
+        from aircue_gateway.uplink.mqtt import Broker  # only this way needs paho-mqtt
     except ModuleNotFoundError as error:
         raise ConfigError(f"{config.file}: uplink.via = 'mqtt' needs {error.name}: pip install paho-mqtt") from error
     return Broker(config.name, config.uplink)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aircue_gateway import log
 from aircue_gateway.alerts import decode_states
 from aircue_gateway.batch import BatchError, Channel, Loss, Status, decode
-from aircue_gateway.disk import Disk, SpoolError, told, write_whole
 from aircue_gateway.ledger import Count
-from aircue_gateway.spool_book import Book
-from aircue_gateway.spool_log import SPARE, UNFINISHED, file_name, segments
-from aircue_gateway.spool_recovery import Unreadable, recover
-from aircue_gateway.spool_store import Store, refused_name
+from aircue_gateway.spool.book import Book
+from aircue_gateway.spool.disk import Disk, SpoolError, told, write_whole
+from aircue_gateway.spool.recovery import Unreadable, recover
+from aircue_gateway.spool.segments import SPARE, UNFINISHED, file_name, segments
+from aircue_gateway.spool.store import Store, refused_name
 from aircue_gateway.window import BirthRow, DeadLetter, SampleRow, StreamKey, StreamRow, Window
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """How the numbers of a batch become bytes: a range coder with adaptive odds, and plain varints for what it suits less.
 
 A coder that writes and one that reads have the same methods, so that the order of fields is written down once (see
-batch_v2): each takes a value and gives one back. The writer gives back what it was given; the reader passes it over and
+v2.py): each takes a value and gives one back. The writer gives back what it was given; the reader passes it over and
 gives what it found.
 
     flag(context, value)      yes or no
@@ -97,7 +97,7 @@ class Field(IntEnum):
 
 class Scale:
     """The usual size of a series' residuals, as both ends reckon it: in 1/16, moved by each residual. shift: how fast
-    the mean they are told from moves (see batch_v2)."""
+    the mean they are told from moves (see v2.py)."""
 
     __slots__ = ("shift", "sign", "size", "weight")
 

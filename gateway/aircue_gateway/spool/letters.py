@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from aircue_gateway.disk import Disk, told
+from aircue_gateway.spool.disk import Disk, told
 from aircue_gateway.window import DeadLetter
 
 

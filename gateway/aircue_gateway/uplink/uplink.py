@@ -8,9 +8,9 @@ from typing import Protocol
 
 from aircue_gateway import log
 from aircue_gateway.alerts import Rules, RulesError, decode_rules
-from aircue_gateway.cloud import Answer, Refused, TryAgain, refused, verdict
-from aircue_gateway.spool import Sealed, SpoolUnavailable
-from aircue_gateway.spool_thread import SpoolThread
+from aircue_gateway.spool.spool import Sealed, SpoolUnavailable
+from aircue_gateway.spool.thread import SpoolThread
+from aircue_gateway.uplink.http import Answer, Refused, TryAgain, refused, verdict
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from aircue_gateway import log
-from aircue_gateway.disk import Disk, told
-from aircue_gateway.spool_book import Position
-from aircue_gateway.spool_records import HEAD_BYTES, Kind, Record, frame, read_at, scan
+from aircue_gateway.spool.book import Position
+from aircue_gateway.spool.disk import Disk, told
+from aircue_gateway.spool.records import HEAD_BYTES, Kind, Record, frame, read_at, scan
 
 SEGMENT_BYTES = 1024 * 1024
 UNFINISHED = "next.segment-new"

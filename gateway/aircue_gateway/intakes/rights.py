@@ -7,8 +7,8 @@ whether Home Assistant is there, and a watcher, which Home Assistant is, may say
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from aircue_gateway import mqtt_server
 from aircue_gateway.config import Node, Watcher
+from aircue_gateway.intakes import mqtt_server
 from aircue_gateway.message import DISCOVERY
 from aircue_node import contract, discovery
 

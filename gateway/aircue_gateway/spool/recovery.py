@@ -5,13 +5,13 @@ What damage left readable is kept; whoever opens the spool hears of it.
 
 from typing import NamedTuple
 
-from aircue_gateway import spool_rows as rows
-from aircue_gateway.disk import Disk, SpoolError
-from aircue_gateway.spool_book import VERSION, Book
-from aircue_gateway.spool_log import SPARE, Found, first_record, found, segments
-from aircue_gateway.spool_log import contents as whole
-from aircue_gateway.spool_log import file_name as segment_name
-from aircue_gateway.spool_records import Kind, Record, scan
+from aircue_gateway.spool import rows
+from aircue_gateway.spool.book import VERSION, Book
+from aircue_gateway.spool.disk import Disk, SpoolError
+from aircue_gateway.spool.records import Kind, Record, scan
+from aircue_gateway.spool.segments import SPARE, Found, first_record, found, segments
+from aircue_gateway.spool.segments import contents as whole
+from aircue_gateway.spool.segments import file_name as segment_name
 
 _NO_LIMIT = 2**64
 

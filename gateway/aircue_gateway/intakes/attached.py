@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from aircue_gateway import log
 from aircue_gateway.config import AttachedConfig
-from aircue_gateway.linux_i2c import LinuxI2c
+from aircue_gateway.intakes.linux_i2c import LinuxI2c
 from aircue_node.ports import SleepMs
 from aircue_node.sensors.errors import SensorError, StaleError
 from aircue_node.sensors.scd4x import Scd4x

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from aircue_gateway.session import Session
+from aircue_gateway.intakes.session import Session
 
 _LARGEST_UNSENT = 1024 * 1024  # bytes a client may leave unread
 

@@ -4,12 +4,12 @@ import secrets
 import zlib
 from typing import Any
 
-from aircue_gateway import spool_rows as rows
-from aircue_gateway.dead_letters import DeadLetters
-from aircue_gateway.disk import Disk
-from aircue_gateway.spool_book import Book, Position
-from aircue_gateway.spool_log import Log, Place
-from aircue_gateway.spool_records import Kind
+from aircue_gateway.spool import rows
+from aircue_gateway.spool.book import Book, Position
+from aircue_gateway.spool.disk import Disk
+from aircue_gateway.spool.letters import DeadLetters
+from aircue_gateway.spool.records import Kind
+from aircue_gateway.spool.segments import Log, Place
 from aircue_gateway.window import Window
 
 REFUSED = ".refused"

@@ -1,0 +1,1 @@
+"""The versions of the batch format, and what they are coded with."""

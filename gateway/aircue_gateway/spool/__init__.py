@@ -1,0 +1,1 @@
+"""What the gateway may not forget, on the disk."""

@@ -20,7 +20,7 @@ from aircue_hil.config import Config, HomeRow, NodeRow, World
 from aircue_hil.config import Gateway as GatewayRow
 from aircue_hil.demo import reckoning
 from aircue_hil.radio import Wifi
-from aircue_node.contract import QUANTITIES
+from aircue_node.quantities import QUANTITIES
 
 pytestmark = pytest.mark.hil
 

@@ -94,7 +94,7 @@ def test_times_may_be_iso_and_weights_may_be_absent(tmp_path: Path) -> None:
 def test_bad_lines_are_named_and_nothing_is_half_read(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     file.write_text("user,item,time,weight\nann,lamp,soon,1\nann,,3,1\nann,lamp,3,nan\nann,lamp,3,1\n")
-    with pytest.raises(DatasetError, match="line 2: .*line 3: user or item empty.*line 4: .*mend or remove"):
+    with pytest.raises(DatasetError, match=r"line 2: .*line 3: user or item empty.*line 4: .*mend or remove"):
         read_csv(file)
 
 
@@ -105,7 +105,9 @@ def test_many_bad_lines_are_counted(tmp_path: Path) -> None:
         read_csv(file)
 
 
-@pytest.mark.parametrize(("text", "why"), [("a,b\n1,2\n", "no column user, item, time"), ("user,item,time\n", "no interactions")])
+@pytest.mark.parametrize(
+    ("text", "why"), [("a,b\n1,2\n", "no column user, item, time"), ("user,item,time\n", "no interactions")]
+)
 def test_a_file_that_is_no_log_is_refused(tmp_path: Path, text: str, why: str) -> None:
     file = tmp_path / "log.csv"
     file.write_text(text)

@@ -25,7 +25,9 @@ def mean(values: npt.NDArray[np.float64], draws: int = 2000, seed: int = 7) -> I
     return _interval(float(values.mean()), _means(values[None], draws, seed)[0])
 
 
-def difference(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64], draws: int = 2000, seed: int = 7) -> Interval:
+def difference(
+    ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64], draws: int = 2000, seed: int = 7
+) -> Interval:
     """Of the means, paired by user."""
     return mean(ours - theirs, draws, seed)
 

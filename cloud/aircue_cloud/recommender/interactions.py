@@ -6,7 +6,7 @@ past can be held against the future.
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -42,7 +42,7 @@ class Weighting:
             raise ValueError(f"half_life_d {self.half_life_d}: expected days over 0, or None")
 
 
-_SHAPES = {
+_SHAPES: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
     "binary": np.sign,
     "linear": lambda r: r,
     "sqrt": lambda r: np.sign(r) * np.sqrt(np.abs(r)),

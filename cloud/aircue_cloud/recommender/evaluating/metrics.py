@@ -15,11 +15,11 @@ PerUser = npt.NDArray[np.float64]
 
 
 def precision(hits: Hits, wanted: Counts, k: int) -> PerUser:
-    return hits[:, :k].sum(axis=1) / k
+    return np.asarray(hits[:, :k].sum(axis=1) / k)
 
 
 def recall(hits: Hits, wanted: Counts, k: int) -> PerUser:
-    return hits[:, :k].sum(axis=1) / wanted
+    return np.asarray(hits[:, :k].sum(axis=1) / wanted)
 
 
 def ndcg(hits: Hits, wanted: Counts, k: int) -> PerUser:

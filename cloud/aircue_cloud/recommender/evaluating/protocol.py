@@ -49,11 +49,9 @@ class Question:
 
 def question(split: Split, protocol: Protocol) -> Question:
     """Users known before the split, items known before it: what nobody had met cannot be found by what they did."""
-    met = _liked(split.known, split.at) != 0
-    known_items = np.asarray(met.sum(axis=0)).ravel() > 0
-    known_users = np.asarray(met.sum(axis=1)).ravel() > 0
-    wanted = (_liked(split.later, np.inf) > 0).toarray() & known_items & known_users[:, None]
-    seen = met.toarray()
+    seen = _signs(split.known, split.at) != 0
+    known_items, known_users = seen.any(axis=0), seen.any(axis=1)
+    wanted = (_signs(split.later, np.inf) > 0) & known_items & known_users[:, None]
     if protocol is Protocol.NEW:
         wanted &= ~seen
     rows = np.flatnonzero(wanted.any(axis=1))
@@ -61,8 +59,9 @@ def question(split: Split, protocol: Protocol) -> Question:
     return Question(rows=rows, wanted=csr_array(wanted[rows]), hidden=csr_array(hidden | ~known_items))
 
 
-def _liked(part: Interactions, now: float) -> csr_array:
-    return part.matrix(_MET, now)
+def _signs(part: Interactions, now: float) -> npt.NDArray[np.float32]:
+    """Shape (users, items): 1 liked, -1 disliked, 0 not met."""
+    return np.asarray(part.matrix(_MET, now).toarray())
 
 
 def rank(model: Model, asked: Question, n: int) -> npt.NDArray[np.intp]:

@@ -22,9 +22,10 @@ class Blend(Model):
             model.fit(interactions, now)
 
     def scores(self, rows: Rows) -> Scores:
-        return np.sum([weight * standardised(model.scores(rows)) for weight, model in self.parts], axis=0)
+        parts = [np.float32(weight) * standardised(model.scores(rows)) for weight, model in self.parts]
+        return np.asarray(sum(parts), dtype=np.float32)
 
 
 def standardised(scores: Scores) -> Scores:
     spread = scores.std(axis=1, keepdims=True)
-    return np.divide(scores, spread, out=np.zeros_like(scores), where=spread > 0)
+    return np.asarray(np.divide(scores, spread, out=np.zeros_like(scores), where=spread > 0))

@@ -31,9 +31,9 @@ class Ease(Linear):
         items = r.shape[1]
         if items <= self.most_items:
             return self._solve(r)
-        heavy = np.sort(np.argsort(-np.abs(r).sum(axis=0), kind="stable")[: self.most_items])
+        heavy = np.sort(np.argsort(-abs(r).sum(axis=0), kind="stable")[: self.most_items])
         inside = csr_array((np.ones(len(heavy), dtype=np.float32), (heavy, np.arange(len(heavy)))), (items, len(heavy)))
-        return inside @ csr_array(self._solve(r[:, heavy])) @ inside.T
+        return csr_array(inside @ csr_array(self._solve(r[:, heavy])) @ inside.T)
 
     def _solve(self, r: csr_array) -> ItemItem:
         g = (r.T @ r).toarray().astype(np.float64)

@@ -21,7 +21,7 @@ class Linear(Model):
         self.weighting = weighting
         self.profile = profile if profile is not None else weighting
         self.w: ItemItem = np.zeros((0, 0), dtype=np.float32)
-        self._r = csr_array((0, 0), dtype=np.float32)
+        self._r: csr_array = csr_array(np.zeros((0, 0), dtype=np.float32))
 
     def _fit(self, interactions: Interactions, now: float) -> None:
         self.w = self._learn(interactions.matrix(self.weighting, now))

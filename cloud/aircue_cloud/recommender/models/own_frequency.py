@@ -12,7 +12,7 @@ class OwnFrequency(Model):
 
     def __init__(self, weighting: Weighting | None = None) -> None:
         self.weighting = weighting if weighting is not None else Weighting()
-        self._r = csr_array((0, 0), dtype=np.float32)
+        self._r: csr_array = csr_array(np.zeros((0, 0), dtype=np.float32))
 
     def _fit(self, interactions: Interactions, now: float) -> None:
         self._r = interactions.matrix(self.weighting, now)

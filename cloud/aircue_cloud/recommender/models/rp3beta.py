@@ -41,4 +41,6 @@ def _steps(weights: csr_array, alpha: float) -> csr_array:
     """The probability of each step out of a row, to the power alpha."""
     sums = np.asarray(weights.sum(axis=1), dtype=np.float64)
     shares = diags_array(np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)) @ weights
-    return csr_array(shares).power(alpha)
+    found = csr_array(shares)
+    found.data **= alpha
+    return found

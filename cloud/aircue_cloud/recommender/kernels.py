@@ -2,12 +2,13 @@
 
 Two ways to the same ranking, which is the naive one: scores float32, best first, equal ones by item.
 
-One user: items lie sorted by the length of their factors. Since x . y <= |x| |y|, the scan ends where |x| times the next
+One user: items lie sorted by the length of their factors. As x . y <= |x| |y|, the scan ends where |x| times the next
 length cannot beat the k-th best so far. Many users: products are made tile by tile, small enough to stay in the cache,
 and of each tile only runs of items whose largest score beats a user's k-th best are looked at.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -20,12 +21,15 @@ NOBODY = -1  # the item at a place that no item is left for
 _RUN = 16  # items whose largest score is compared at once
 _ROUNDING = np.float32(1 + 1e-5)  # by which a computed product may exceed the bound of its lengths
 
-compiled: Any = numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-compiled_finite: Any = numba.njit(cache=True, nogil=True, fastmath=True)
-compiled_exactly: Any = numba.njit(cache=True, nogil=True)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-@compiled_exactly
+def compiled(fastmath: bool | set[str] = False) -> Callable[[F], F]:
+    """fastmath: which of the rules of floating point the compiler may bend."""
+    return cast("Callable[[F], F]", numba.njit(cache=True, nogil=True, fastmath=fastmath))
+
+
+@compiled()
 def place(scores: Floats, items: Ints, score: np.float32, item: np.int32) -> None:
     """Puts an item into a list that is sorted best first, and drops the last; the caller knows that it belongs."""
     at = len(scores) - 1
@@ -37,14 +41,14 @@ def place(scores: Floats, items: Ints, score: np.float32, item: np.int32) -> Non
     items[at] = item
 
 
-@compiled_exactly
+@compiled()
 def beats(score: np.float32, item: np.int32, scores: Floats, items: Ints) -> bool:
     """Whether an item belongs into a list that is full, or holds NOBODY at -inf."""
     worst = scores[-1]
-    return score > worst or (score == worst and (items[-1] == NOBODY or item < items[-1]))
+    return bool(score > worst or (score == worst and (items[-1] == NOBODY or item < items[-1])))
 
 
-@compiled_exactly
+@compiled()
 def contains(ordered: Ints, item: np.int32) -> bool:
     low, high = 0, len(ordered)
     while low < high:
@@ -56,7 +60,7 @@ def contains(ordered: Ints, item: np.int32) -> bool:
     return low < len(ordered) and ordered[low] == item
 
 
-@compiled
+@compiled(fastmath={"contract", "reassoc", "nsz"})
 def dot(a: Floats, b: Floats) -> np.float32:
     total = np.float32(0)
     for at in range(len(a)):
@@ -64,7 +68,7 @@ def dot(a: Floats, b: Floats) -> np.float32:
     return total
 
 
-@compiled_exactly
+@compiled()
 def best_of_one(x: Floats, y: Floats, lengths: Floats, order: Ints, seen: Ints, scores: Floats, items: Ints) -> int:
     """Fills scores and items, shape (k,), for one user, and says how many items were looked at.
 
@@ -81,7 +85,7 @@ def best_of_one(x: Floats, y: Floats, lengths: Floats, order: Ints, seen: Ints, 
     return len(y)
 
 
-@compiled_exactly
+@compiled()
 def still_open(lengths: Floats, longest: np.float32, scores: Floats, among: Ints) -> Ints:
     """Of the users `among`, those whose k-th best an item of the length `longest` could beat. lengths: the users'."""
     found = np.empty_like(among)
@@ -93,12 +97,15 @@ def still_open(lengths: Floats, longest: np.float32, scores: Floats, among: Ints
     return found[:count]
 
 
-@compiled_exactly
+@compiled()
 def take_tile(
     products: Floats, users: Ints, order: Ints, indptr: npt.NDArray[np.int64], seen: Ints, scores: Floats, items: Ints
 ) -> None:
-    """Of a tile of products, shape (users, tile), into the lists of these users. order: the item of each column; indptr,
-    seen: the items every user has seen, ascending, as a CSR matrix has them; scores, items: shape (all users, k)."""
+    """Of a tile of products, shape (users, tile), into the lists of these users.
+
+    order: the item of each column. indptr, seen: the items every user has seen, ascending, as a CSR matrix has them.
+    scores, items: shape (all users, k).
+    """
     width = products.shape[1]
     for row in range(len(users)):
         user = users[row]
@@ -113,9 +120,9 @@ def take_tile(
                     place(best, who, mine[at], order[at])
 
 
-@compiled_finite
+@compiled(fastmath=True)
 def largest(values: Floats) -> np.float32:
-    found = values[0]
+    found: np.float32 = values[0]
     for value in values:
         found = max(found, value)
     return found

@@ -90,6 +90,15 @@ def test_equal_scores_rank_by_item() -> None:
     assert top(np.array([[1.0, 2.0, 2.0, 1.0]]), 3).tolist() == [[1, 2, 0]]
 
 
+@given(
+    st.lists(st.lists(st.sampled_from([-np.inf, 0.0, 1.0, 2.0]), min_size=6, max_size=6), min_size=1, max_size=4),
+    st.integers(1, 8),
+)
+def test_the_top_is_the_head_of_a_stable_sort(rows: list[list[float]], n: int) -> None:
+    scores = np.array(rows)
+    assert top(scores, n).tolist() == np.argsort(-scores, axis=1, kind="stable")[:, :n].tolist()
+
+
 # Intervals.
 
 

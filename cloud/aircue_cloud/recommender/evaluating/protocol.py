@@ -78,9 +78,15 @@ def _blocks(model: Model, asked: Question, n: int) -> Iterator[npt.NDArray[np.in
         yield top(scores, n)
 
 
-def top(scores: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.intp]:
-    """Columns of the n largest of each row, best first, equal ones by column."""
-    return np.argsort(-scores, axis=1, kind="stable")[:, :n]
+def top(scores: npt.NDArray[np.floating], n: int) -> npt.NDArray[np.intp]:
+    """Columns of the n largest of each row, n or all there are, best first, equal ones by column."""
+    n = min(n, scores.shape[1])
+    nth = np.partition(scores, scores.shape[1] - n, axis=1)[:, [scores.shape[1] - n]]
+    larger, equal = scores > nth, scores == nth
+    chosen = larger | (equal & (np.cumsum(equal, axis=1) <= n - larger.sum(axis=1, keepdims=True)))
+    columns = np.nonzero(chosen)[1].reshape(len(scores), n)
+    order = np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(columns, order, axis=1)
 
 
 def hits(ranked: npt.NDArray[np.intp], asked: Question) -> npt.NDArray[np.bool_]:

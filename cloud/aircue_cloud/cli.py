@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,21 @@ from aircue_cloud.identity import gateway_keys
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+# Commands whose modules bring numpy and more are loaded when they are asked for.
+_LATE = {"evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate")}
+
+
 class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_LATE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _LATE:
+            return super().get_command(ctx, cmd_name)
+        module, name = _LATE[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

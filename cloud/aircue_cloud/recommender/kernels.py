@@ -1,0 +1,128 @@
+"""The inner loops of serving, compiled: the k best products x . y of factors, without what a user has seen.
+
+Two ways to the same ranking, which is the naive one: scores float32, best first, equal ones by item.
+
+One user: items lie sorted by the length of their factors. As x . y <= |x| |y|, the scan ends where |x| times the next
+length cannot beat the k-th best so far. Many users: products are made tile by tile, small enough to stay in the cache,
+and of each tile only runs of items whose largest score beats a user's k-th best are looked at.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+
+NOBODY = -1  # the item at a place that no item is left for
+_RUN = 16  # items whose largest score is compared at once
+_ROUNDING = np.float32(1 + 1e-5)  # by which a computed product may exceed the bound of its lengths
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(fastmath: bool | set[str] = False) -> Callable[[F], F]:
+    """fastmath: which of the rules of floating point the compiler may bend."""
+    return cast("Callable[[F], F]", numba.njit(cache=True, nogil=True, fastmath=fastmath))
+
+
+@compiled()
+def place(scores: Floats, items: Ints, score: np.float32, item: np.int32) -> None:
+    """Puts an item into a list that is sorted best first, and drops the last; the caller knows that it belongs."""
+    at = len(scores) - 1
+    while at > 0 and (scores[at - 1] < score or (scores[at - 1] == score and items[at - 1] > item)):
+        scores[at] = scores[at - 1]
+        items[at] = items[at - 1]
+        at -= 1
+    scores[at] = score
+    items[at] = item
+
+
+@compiled()
+def beats(score: np.float32, item: np.int32, scores: Floats, items: Ints) -> bool:
+    """Whether an item belongs into a list that is full, or holds NOBODY at -inf."""
+    worst = scores[-1]
+    return bool(score > worst or (score == worst and (items[-1] == NOBODY or item < items[-1])))
+
+
+@compiled()
+def contains(ordered: Ints, item: np.int32) -> bool:
+    low, high = 0, len(ordered)
+    while low < high:
+        middle = (low + high) // 2
+        if ordered[middle] < item:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(ordered) and ordered[low] == item
+
+
+@compiled(fastmath={"contract", "reassoc", "nsz"})
+def dot(a: Floats, b: Floats) -> np.float32:
+    total = np.float32(0)
+    for at in range(len(a)):
+        total += a[at] * b[at]
+    return total
+
+
+@compiled()
+def best_of_one(x: Floats, y: Floats, lengths: Floats, order: Ints, seen: Ints, scores: Floats, items: Ints) -> int:
+    """Fills scores and items, shape (k,), for one user, and says how many items were looked at.
+
+    y: float32 (items, f), sorted by length; lengths: theirs, descending; order: the item at each row of y; seen: items
+    to leave out, ascending. scores come filled with -inf, items with NOBODY.
+    """
+    length = np.sqrt(dot(x, x)) * _ROUNDING
+    for at in range(len(y)):
+        if length * lengths[at] < scores[-1]:
+            return at
+        score = dot(x, y[at])
+        if score >= scores[-1] and beats(score, order[at], scores, items) and not contains(seen, order[at]):
+            place(scores, items, score, order[at])
+    return len(y)
+
+
+@compiled()
+def still_open(lengths: Floats, longest: np.float32, scores: Floats, among: Ints) -> Ints:
+    """Of the users `among`, those whose k-th best an item of the length `longest` could beat. lengths: the users'."""
+    found = np.empty_like(among)
+    count = 0
+    for user in among:
+        if lengths[user] * _ROUNDING * longest >= scores[user, -1]:
+            found[count] = user
+            count += 1
+    return found[:count]
+
+
+@compiled()
+def take_tile(
+    products: Floats, users: Ints, order: Ints, indptr: npt.NDArray[np.int64], seen: Ints, scores: Floats, items: Ints
+) -> None:
+    """Of a tile of products, shape (users, tile), into the lists of these users.
+
+    order: the item of each column. indptr, seen: the items every user has seen, ascending, as a CSR matrix has them.
+    scores, items: shape (all users, k).
+    """
+    width = products.shape[1]
+    for row in range(len(users)):
+        user = users[row]
+        mine, best, who = products[row], scores[user], items[user]
+        own = seen[indptr[user] : indptr[user + 1]]
+        for begin in range(0, width, _RUN):
+            end = min(begin + _RUN, width)
+            if largest(mine[begin:end]) < best[-1]:
+                continue
+            for at in range(begin, end):
+                if beats(mine[at], order[at], best, who) and not contains(own, order[at]):
+                    place(best, who, mine[at], order[at])
+
+
+@compiled(fastmath=True)
+def largest(values: Floats) -> np.float32:
+    found: np.float32 = values[0]
+    for value in values:
+        found = max(found, value)
+    return found

@@ -1,0 +1,1 @@
+"""The models, one file each; `contract.Model` is what they have in common."""

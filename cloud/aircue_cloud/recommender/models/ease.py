@@ -1,0 +1,44 @@
+"""EASE: the closed-form linear model whose items may not explain themselves.
+
+With G = R^T R + lambda I and P = G^-1, B_ij = -P_ij / P_jj off the diagonal and 0 on it; the score is r_u B.
+Steck: Embarrassingly shallow autoencoders for sparse data, WWW 2019.
+"""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
+
+from aircue_cloud.recommender.interactions import Weighting
+from aircue_cloud.recommender.models.linear import ItemItem, Linear
+
+
+class Ease(Linear):
+    """l2: lambda. most_items: the inverse is dense (items^2 doubles), so only that many items with the most weight take
+    part; the others score 0."""
+
+    def __init__(
+        self,
+        l2: float = 200.0,
+        weighting: Weighting | None = None,
+        profile: Weighting | None = None,
+        most_items: int = 20_000,
+    ) -> None:
+        super().__init__(weighting if weighting is not None else Weighting(shape="binary"), profile)
+        self.l2 = l2
+        self.most_items = most_items
+
+    def _learn(self, r: csr_array) -> ItemItem:
+        items = r.shape[1]
+        if items <= self.most_items:
+            return self._solve(r)
+        heavy = np.sort(np.argsort(-abs(r).sum(axis=0), kind="stable")[: self.most_items])
+        inside = csr_array((np.ones(len(heavy), dtype=np.float32), (heavy, np.arange(len(heavy)))), (items, len(heavy)))
+        return csr_array(inside @ csr_array(self._solve(r[:, heavy])) @ inside.T)
+
+    def _solve(self, r: csr_array) -> ItemItem:
+        g = (r.T @ r).toarray().astype(np.float64)
+        g[np.diag_indices_from(g)] += self.l2
+        p = cho_solve(cho_factor(g, overwrite_a=True, check_finite=False), np.eye(len(g)), overwrite_b=True)
+        b = -p / p.diagonal()
+        np.fill_diagonal(b, 0)
+        return b.astype(np.float32)

@@ -148,13 +148,14 @@ def test_the_listing_sees_a_foreign_package() -> None:
 
 
 # Reports an effect only where one of our sources, not a library it imports, stands behind it: the frames are walked
-# outwards from the effect until one of ours or an import is met.
+# outwards from the effect until one of ours or an import is met. What a compiler keeps in __pycache__, as Python itself
+# does, is no effect of ours.
 LIST_EFFECTS = """
     import importlib, sys, threading
     folders, modules = sys.argv[1].split("|"), sys.argv[2:]
     effects = ("open", "os.mkdir", "os.remove", "os.rename", "socket.", "sqlite3.connect", "subprocess.", "thread")
     def report(event, arguments):
-        if not event.startswith(effects):
+        if not event.startswith(effects) or "__pycache__" in str(arguments[:1]):
             return
         frame = sys._getframe(1)
         while frame is not None and "importlib" not in frame.f_code.co_filename:

@@ -148,8 +148,8 @@ def test_the_listing_sees_a_foreign_package() -> None:
 
 
 # Reports an effect only where one of our sources, not a library it imports, stands behind it: the frames are walked
-# outwards from the effect until one of ours or an import is met. What a compiler keeps in __pycache__, as Python itself
-# does, is no effect of ours.
+# outwards from the effect until one of ours or an import is met. A compiler that reads the very source it works on, and
+# keeps what it made in __pycache__, does what Python itself does: no effect of ours.
 LIST_EFFECTS = """
     import importlib, sys, threading
     folders, modules = sys.argv[1].split("|"), sys.argv[2:]
@@ -160,6 +160,8 @@ LIST_EFFECTS = """
         frame = sys._getframe(1)
         while frame is not None and "importlib" not in frame.f_code.co_filename:
             if frame.f_code.co_filename.startswith(tuple(folders)):
+                if arguments[0] == frame.f_code.co_filename:
+                    return
                 print(f"{frame.f_code.co_filename}:{frame.f_lineno} {event} {arguments[:1]}")
                 return
             frame = frame.f_back

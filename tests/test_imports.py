@@ -157,10 +157,11 @@ LIST_EFFECTS = """
     def report(event, arguments):
         if not event.startswith(effects) or "__pycache__" in str(arguments[:1]):
             return
-        frame = sys._getframe(1)
+        frame, compiling = sys._getframe(1), False
         while frame is not None and "importlib" not in frame.f_code.co_filename:
+            compiling = compiling or "/numba/" in frame.f_code.co_filename
             if frame.f_code.co_filename.startswith(tuple(folders)):
-                if arguments[0] == frame.f_code.co_filename:
+                if compiling and arguments[0] == frame.f_code.co_filename:
                     return
                 print(f"{frame.f_code.co_filename}:{frame.f_lineno} {event} {arguments[:1]}")
                 return

@@ -193,6 +193,7 @@ def journal_a_day(options: str, seconds: int) -> int | None:
                 disk.write("segment", 0, at.to_bytes(8, "little") * (BLOCK // 8))
                 disk.sync("segment")
                 time.sleep(WINDOW_S)
+            disk.close()  # or the card cannot be unmounted
             return round((written() - before - rounds * BLOCK) / rounds * (DAY_S / WINDOW_S))
     except OSError:
         return None

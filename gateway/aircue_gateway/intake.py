@@ -319,8 +319,6 @@ class Intake:
             key = (message.node.id, installation, boot)
             stream = self._streams.get(key)
             if stream is not None and stream.birth is not None and len(sample.values) == len(stream.birth.channels):
-                if not stream.clock.known:
-                    stream.anchor([sample], received_at_ms)
                 self._take_sample(Lane.LIVE, key, stream, sample, received_at_ms, message.duplicate)
                 return None
         samples = aircue.decode_samples(message.topic, message.payload)

@@ -42,6 +42,13 @@ def test_a_clock_that_is_set_anew_is_followed() -> None:
     assert clock.at(2000) // 1000 == 1_763_707_202
 
 
+def test_a_clock_that_is_set_back_is_followed() -> None:
+    clock = Clock()
+    clock.note(1000, 1_763_707_201, 0)
+    clock.note(2000, 1_763_700_002, 0)
+    assert clock.at(2000) == 1_763_700_002_999
+
+
 def test_a_chips_own_epoch_is_not_believed() -> None:
     assert [believed(second) for second in (0, 5, 946_684_800, 1_763_700_000, 2**40)] == [
         True,

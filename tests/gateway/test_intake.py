@@ -382,3 +382,11 @@ def test_messages_that_wait_for_a_birth_take_a_bounded_place() -> None:
     assert sum(len(held) for held in one._held.values()) == 1024 * 1024 // size
     taken(one, message("birth", birth()))
     assert (one._held_count, one._held_bytes) == (0, 0)
+
+
+def test_a_live_sample_with_too_many_or_too_few_values_is_set_aside() -> None:
+    window = taken(intake(), *[message("samples", live(1, wire=wire)) for wire in ([2150], [2150, 5500, 7], [])])
+    assert stored(window) == []
+    assert {letter.reason.partition("v: ")[2] for letter in window.dead_letters} == {
+        "expected a list of 2 values, as many as the birth has quantities"
+    }

@@ -177,12 +177,13 @@ def test_no_row_raises_anything_but_payload_error(row: Any) -> None:
 
 
 _odd = st.one_of(st.integers(-2, 3), st.integers(), st.booleans(), st.none(), st.floats(), st.text(max_size=3))
-_values = st.lists(_odd, max_size=4) | _odd
+_whole = st.integers(0, 2**50)
+_values = st.lists(_whole | _odd, max_size=4) | _odd
 _spaces = st.sampled_from(["", " ", "\ufeff", "]"])
 
 
 @given(
-    st.fixed_dictionaries({}, optional={**dict.fromkeys("ibsut", st.integers(0, 2**50) | _odd), "v": _values}),
+    st.fixed_dictionaries({}, optional={**dict.fromkeys("ibsut", _whole | _odd), "v": _values}),
     _spaces,
     _spaces,
     st.sampled_from(["utf-8", "utf-16"]),
@@ -216,3 +217,24 @@ def test_what_a_node_sends_goes_the_short_way(installation: int, boot: int, row:
 @pytest.mark.parametrize("raw", [b"", b"[]", b"1", b"\xff", b"[" * 100_000, b'{"i":1}', b"null"])
 def test_what_is_no_sample_goes_the_long_way(raw: bytes) -> None:
     assert aircue.plain_sample(raw) is None
+
+
+SAMPLE = {"i": 1, "b": 1, "s": 1, "u": 1, "t": 0, "v": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[(name, odd) for name in "ibsut" for odd in (True, 1.0, "1", None, -1, 2**49)],
+        *[("s", 0), ("i", 2**32), ("b", 2**32), ("s", 2**32)],
+        *[("v", odd) for odd in (None, 1, {}, [True], [1.0], ["1"], [[]], [2**31], [-(2**31)])],
+    ],
+)
+def test_a_field_that_is_unusual_goes_the_long_way(field: str, value: Any) -> None:
+    assert aircue.plain_sample(json.dumps(SAMPLE).encode()) == (1, 1, (1, 1, 0, (1, None)))
+    assert aircue.plain_sample(json.dumps({**SAMPLE, field: value}).encode()) is None
+
+
+@pytest.mark.parametrize("more", ["]", "{}", " 1", "\n"])
+def test_what_comes_behind_a_sample_goes_the_long_way(more: str) -> None:
+    assert aircue.plain_sample((json.dumps(SAMPLE) + more).encode()) is None

@@ -19,8 +19,9 @@ class Sampler:
     """take() makes one sample; run() keeps making them and hands each to deliver.
 
     strobe: driven high while a sample is taken (for an oscilloscope, and for a bench that counts samples), or None.
-    interval_ms may be changed at any time, and limits by with_deadband().set(). deadband: None where there is none. A sample that the deadband holds back has no sequence
-    number, so that none is missing on the wire; where there is a deadband, strobes and sequences do not agree.
+    interval_ms may be changed at any time, and limits by with_deadband().set(). deadband: None where there is none. A
+    sample that it holds back has no sequence number, so that none is missing on the wire; where there is a deadband,
+    strobes and sequences do not agree.
     sequence: of the last sample this boot has taken.
     """
 

@@ -149,7 +149,7 @@ class Segments:
 
             if not thinning.thin(self, ledger):
                 raise OSError(_NO_SPACE)
-            self.forget_births()
+            thinning.forget_births(self)
 
     def _used(self) -> int:
         return len(self.numbers) + len(self.births) + self.bad + _SPARE_BLOCKS
@@ -268,22 +268,6 @@ class Segments:
             if samples:
                 return boot
         return self.boot
-
-    def forget_births(self) -> None:
-        """Of boots that have no sample any more."""
-        if len(self.births) < 2:
-            return
-        boots: set[int] = {self.boot}
-        reader = self.reader
-        for number in self.numbers:
-            try:
-                with open(self.path(number, ".seg"), "rb") as file:
-                    while reader.load(file):
-                        if reader.kind == records.SAMPLES:
-                            boots.add(reader.group()[0])
-            except (OSError, Unreadable):
-                return
-        self.forget([boot for boot in self.births if boot not in boots])
 
     def forget(self, boots: list[int]) -> None:
         for boot in boots:

@@ -18,7 +18,7 @@ Edits = list[tuple[int, int, int, str]]  # line, first column, column behind the
 
 @dataclass(kw_only=True)
 class _Module:
-    """texts: of its parts in f-strings, whose places are not known; known: module by the name it has here."""
+    """constants: value by name, as source; known: module by the name it has here."""
 
     tree: ast.Module
     constants: dict[str, str]
@@ -30,13 +30,18 @@ def inlined(sources: Mapping[str, bytes], others: Iterable[bytes] = ()) -> dict[
     """The sources, by dotted module name, with each other's constants in place. others: what speaks to them and stays
     as it is. A source that cannot be parsed comes back as it is."""
     trees = {name: tree for name, source in sources.items() if (tree := _parsed(source)) is not None}
-    modules = {name: _Module(tree=tree, constants=_constants(tree), known=_known(tree, sources)) for name, tree in trees.items()}
+    modules = {
+        name: _Module(tree=tree, constants=_constants(tree), known=_known(tree, sources))
+        for name, tree in trees.items()
+    }
     reached = {word for source in others if (tree := _parsed(source)) is not None for word in _words(tree)}
     for module in modules.values():
         reached |= _put(module, modules)
     for module in modules.values():
         _hide(module, reached)
-    return {name: _edited(source, modules[name].edits) if name in modules else source for name, source in sources.items()}
+    return {
+        name: _edited(source, modules[name].edits) if name in modules else source for name, source in sources.items()
+    }
 
 
 def is_constant(value: ast.expr) -> bool:
@@ -140,7 +145,11 @@ def _put_imported(module: _Module, modules: Mapping[str, _Module], inside: set[i
 
 
 def _value(node: ast.AST, module: _Module, modules: Mapping[str, _Module]) -> str | None:
-    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name) or not isinstance(node.ctx, ast.Load):
+    if (
+        not isinstance(node, ast.Attribute)
+        or not isinstance(node.value, ast.Name)
+        or not isinstance(node.ctx, ast.Load)
+    ):
         return None
     other = modules.get(module.known.get(node.value.id, ""))
     return None if other is None else other.constants.get(node.attr)

@@ -32,7 +32,8 @@ _CONSTANT = re.compile(r"_[A-Z][A-Z0-9_]*|MYPY")
 _LEAVES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        "start", "settings", "settings_file", "quantities", "identity", "mounting", "sensors.fitting", "wiring.assembly", "wiring.power_up",
+        "start", "settings", "settings_file", "quantities", "identity", "mounting",
+        "sensors.fitting", "wiring.assembly", "wiring.power_up",
         "tuning", "identify", "commands", "command_codec", "wiring.orders", "update", "http_get",
     )
 )  # fmt: skip

@@ -81,7 +81,7 @@ class Report:
             self._sampler.faults,
             self._refused,
             self._refusals,
-            self._sampler.deadband.suppressed,
+            self._sampler.suppressed,
         )
 
 

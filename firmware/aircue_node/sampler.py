@@ -1,6 +1,5 @@
 """The sampler: reads every sensor once an interval, from second 0, network or not."""
 
-from aircue_node.deadband import Deadband
 from aircue_node.sensors.errors import SensorError
 
 MYPY = False
@@ -8,6 +7,7 @@ if MYPY:
     from collections.abc import Callable
 
     from aircue_node.clock import Clock
+    from aircue_node.deadband import Deadband
     from aircue_node.ports import Channel, OutputPin, Sample, Sensor
 
 
@@ -19,8 +19,9 @@ class Sampler:
     """take() makes one sample; run() keeps making them and hands each to deliver.
 
     strobe: driven high while a sample is taken (for an oscilloscope, and for a bench that counts samples), or None.
-    interval_ms and the deadband may be changed at any time. A sample that the deadband holds back has no sequence
-    number, so that none is missing on the wire; where there is a deadband, strobes and sequences do not agree.
+    interval_ms may be changed at any time, and limits by with_deadband().set(). deadband: None where there is none. A
+    sample that it holds back has no sequence number, so that none is missing on the wire; where there is a deadband,
+    strobes and sequences do not agree.
     sequence: of the last sample this boot has taken.
     """
 
@@ -35,7 +36,9 @@ class Sampler:
         sequence: int = 0,
     ) -> None:
         self._sensors = sensors
-        self.deadband = Deadband([(row[0], row[2]) for row in channels(sensors)], limits or {})
+        self.deadband: Deadband | None = None
+        if limits:
+            self.with_deadband().set(limits)
         self._clock = clock
         self.interval_ms = interval_ms
         self._deliver = deliver
@@ -43,6 +46,18 @@ class Sampler:
         self._sequence = sequence
         self.faults: dict[str, int] = {}
         self.states: dict[str, str] = {}
+
+    @property
+    def suppressed(self) -> int:
+        return 0 if self.deadband is None else self.deadband.suppressed
+
+    def with_deadband(self) -> "Deadband":
+        """The deadband, made now where there was none. Few nodes have one, so that its code is loaded with it."""
+        if self.deadband is None:
+            from aircue_node.deadband import Deadband
+
+            self.deadband = Deadband([(row[0], row[2]) for row in channels(self._sensors)], {})
+        return self.deadband
 
     async def run(self, tick: "Callable[[], None]" = _nothing) -> None:
         """tick: called with every sample, also with one that the deadband holds back."""
@@ -59,7 +74,8 @@ class Sampler:
         """One sample, or None where it says nothing new."""
         uptime_ms = self._clock.uptime_ms()
         values = await self._measure()
-        if not self.deadband.passes(uptime_ms, values, self.interval_ms):
+        deadband = self.deadband
+        if deadband is not None and not deadband.passes(uptime_ms, values, self.interval_ms):
             return None
         self._sequence += 1
         return self._sequence, uptime_ms, self._clock.epoch_s(uptime_ms), values

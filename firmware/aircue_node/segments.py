@@ -19,6 +19,7 @@ import os
 
 from aircue_node import records
 from aircue_node.records import Reader, SamplePacker, Unreadable
+from aircue_node.unload import unload
 
 MYPY = False
 if MYPY:
@@ -34,7 +35,6 @@ BLOCK = 4096
 FEWEST_BLOCKS = 8
 # Past this an addition opens a new segment: the rest is for the head and the ledger when it is merged.
 _SEALED = BLOCK - 2 * records.LONGEST
-_MOST_BAD = 2
 # A file being made, and the ledger.
 _SPARE_BLOCKS = 2
 _NO_SPACE = 28
@@ -43,11 +43,12 @@ _NO_SPACE = 28
 class Segments:
     """numbers, levels (how often thinned) and counts (of samples) are of the segments, from the oldest.
 
-    pinned: up to this number segments are being handed over; they are not thinned.
+    births: boots with a birth or a clock on flash; bad: how many segments were set aside; next: the number of the next
+    segment. pinned: up to this number segments are being handed over; they are not thinned.
     """
 
     def __init__(self, folder: str, most_bytes: int, boot: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self._most_blocks = most_bytes // BLOCK
         self.boot = boot
         self._born = False  # this boot's birth is on flash
@@ -59,102 +60,25 @@ class Segments:
         self.pinned = 0
         self.saved = 0  # serial of the newest ledger on flash
         self.home = 0  # the segment that carries it; 0: the file
-        self._births: list[int] = []  # boots with a birth or a clock
-        self._bad = 0
-        self._next = 1
+        self.births: list[int] = []
+        self.bad = 0
+        self.next = 1
         self._size = 0  # of the newest segment while it takes additions
 
     def path(self, name: object, kind: str = "") -> str:
-        return f"{self._folder}/{name}{kind}"
+        return f"{self.folder}/{name}{kind}"
 
     # --- at the start
 
     def mount(self, ledger: "Ledger") -> tuple[int, int]:
-        """Reads what there is. The cursor: (number of a segment, samples of it that the gateway has)."""
-        numbers = self._list()
-        self._load_ledger(ledger)
-        cursor = self._load_cursor()
-        boots: set[int] = set()
-        covered = 0
-        for number in numbers:
-            if number <= covered:
-                os.remove(self.path(number, ".seg"))
-            else:
-                covered = self._scan(number, ledger, boots)
-        self._next = max(cursor[0], numbers[-1] if numbers else 0) + 1
-        self.saved = ledger.serial
-        self._forget([boot for boot in self._births if boot not in boots])
-        self.remove_before(cursor[0], ledger)
-        return cursor
+        """Reads what there is. The cursor: (number of a segment, samples of it that the gateway has). What does it is
+        in memory for as long alone."""
+        from aircue_node import mounting
 
-    def _list(self) -> list[int]:
-        """Numbers of the segments, sorted; what was left half made is removed, what is not ours is left alone."""
         try:
-            os.mkdir(self._folder)
-        except OSError:
-            pass  # it is there; where it is not, the next line says so
-        numbers = []
-        for name in os.listdir(self._folder):
-            stem, _, kind = name.rpartition(".")
-            if not stem.isdigit():
-                continue
-            if kind == "new":
-                os.remove(self.path(name))
-            elif kind == "bad":
-                self._bad += 1
-            elif kind == "seg":
-                numbers.append(int(stem))
-            elif kind in ("birth", "clock") and int(stem) not in self._births:
-                self._births.append(int(stem))
-        return sorted(numbers)
-
-    def _load_ledger(self, ledger: "Ledger") -> None:
-        if self._load("ledger", records.LEDGER):
-            ledger.unpack(self.reader)
-
-    def _load_cursor(self) -> tuple[int, int]:
-        if self._load("cursor", records.CURSOR):
-            return self.reader.number(), self.reader.number()
-        return 0, 0
-
-    def _scan(self, number: int, ledger: "Ledger", boots: set[int]) -> int:
-        """Takes a segment into the lists as far as it can be read. Up to which number it stands."""
-        level, covered, count, whole = -1, number, 0, True
-        reader = self.reader
-        try:
-            with open(self.path(number, ".seg"), "rb") as file:
-                while reader.load(file):
-                    if reader.kind == records.SAMPLES:
-                        count += reader.count
-                        boots.add(reader.group()[0])
-                    elif reader.kind == records.MERGED:
-                        level, covered = reader.number(), reader.number()
-                    elif reader.kind == records.LEDGER and ledger.unpack(reader):
-                        self.home = number
-        except Unreadable:
-            whole = False
-        if not whole:
-            print(f"journal: {number}.seg is damaged after its first {count} samples, what follows there is lost")
-        if count or level >= 0:
-            self._add(number, max(level, 0), count)
-        else:
-            self._set_aside(number, whole)
-        return covered
-
-    def _add(self, number: int, level: int, count: int) -> None:
-        self.numbers.append(number)
-        self.levels.append(level)
-        self.counts.append(count)
-
-    def _set_aside(self, number: int, empty: bool) -> None:
-        """A segment without samples: one that is empty was cut short when it was made."""
-        if self.home == number:
-            self._add(number, 0, 0)
-        elif empty or self._bad >= _MOST_BAD:
-            os.remove(self.path(number, ".seg"))
-        else:
-            self._bad += 1
-            os.rename(self.path(number, ".seg"), self.path(number, ".bad"))
+            return mounting.mount(self, ledger)
+        finally:
+            unload("aircue_node.mounting")
 
     # --- adding
 
@@ -165,8 +89,8 @@ class Segments:
         new = not self._size
         if new:
             self._begin(ledger, birth)
-        number = self._next if new else self.numbers[-1]
-        self._next += new
+        number = self.next if new else self.numbers[-1]
+        self.next += new
         size, self._size, count = self._size, 0, 0  # after an error nothing more is added to this one
         try:
             with open(self.path(number, ".seg"), "ab") as file:
@@ -184,7 +108,7 @@ class Segments:
                 self.remove(number, ".seg")
             raise
         if new:
-            self._add(number, 0, 0)
+            self.add(number, 0, 0)
         self.counts[-1] += count
         self._size = size if count == len(rows) and size < _SEALED else 0
         if ledger.serial != self.saved:
@@ -206,8 +130,8 @@ class Segments:
         self._note_boot()
 
     def _note_boot(self) -> None:
-        if self.boot not in self._births:
-            self._births.append(self.boot)
+        if self.boot not in self.births:
+            self.births.append(self.boot)
 
     def _pack(self, ring: "Ring", rows: list[int], start: int, dated: "Callable[[Sample], Sample]") -> int:
         """As many rows of one kind as one record holds."""
@@ -225,10 +149,15 @@ class Segments:
 
             if not thinning.thin(self, ledger):
                 raise OSError(_NO_SPACE)
-            self.forget_births()
+            thinning.forget_births(self)
 
     def _used(self) -> int:
-        return len(self.numbers) + len(self._births) + self._bad + _SPARE_BLOCKS
+        return len(self.numbers) + len(self.births) + self.bad + _SPARE_BLOCKS
+
+    def add(self, number: int, level: int, count: int) -> None:
+        self.numbers.append(number)
+        self.levels.append(level)
+        self.counts.append(count)
 
     # --- reading
 
@@ -269,12 +198,12 @@ class Segments:
 
     def clock_of(self, boot: int) -> int | None:
         """When a boot began, in ms since 1970."""
-        return self.reader.number() if self._load(f"{boot}.clock", records.CLOCK) else None
+        return self.reader.number() if self.load(f"{boot}.clock", records.CLOCK) else None
 
     @property
     def undated(self) -> bool:
         """Whether an earlier run of this boot (of a node that slept since) stored samples, and not when it began."""
-        return self.boot in self._births and self.clock_of(self.boot) is None
+        return self.boot in self.births and self.clock_of(self.boot) is None
 
     # --- tiny files
 
@@ -303,7 +232,7 @@ class Segments:
         with open(self.path(name), "wb") as file:
             file.write(record)
 
-    def _load(self, name: str, kind: int) -> bool:
+    def load(self, name: str, kind: int) -> bool:
         """Whether the file's one record is there, whole and of this kind."""
         try:
             with open(self.path(name), "rb") as file:
@@ -321,9 +250,9 @@ class Segments:
                 self.save_ledger(ledger)
             self.remove(self.numbers[0], ".seg")
             self.take_out(0)
-        if len(self.numbers) < before and self._births:
+        if len(self.numbers) < before and self.births:
             first = self._first_boot()
-            self._forget([boot for boot in self._births if boot < first and boot != self.boot])
+            self.forget([boot for boot in self.births if boot < first and boot != self.boot])
 
     def take_out(self, index: int) -> None:
         """From the lists. The newest one takes no more additions then."""
@@ -340,27 +269,11 @@ class Segments:
                 return boot
         return self.boot
 
-    def forget_births(self) -> None:
-        """Of boots that have no sample any more."""
-        if len(self._births) < 2:
-            return
-        boots: set[int] = {self.boot}
-        reader = self.reader
-        for number in self.numbers:
-            try:
-                with open(self.path(number, ".seg"), "rb") as file:
-                    while reader.load(file):
-                        if reader.kind == records.SAMPLES:
-                            boots.add(reader.group()[0])
-            except (OSError, Unreadable):
-                return
-        self._forget([boot for boot in self._births if boot not in boots])
-
-    def _forget(self, boots: list[int]) -> None:
+    def forget(self, boots: list[int]) -> None:
         for boot in boots:
             self.remove(boot, ".birth")
             self.remove(boot, ".clock")
-            self._births.remove(boot)
+            self.births.remove(boot)
 
     def remove(self, name: int, kind: str) -> None:
         try:

@@ -50,6 +50,23 @@ def _step(level: int) -> int:
     return 2 if level < _HIGHEST_LEVEL else 0
 
 
+def forget_births(segments: "Segments") -> None:
+    """Of boots that have no sample any more."""
+    if len(segments.births) < 2:
+        return
+    boots: set[int] = {segments.boot}
+    reader = segments.reader
+    for number in segments.numbers:
+        try:
+            with open(segments.path(number, ".seg"), "rb") as file:
+                while reader.load(file):
+                    if reader.kind == records.SAMPLES:
+                        boots.add(reader.group()[0])
+        except (OSError, Unreadable):
+            return
+    segments.forget([boot for boot in segments.births if boot not in boots])
+
+
 def _pair_level(segments: "Segments", index: int) -> int:
     return max(segments.levels[index], segments.levels[index + 1])
 

@@ -37,9 +37,13 @@ class Tuning:
 
     def deadband(self, args: "dict[str, Any]") -> "str | None":
         """{"temperature": 0.2}, in the quantities' units; {} is none."""
-        wrong = _wrong(args) or self._stored({"deadband": args})
+        wrong = _wrong(args)
         if wrong is None:
-            self._sampler.deadband.set(args)
+            # before anything is stored: there may be no memory for it
+            deadband = self._sampler.with_deadband() if args else self._sampler.deadband
+            wrong = self._stored({"deadband": args})
+            if wrong is None and deadband is not None:
+                deadband.set(args)
         return wrong
 
     def _stored(self, changes: "dict[str, Any]") -> "str | None":

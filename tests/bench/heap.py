@@ -21,9 +21,7 @@ from aircue_hil.backends.unix import POWER_ON
 from aircue_node import command_codec, contract
 
 NODE = "bathroom"
-CAP = (
-    164 * 1024
-)  # the least in which each command of a backlog is done; 160 KiB do without the ones that store settings
+CAP = 160 * 1024
 DAY_MS = 86_400_000
 _SETTLED = 0.1  # the first part of a day: tables and buffers still grow to their size
 _OUTAGE_S = 8.0
@@ -103,6 +101,7 @@ async def _play(stage: Stage, gateway: AckingGateway, seconds: float) -> None:
     for number, (command, args) in enumerate(_COMMANDS, 1):
         await _command(gateway, number, command, args)
     await asyncio.sleep(seconds)
+    assert not node.exit_codes, f"the node restarted by itself, {node.exit_codes}: {stage.log_of(NODE)}"
     assert node.running, stage.log_of(NODE)
     assert "memory" not in stage.log_of(NODE), stage.log_of(NODE)
 

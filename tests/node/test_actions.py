@@ -44,14 +44,14 @@ def test_interval_and_deadband_run_at_once_and_are_stored(sampler: Sampler) -> N
     assert tuning(sampler, stored).interval({"ms": 5000}) is None
     assert tuning(sampler, stored).deadband({"temperature": 0.2, "humidity": 1}) is None
     assert sampler.interval_ms == 5000
-    assert [sampler.deadband.passes(0, row, 5000) for row in ([1, 1], [20, 100], [21, 1])] == [True, False, True]
+    assert [sampler.with_deadband().passes(0, row, 5000) for row in ([1, 1], [20, 100], [21, 1])] == [True, False, True]
     assert stored == [{"interval_ms": 5000}, {"deadband": {"temperature": 0.2, "humidity": 1}}]
 
 
 def test_an_empty_deadband_switches_it_off(sampler: Sampler) -> None:
     tuning(sampler, []).deadband({"temperature": 5, "humidity": 5})
     tuning(sampler, []).deadband({})
-    assert all(sampler.deadband.passes(0, [1, 1], 5000) for _ in range(3))
+    assert all(sampler.with_deadband().passes(0, [1, 1], 5000) for _ in range(3))
 
 
 @pytest.mark.parametrize("args", [{}, {"ms": 5}, {"ms": "5000"}, {"ms": True}, {"ms": 86400001}])

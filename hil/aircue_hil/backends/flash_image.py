@@ -7,13 +7,11 @@ from pathlib import Path
 
 from littlefs import LittleFS, LittleFSError, UserContext
 
-from aircue_node.host.image import compile_module
+from aircue_node.host.image import PACKAGE, build_image
 
 _DISK_VERSION = 0x00020000  # every MicroPython since 1.12 mounts it
 _ANY = 0  # littlefs: the newest it knows
 _PROG_SIZE = 256  # of the rp2 port
-_PACKAGE = "aircue_node"
-_HOST_ONLY = ("ports.py", "host")  # for the type checker, and for the computer that flashes
 
 
 def pack(files: Mapping[str, bytes], *, block_size: int, block_count: int) -> bytes:
@@ -49,15 +47,12 @@ def unpack(image: bytes, *, block_size: int, block_count: int) -> dict[str, byte
 
 
 def firmware(program: Path) -> dict[str, bytes]:
-    """What a board gets to run `program`: the program itself as main.py, and the packages beside it compiled."""
-    package = program.parent / _PACKAGE
-    sources = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in _HOST_ONLY)
-    names = {path.relative_to(program.parent): path for path in sources}
-    compiled = {
-        name.with_suffix(".mpy").as_posix(): _compiled(path, name.as_posix(), path.read_bytes())
-        for name, path in names.items()
-    }
-    return {"main.py": program.read_bytes(), **compiled}
+    """What a board gets to run `program`, a main.py: the files that aircue-flash would write, with the package beside
+    the program instead of in a slot; the program alone where there is no package beside it."""
+    sources = sorted((program.parent / PACKAGE).rglob("*.py"))
+    if not sources:
+        return {program.name: program.read_bytes()}
+    return dict(_built(program.parent, tuple(path.read_bytes() for path in (program, *sources))))
 
 
 def _write(system: LittleFS, name: str, content: bytes) -> None:
@@ -68,10 +63,10 @@ def _write(system: LittleFS, name: str, content: bytes) -> None:
         file.write(content)
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(path: Path, name: str, _content: bytes) -> bytes:
+@functools.lru_cache(maxsize=8)
+def _built(source: Path, _content: tuple[bytes, ...]) -> tuple[tuple[str, bytes], ...]:
     """Made once for the same content."""
-    return compile_module(path, name)
+    return tuple((file.path, file.data) for file in build_image(source).files)
 
 
 def _system(block_size: int, block_count: int, context: UserContext, disk_version: int = _ANY) -> LittleFS:

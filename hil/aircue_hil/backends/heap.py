@@ -39,15 +39,15 @@ def figure(program: Path) -> tuple[int | None, str]:
     return heap_used(image, program), image.name
 
 
-def heap_used(image: Path, program: Path, *, journal_samples: int = 200, patience_s: float = PATIENCE_S) -> int:
+def heap_used(image: Path, program: Path, *, patience_s: float = PATIENCE_S) -> int:
     """Bytes of heap in use. program: the firmware's main.py. TimeoutError where no status came in real time."""
-    return asyncio.run(asyncio.wait_for(_measure(image, program, journal_samples), patience_s))
+    return asyncio.run(asyncio.wait_for(_measure(image, program), patience_s))
 
 
-async def _measure(image: Path, program: Path, journal_samples: int) -> int:
+async def _measure(image: Path, program: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         size = await _heap_size(image, Path(folder) / "size")
-        return size - await _free(image, program, Path(folder) / "node", journal_samples)
+        return size - await _free(image, program, Path(folder) / "node")
 
 
 async def _heap_size(image: Path, folder: Path) -> int:
@@ -68,7 +68,7 @@ async def _heap_size(image: Path, folder: Path) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("heap "))
 
 
-async def _free(image: Path, program: Path, folder: Path, journal_samples: int) -> int:
+async def _free(image: Path, program: Path, folder: Path) -> int:
     """Free bytes in the first status of the running firmware."""
     heard: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     server = await asyncio.start_server(_gateway(heard), "127.0.0.1", 0)
@@ -77,7 +77,7 @@ async def _free(image: Path, program: Path, folder: Path, journal_samples: int) 
     await bench.start()
     storage = folder / "storage"
     storage.mkdir(parents=True)
-    given = {**place.settings(bench, _NODE), **_WORDS, **_fitted(), "journal_samples": journal_samples}
+    given = {**place.settings(bench, _NODE), **_WORDS, **_fitted()}
     (storage / "settings.json").write_text(json.dumps(given))
     node = place.node(bench, _NODE, program, storage, folder / "log")
     try:

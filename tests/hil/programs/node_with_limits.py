@@ -12,11 +12,11 @@ sys.path.append(os.getenv("FIRMWARE"))
 
 from aircue_node import escalation, resets, start, uplink
 from aircue_node.sampler import Sampler
-from aircue_node.wiring import hardware, program
+from aircue_node.wiring import power_up, program
 
 program._SAMPLE_ALLOWANCE_MS = 1500
 program._UPLINK_ALLOWANCE_MS = 12_000  # more than the 10 s that an answer to CONNECT may take
-hardware._FEED_EVERY_MS = 200
+power_up._FEED_EVERY_MS = 200
 escalation._LONGEST_PAUSE_MS[escalation.REFUSED] = 500
 uplink._SETTLED_MS = 1000
 _STANDS_FOR_MS = 1500
@@ -55,7 +55,7 @@ async def _fails(self, _tick):
 
 def _first_boot_only(cls, run):
     """The next boot is a healthy one, so that its birth can be heard."""
-    if hardware.reset_cause() == resets.POWER_ON:
+    if power_up.reset_cause() == resets.POWER_ON:
         cls.run = run
 
 

@@ -82,7 +82,7 @@ def test_a_simulated_board_from_the_shop_gets_everything_and_a_second_run_sends_
         "/settings.json": hashlib.sha256(SETTINGS.encode()).hexdigest(),
         "/slot": hashlib.sha256(b'{"active": "a"}').hexdigest(),
     }
-    wait_until(lambda: blank.board.restarts == 1)
+    wait_until(lambda: blank.board.restarts >= 1)  # more, as the program ends for want of a sensor and is begun again
     assert blank.board.overrun == 0
     assert b"soft reboot" in blank.board.told  # the memory of what ran was given back before the copy
 

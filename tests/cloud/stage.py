@@ -114,7 +114,8 @@ class Cloud:
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
         with db.reading(self.engine) as connection:
-            return [dict(row) for row in connection.execute(select(table)).mappings()]
+            ordered = select(table).order_by(*table.primary_key.columns)  # PostgreSQL has no order of its own
+            return [dict(row) for row in connection.execute(ordered).mappings()]
 
     def add(self, table: Any, *rows: dict[str, Any]) -> None:
         with db.writing(self.engine) as connection:

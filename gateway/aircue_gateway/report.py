@@ -9,7 +9,7 @@ from aircue_gateway.ledger import Count
 from aircue_gateway.spool import letters
 from aircue_gateway.spool.book import Book
 from aircue_gateway.spool.disk import Disk, RealDisk, SpoolError
-from aircue_gateway.spool.recovery import Recovered, Unreadable, recover
+from aircue_gateway.spool.recovery import Unreadable, recover
 from aircue_gateway.spool.spool import FOLDER, Spool
 
 _ATTEMPTS = 5  # the daemon may give up a segment while it is read
@@ -17,8 +17,7 @@ _ATTEMPTS = 5  # the daemon may give up a segment while it is read
 
 def status(folder: Path) -> dict[str, Any]:
     """Counters by name (those never counted are 0), what waits, and what arrived of every boot of every node."""
-    disk, found = _found(folder)
-    return _figures(disk, found.book, found.damage)
+    return _figures(*_found(folder))
 
 
 def of(spool: Spool) -> dict[str, Any]:
@@ -45,7 +44,9 @@ def _figures(disk: Disk, book: Book, damage: str) -> dict[str, Any]:
     }
 
 
-def _found(folder: Path) -> tuple[RealDisk, Recovered]:
+def _found(folder: Path) -> tuple[RealDisk, Book, str]:
+    """The disk, what its records add up to, and their damage. A gateway that has not stored anything yet has an empty
+    book."""
     disk = RealDisk(folder / FOLDER)
     for _ in range(_ATTEMPTS):
         try:
@@ -57,7 +58,9 @@ def _found(folder: Path) -> tuple[RealDisk, Recovered]:
                 f"spool {folder / FOLDER}: {error}: the gateway sets it aside at its next start"
             ) from error
         if found is not None:
-            return disk, found
+            return disk, found.book, found.damage
+    if (folder / FOLDER).is_dir():
+        return disk, Book(""), ""
     raise SpoolError(f"spool {folder / FOLDER} does not exist: has the gateway run with this configuration?")
 
 
@@ -88,5 +91,5 @@ def _nodes(book: Book) -> Iterator[dict[str, Any]]:
 
 def dead_letters(folder: Path) -> list[dict[str, Any]]:
     """Oldest first; payload as text where it is one, else as hexadecimal digits."""
-    disk, found = _found(folder)
-    return list(letters.listed(disk, found.book.letters))
+    disk, book, _ = _found(folder)
+    return list(letters.listed(disk, book.letters))

@@ -66,3 +66,11 @@ def test_a_wrong_configuration_ends_with_2_and_its_reason(config: str, capsys: p
 def test_a_spool_that_is_not_there_ends_with_1(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--config", config]) == 1
     assert "has the gateway run with this configuration?" in capsys.readouterr().err
+
+
+def test_a_gateway_that_has_stored_nothing_yet_has_a_status(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Spool.open(tmp_path / "spool", "gw-1", 1).close()
+    assert main(["status", "--config", config]) == 0
+    assert json.loads(capsys.readouterr().out)["waiting_samples"] == 0

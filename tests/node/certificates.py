@@ -21,7 +21,9 @@ class Authority:
         self._name = _named(name)
         constraint = x509.BasicConstraints(ca=True, path_length=None)
         made = _certificate(self._name, self._name, self._key.public_key(), timedelta(days=-30), timedelta(days=30))
-        self.certificate = made.add_extension(constraint, critical=True).sign(self._key, hashes.SHA256())
+        made = made.add_extension(constraint, critical=True).add_extension(_SIGNS, critical=True)
+        made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+        self.certificate = made.sign(self._key, hashes.SHA256())
 
     @property
     def pem(self) -> bytes:
@@ -54,7 +56,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         made = _certificate(_named("gateway"), self._name, key.public_key(), since, until)
-        signed = made.add_extension(names, critical=False).sign(self._key, hashes.SHA256())
+        signed = self._signed(made.add_extension(names, critical=False))
         file = folder / f"{signed.serial_number}.pem"
         private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         file.write_bytes(signed.public_bytes(_PEM) + private)
@@ -64,11 +66,22 @@ class Authority:
         """The certificate of a client of this common name, and its key in one file."""
         key = ec.generate_private_key(ec.SECP256R1())
         made = _certificate(_named(name), self._name, key.public_key(), timedelta(days=-1), timedelta(days=1))
-        signed = made.sign(self._key, hashes.SHA256())
+        signed = self._signed(made)
         file = folder / f"{signed.serial_number}.pem"
         private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         file.write_bytes(signed.public_bytes(_PEM) + private)
         return file
+
+    def _signed(self, made: x509.CertificateBuilder) -> x509.Certificate:
+        """With the name of the signing key, which Python 3.13 asks for."""
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return made.add_extension(issuer, critical=False).sign(self._key, hashes.SHA256())
+
+
+_SIGNS = x509.KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 
 
 def _named(name: str) -> x509.Name:

@@ -94,7 +94,7 @@ class Broker:
 
     def _publish(self, leaf: str, content: bytes, name: str) -> None:
         """Once more only where the broker took the one before: what it did not, paho still sends by itself."""
-        if self._sent is not None and self._sent[0] == name and not self._sent[1].is_published():
+        if self._sent is not None and self._sent[0] == name and _on_its_way(self._sent[1]):
             return
         topic = messages.topic(self._gateway, leaf)
         self._sent = name, self._client.publish(topic, messages.sealed(self._secret, topic, content), 1)
@@ -136,3 +136,12 @@ class Broker:
             while len(self._answers) > _ANSWERS_KEPT:
                 self._answers.popitem(last=False)
             self._changed.notify_all()
+
+
+def _on_its_way(sent: paho.MQTTMessageInfo) -> bool:
+    """Whether paho surely still has it to send. Of what was published while the line was down paho says only that this
+    failed: it goes once more, and the cloud knows a batch by its id."""
+    try:
+        return not sent.is_published()
+    except (RuntimeError, ValueError):
+        return False

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from aircue_gateway.intakes.recent import MOST
 from aircue_gateway.payloads.formats import FORMATS
 from aircue_gateway.quantities import LIMITS
-from aircue_gateway.units import UnitError, way
+from aircue_gateway.units import UnitError, line
 
 # What can be wired to this machine: whether it hangs on a pin; on an I2C bus otherwise.
 SENSORS = {"dht11": True, "dht22": True, "sht4x": False, "scd4x": False}
@@ -656,7 +656,7 @@ def _check_unit(where: str, row: DeviceConfig) -> None:
     if not row.quantity:
         raise ConfigError(f"{where}.unit = {row.unit!r}: expected a quantity beside it")
     try:
-        way(row.quantity, row.unit)
+        line(row.quantity, row.unit)
     except UnitError as error:
         raise ConfigError(f"{where}.unit: expected {error}") from error
 

@@ -76,7 +76,7 @@ def test_bad_rows_are_named_with_line_and_reason_and_the_rest_goes_on(
     assert f"{file}: line 3: quantity = 'noise': expected one of temperature" in error
     assert "line 4: measured_at = 'noon': expected ISO 8601" in error
     assert "line 5: value = 'warm': expected a number" in error
-    assert "line 6: quantity temperature: unit 'ppm'" in error
+    assert "line 6: expected a unit of temperature: cel" in error
     assert "line 7: node = ''" in error
     assert [round(float(row["value"]), 2) for row in rows(tmp_path / "out.csv")] == [21.11, 21.0]
 

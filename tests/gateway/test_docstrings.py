@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 CLEANING = (
-    "range", "rate", "stuck", "spike", "smoothing", "deadband", "units", "gaps", "merging", "derived", "mould", "air",
+    "range", "rate", "stuck", "spike", "smoothing", "deadband", "gaps", "merging", "derived", "mould", "air",
 )  # fmt: skip
 MODULES = [
     "batches.coders",

@@ -51,7 +51,7 @@ def refused(decode: Decode, topic: str, payload: Any) -> str:
         ("humidity", 0.5, "/", 50.0),
         ("co2", 800_000, "ppb", 800.0),
         ("pressure", 101_325, "Pa", 1013.25),
-        ("pressure", 760, "mmHg", 1013.25024),
+        ("pressure", 760, "mmHg", 1013.250144),
         ("pressure", 29.92, "inHg", 1013.207589),
         ("pm25", 0.012, "mg/m3", 12.0),
         ("pm25", 12, "µg/m³", 12.0),

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from aircue_gateway.cleaning.units import UnitError, converter
 from aircue_gateway.quantities import LIMITS
+from aircue_gateway.units import UnitError, converter
 
 COLUMNS = ("node", "quantity", "measured_at", "value")
 _CHUNK = 65_536
@@ -56,7 +56,7 @@ def read(path: Path) -> Iterator[Reading | Bad]:
         for line, row in _json_rows(file) if path.suffix in (".json", ".jsonl", ".ndjson") else _csv_rows(file, path):
             try:
                 yield _reading(row, converters)
-            except (_RowError, UnitError) as error:
+            except _RowError as error:
                 yield Bad(line, str(error))
 
 
@@ -130,8 +130,15 @@ def _reading(row: Any, converters: dict[tuple[str, str], Callable[[float], float
         return Reading(node, quantity, at, value)
     key = (quantity, str(unit))
     if key not in converters:
-        converters[key] = converter(*key)
+        converters[key] = _converter(*key)
     return Reading(node, quantity, at, converters[key](value))
+
+
+def _converter(quantity: str, unit: str) -> Callable[[float], float]:
+    try:
+        return converter(quantity, unit)
+    except UnitError as error:
+        raise _RowError(f"expected {error}") from None
 
 
 def _number(text: Any) -> float | None:

@@ -51,7 +51,7 @@ def test_every_quantity_knows_its_own_unit_and_refuses_others_by_name() -> None:
     assert set(UNITS) == set(LIMITS)
     with pytest.raises(UnitError, match=r"a unit of temperature: cel, °c.*; found 'ppm'"):
         converter("temperature", "ppm")
-    with pytest.raises(UnitError, match="a quantity: temperature, .*; found 'noise'"):
+    with pytest.raises(UnitError, match=r"a quantity: temperature, .*; found 'noise'"):
         converter("noise", "dB")
 
 

@@ -14,7 +14,7 @@ import click
 from sqlalchemy import Connection, Engine, select
 
 from aircue_cloud import config as configuration
-from aircue_cloud import consents, db, status
+from aircue_cloud import consents, db, status, tables
 from aircue_cloud.config import Config
 from aircue_cloud.errors import CloudError, CommandError
 from aircue_cloud.identity import gateway_keys
@@ -150,7 +150,7 @@ def household_add(household_id: str, name: str | None, config_path: Path | None)
     """Add a household."""
     row = {"id": household_id, "name": name or household_id}
     with _database(config_path) as engine, db.writing(engine) as connection:
-        if connection.execute(db.insert_absent(connection, db.households), [row]).rowcount == 0:
+        if connection.execute(db.insert_absent(connection, tables.households), [row]).rowcount == 0:
             raise CommandError(f"household {household_id} is there already")
     _say(f"household {household_id} added")
 
@@ -169,7 +169,7 @@ def site_link(site_id: str, household_id: str, config_path: Path | None) -> None
     row = {"id": site_id, "household": household_id, "tz": "UTC"}
     with _database(config_path) as engine, db.writing(engine) as connection:
         _must_know(connection, household_id)
-        connection.execute(db.insert_or_update(connection, db.sites, ["household"]), [row])
+        connection.execute(db.insert_or_update(connection, tables.sites, ["household"]), [row])
     _say(f"site {site_id} is the home of household {household_id}")
 
 
@@ -235,7 +235,7 @@ def show_status(config_path: Path | None) -> None:
 
 
 def _must_know(connection: Connection, household_id: str) -> None:
-    known = list(connection.execute(select(db.households.c.id).order_by(db.households.c.id)).scalars())
+    known = list(connection.execute(select(tables.households.c.id).order_by(tables.households.c.id)).scalars())
     if household_id not in known:
         remedy = f"add it with: aircue-cloud household add {household_id}"
         raise CommandError(f"household {household_id} is not known (known: {', '.join(known[:5]) or 'none'}); {remedy}")

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
-from aircue_cloud import db
+from aircue_cloud import tables
 
 PURPOSES = ("marketing",)
 DATA_CATEGORIES = ("sensor", "behaviour")
 CHANNELS = ("in-app",)
 
-_T = db.consents.c
+_T = tables.consents.c
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +44,13 @@ def record(
         at=now,
         receipt=str(uuid.uuid4()),
     )
-    connection.execute(insert(db.consents), {"household": household, **vars(consent)})
+    connection.execute(insert(tables.consents), {"household": household, **vars(consent)})
     return consent
 
 
 def history(connection: Connection, household: str) -> list[Consent]:
     """Everything a household ever said, oldest first."""
-    query = select(db.consents).where(_T.household == household).order_by(_T.id)
+    query = select(tables.consents).where(_T.household == household).order_by(_T.id)
     return [_consent(row) for row in connection.execute(query)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, select
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 
 NAMES = (
     "readings",
@@ -24,9 +24,9 @@ NAMES = (
 def add(connection: Connection, amounts: Mapping[str, int]) -> None:
     rows = [{"name": name, "value": amount} for name, amount in sorted(amounts.items()) if amount]
     if rows:
-        connection.execute(db.insert_or_add(connection, db.counters, "value"), rows)
+        connection.execute(db.insert_or_add(connection, tables.counters, "value"), rows)
 
 
 def read(connection: Connection) -> dict[str, int]:
-    stored = {row.name: row.value for row in connection.execute(select(db.counters))}
+    stored = {row.name: row.value for row in connection.execute(select(tables.counters))}
     return {name: stored.get(name, 0) for name in NAMES}

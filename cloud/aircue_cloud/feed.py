@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from aircue_cloud import db
+from aircue_cloud import tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,4 +22,4 @@ class Entry:
 def append(connection: Connection, entries: list[Entry], at: datetime) -> None:
     rows = [{"at": at, "kind": entry.kind, "text": entry.text, "fields": dict(entry.fields)} for entry in entries]
     if rows:
-        connection.execute(insert(db.feed), rows)
+        connection.execute(insert(tables.feed), rows)

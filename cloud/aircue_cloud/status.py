@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, FromClause, func, select
 
-from aircue_cloud import counters, db
+from aircue_cloud import counters, tables
 from aircue_cloud.ingest import losses
 
 
@@ -11,10 +11,10 @@ def figures(connection: Connection) -> dict[str, int]:
     return {
         **counters.read(connection),
         "losses": losses.total(connection),
-        "nodes": _count(connection, select(db.node_state.c.site, db.node_state.c.node).distinct().subquery()),
-        "episodes": _count(connection, select(db.episodes.c.id).where(~db.episodes.c.withdrawn).subquery()),
-        "decisions": _count(connection, db.decisions),
-        "pushes": _count(connection, db.pushes),
+        "nodes": _count(connection, select(tables.node_state.c.site, tables.node_state.c.node).distinct().subquery()),
+        "episodes": _count(connection, select(tables.episodes.c.id).where(~tables.episodes.c.withdrawn).subquery()),
+        "decisions": _count(connection, tables.decisions),
+        "pushes": _count(connection, tables.pushes),
     }
 
 

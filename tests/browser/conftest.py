@@ -14,7 +14,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from tests.cloud.stage import NOW, Clock, Cloud, FixedAffinity, product
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.app import create_app
 from aircue_cloud.config import Config
 from aircue_cloud.identity import gateway_keys
@@ -64,10 +64,10 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 @pytest.fixture
 def home(cloud: Cloud) -> Cloud:
     """The same with a household in London that agreed to offers, and a dehumidifier to offer."""
-    cloud.add(db.households, {"id": "ada", "name": "Ada's"})
-    cloud.add(db.people, {"id": "ada-1", "household": "ada", "name": "Ada"})
-    cloud.add(db.sites, {"id": "home-1", "household": "ada", "tz": "Europe/London"})
-    cloud.add(db.products, product("drymax", "dehumidifier"))
+    cloud.add(tables.households, {"id": "ada", "name": "Ada's"})
+    cloud.add(tables.people, {"id": "ada-1", "household": "ada", "name": "Ada"})
+    cloud.add(tables.sites, {"id": "home-1", "household": "ada", "tz": "Europe/London"})
+    cloud.add(tables.products, product("drymax", "dehumidifier"))
     cloud.consent("ada", granted=True)
     return cloud
 

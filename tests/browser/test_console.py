@@ -11,7 +11,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.browser.conftest import Site, look
 from tests.cloud.stage import DAMP, DRY, Cloud, batch, humidity, product
 
-from aircue_cloud import db
+from aircue_cloud import tables
 
 pytestmark = pytest.mark.browser
 
@@ -84,7 +84,7 @@ def test_a_node_that_joins_appears_and_open_tables_stay_open(browser: WebDriver,
 
 def test_names_from_outside_are_shown_and_never_run(browser: WebDriver, home: Cloud, serve: Serve) -> None:
     nasty = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
-    home.add(db.products, {**product("nasty", "dehumidifier"), "name": nasty})
+    home.add(tables.products, {**product("nasty", "dehumidifier"), "name": nasty})
     home.affinity.shares = {"nasty": 0.9}
     node = "<svg\u00a0onload=window.pwned=1><script>window.pwned=1"
     site = serve(home)

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from tests.cloud.stage import DAMP, DRY, NOW, Cloud, batch, humidity, product
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_gateway.batch import Channel, Group, Loss, Sample, Status
 
 DAY_MS = 24 * 3600 * 1000
@@ -164,7 +164,7 @@ NASTY = '"><script>window.pwned=1</script>'
 
 
 def test_names_from_outside_are_text(home: Cloud) -> None:
-    home.add(db.products, {**product("nasty", "dehumidifier"), "name": NASTY})
+    home.add(tables.products, {**product("nasty", "dehumidifier"), "name": NASTY})
     home.affinity.shares = {"nasty": 0.9}
     home.post(batch(humidity([*DRY, *DAMP], node="<script>alert(1)")))
     html = page(home)
@@ -174,7 +174,7 @@ def test_names_from_outside_are_text(home: Cloud) -> None:
 
 
 def test_a_site_with_a_zone_nobody_knows_is_shown_in_utc(home: Cloud) -> None:
-    home.add(db.sites, {"id": "home-9", "household": None, "tz": "Mars/Olympus"})
+    home.add(tables.sites, {"id": "home-9", "household": None, "tz": "Mars/Olympus"})
     home.post(batch(humidity(DRY, site="home-9")))
     text = words(page(home))
     assert "home-9 · linked to no household times in UTC" in text

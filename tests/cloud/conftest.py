@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 from tests.cloud.stage import NOW, Clock, Cloud, FixedAffinity, product
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.app import create_app
 from aircue_cloud.config import Config
 from aircue_cloud.identity import gateway_keys
@@ -72,11 +72,11 @@ def _bare(folder: Path) -> Cloud:
 
 
 def _with_a_home(cloud: Cloud) -> Cloud:
-    cloud.add(db.households, {"id": "ada", "name": "Ada's"})
-    cloud.add(db.people, {"id": "ada-1", "household": "ada", "name": "Ada"})
-    cloud.add(db.sites, {"id": "home-1", "household": "ada", "tz": "UTC"})
+    cloud.add(tables.households, {"id": "ada", "name": "Ada's"})
+    cloud.add(tables.people, {"id": "ada-1", "household": "ada", "name": "Ada"})
+    cloud.add(tables.sites, {"id": "home-1", "household": "ada", "tz": "UTC"})
     remedies = [product("drymax", "dehumidifier"), product("tumble", "dryer"), product("salt", "moisture-absorber")]
-    cloud.add(db.products, *remedies, product("lamp", "lighting"))
+    cloud.add(tables.products, *remedies, product("lamp", "lighting"))
     cloud.consent("ada", granted=True)
     return cloud
 

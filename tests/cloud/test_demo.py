@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, RowMapping, func, select, update
 
-from aircue_cloud import consents, db
+from aircue_cloud import consents, db, tables
 from aircue_cloud.decision import policy
 from aircue_cloud.demo import catalogue, reviews
 from aircue_cloud.demo.shop import Filled, fill
@@ -18,7 +18,7 @@ from aircue_cloud.recommender.serving import Recommender
 from aircue_cloud.recommender.training import train
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
-TABLES = (db.products, db.households, db.people, db.sites, db.consents, db.interactions)
+TABLES = (tables.products, tables.households, tables.people, tables.sites, tables.consents, tables.interactions)
 
 
 def silent(_line: str) -> None:
@@ -86,19 +86,19 @@ def test_a_description_says_the_attributes_in_words() -> None:
 
 
 def test_the_shop_is_busy_enough_to_learn_from(shop: Engine) -> None:
-    assert len(rows(shop, db.households)) == 160
-    assert 350 <= len(rows(shop, db.people)) <= 450
-    assert 20_000 <= len(rows(shop, db.interactions)) <= 45_000
+    assert len(rows(shop, tables.households)) == 160
+    assert 350 <= len(rows(shop, tables.people)) <= 450
+    assert 20_000 <= len(rows(shop, tables.interactions)) <= 45_000
 
 
 def test_fewer_take_each_further_step(shop: Engine) -> None:
-    kinds = Counter(row["kind"] for row in rows(shop, db.interactions))
+    kinds = Counter(row["kind"] for row in rows(shop, tables.interactions))
     assert kinds["click"] > 3 * kinds["cart"] > 3 * kinds["purchase"] > 3 * kinds["rating"] > 300
     assert kinds["click"] > kinds["favourite"] > kinds["purchase"]
 
 
 def test_a_few_products_draw_most_of_the_looks(shop: Engine) -> None:
-    looks = Counter(row["product"] for row in rows(shop, db.interactions) if row["kind"] == "click")
+    looks = Counter(row["product"] for row in rows(shop, tables.interactions) if row["kind"] == "click")
     counts = sorted(looks.values(), reverse=True)
     assert sum(counts[: len(counts) // 5]) > 0.4 * sum(counts)
     assert len(looks) > 0.95 * len(catalogue.products())
@@ -106,42 +106,44 @@ def test_a_few_products_draw_most_of_the_looks(shop: Engine) -> None:
 
 def test_nobody_buys_what_is_sold_out(shop: Engine) -> None:
     sold_out = {product.id for product in catalogue.products() if product.stock == 0}
-    bought = {row["product"] for row in rows(shop, db.interactions) if row["kind"] in ("cart", "purchase", "rating")}
+    bought = {
+        row["product"] for row in rows(shop, tables.interactions) if row["kind"] in ("cart", "purchase", "rating")
+    }
     assert not sold_out & bought
 
 
 def test_the_text_of_a_rating_fits_its_stars(shop: Engine) -> None:
-    rated = [row for row in rows(shop, db.interactions) if row["kind"] == "rating"]
+    rated = [row for row in rows(shop, tables.interactions) if row["kind"] == "rating"]
     assert {row["rating"] for row in rated} == {1, 2, 3, 4, 5}
     for row in rated:
         openings = tuple(opening.split("{")[0] for opening in reviews.OPENINGS[row["rating"]])
         assert row["text"].startswith(openings), row
-    assert all(row["text"] is None for row in rows(shop, db.interactions) if row["kind"] != "rating")
+    assert all(row["text"] is None for row in rows(shop, tables.interactions) if row["kind"] != "rating")
 
 
 def test_who_is_simulated_is_called_so(shop: Engine) -> None:
-    assert all("(simulated)" in row["name"] for row in rows(shop, db.households))
+    assert all("(simulated)" in row["name"] for row in rows(shop, tables.households))
 
 
 def test_history_ends_before_now_and_covers_half_a_year(shop: Engine) -> None:
-    moments = [row["at"] for row in rows(shop, db.interactions)]
+    moments = [row["at"] for row in rows(shop, tables.interactions)]
     assert max(moments) < UNTIL
     assert 170 <= (max(moments) - min(moments)).days <= 181
 
 
 def test_consents_have_receipts_and_the_demos_homes_answer_as_promised(shop: Engine) -> None:
-    answers = rows(shop, db.consents)
+    answers = rows(shop, tables.consents)
     assert len({row["receipt"] for row in answers}) == len(answers)
     given = {(row["household"], row["data_category"]) for row in answers if row["granted"]}
     assert {("fern", "behaviour"), ("fern", "sensor"), ("birch", "behaviour")} <= given
-    homes = len(rows(shop, db.households))
+    homes = len(rows(shop, tables.households))
     assert 0.8 * homes < sum(category == "behaviour" for _, category in given) < homes
     assert 0.4 * homes < sum(category == "sensor" for _, category in given) < 0.8 * homes
     with db.reading(shop) as connection:
         asked = {"purpose": policy.PURPOSE, "data_category": policy.DATA_CATEGORY, "channel": policy.CHANNEL}
         assert consents.granted(connection, "fern", **asked) is True
         assert consents.granted(connection, "birch", **asked) is None
-    assert {row["id"]: row["household"] for row in rows(shop, db.sites)} == {"home-1": "fern", "home-2": "birch"}
+    assert {row["id"]: row["household"] for row in rows(shop, tables.sites)} == {"home-1": "fern", "home-2": "birch"}
 
 
 def test_filling_twice_changes_nothing(tmp_path: Path) -> None:
@@ -156,15 +158,15 @@ def test_a_seed_always_draws_the_same_shop(shop: Engine, tmp_path: Path) -> None
     again, other = filled(tmp_path / "again.db"), filled(tmp_path / "other.db", seed=8)
     for table in TABLES:
         assert rows(again, table) == rows(shop, table), table.name
-    assert rows(other, db.interactions) != rows(shop, db.interactions)
+    assert rows(other, tables.interactions) != rows(shop, tables.interactions)
 
 
 def test_a_site_that_sent_readings_first_is_linked(tmp_path: Path) -> None:
     engine = db.open_database(db.sqlite_url(str(tmp_path / "demo.db")))
     with db.writing(engine) as connection:
-        connection.execute(db.sites.insert(), [{"id": "home-1", "household": None, "tz": "UTC"}])
+        connection.execute(tables.sites.insert(), [{"id": "home-1", "household": None, "tz": "UTC"}])
         fill(connection, 7, silent, UNTIL)
-        linked = connection.execute(select(db.sites.c.household).where(db.sites.c.id == "home-1")).scalar_one()
+        linked = connection.execute(select(tables.sites.c.household).where(tables.sites.c.id == "home-1")).scalar_one()
     assert linked == "fern"
 
 
@@ -188,9 +190,9 @@ def test_a_trained_model_beats_popularity_and_tells_the_demos_people_apart(shop:
 def test_people_who_do_not_consent_are_not_learnt_from(tmp_path: Path) -> None:
     engine = filled(tmp_path / "demo.db")
     with db.writing(engine) as connection:
-        connection.execute(update(db.consents).where(db.consents.c.household != "fern").values(granted=False))
+        connection.execute(update(tables.consents).where(tables.consents.c.household != "fern").values(granted=False))
         count = connection.execute(
-            select(func.count()).where(db.interactions.c.person.in_(["fern-nora", "fern-emil"]))
+            select(func.count()).where(tables.interactions.c.person.in_(["fern-nora", "fern-emil"]))
         ).scalar_one()
     with db.reading(engine) as connection:
         assert train(connection, tmp_path / "models").interactions == count

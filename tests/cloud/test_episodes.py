@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, select
 from tests.cloud.stage import NOW, Cloud, batch, humidity
 from tests.cloud.test_course import RULE
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.layers import episodes
 from aircue_cloud.layers.course import Course, Point, run
 from aircue_cloud.layers.episodes import Arrivals, Series
@@ -37,10 +37,10 @@ def needs_of(rule: Rule) -> Needs:
 def database() -> Engine:
     engine = db.open_database("sqlite://")
     with db.writing(engine) as connection:
-        connection.execute(insert(db.gateways), {"name": "gw-1", "key_hash": "", "added_at": NOW})
-        connection.execute(insert(db.sites), {"id": "home-1", "tz": "UTC"})
+        connection.execute(insert(tables.gateways), {"name": "gw-1", "key_hash": "", "added_at": NOW})
+        connection.execute(insert(tables.sites), {"id": "home-1", "tz": "UTC"})
         row = {"id": "b", "gateway": "gw-1", "sha256": "", "sealed_at": NOW, "received_at": NOW}
-        connection.execute(insert(db.batches), {**row, "readings": 0, "duplicates": 0, "object_key": ""})
+        connection.execute(insert(tables.batches), {**row, "readings": 0, "duplicates": 0, "object_key": ""})
     return engine
 
 
@@ -80,7 +80,7 @@ def arrive(engine: Engine, arrived: Sequence[Point], rule: Rule = RULE) -> None:
 
 
 def stored(engine: Engine) -> list[dict[str, Any]]:
-    query = select(db.episodes).where(~db.episodes.c.withdrawn).order_by(db.episodes.c.started_at)
+    query = select(tables.episodes).where(~tables.episodes.c.withdrawn).order_by(tables.episodes.c.started_at)
     with db.reading(engine) as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -143,7 +143,7 @@ def test_a_course_in_order_never_withdraws_an_episode(steps: list[tuple[int, flo
     for first in range(0, len(course), size):
         arrive(engine, course[first : first + size])
     with db.reading(engine) as connection:
-        assert connection.execute(select(db.episodes.c.id).where(db.episodes.c.withdrawn)).all() == []
+        assert connection.execute(select(tables.episodes.c.id).where(tables.episodes.c.withdrawn)).all() == []
     assert edges(engine) == expected(course)
 
 

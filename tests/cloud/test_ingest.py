@@ -17,7 +17,7 @@ from tests.contract import batch1
 from tests.contract.golden import golden
 from werkzeug.test import TestResponse
 
-from aircue_cloud import db
+from aircue_cloud import tables
 from aircue_cloud.errors import ObjectConflict
 from aircue_cloud.objects import FolderStore
 from aircue_gateway.batch import Batch, Loss, Status, encode
@@ -91,7 +91,7 @@ class TestValid:
         cloud.post(batch(humidity([60.0, None, Status.SUPPRESSED, Status.SUPPRESSED])))
         figures = cloud.get("status")
         assert (figures["readings"], figures["gaps"], figures["suppressed"]) == (1, 1, 2)
-        [tally] = cloud.rows(db.tallies)
+        [tally] = cloud.rows(tables.tallies)
         assert (tally["quantity"], tally["gaps"], tally["suppressed"]) == ("humidity", 1, 2)
 
     def test_the_base_layer_keeps_the_bytes_as_they_came(self, cloud: Cloud) -> None:
@@ -118,7 +118,7 @@ class TestValid:
     def test_the_latest_state_is_the_latest_measured_not_the_latest_arrived(self, cloud: Cloud) -> None:
         cloud.post(batch(humidity({5: 65.0}), sequence=1))
         cloud.post(batch(humidity({1: 61.0}), sequence=2))
-        assert [row["value"] for row in cloud.rows(db.node_state)] == [6500]
+        assert [row["value"] for row in cloud.rows(tables.node_state)] == [6500]
 
     def test_pages_of_readings_follow_each_other(self, cloud: Cloud) -> None:
         cloud.post(batch(humidity([60.0, 61.0, 62.0])))
@@ -228,7 +228,7 @@ class TestRefused:
         assert cloud.post(batch(humidity({1: 61.0}), sequence=2)).status_code == 200
         figures = cloud.get("status")
         assert (figures["readings"], figures["refused_batches"]) == (2, 1)
-        [row] = cloud.rows(db.refused)
+        [row] = cloud.rows(tables.refused)
         assert said in row["reason"]
         assert (cloud.folder / "objects" / row["object_key"]).read_bytes() == content
 
@@ -249,7 +249,7 @@ class TestRefused:
         cloud.post(FLIPPED)
         cloud.post(FLIPPED)
         assert cloud.get("status")["refused_batches"] == 1
-        assert [row["deliveries"] for row in cloud.rows(db.refused)] == [2]
+        assert [row["deliveries"] for row in cloud.rows(tables.refused)] == [2]
 
     @pytest.mark.parametrize("key", ["wrong", "Ünknown", "x" * 5000])
     def test_an_unknown_key_is_refused_and_counted(self, cloud: Cloud, key: str) -> None:
@@ -278,8 +278,16 @@ class TestKeptWhole:
         monkeypatch.setattr("aircue_cloud.delivery.inbox.send", fail)
         content: Batch = batch(humidity(DAMP))
         assert "its log says why" in refusal(cloud.post(content), 500)
-        tables = (db.readings, db.batches, db.episodes, db.decisions, db.feed, db.node_state, db.counters)
-        assert [cloud.rows(table) for table in tables] == [[]] * len(tables)
+        untouched = (
+            tables.readings,
+            tables.batches,
+            tables.episodes,
+            tables.decisions,
+            tables.feed,
+            tables.node_state,
+            tables.counters,
+        )
+        assert [cloud.rows(table) for table in untouched] == [[]] * len(untouched)
         monkeypatch.undo()
         assert cloud.post(content).get_json()["duplicate"] is False
         assert cloud.get("status")["pushes"] == 1

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.cloud.stage import DAMP, NOW, Cloud, batch, humidity, product
 
-from aircue_cloud import db
+from aircue_cloud import tables
 from aircue_cloud.decision.affinity import RecentPopularity
 
 QUIET = dict.fromkeys(range(20, 40), 60.0)
@@ -130,18 +130,18 @@ def test_a_site_that_nobody_linked_is_stored_and_gets_no_push(bare: Cloud) -> No
 
 def test_a_household_is_not_offered_what_it_bought_unless_it_gave_it_back(cloud: Cloud) -> None:
     bought = {"person": "ada-1", "product": "drymax", "kind": "purchase", "weight": 4.0, "at": NOW}
-    cloud.add(db.interactions, bought)
+    cloud.add(tables.interactions, bought)
     cloud.post(batch(humidity(DAMP)))
     assert [push["product"] for push in inbox(cloud)] == ["tumble"]
-    cloud.add(db.interactions, bought | {"kind": "return", "weight": 0.0})
+    cloud.add(tables.interactions, bought | {"kind": "return", "weight": 0.0})
     cloud.clock.now += timedelta(days=14)
     cloud.post(batch(humidity(QUIET | DAMP_AGAIN), sequence=2))
     assert {push["product"] for push in inbox(cloud)} == {"tumble", "drymax"}
 
 
 def test_a_shop_without_products_brings_no_push_and_no_error(bare: Cloud) -> None:
-    bare.add(db.households, {"id": "ada", "name": "Ada's"})
-    bare.add(db.sites, {"id": "home-1", "household": "ada", "tz": "UTC"})
+    bare.add(tables.households, {"id": "ada", "name": "Ada's"})
+    bare.add(tables.sites, {"id": "home-1", "household": "ada", "tz": "UTC"})
     bare.consent("ada", granted=True)
     assert bare.post(batch(humidity(DAMP))).status_code == 200
     [(outcome, _)] = decisions(bare)
@@ -175,14 +175,14 @@ def test_the_trace_holds_every_gate_and_every_candidate(cloud: Cloud) -> None:
 
 def test_without_a_trained_model_recent_popularity_of_consenting_households_stands_in(cloud: Cloud) -> None:
     cloud.affinity.current = lambda: None  # type: ignore[method-assign]  # a source without a model
-    cloud.add(db.products, product("dryrival", "dehumidifier"))
-    cloud.add(db.households, {"id": "silent", "name": "Silent"})
-    cloud.add(db.people, {"id": "silent-1", "household": "silent", "name": "Sil"})
+    cloud.add(tables.products, product("dryrival", "dehumidifier"))
+    cloud.add(tables.households, {"id": "silent", "name": "Silent"})
+    cloud.add(tables.people, {"id": "silent-1", "household": "silent", "name": "Sil"})
     answer = {"purpose": "marketing", "data_category": "behaviour", "channel": "in-app", "at": NOW, "granted": True}
-    cloud.add(db.consents, answer | {"household": "ada", "receipt": "r1"})
+    cloud.add(tables.consents, answer | {"household": "ada", "receipt": "r1"})
     liked = {"kind": "click", "weight": 1.0, "at": NOW - timedelta(days=1)}
-    cloud.add(db.interactions, *[liked | {"person": "ada-1", "product": "dryrival"}] * 3)
-    cloud.add(db.interactions, *[liked | {"person": "silent-1", "product": "drymax"}] * 30)
+    cloud.add(tables.interactions, *[liked | {"person": "ada-1", "product": "dryrival"}] * 3)
+    cloud.add(tables.interactions, *[liked | {"person": "silent-1", "product": "drymax"}] * 30)
     cloud.post(batch(humidity(DAMP)))
     [row] = cloud.get("decisions")["rows"]
     assert [push["product"] for push in inbox(cloud)] == ["dryrival"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, insert
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.recommender import store
 from aircue_cloud.recommender.affinity import Logit
 from aircue_cloud.recommender.errors import DatasetError, ModelCorrupt, ModelMissing
@@ -213,17 +213,17 @@ def _fill(connection: Connection) -> None:
     """Households yes and no with two people each; both sides do the same for 90 days."""
     products = [f"p{number}" for number in range(12)]
     connection.execute(
-        insert(db.products),
+        insert(tables.products),
         [
             {"id": product, "name": product, "category": "c", "price_minor": 1, "currency": "EUR", "stock": 1}
             for product in products
         ],
     )
-    connection.execute(insert(db.households), [{"id": "yes", "name": "Yes"}, {"id": "no", "name": "No"}])
+    connection.execute(insert(tables.households), [{"id": "yes", "name": "Yes"}, {"id": "no", "name": "No"}])
     people = [
         {"id": f"{household}-{n}", "household": household, "name": "N"} for household in ("yes", "no") for n in (1, 2)
     ]
-    connection.execute(insert(db.people), people)
+    connection.execute(insert(tables.people), people)
     answer(connection, "yes", granted=True)
     answer(connection, "no", granted=True)
     answer(connection, "no", granted=False)
@@ -234,13 +234,13 @@ def _fill(connection: Connection) -> None:
 def answer(connection: Connection, household: str, *, granted: bool, category: str = "behaviour") -> None:
     row = {"household": household, "purpose": "marketing", "data_category": category, "channel": "in-app"}
     receipt = f"{household}-{granted}-{category}"
-    connection.execute(insert(db.consents), [{**row, "granted": granted, "at": AT, "receipt": receipt}])
+    connection.execute(insert(tables.consents), [{**row, "granted": granted, "at": AT, "receipt": receipt}])
 
 
 def interact(connection: Connection, day: int, people: list[str], product: str, kind: str = "click") -> None:
     at = AT + timedelta(days=day)
     rows = [{"person": person, "product": product, "kind": kind, "weight": 1.0, "at": at} for person in people]
-    connection.execute(insert(db.interactions), rows)
+    connection.execute(insert(tables.interactions), rows)
 
 
 def test_only_consenting_households_are_learnt_from(engine: Engine, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_short_history_is_trained_but_nothing_is_claimed(tmp_path: Path) -> No
     engine = db.open_database(db.sqlite_url(str(tmp_path / "test.db")))
     with db.writing(engine) as connection:
         _fill(connection)
-        connection.execute(db.interactions.delete().where(db.interactions.c.at > AT + timedelta(days=20)))
+        connection.execute(tables.interactions.delete().where(tables.interactions.c.at > AT + timedelta(days=20)))
     lines: list[str] = []
     with db.reading(engine) as connection:
         info = train(connection, tmp_path / "models", lines.append)

@@ -8,7 +8,7 @@ import pytest
 from tests.cloud.stage import DAMP, DRY, START_MS, Cloud, batch, humidity
 from werkzeug.test import TestResponse
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_gateway.batch import Batch, Revision, Status
 
 
@@ -22,7 +22,7 @@ def revising(number: int, *revisions: Revision) -> Batch:
 
 
 def flags(cloud: Cloud) -> dict[int, str]:
-    return {row["sequence"] - 1: row["flag"] for row in cloud.rows(db.readings)}
+    return {row["sequence"] - 1: row["flag"] for row in cloud.rows(tables.readings)}
 
 
 def taken(response: TestResponse) -> dict[str, Any]:
@@ -33,10 +33,10 @@ def taken(response: TestResponse) -> dict[str, Any]:
 
 def test_a_revision_changes_the_flag_of_a_stored_reading_and_nothing_else(cloud: Cloud) -> None:
     cloud.post(batch(humidity([60.0, 99.0, 61.0])))
-    before = cloud.rows(db.readings)
+    before = cloud.rows(tables.readings)
     taken(cloud.post(revising(2, revision(1, Status.SPIKE))))
     assert flags(cloud) == {0: "OK", 1: "SPIKE", 2: "OK"}
-    assert [{**row, "flag": ""} for row in cloud.rows(db.readings)] == [{**row, "flag": ""} for row in before]
+    assert [{**row, "flag": ""} for row in cloud.rows(tables.readings)] == [{**row, "flag": ""} for row in before]
     figures = cloud.get("status")
     assert (figures["revised"], figures["unknown_revisions"], figures["readings"]) == (1, 0, 3)
 
@@ -44,7 +44,7 @@ def test_a_revision_changes_the_flag_of_a_stored_reading_and_nothing_else(cloud:
 def test_the_latest_state_of_a_node_takes_the_new_flag_over(cloud: Cloud) -> None:
     cloud.post(batch(humidity([60.0, 99.0])))
     cloud.post(revising(2, revision(1, Status.SPIKE), revision(0, Status.STUCK)))
-    assert [row["flag"] for row in cloud.rows(db.node_state)] == ["SPIKE"]
+    assert [row["flag"] for row in cloud.rows(tables.node_state)] == ["SPIKE"]
 
 
 def test_a_batch_with_revisions_that_comes_again_changes_nothing(cloud: Cloud) -> None:
@@ -82,7 +82,9 @@ def test_the_newest_word_holds_in_whatever_order_batches_come(cloud: Cloud, orde
 def standing(cloud: Cloud) -> list[Any]:
     """Minutes since START at which the episodes that hold began."""
     return [
-        (db.to_ms(row["started_at"]) - START_MS) // 60_000 for row in cloud.rows(db.episodes) if not row["withdrawn"]
+        (db.to_ms(row["started_at"]) - START_MS) // 60_000
+        for row in cloud.rows(tables.episodes)
+        if not row["withdrawn"]
     ]
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.cloud.stage import Cloud, batch, humidity
 from werkzeug.serving import make_server
 
-from aircue_cloud import db
+from aircue_cloud import tables
 from aircue_cloud.errors import ObjectConflict, SettingsError
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
@@ -79,7 +79,7 @@ def client(config: UplinkConfig) -> object_store.Uploads:
 
 def stands_once(cloud: Cloud, store: S3Store) -> None:
     assert [row["value"] for row in cloud.get("readings")["rows"]] == [60.0, 61.0]
-    assert [row["id"] for row in cloud.rows(db.batches)] == [SEALED.id]
+    assert [row["id"] for row in cloud.rows(tables.batches)] == [SEALED.id]
     assert list(store.list("")) == [BASE]
     assert store.get(BASE) == CONTENT
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from tests.cloud.stage import batch, humidity
 from tests.system.cloud_process import Server, command
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_gateway.batch import Batch
 
 pytestmark = pytest.mark.system
@@ -60,11 +60,13 @@ def check_whole(folder: Path, acknowledged: int) -> None:
     engine = db.open_database(db.sqlite_url(str(folder / "aircue.db")))
     with db.reading(engine) as connection:
         counts = {row.batch: row.n for row in connection.execute(_readings_by_batch())}
-        rows = connection.execute(select(db.batches)).all()
-        counted = connection.execute(select(db.counters.c.value).where(db.counters.c.name == "readings")).scalar()
-        pushes = connection.execute(select(func.count()).select_from(db.pushes)).scalar_one()
-        decided = connection.execute(select(func.count()).select_from(db.decisions)).scalar_one()
-        found = connection.execute(select(func.count()).select_from(db.episodes)).scalar_one()
+        rows = connection.execute(select(tables.batches)).all()
+        counted = connection.execute(
+            select(tables.counters.c.value).where(tables.counters.c.name == "readings")
+        ).scalar()
+        pushes = connection.execute(select(func.count()).select_from(tables.pushes)).scalar_one()
+        decided = connection.execute(select(func.count()).select_from(tables.decisions)).scalar_one()
+        found = connection.execute(select(func.count()).select_from(tables.episodes)).scalar_one()
     engine.dispose()
     assert counts == {row.id: (NODES + 1) * MINUTES for row in rows}
     assert all((folder / "objects" / row.object_key).exists() for row in rows)
@@ -74,7 +76,7 @@ def check_whole(folder: Path, acknowledged: int) -> None:
 
 
 def _readings_by_batch() -> Select[tuple[str, int]]:
-    return select(db.readings.c.batch, func.count().label("n")).group_by(db.readings.c.batch)
+    return select(tables.readings.c.batch, func.count().label("n")).group_by(tables.readings.c.batch)
 
 
 def test_ten_kills_leave_whole_batches_and_posting_again_completes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from aircue_cloud import consents, db, feed
+from aircue_cloud import consents, db, feed, tables
 from aircue_cloud.decision.affinity import Affinity, AffinitySource, RecentPopularity
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Product, candidates, household_affinity
 from aircue_cloud.decision.message import Occasion, write
@@ -53,7 +53,9 @@ def about(connection: Connection, needs: Needs, source: AffinitySource, episode:
 
 
 def _household(connection: Connection, site: str) -> str | None:
-    found: str | None = connection.execute(select(db.sites.c.household).where(db.sites.c.id == site)).scalar_one()
+    found: str | None = connection.execute(
+        select(tables.sites.c.household).where(tables.sites.c.id == site)
+    ).scalar_one()
     return found
 
 
@@ -78,13 +80,13 @@ def _facts(
 
 
 def _pushed_before(connection: Connection, household: str, need: str, episode: str) -> bool:
-    table = db.pushes.c
+    table = tables.pushes.c
     key = (table.household == household, table.need == need, table.episode == episode)
     return connection.execute(select(table.id).where(*key)).first() is not None
 
 
 def _last_offer(connection: Connection, household: str, need: Need) -> LastOffer | None:
-    table = db.pushes.c
+    table = tables.pushes.c
     mine = (table.household == household, table.category.in_(sorted(need.remedies)))
     query = select(table.category, table.created_at).where(*mine).order_by(table.created_at.desc()).limit(1)
     row = connection.execute(query).one_or_none()
@@ -92,7 +94,7 @@ def _last_offer(connection: Connection, household: str, need: Need) -> LastOffer
 
 
 def _judge(connection: Connection, source: AffinitySource, need: Need, household: str, now: datetime) -> _Judged:
-    catalogue = list(connection.execute(select(db.products.c.id).order_by(db.products.c.id)).scalars())
+    catalogue = list(connection.execute(select(tables.products.c.id).order_by(tables.products.c.id)).scalars())
     if not catalogue:
         return _Judged(note="the catalogue is empty")
     model, note = _model(connection, source, len(catalogue), now)
@@ -115,10 +117,10 @@ def _model(connection: Connection, source: AffinitySource, products: int, now: d
 
 def _recent_popularity(connection: Connection, products: int, now: datetime) -> RecentPopularity:
     """Among households that agree to their behaviour being used."""
-    table = db.interactions.c
+    table = tables.interactions.c
     recent = (table.at > now - timedelta(days=POPULARITY_DAYS), table.at <= now, table.weight > 0)
     theirs = consents.granting(purpose=PURPOSE, data_category="behaviour")
-    consenting = table.person.in_(select(db.people.c.id).where(db.people.c.household.in_(theirs)))
+    consenting = table.person.in_(select(tables.people.c.id).where(tables.people.c.household.in_(theirs)))
     query = select(table.product, func.sum(table.weight).label("weight")).where(*recent, consenting)
     query = query.group_by(table.product)
     weights = {row.product: float(row.weight) for row in connection.execute(query)}
@@ -126,20 +128,20 @@ def _recent_popularity(connection: Connection, products: int, now: datetime) -> 
 
 
 def _people(connection: Connection, household: str) -> list[str]:
-    query = select(db.people.c.id).where(db.people.c.household == household).order_by(db.people.c.id)
+    query = select(tables.people.c.id).where(tables.people.c.household == household).order_by(tables.people.c.id)
     return list(connection.execute(query).scalars())
 
 
 def _remedies(connection: Connection, need: Need) -> Sequence[Product]:
-    table = db.products.c
+    table = tables.products.c
     query = select(table.id, table.name, table.category, table.stock).where(table.category.in_(sorted(need.remedies)))
     return [Product(**row) for row in connection.execute(query).mappings()]
 
 
 def _owned(connection: Connection, household: str) -> frozenset[str]:
     """Products that the household's people bought more often than they gave them back."""
-    table = db.interactions.c
-    theirs = select(db.people.c.id).where(db.people.c.household == household)
+    table = tables.interactions.c
+    theirs = select(tables.people.c.id).where(tables.people.c.household == household)
     query = select(table.product, table.kind, func.count().label("times")).where(
         table.person.in_(theirs), table.kind.in_(("purchase", "return"))
     )
@@ -165,7 +167,7 @@ def _record(connection: Connection, facts: Facts, verdict: Verdict, judged: _Jud
     columns = {"episode": facts.episode, "household": facts.household, "need": facts.need}
     said = {"outcome": verdict.outcome, "reason": verdict.reason}
     trace = _trace(verdict, judged, trigger)
-    connection.execute(insert(db.decisions), {**columns, **said, "at": facts.now, "trace": trace})
+    connection.execute(insert(tables.decisions), {**columns, **said, "at": facts.now, "trace": trace})
     if verdict.outcome != SEND:
         text = f"No push for {facts.need} in {trigger['node']} ({facts.site}): {verdict.reason}"
         fields = {**columns, **said, "site": facts.site, "node": trigger["node"]}

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aircue_cloud import db, feed
+from aircue_cloud import db, feed, tables
 from aircue_cloud.needs.needs import Message
 
 
@@ -28,7 +28,7 @@ class Push:
 
 def send(connection: Connection, push: Push) -> bool:
     """False where this push is in the inbox already."""
-    if connection.execute(db.insert_absent(connection, db.pushes), [_row(push)]).rowcount == 0:
+    if connection.execute(db.insert_absent(connection, tables.pushes), [_row(push)]).rowcount == 0:
         return False
     names = ("household", "need", "episode", "product", "category")
     fields = {"push": push.id, **{name: getattr(push, name) for name in names}}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Table, select
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.decision.policy import CHANNEL
 from aircue_cloud.demo import catalogue
 from aircue_cloud.demo.behaviour import DAYS, Act, Shop, Shopper
@@ -90,7 +90,7 @@ def fill(connection: Connection, seed: int, progress: Callable[[str], None], unt
 
 def _is_there(connection: Connection) -> bool:
     ids = [shopper.id for home in HOMES for shopper in home.people]
-    return connection.execute(select(db.people.c.id).where(db.people.c.id.in_(ids))).first() is not None
+    return connection.execute(select(tables.people.c.id).where(tables.people.c.id.in_(ids))).first() is not None
 
 
 def _shoppers(rng: np.random.Generator) -> list[Shopper]:
@@ -137,11 +137,11 @@ def _write(
     names = {home.household: home.name for home in HOMES}
     rows = [{"id": household, "name": names.get(household, f"{household} (simulated)")} for household in households]
     filled = Filled(
-        products=_add(connection, db.products, [_product_row(product) for product in catalogue.products()]),
-        households=_add(connection, db.households, rows),
-        people=_add(connection, db.people, [_person_row(shopper) for shopper in shoppers]),
-        consents=_add(connection, db.consents, consents),
-        interactions=_add(connection, db.interactions, [_interaction_row(act) for act in acts]),
+        products=_add(connection, tables.products, [_product_row(product) for product in catalogue.products()]),
+        households=_add(connection, tables.households, rows),
+        people=_add(connection, tables.people, [_person_row(shopper) for shopper in shoppers]),
+        consents=_add(connection, tables.consents, consents),
+        interactions=_add(connection, tables.interactions, [_interaction_row(act) for act in acts]),
     )
     _link_sites(connection)
     return filled
@@ -155,7 +155,7 @@ def _add(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> in
 def _link_sites(connection: Connection) -> None:
     """A site may be there already: its readings can come before anybody says whose home it is."""
     rows = [{"id": home.site, "household": home.household, "tz": home.tz} for home in HOMES]
-    connection.execute(db.insert_or_update(connection, db.sites, ["household", "tz"]), rows)
+    connection.execute(db.insert_or_update(connection, tables.sites, ["household", "tz"]), rows)
 
 
 def _product_row(product: catalogue.Product) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.errors import CommandError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -20,7 +20,7 @@ def add(connection: Connection, name: str, now: datetime) -> str:
         raise CommandError(f"gateway name {name!r}: expected up to 64 letters, digits, . _ and -, no sign first")
     key = secrets.token_urlsafe(32)
     row = {"name": name, "key_hash": _hash(key), "added_at": now}
-    if connection.execute(db.insert_absent(connection, db.gateways), [row]).rowcount == 0:
+    if connection.execute(db.insert_absent(connection, tables.gateways), [row]).rowcount == 0:
         raise CommandError(f"gateway {name} is there already; give it a new key with: gateway rotate {name}")
     return key
 
@@ -28,7 +28,7 @@ def add(connection: Connection, name: str, now: datetime) -> str:
 def rotate(connection: Connection, name: str) -> str:
     """A new key for a gateway that is there; the old one is worth nothing from now on."""
     key = secrets.token_urlsafe(32)
-    mine = update(db.gateways).where(db.gateways.c.name == name)
+    mine = update(tables.gateways).where(tables.gateways.c.name == name)
     if connection.execute(mine.values(key_hash=_hash(key))).rowcount == 0:
         raise CommandError(f"gateway {name} is not known; add it with: gateway add {name}")
     return key
@@ -37,15 +37,15 @@ def rotate(connection: Connection, name: str) -> str:
 def owner(connection: Connection, key: str) -> str | None:
     """The gateway whose key this is."""
     wanted = _hash(key)
-    columns = (db.gateways.c.name, db.gateways.c.key_hash)
-    row = connection.execute(select(*columns).where(db.gateways.c.key_hash == wanted)).one_or_none()
+    columns = (tables.gateways.c.name, tables.gateways.c.key_hash)
+    row = connection.execute(select(*columns).where(tables.gateways.c.key_hash == wanted)).one_or_none()
     return row.name if row is not None and hmac.compare_digest(row.key_hash, wanted) else None
 
 
 def secret(connection: Connection, name: str) -> str | None:
     """What is stored of a gateway's key, under which it signs what it sends by way of a broker."""
     found: str | None = connection.execute(
-        select(db.gateways.c.key_hash).where(db.gateways.c.name == name)
+        select(tables.gateways.c.key_hash).where(tables.gateways.c.name == name)
     ).scalar_one_or_none()
     return found
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from aircue_cloud import counters, db
+from aircue_cloud import counters, db, tables
 from aircue_cloud.decision import decisions
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.delivery import inbox
@@ -22,7 +22,7 @@ from aircue_cloud.objects import ObjectStore
 from aircue_gateway.batch import Batch
 
 log = logging.getLogger(__name__)
-_T = db.batches.c
+_T = tables.batches.c
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +103,12 @@ class Intake:
         batch, now = delivery.batch, delivery.now
         readings = contents.rows(batch, db.to_ms(now))
         _insert_sites(connection, batch)
-        connection.execute(insert(db.batches), _batch_row(delivery))
+        connection.execute(insert(tables.batches), _batch_row(delivery))
         revisions.foretold(connection, readings)
         stored = _insert_readings(connection, readings)
         duplicates = len(readings) - stored
         counts = {"readings": stored, "duplicates": duplicates}
-        connection.execute(update(db.batches).where(_T.id == batch.id).values(counts))
+        connection.execute(update(tables.batches).where(_T.id == batch.id).values(counts))
         counters.add(connection, {"batches": 1, **counts, **_insert_tallies(connection, batch)})
         losses.declare(connection, batch.losses)
         latest.update(connection, readings, now)
@@ -132,11 +132,11 @@ class Intake:
         self.objects.put(key, data)
         row = {"object_key": key, "gateway": gateway, "received_at": self.clock(), "reason": reason, "deliveries": 1}
         with db.writing(self.engine) as connection:
-            if connection.execute(db.insert_absent(connection, db.refused), [row]).rowcount:
+            if connection.execute(db.insert_absent(connection, tables.refused), [row]).rowcount:
                 counters.add(connection, {"refused_batches": 1})
             else:
-                again = update(db.refused).where(db.refused.c.object_key == key)
-                connection.execute(again.values(deliveries=db.refused.c.deliveries + 1))
+                again = update(tables.refused).where(tables.refused.c.object_key == key)
+                connection.execute(again.values(deliveries=tables.refused.c.deliveries + 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +158,7 @@ def _again(connection: Connection, delivery: _Delivery) -> Receipt:
     row = connection.execute(select(_T.sha256, _T.readings).where(mine)).one()
     if row.sha256 != delivery.sha256:
         raise Refused(_other_content(delivery.batch.id))
-    connection.execute(update(db.batches).where(mine).values(deliveries=_T.deliveries + 1))
+    connection.execute(update(tables.batches).where(mine).values(deliveries=_T.deliveries + 1))
     counters.add(connection, {"redelivered_batches": 1})
     return Receipt(batch=delivery.batch.id, duplicate=True, readings=row.readings)
 
@@ -186,7 +186,7 @@ def _batch_row(delivery: _Delivery) -> dict[str, object]:
 def _insert_sites(connection: Connection, batch: Batch) -> None:
     rows = [{"id": site, "tz": "UTC"} for site in sorted({group.site for group in batch.groups})]
     if rows:
-        connection.execute(db.insert_absent(connection, db.sites), rows)
+        connection.execute(db.insert_absent(connection, tables.sites), rows)
 
 
 def _insert_readings(connection: Connection, readings: list[dict[str, object]]) -> int:
@@ -199,7 +199,7 @@ def _insert_readings(connection: Connection, readings: list[dict[str, object]]) 
 def _insert_tallies(connection: Connection, batch: Batch) -> dict[str, int]:
     tallies = contents.tallies(batch)
     if tallies:
-        connection.execute(insert(db.tallies), [{"batch": batch.id, **vars(tally)} for tally in tallies])
+        connection.execute(insert(tables.tallies), [{"batch": batch.id, **vars(tally)} for tally in tallies])
     return {
         "gaps": sum(tally.gaps for tally in tallies),
         "suppressed": sum(tally.suppressed for tally in tallies),

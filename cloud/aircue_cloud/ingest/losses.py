@@ -6,10 +6,10 @@ that lies inside a range that is kept says nothing new.
 
 from sqlalchemy import Connection, func, insert, select
 
-from aircue_cloud import db
+from aircue_cloud import tables
 from aircue_gateway.batch import Loss
 
-_T = db.losses.c
+_T = tables.losses.c
 
 
 def declare(connection: Connection, losses: tuple[Loss, ...]) -> None:
@@ -24,9 +24,9 @@ def _declare(connection: Connection, loss: Loss) -> None:
     if connection.execute(select(_T.first).where(*mine, *covers)).first() is not None:
         return
     inside = (_T.first >= loss.first, _T.last <= loss.last)
-    connection.execute(db.losses.delete().where(*mine, *inside))
-    row = {name: getattr(loss, name) for name in db.losses.c.keys()}  # noqa: SIM118 - a collection of columns, no dict
-    connection.execute(insert(db.losses), row)
+    connection.execute(tables.losses.delete().where(*mine, *inside))
+    row = {name: getattr(loss, name) for name in tables.losses.c.keys()}  # noqa: SIM118 - a collection of columns, no dict
+    connection.execute(insert(tables.losses), row)
 
 
 def total(connection: Connection) -> int:

@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_gateway.batch import Batch, Revision
 
 Row = dict[str, Any]
 
-_T = db.revisions.c
-_R = db.readings.c
+_T = tables.revisions.c
+_R = tables.readings.c
 _KEY = ("node", "installation", "boot", "sequence", "quantity")
 _SHOWN = ("site", "node", "installation", "boot", "sequence", "quantity", "value", "scale", "flag")
 
@@ -66,7 +66,7 @@ def _is_newest(connection: Connection, batch: Batch, revision: Revision) -> bool
     if connection.execute(select(_T.node).where(*key, _T.sealed_at > sealed_at)).first() is not None:
         return False
     row = {name: getattr(revision, name) for name in _KEY} | {"flag": revision.status.name, "sealed_at": sealed_at}
-    connection.execute(db.insert_or_update(connection, db.revisions, ("flag", "sealed_at")), [row])
+    connection.execute(db.insert_or_update(connection, tables.revisions, ("flag", "sealed_at")), [row])
     return True
 
 
@@ -82,8 +82,8 @@ def _differs(row: Row, revision: Revision) -> bool:
 
 def _changed(connection: Connection, row: Row, flag: str) -> Row:
     """The row with its new flag, which the node's latest state takes over where this is its reading."""
-    connection.execute(update(db.readings).where(_R.id == row["id"]).values(flag=flag))
-    state = db.node_state.c
+    connection.execute(update(tables.readings).where(_R.id == row["id"]).values(flag=flag))
+    state = tables.node_state.c
     mine = [state[name] == row[name] for name in ("site", "node", "quantity", "measured_at")]
-    connection.execute(update(db.node_state).where(*mine).values(flag=flag))
+    connection.execute(update(tables.node_state).where(*mine).values(flag=flag))
     return {name: row[name] for name in _SHOWN} | {"flag": flag, "measured_at": db.to_ms(row["measured_at"])}

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, insert, select, tuple_, type_coerce, update
 
-from aircue_cloud import db, feed
+from aircue_cloud import db, feed, tables
 from aircue_cloud.layers.course import Course, Known, Point, Span, idle_before, reconcile, run
 from aircue_cloud.needs.needs import Needs, rule_version
 from aircue_gateway.episodes import Phase, Rule, State
@@ -60,15 +60,15 @@ def follow(connection: Connection, needs: Needs, arrivals: Sequence[Arrivals], n
         if state is not None:
             states.append({**follower.key, "rule": rule_version(rule), "state": vars(state)})
     if states:
-        connection.execute(db.insert_or_update(connection, db.rule_states, ("rule", "state")), states)
+        connection.execute(db.insert_or_update(connection, tables.rule_states, ("rule", "state")), states)
     return started
 
 
 def _load_states(connection: Connection, series: set[Series]) -> dict[tuple[str, ...], State]:
     """By need, site, node and the rule's version."""
-    table = db.rule_states.c
+    table = tables.rule_states.c
     nodes = sorted({(one.site, one.node) for one in series})
-    rows = connection.execute(select(db.rule_states).where(tuple_(table.site, table.node).in_(nodes)))
+    rows = connection.execute(select(tables.rule_states).where(tuple_(table.site, table.node).in_(nodes)))
     return {(row.need, row.site, row.node, row.rule): _state(row.state) for row in rows}
 
 
@@ -119,7 +119,7 @@ class _Follower:
         return started
 
     def _stored_episodes(self, since_ms: int | None, until_ms: int | None) -> Sequence[RowMapping]:
-        table = db.episodes
+        table = tables.episodes
         conditions = self._is_mine(table)
         if since_ms is not None:
             since = db.from_ms(since_ms)
@@ -139,7 +139,7 @@ class _Follower:
             "withdrawn": False,
             **_changing(span),
         }
-        self._connection.execute(insert(db.episodes), row)
+        self._connection.execute(insert(tables.episodes), row)
         self._tell("started", row)
         if span.ended_ms is not None:
             self._tell("ended", row)
@@ -156,7 +156,7 @@ class _Follower:
         after = {"started_at": db.from_ms(span.started_ms), "withdrawn": False, **_changing(span)}
         if all(before[name] == value for name, value in after.items()):
             return
-        self._connection.execute(update(db.episodes).where(db.episodes.c.id == before["id"]).values(after))
+        self._connection.execute(update(tables.episodes).where(tables.episodes.c.id == before["id"]).values(after))
         event = _EVENTS.get((_standing({**before}), _standing(after)))
         if event is not None:
             self._tell(event, {**before, **after})
@@ -170,7 +170,7 @@ class _Follower:
         else:
             ended_at = before["ended_at"] or before["confirmed_at"]
             event, values = "withdrawn", {"open": False, "ended_at": ended_at, "withdrawn": True}
-        self._connection.execute(update(db.episodes).where(db.episodes.c.id == before["id"]).values(values))
+        self._connection.execute(update(tables.episodes).where(tables.episodes.c.id == before["id"]).values(values))
         self._tell(event, {**before, **values})
 
     def _tell(self, event: str, row: Mapping[str, Any]) -> None:
@@ -211,7 +211,7 @@ class _Follower:
             after = points[-1].at_ms
 
 
-_R = db.readings.c
+_R = tables.readings.c
 _MEASURED_MS = type_coerce(_R.measured_at, BigInteger)
 _ORDER = (_R.measured_at, _R.installation, _R.boot, _R.sequence)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
 
-from aircue_cloud import db, feed
+from aircue_cloud import db, feed, tables
 
 Row = Mapping[str, Any]
 _CHANGING = ("value", "scale", "unit", "flag", "measured_at")
@@ -38,12 +38,12 @@ def update(connection: Connection, readings: Iterable[Row], now: datetime) -> No
     stored = _stored(connection, found)
     rows = [_row(row, now) for key, row in found.items() if _is_newer(row, stored.get(key))]
     if rows:
-        connection.execute(db.insert_or_update(connection, db.node_state, _CHANGING), rows)
+        connection.execute(db.insert_or_update(connection, tables.node_state, _CHANGING), rows)
     feed.append(connection, [_entry(node) for node in _joined(found, stored)], now)
 
 
 def _stored(connection: Connection, found: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], datetime]:
-    table = db.node_state.c
+    table = tables.node_state.c
     nodes = sorted({(site, node) for site, node, _ in found})
     query = select(table.site, table.node, table.quantity, table.measured_at)
     rows = connection.execute(query.where(tuple_(table.site, table.node).in_(nodes)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Executable, and_, func, select
 
-from aircue_cloud import db
+from aircue_cloud import tables
 from aircue_cloud.recommender import affinity, store
 from aircue_cloud.recommender.affinity import Logit
 from aircue_cloud.recommender.als import Als, Config
@@ -71,14 +71,14 @@ def consented_events(connection: Connection, progress: Progress) -> list[Event]:
 def _consented() -> Executable:
     """Of the answers a household gave for each channel the last one holds; one channel granted is enough to learn from
     what its people did."""
-    answers, rows = db.consents, db.interactions
+    answers, rows = tables.consents, tables.interactions
     asked = and_(answers.c.purpose == PURPOSE, answers.c.data_category == DATA_CATEGORY)
     last = select(func.max(answers.c.id)).where(asked).group_by(answers.c.household, answers.c.channel)
     consenting = select(answers.c.household).where(answers.c.id.in_(last), answers.c.granted)
     return (
         select(rows.c.person, rows.c.product, rows.c.kind, rows.c.at, rows.c.rating, rows.c.weight)
-        .join(db.people, db.people.c.id == rows.c.person)
-        .where(db.people.c.household.in_(consenting))
+        .join(tables.people, tables.people.c.id == rows.c.person)
+        .where(tables.people.c.household.in_(consenting))
         .order_by(rows.c.at, rows.c.id)
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint
 from sqlalchemy import select
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.services import services
 
@@ -15,7 +15,7 @@ blueprint = Blueprint("decisions", __name__, url_prefix="/api/v1/decisions")
 @blueprint.get("")
 def get() -> dict[str, Any]:
     after, limit = wire.page()
-    query = select(db.decisions).where(db.decisions.c.id > after).order_by(db.decisions.c.id).limit(limit)
+    query = select(tables.decisions).where(tables.decisions.c.id > after).order_by(tables.decisions.c.id).limit(limit)
     with db.reading(services().engine) as connection:
         found = connection.execute(query).mappings().all()
     rows = [{**row, "at": wire.iso(row["at"])} for row in found]

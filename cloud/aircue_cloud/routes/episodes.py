@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint
 from sqlalchemy import Row, select
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.services import services
 
@@ -15,8 +15,8 @@ blueprint = Blueprint("episodes", __name__, url_prefix="/api/v1/episodes")
 @blueprint.get("")
 def get() -> dict[str, Any]:
     _, limit = wire.page()
-    table = db.episodes.c
-    query = select(db.episodes).where(~table.withdrawn).order_by(table.started_at.desc(), table.id).limit(limit)
+    table = tables.episodes.c
+    query = select(tables.episodes).where(~table.withdrawn).order_by(table.started_at.desc(), table.id).limit(limit)
     with db.reading(services().engine) as connection:
         return {"episodes": [_fields(row) for row in connection.execute(query)]}
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint
 from sqlalchemy import select
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.services import services
 
@@ -15,7 +15,7 @@ blueprint = Blueprint("feed", __name__, url_prefix="/api/v1/feed")
 @blueprint.get("")
 def get() -> dict[str, Any]:
     after, limit = wire.page()
-    query = select(db.feed).where(db.feed.c.id > after).order_by(db.feed.c.id).limit(limit)
+    query = select(tables.feed).where(tables.feed.c.id > after).order_by(tables.feed.c.id).limit(limit)
     with db.reading(services().engine) as connection:
         found = connection.execute(query).all()
     rows = [{**row.fields, "id": row.id, "at": wire.iso(row.at), "kind": row.kind, "text": row.text} for row in found]

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, abort
 from sqlalchemy import Connection, Row, select
 
-from aircue_cloud import consents, db
+from aircue_cloud import consents, db, tables
 from aircue_cloud.consents import Consent
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.services import services
@@ -16,8 +16,8 @@ blueprint = Blueprint("households", __name__, url_prefix="/api/v1/households")
 @blueprint.get("")
 def get() -> dict[str, Any]:
     with db.reading(services().engine) as connection:
-        rows = connection.execute(select(db.households).order_by(db.households.c.id)).all()
-        sites = connection.execute(select(db.sites).where(db.sites.c.household.is_not(None))).all()
+        rows = connection.execute(select(tables.households).order_by(tables.households.c.id)).all()
+        sites = connection.execute(select(tables.sites).where(tables.sites.c.household.is_not(None))).all()
     linked = {row.id: [site.id for site in sites if site.household == row.id] for row in rows}
     return {"households": [{"id": row.id, "name": row.name, "sites": linked[row.id]} for row in rows]}
 
@@ -25,9 +25,18 @@ def get() -> dict[str, Any]:
 @blueprint.get("/<household>/inbox")
 def inbox(household: str) -> dict[str, Any]:
     """The latest push first."""
-    table = db.pushes.c
-    columns = (db.pushes, db.products.c.name.label("product_name"), db.products.c.price_minor, db.products.c.currency)
-    query = select(*columns).join(db.products, db.products.c.id == table.product).where(table.household == household)
+    table = tables.pushes.c
+    columns = (
+        tables.pushes,
+        tables.products.c.name.label("product_name"),
+        tables.products.c.price_minor,
+        tables.products.c.currency,
+    )
+    query = (
+        select(*columns)
+        .join(tables.products, tables.products.c.id == table.product)
+        .where(table.household == household)
+    )
     with db.reading(services().engine) as connection:
         _must_exist(connection, household)
         rows = connection.execute(query.order_by(table.created_at.desc(), table.id))
@@ -69,6 +78,6 @@ def _consent(consent: Consent) -> dict[str, Any]:
 
 
 def _must_exist(connection: Connection, household: str) -> None:
-    query = select(db.households.c.id).where(db.households.c.id == household)
+    query = select(tables.households.c.id).where(tables.households.c.id == household)
     if connection.execute(query).first() is None:
         abort(404, f"household {household!r:.100} is not known; GET /api/v1/households lists those that are")

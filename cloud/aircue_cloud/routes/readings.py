@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint
 from sqlalchemy import Row, select
 
-from aircue_cloud import db
+from aircue_cloud import db, tables
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.services import services
 
@@ -16,7 +16,7 @@ _PLAIN = ("id", "site", "node", "installation", "boot", "sequence", "quantity", 
 @blueprint.get("")
 def get() -> dict[str, Any]:
     after, limit = wire.page()
-    query = select(db.readings).where(db.readings.c.id > after).order_by(db.readings.c.id).limit(limit)
+    query = select(tables.readings).where(tables.readings.c.id > after).order_by(tables.readings.c.id).limit(limit)
     with db.reading(services().engine) as connection:
         rows = [_fields(row) for row in connection.execute(query)]
     return {"rows": rows, "next": rows[-1]["id"] if rows else after}

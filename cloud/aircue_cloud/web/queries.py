@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Float, cast, func, select, type_coerce, union_all
 
-from aircue_cloud import db, status
+from aircue_cloud import status, tables
 from aircue_cloud.decision.policy import SUPPRESS
 from aircue_cloud.web.charts import Bucket, Flagged
 
@@ -43,26 +43,26 @@ class Sender:
 
 def version(connection: Connection) -> str:
     """Another one whenever something was added that the console shows."""
-    latest = [select(func.max(table.c.id)) for table in (db.readings, db.feed, db.decisions)]
-    total = select(func.sum(db.counters.c.value))
+    latest = [select(func.max(table.c.id)) for table in (tables.readings, tables.feed, tables.decisions)]
+    total = select(func.sum(tables.counters.c.value))
     parts = connection.execute(union_all(*latest, total)).scalars()
     return "-".join(str(part or 0) for part in parts)
 
 
 def figures(connection: Connection) -> dict[str, int]:
     """Those of the installation, and open_episodes, declined and, of the pushes, households reached."""
-    episodes, decisions = db.episodes.c, db.decisions.c
+    episodes, decisions = tables.episodes.c, tables.decisions.c
     counts = {
         "open_episodes": select(func.count()).where(episodes.open, ~episodes.withdrawn),
         "declined": select(func.count()).where(decisions.outcome == SUPPRESS),
-        "households": select(func.count(db.pushes.c.household.distinct())),
+        "households": select(func.count(tables.pushes.c.household.distinct())),
     }
     return status.figures(connection) | {name: connection.execute(query).scalar_one() for name, query in counts.items()}
 
 
 def series(connection: Connection) -> list[Series]:
     """All of them, by site, node and quantity."""
-    table = db.node_state
+    table = tables.node_state
     rows = connection.execute(select(table).order_by(table.c.site, table.c.node, table.c.quantity)).mappings()
     return [
         Series(
@@ -74,7 +74,7 @@ def series(connection: Connection) -> list[Series]:
 
 
 def sender(connection: Connection, one: Series) -> Sender:
-    table = db.readings.c
+    table = tables.readings.c
     query = select(table.installation, table.boot, table.sequence, table.ingested_at)
     latest = query.where(*_is(one)).order_by(table.measured_at.desc(), table.id.desc()).limit(1)
     return Sender(**connection.execute(latest).mappings().one())
@@ -82,7 +82,7 @@ def sender(connection: Connection, one: Series) -> Sender:
 
 def first_measured(connection: Connection, all_series: Sequence[Series]) -> datetime | None:
     """The oldest reading of any series."""
-    table = db.readings.c
+    table = tables.readings.c
     found = [connection.execute(select(func.min(table.measured_at)).where(*_is(one))).scalar() for one in all_series]
     return min((at for at in found if at is not None), default=None)
 
@@ -96,7 +96,7 @@ def course(
     slice_ = ((at - start_ms) // width).label("slice")
     query = (
         select(func.min(at), func.max(at), func.min(value), func.avg(value), func.max(value), func.count())
-        .where(*_is(one), *_between(start_ms, end_ms), db.readings.c.flag == "OK")
+        .where(*_is(one), *_between(start_ms, end_ms), tables.readings.c.flag == "OK")
         .group_by(slice_)
         .order_by(slice_)
     )
@@ -107,15 +107,15 @@ def course(
 
 def _flagged(connection: Connection, one: Series, start_ms: int, end_ms: int) -> list[Flagged]:
     at = _at_ms()
-    query = select(at, _value(), db.readings.c.flag).where(
-        *_is(one), *_between(start_ms, end_ms), db.readings.c.flag != "OK"
+    query = select(at, _value(), tables.readings.c.flag).where(
+        *_is(one), *_between(start_ms, end_ms), tables.readings.c.flag != "OK"
     )
     rows = connection.execute(query.order_by(at.desc()).limit(MOST_FLAGGED)).all()
     return [Flagged(at_ms=row[0], value=row[1], flag=row[2]) for row in reversed(rows)]
 
 
 def _is(one: Series) -> tuple[Any, ...]:
-    table = db.readings.c
+    table = tables.readings.c
     return table.site == one.site, table.node == one.node, table.quantity == one.quantity
 
 
@@ -124,27 +124,27 @@ def _between(start_ms: int, end_ms: int) -> tuple[Any, ...]:
 
 
 def _at_ms() -> Any:
-    return type_coerce(db.readings.c.measured_at, BigInteger)
+    return type_coerce(tables.readings.c.measured_at, BigInteger)
 
 
 def _value() -> Any:
-    return cast(db.readings.c.value, Float) / db.readings.c.scale
+    return cast(tables.readings.c.value, Float) / tables.readings.c.scale
 
 
 def zones(connection: Connection) -> dict[str, str]:
     """The time zone of each site."""
-    return {row.id: row.tz for row in connection.execute(select(db.sites.c.id, db.sites.c.tz))}
+    return {row.id: row.tz for row in connection.execute(select(tables.sites.c.id, tables.sites.c.tz))}
 
 
 def households(connection: Connection) -> dict[str, str]:
     """The name of the household of each site that is linked to one."""
-    query = select(db.sites.c.id, db.households.c.name).join(db.households)
+    query = select(tables.sites.c.id, tables.households.c.name).join(tables.households)
     return {row.id: row.name for row in connection.execute(query)}
 
 
 def episodes(connection: Connection, start: datetime | None = None, limit: int | None = None) -> list[dict[str, Any]]:
     """Newest first; start: those that reach past it. With the outcome and reason of the decision about each."""
-    table, decisions = db.episodes, db.decisions
+    table, decisions = tables.episodes, tables.decisions
     latest = select(func.max(decisions.c.id)).group_by(decisions.c.episode)
     decided = select(decisions).where(decisions.c.id.in_(latest)).subquery()
     query = select(table, decided.c.outcome, decided.c.reason).outerjoin(decided, decided.c.episode == table.c.id)
@@ -156,20 +156,20 @@ def episodes(connection: Connection, start: datetime | None = None, limit: int |
 
 def pushes(connection: Connection, limit: int) -> list[dict[str, Any]]:
     """Newest first, with the product's name and price, and site, node and zone of what set it off."""
-    table, products = db.pushes, db.products
+    table, products = tables.pushes, tables.products
     query = (
         select(
             table,
             products.c.name.label("product_name"),
             products.c.price_minor,
             products.c.currency,
-            db.households.c.name.label("household_name"),
-            db.episodes.c.site,
-            db.episodes.c.node,
+            tables.households.c.name.label("household_name"),
+            tables.episodes.c.site,
+            tables.episodes.c.node,
         )
         .join(products, products.c.id == table.c.product)
-        .join(db.households, db.households.c.id == table.c.household)
-        .join(db.episodes, db.episodes.c.id == table.c.episode)
+        .join(tables.households, tables.households.c.id == table.c.household)
+        .join(tables.episodes, tables.episodes.c.id == table.c.episode)
     )
     rows = connection.execute(query.order_by(table.c.created_at.desc(), table.c.id).limit(limit)).mappings()
     return [dict(row) for row in rows]
@@ -177,10 +177,10 @@ def pushes(connection: Connection, limit: int) -> list[dict[str, Any]]:
 
 def declined(connection: Connection, limit: int) -> list[dict[str, Any]]:
     """Decisions not to push, newest first, with site and node."""
-    table = db.decisions
+    table = tables.decisions
     query = (
-        select(table, db.episodes.c.site, db.episodes.c.node)
-        .join(db.episodes, db.episodes.c.id == table.c.episode)
+        select(table, tables.episodes.c.site, tables.episodes.c.node)
+        .join(tables.episodes, tables.episodes.c.id == table.c.episode)
         .where(table.c.outcome == SUPPRESS)
     )
     rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings()

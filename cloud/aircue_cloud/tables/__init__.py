@@ -1,0 +1,35 @@
+"""Every table, one room a file."""
+
+from aircue_cloud.tables.base import batches, refused, tallies
+from aircue_cloud.tables.columns import metadata
+from aircue_cloud.tables.followed import counters, feed
+from aircue_cloud.tables.homes import consents, households, people, sites
+from aircue_cloud.tables.middle import losses, node_state, readings, revisions
+from aircue_cloud.tables.needs import episodes, rule_states
+from aircue_cloud.tables.pushes import decisions, pushes
+from aircue_cloud.tables.senders import gateways
+from aircue_cloud.tables.shop import interactions, products
+
+__all__ = [
+    "batches",
+    "consents",
+    "counters",
+    "decisions",
+    "episodes",
+    "feed",
+    "gateways",
+    "households",
+    "interactions",
+    "losses",
+    "metadata",
+    "node_state",
+    "people",
+    "products",
+    "pushes",
+    "readings",
+    "refused",
+    "revisions",
+    "rule_states",
+    "sites",
+    "tallies",
+]

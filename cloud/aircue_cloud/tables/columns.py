@@ -1,0 +1,42 @@
+"""What every table is made of.
+
+Instants are aware UTC datetimes in Python and whole milliseconds since the epoch in the database (type Moment).
+Ids that are names stay text; ids drawn by us are UUIDs as text. Money is an integer of minor units.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData
+from sqlalchemy.types import TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+metadata = MetaData()
+
+
+def to_ms(at: datetime) -> int:
+    """Whole milliseconds since the epoch of an aware datetime."""
+    return (at - EPOCH) // _MILLISECOND
+
+
+def from_ms(ms: int) -> datetime:
+    return EPOCH + ms * _MILLISECOND
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as milliseconds since the epoch."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
+        return None if value is None else to_ms(value)
+
+    def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else from_ms(value)
+
+
+def row_id() -> Column[int]:
+    """A number that grows with every row, so that a reader may ask for what came after one it has seen."""
+    return Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True)

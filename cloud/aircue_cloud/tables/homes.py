@@ -1,0 +1,42 @@
+"""Households, their people and sites, and what they agreed to."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Table, Text
+
+from aircue_cloud.tables.columns import Moment, metadata, row_id
+
+households = Table(
+    "households",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+sites = Table(
+    "sites",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("household", Text, ForeignKey("households.id")),  # null until somebody links the site
+    Column("tz", Text, nullable=False, default="UTC"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("household", Text, ForeignKey("households.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+)
+
+# Append-only; of the rows of one (household, purpose, data_category, channel) the latest is what holds.
+consents = Table(
+    "consents",
+    metadata,
+    row_id(),
+    Column("household", Text, ForeignKey("households.id"), nullable=False, index=True),
+    Column("purpose", Text, nullable=False),
+    Column("data_category", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("receipt", Text, nullable=False, unique=True),
+)

@@ -1,0 +1,35 @@
+"""The application layer: episodes, and where each need stands on each node."""
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Index, Table, Text
+
+from aircue_cloud.tables.columns import Moment, metadata
+
+rule_states = Table(
+    "rule_states",
+    metadata,
+    Column("need", Text, primary_key=True),
+    Column("site", Text, ForeignKey("sites.id"), primary_key=True),
+    Column("node", Text, primary_key=True),
+    Column("rule", Text, nullable=False),  # the rule's own version: another one makes the course be run again
+    Column("state", JSON, nullable=False),
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("need", Text, nullable=False),
+    Column("site", Text, ForeignKey("sites.id"), nullable=False),
+    Column("node", Text, nullable=False),
+    Column("quantity", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),  # first reading past the threshold
+    Column("confirmed_at", Moment, nullable=False),  # the reading that completed the dwell
+    Column("confirmed_installation", BigInteger, nullable=False),
+    Column("confirmed_boot", BigInteger, nullable=False),
+    Column("confirmed_sequence", BigInteger, nullable=False),
+    Column("ended_at", Moment),
+    Column("peak", Float, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("withdrawn", Boolean, nullable=False, default=False),  # readings that came late say it never was
+    Index("episode_course", "need", "site", "node", "started_at"),
+)

@@ -1,0 +1,34 @@
+"""Products, and what people did with them."""
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text
+
+from aircue_cloud.tables.columns import Moment, metadata, row_id
+
+products = Table(
+    "products",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("category", Text, nullable=False, index=True),
+    Column("price_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),  # ISO 4217
+    Column("stock", Integer, nullable=False),
+    Column("description", Text, nullable=False, default=""),
+    Column("attributes", JSON, nullable=False, default=dict),
+)
+
+interactions = Table(
+    "interactions",
+    metadata,
+    row_id(),
+    Column("person", Text, ForeignKey("people.id"), nullable=False),
+    Column("product", Text, ForeignKey("products.id"), nullable=False),
+    Column("kind", Text, nullable=False),  # view, click, cart, favourite, purchase, return, rating ...
+    Column("weight", Float, nullable=False),  # confidence that the person likes the product, 0 or more
+    Column("rating", Integer),  # 0..5
+    Column("text", Text),
+    Column("at", Moment, nullable=False),
+    Column("pushed", Boolean, nullable=False, default=False),  # it followed from a push of ours
+    Index("interaction_person", "person", "kind"),
+    Index("interaction_product", "product", "at"),
+)

@@ -4,14 +4,19 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from aircue_cloud import tables
+from aircue_cloud.rights.receipts import Controller, Said, document
 
 PURPOSES = ("marketing",)
 DATA_CATEGORIES = ("sensor", "behaviour")
 CHANNELS = ("in-app",)
+SENSITIVE: frozenset[str] = frozenset()  # data categories that the law protects more: none of these
+PUSHED_FROM = ("sensor", "in-app")
+NOBODY_NAMED = Controller()
 
 _T = tables.consents.c
 
@@ -24,6 +29,7 @@ class Consent:
     granted: bool
     at: datetime
     receipt: str
+    document: dict[str, Any] | None  # the receipt as it was given
 
 
 def record(
@@ -35,17 +41,47 @@ def record(
     channel: str,
     granted: bool,
     now: datetime,
+    method: str = "command line",
+    controller: Controller = NOBODY_NAMED,
+    language: str = "en",
 ) -> Consent:
+    """What a household says from now on. Taken back, it also ends the offers that wait in the inbox for its sake.
+
+    method: how the answer was collected. language: of what the household read.
+    """
+    said = Said(
+        receipt=str(uuid.uuid4()),
+        principal=household,
+        purpose=purpose,
+        data_category=data_category,
+        channel=channel,
+        granted=granted,
+        at=now,
+        method=method,
+        language=language,
+        sensitive=data_category in SENSITIVE,
+    )
     consent = Consent(
         purpose=purpose,
         data_category=data_category,
         channel=channel,
         granted=granted,
         at=now,
-        receipt=str(uuid.uuid4()),
+        receipt=said.receipt,
+        document=document(said, controller),
     )
     connection.execute(insert(tables.consents), {"household": household, **vars(consent)})
+    if not granted:
+        _end_waiting(connection, household, data_category, channel, now)
     return consent
+
+
+def _end_waiting(connection: Connection, household: str, data_category: str, channel: str, now: datetime) -> None:
+    """Every push so far follows from the air of the home, by one channel."""
+    if (data_category, channel) == PUSHED_FROM:
+        pushes = tables.pushes
+        waiting = (pushes.c.household == household, pushes.c.withdrawn_at.is_(None))
+        connection.execute(update(pushes).where(*waiting).values(withdrawn_at=now))
 
 
 def history(connection: Connection, household: str) -> list[Consent]:
@@ -87,4 +123,5 @@ def _consent(row: Row[tuple[object, ...]]) -> Consent:
         granted=row.granted,
         at=row.at,
         receipt=row.receipt,
+        document=row.document,
     )

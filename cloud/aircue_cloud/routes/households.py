@@ -32,11 +32,8 @@ def inbox(household: str) -> dict[str, Any]:
         tables.products.c.price_minor,
         tables.products.c.currency,
     )
-    query = (
-        select(*columns)
-        .join(tables.products, tables.products.c.id == table.product)
-        .where(table.household == household)
-    )
+    theirs = (table.household == household, table.withdrawn_at.is_(None))
+    query = select(*columns).join(tables.products, tables.products.c.id == table.product).where(*theirs)
     with db.reading(services().engine) as connection:
         _must_exist(connection, household)
         rows = connection.execute(query.order_by(table.created_at.desc(), table.id))
@@ -69,7 +66,7 @@ def post_consent(household: str) -> tuple[dict[str, Any], int]:
     wire.one_of("channel", said["channel"], consents.CHANNELS)
     with db.writing(services().engine) as connection:
         _must_exist(connection, household)
-        consent = consents.record(connection, household, **said, now=services().intake.clock())
+        consent = consents.record(connection, household, **said, now=services().intake.clock(), method="API")
     return _consent(consent), 201
 
 

@@ -7,6 +7,7 @@ from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import losses, node_state, readings, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.pushes import decisions, pushes
+from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
 
@@ -16,7 +17,9 @@ __all__ = [
     "counters",
     "decisions",
     "episodes",
+    "erasures",
     "feed",
+    "forgotten_sites",
     "gateways",
     "households",
     "interactions",

@@ -1,6 +1,6 @@
 """Households, their people and sites, and what they agreed to."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Table, Text
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Table, Text
 
 from aircue_cloud.tables.columns import Moment, metadata, row_id
 
@@ -39,4 +39,5 @@ consents = Table(
     Column("granted", Boolean, nullable=False),
     Column("at", Moment, nullable=False),
     Column("receipt", Text, nullable=False, unique=True),
+    Column("document", JSON),  # the receipt as it was given; null once its household is erased
 )

@@ -1,0 +1,106 @@
+"""What every table holds about people, and what becomes of it when somebody is erased.
+
+A table that is not listed here fails a test: whoever adds one decides.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Table
+
+from aircue_cloud import tables
+
+
+class Names(Enum):
+    """What a column names somebody by."""
+
+    HOUSEHOLD = "household"
+    PERSON = "person"
+    SITE = "site"
+    NODE = "node"  # (site, node): other homes have a bathroom as well
+    EPISODE = "episode"
+    PUSH = "push"
+
+
+class Then(Enum):
+    """What erasure does to a row."""
+
+    DELETE = "delete"
+    PSEUDONYM = "pseudonym"  # kept under a name that leads to nobody
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """Rows of a table that are about somebody: those whose `column` names them. keep: kinds of rows that the law wants
+    kept, by a column and its values; they go under a pseudonym whatever `then` says. why: of what is not deleted."""
+
+    table: Table
+    column: str
+    names: Names
+    then: Then = Then.DELETE
+    keep: tuple[str, frozenset[str]] | None = None
+    why: str = ""
+
+
+BOOKS = frozenset({"purchase", "return"})
+
+# In the order of erasure: what points to a row goes before it.
+HOLDINGS = (
+    Holding(table=tables.feed, column="fields", names=Names.HOUSEHOLD),
+    Holding(table=tables.pushes, column="household", names=Names.HOUSEHOLD),
+    Holding(table=tables.decisions, column="episode", names=Names.EPISODE),
+    Holding(table=tables.rule_states, column="site", names=Names.SITE),
+    Holding(table=tables.episodes, column="site", names=Names.SITE),
+    Holding(table=tables.revisions, column="node", names=Names.NODE),
+    Holding(table=tables.losses, column="node", names=Names.NODE),
+    Holding(table=tables.node_state, column="site", names=Names.SITE),
+    Holding(table=tables.tallies, column="site", names=Names.SITE),
+    Holding(table=tables.readings, column="site", names=Names.SITE),
+    Holding(
+        table=tables.interactions,
+        column="person",
+        names=Names.PERSON,
+        keep=("kind", BOOKS),
+        why="purchases and returns are the store's books",
+    ),
+    Holding(
+        table=tables.consents,
+        column="household",
+        names=Names.HOUSEHOLD,
+        then=Then.PSEUDONYM,
+        why="proof of what was agreed, for whoever holds the receipt",
+    ),
+    Holding(table=tables.sites, column="id", names=Names.SITE),
+    Holding(table=tables.people, column="id", names=Names.PERSON),
+    Holding(table=tables.households, column="id", names=Names.HOUSEHOLD),
+)
+
+# And why.
+IMPERSONAL: Mapping[Table, str] = {
+    tables.batches: "names a gateway and counts; what the batch held is in the base layer",
+    tables.refused: "names a gateway; what was refused is in the base layer",
+    tables.gateways: "names of devices, given by the operator",
+    tables.products: "the catalogue",
+    tables.counters: "sums over everybody",
+    tables.erasures: "a proof names nobody",
+    tables.forgotten_sites: "salted hashes",
+}
+
+_FIELDS: Mapping[str, Names] = {
+    "household": Names.HOUSEHOLD,
+    "site": Names.SITE,
+    "episode": Names.EPISODE,
+    "push": Names.PUSH,
+}
+
+
+def tells_of(ids: Mapping[Names, frozenset[Any]]) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether the fields of an entry of the feed name one of these."""
+
+    def told(fields: Mapping[str, Any]) -> bool:
+        return any(fields.get(name) in ids[kind] for name, kind in _FIELDS.items())
+
+    return told

@@ -190,7 +190,7 @@ def _consent_command(name: str, *, granted: bool) -> None:
     )
     @click.option("--channel", type=click.Choice(consents.CHANNELS), default=consents.CHANNELS[0], show_default=True)
     @_with_config
-    def command(household_id: str, config_path: Path | None, **said: str) -> None:
+    def command(household_id: str, config_path: Path | None, **said: Any) -> None:
         with _database(config_path) as engine, db.writing(engine) as connection:
             _must_know(connection, household_id)
             recorded = consents.record(connection, household_id, **said, granted=granted, now=_now())

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from tests.cloud.stage import NOW, Cloud, batch, humidity
 
 from aircue_cloud import consents, db, tables
 from aircue_cloud.errors import CommandError
-from aircue_cloud.rights import erasure, export, receipts, small_groups, subject
+from aircue_cloud.rights import erasure, export, receipts, retention, small_groups, subject
 from aircue_cloud.rights.register import HOLDINGS, IMPERSONAL
 from aircue_cloud.rights.search import found
 from aircue_cloud.rights.subject import Subject
@@ -236,3 +236,24 @@ def test_a_withdrawn_push_is_exported_with_its_time(lived_in: Cloud) -> None:
     lived_in.clock.now = NOW + timedelta(minutes=1)
     lived_in.consent("ada", granted=False)
     assert exported(lived_in, of(lived_in, "ada"))["pushes"][0]["withdrawn_at"] is not None
+
+
+def test_rows_go_when_their_period_is_over_and_the_books_stay(lived_in: Cloud) -> None:
+    before = count(lived_in, tables.interactions)
+    with db.writing(lived_in.engine) as connection:
+        assert not any(retention.retain(connection, NOW + timedelta(days=89)).values())
+        gone = retention.retain(connection, NOW + timedelta(days=801))
+    assert gone["feed"] > 0
+    assert gone["pushes"] == 2
+    assert gone["decisions"] == 2
+    assert gone["interactions"] == before // 2
+    assert {row["kind"] for row in lived_in.rows(tables.interactions)} == {"purchase"}
+    with db.writing(lived_in.engine) as connection:
+        assert retention.retain(connection, NOW + timedelta(days=3651))["interactions"] == before // 2
+
+
+def test_what_something_kept_points_to_stays(lived_in: Cloud) -> None:
+    with db.writing(lived_in.engine) as connection:
+        connection.execute(update(tables.episodes).values(ended_at=NOW, open=False))
+        assert retention.retain(connection, NOW + timedelta(days=300), {"episodes": 1})["episodes"] == 0
+        assert retention.retain(connection, NOW + timedelta(days=401), {"episodes": 1})["episodes"] == 2

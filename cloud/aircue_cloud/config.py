@@ -1,6 +1,7 @@
 """The configuration of the cloud: one TOML file, read once at start."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +13,30 @@ from aircue_cloud import db
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.settings import build, load_toml
 
-DIALECTS = ("sqlite", "postgresql")
+DIALECTS = ("postgresql",)
+STORE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the things of one store lie. database: a URL; on PostgreSQL the store is a schema of its own there."""
+
+    store: str
+    folder: Path
+    database: str
+
+    @property
+    def objects_dir(self) -> Path:
+        return self.folder / "objects"
+
+    @property
+    def object_prefix(self) -> str:
+        """In a bucket, which all stores share."""
+        return f"stores/{self.store}/"
+
+    @property
+    def model_dir(self) -> Path:
+        return self.folder / "models"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,23 +61,22 @@ class Config:
         return Path(self.data_dir)
 
     @property
-    def objects_dir(self) -> Path:
-        return self.folder / "objects"
+    def stores_dir(self) -> Path:
+        return self.folder / "stores"
 
-    @property
-    def model_dir(self) -> Path:
-        return self.folder / "models"
+    def place(self, store: str) -> Place:
+        """SettingsError where this is no name of a store."""
+        if not STORE_NAME.fullmatch(store):
+            raise SettingsError(f"store {store!r:.50}: expected up to 31 letters a-z, digits and _, a letter first")
+        folder = self.stores_dir / store
+        return Place(store=store, folder=folder, database=self.database_url or db.sqlite_url(str(folder / "aircue.db")))
 
-    @property
-    def database(self) -> str:
-        return self.database_url or db.sqlite_url(str(self.folder / "aircue.db"))
 
-
-def make_folder(config: Config) -> None:
+def make_folder(place: Place) -> None:
     try:
-        config.folder.mkdir(parents=True, exist_ok=True)
+        place.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"data_dir {config.folder} cannot be made: {error.strerror}; set another one") from error
+        raise SettingsError(f"data_dir: {place.folder} cannot be made: {error.strerror}; set another one") from error
 
 
 def load(path: Path) -> Config:
@@ -62,7 +85,7 @@ def load(path: Path) -> Config:
     config = Config(**{**vars(config), "data_dir": str(path.absolute().parent / config.data_dir)})
     _check_ranges(config, str(path))
     _check_host(config.host, str(path))
-    _check_database(config.database, str(path))
+    _check_database(config.database_url, str(path))
     _check_endpoint(config.s3_endpoint_url, str(path))
     return config
 
@@ -107,9 +130,11 @@ def _check_endpoint(url: str, where: str) -> None:
 
 def _check_database(url: str, where: str) -> None:
     """The URL itself stays out of the message: it may hold a password."""
+    if not url:
+        return
     try:
         dialect = make_url(url).get_backend_name()
     except ArgumentError:
         dialect = "no database URL"
     if dialect not in DIALECTS:
-        raise SettingsError(f"{where}: key 'database_url' names {dialect}, expected one of {', '.join(DIALECTS)}")
+        raise SettingsError(f"{where}: key 'database_url' names {dialect}, expected {', '.join(DIALECTS)}, or nothing")

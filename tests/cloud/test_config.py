@@ -20,12 +20,12 @@ def test_an_empty_file_is_the_defaults_with_data_beside_it(tmp_path: Path) -> No
     loaded = config.load(written(tmp_path, ""))
     assert (loaded.host, loaded.port, loaded.threads) == ("127.0.0.1", 8400, 8)
     assert loaded.folder == tmp_path / "aircue-cloud-data"
-    assert loaded.database == f"sqlite:///{tmp_path}/aircue-cloud-data/aircue.db"
+    assert loaded.place("main").database == f"sqlite:///{tmp_path}/aircue-cloud-data/stores/main/aircue.db"
 
 
 def test_a_database_of_its_own_is_used(tmp_path: Path) -> None:
     url = "postgresql+psycopg://aircue@localhost/aircue"
-    assert config.load(written(tmp_path, f'database_url = "{url}"')).database == url
+    assert config.load(written(tmp_path, f'database_url = "{url}"')).place("main").database == url
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_database_of_its_own_is_used(tmp_path: Path) -> None:
         ("s3_bucket = 5", "cloud.toml: key 's3_bucket' is 5, expected str"),
         ('host = "0.0.0.0"', "key 'host' is '0.0.0.0'.*no sign-in yet"),
         ('host = "example.org"', "key 'host' is 'example.org'.*no sign-in yet"),
-        ('database_url = "mysql://root:geheim@db/x"', "'database_url' names mysql, expected one of sqlite, postgresql"),
+        ('database_url = "mysql://root:geheim@db/x"', "'database_url' names mysql, expected postgresql"),
         ('database_url = "geheim"', "'database_url' names no database URL"),
         ("port = ", "cloud.toml: cannot be read as TOML"),
     ],
@@ -72,7 +72,7 @@ def test_the_application_itself_refuses_other_hosts(tmp_path: Path) -> None:
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"data_dir .*file/data cannot be made"):
+    with pytest.raises(SettingsError, match=r"data_dir: .*file/data/stores/main cannot be made"):
         create_app(Config(data_dir=str(tmp_path / "file" / "data")))
 
 

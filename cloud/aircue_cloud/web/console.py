@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from aircue_cloud import db
 from aircue_cloud.needs.needs import Needs
+from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
 from aircue_cloud.web import charts, page, queries, wording
 from aircue_cloud.web.queries import Series
@@ -43,12 +44,14 @@ class View:
 
 
 @blueprint.get("")
+@requires("status:read")
 def console() -> Response:
     """The whole page."""
     return _answer("console.html", _asked())
 
 
 @blueprint.get("/live")
+@requires("status:read")
 def live() -> Response:
     """What changes on it; 304 while nothing has been added since the version the script names."""
     asked, known = _asked(), services()

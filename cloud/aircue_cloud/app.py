@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Flask, Response, redirect
+from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from aircue_cloud import problems, stores, web
-from aircue_cloud.config import Config, Place, is_loopback, make_folder
+from aircue_cloud import db, problems, stores, web
+from aircue_cloud.config import Config, Place, make_folder
 from aircue_cloud.db import MAIN
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.errors import SettingsError
+from aircue_cloud.identity import operators
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.needs import needs
@@ -18,6 +22,7 @@ from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
     access,
     batches,
+    browsers,
     decisions,
     episodes,
     feed,
@@ -44,21 +49,39 @@ def create_app(
     config: Config, *, affinity: AffinitySource | None = None, clock: Callable[[], datetime] = _utc_now
 ) -> Flask:
     """affinity: the active model of each store unless given. SettingsError where it may not serve."""
-    if not is_loopback(config.host):
-        raise SettingsError(f"host {config.host!r} is no loopback address, and there is no sign-in yet")
     app = Flask(__name__, static_folder=None)
+    app.wsgi_app = _behind(config.trusted_proxies, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way
     app.config["MAX_CONTENT_LENGTH"] = config.max_batch_bytes
     opened = Stores(config, lambda place: _services(config, place, affinity, clock))
-    opened.get(MAIN)  # now, so that what cannot work is said at the start
+    _check_somebody_may_sign_in(config, opened.get(MAIN).engine)
     built.register(app.extensions, opened, config)
     problems.register(app)
-    hosts.register(app)
+    hosts.register(app, config)
+    browsers.register(app)
     access.register(app)
     for route in ROUTES:
         app.register_blueprint(route.blueprint)
     web.register(app)
     app.add_url_rule("/", "home", _home)
     return app
+
+
+def _behind(proxies: int, application: Any) -> Any:
+    """Believes this many proxies what they say of the client's address, the scheme and the host."""
+    if not proxies:
+        return application
+    return ProxyFix(application, x_for=proxies, x_proto=proxies, x_host=proxies)
+
+
+def _check_somebody_may_sign_in(config: Config, engine: Engine) -> None:
+    if config.is_private:
+        return
+    with db.reading(engine) as connection:
+        if not operators.are_there(connection):
+            raise SettingsError(
+                f"host {config.host!r} can be reached from elsewhere, and nobody could sign in: add an operator with: "
+                "aircue-cloud operator add NAME --role owner"
+            )
 
 
 def _services(config: Config, place: Place, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:

@@ -68,7 +68,15 @@ def _bare(folder: Path) -> Cloud:
         engine, place = services().engine, services().place
     with db.writing(engine) as connection:
         key = gateway_keys.add(connection, "gw-1", NOW)
-    return Cloud(app=app, engine=engine, key=key, clock=clock, affinity=affinity, folder=place.folder)
+    return Cloud(
+        app=app,
+        engine=engine,
+        key=key,
+        clock=clock,
+        affinity=affinity,
+        folder=place.folder,
+        database_url=config.database_url,
+    )
 
 
 def _with_a_home(cloud: Cloud) -> Cloud:

@@ -101,6 +101,7 @@ class Cloud:
     clock: Clock
     affinity: FixedAffinity
     folder: Path  # of the store
+    database_url: str = ""
 
     @property
     def services(self) -> Services:

@@ -3,24 +3,17 @@
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, select
 
-from aircue_cloud import config as configuration
 from aircue_cloud import consents, db, status, tables
-from aircue_cloud.config import Config
+from aircue_cloud.commands import keys, operators, stores
+from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
 from aircue_cloud.errors import CloudError, CommandError
-from aircue_cloud.identity import gateway_keys
-
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 # Commands whose modules bring numpy and more are loaded when they are asked for.
 _LATE = {"evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate")}
@@ -44,50 +37,20 @@ class _Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-def _with_config(command: F) -> F:
-    return click.option(
-        "--config", "config_path", type=click.Path(path_type=Path), help="TOML file; without it, defaults hold."
-    )(command)
-
-
-def _load(path: Path | None) -> Config:
-    return Config() if path is None else configuration.load(path)
-
-
-@contextmanager
-def _database(path: Path | None) -> Iterator[Engine]:
-    """The configured database, closed again at the end of the command."""
-    config = _load(path)
-    configuration.make_folder(config)
-    engine = db.open_database(config.database)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
 @click.group(cls=_Commands)
 def main() -> None:
     """The Aircue cloud: takes batches in, notices needs, decides about pushes."""
 
 
 @main.command()
-@_with_config
+@with_config_alone
 def serve(config_path: Path | None) -> None:
     """Run the server until it is told to stop."""
     from aircue_cloud.serving import serve as run
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    run(_load(config_path), announce=click.echo)
+    run(load(config_path), announce=click.echo)
 
 
 @main.command()
@@ -99,7 +62,7 @@ def serve(config_path: Path | None) -> None:
     "--share", default="aircue-cloud", show_default=True, help='"" for a broker without shared subscriptions.'
 )
 @click.option("--name", default="consumer-1", show_default=True, help="Of this consumer; each needs its own.")
-@_with_config
+@with_config
 def consume(config_path: Path | None, **source: Any) -> None:
     """Take batches from a broker until told to stop."""
     from aircue_cloud.app import open_intake, open_objects
@@ -107,34 +70,16 @@ def consume(config_path: Path | None, **source: Any) -> None:
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    config = _load(config_path)
-    answerer = Answerer(open_intake(config, open_objects(config)), config.max_batch_bytes)
+    config = load(config_path)
+    where = place(config_path)
+    answerer = Answerer(open_intake(where, open_objects(config, where)), config.max_batch_bytes)
     Consumer(Source(**source), answerer, announce=click.echo).run()
 
 
-@main.group()
-def gateway() -> None:
-    """Gateways and their keys."""
-
-
-@gateway.command("add")
-@click.argument("name")
-@_with_config
-def gateway_add(name: str, config_path: Path | None) -> None:
-    """Make a key for a new gateway; it is shown once, here."""
-    with _database(config_path) as engine, db.writing(engine) as connection:
-        click.echo(gateway_keys.add(connection, name, _now()))
-    _say(f"put this key into the configuration of gateway {name}; it is not shown again")
-
-
-@gateway.command("rotate")
-@click.argument("name")
-@_with_config
-def gateway_rotate(name: str, config_path: Path | None) -> None:
-    """Make a new key for a gateway; the old one ends at once."""
-    with _database(config_path) as engine, db.writing(engine) as connection:
-        click.echo(gateway_keys.rotate(connection, name))
-    _say(f"put this key into the configuration of gateway {name}; it is not shown again")
+main.add_command(stores.store)
+main.add_command(operators.operator)
+for kind in ("gateway", "node", "partner"):
+    main.add_command(keys.group(kind))
 
 
 @main.group()
@@ -145,14 +90,14 @@ def household() -> None:
 @household.command("add")
 @click.argument("household_id")
 @click.option("--name", help="What to call it; its id unless given.")
-@_with_config
+@with_config
 def household_add(household_id: str, name: str | None, config_path: Path | None) -> None:
     """Add a household."""
     row = {"id": household_id, "name": name or household_id}
-    with _database(config_path) as engine, db.writing(engine) as connection:
+    with changing(config_path, "household add", household_id) as connection:
         if connection.execute(db.insert_absent(connection, tables.households), [row]).rowcount == 0:
             raise CommandError(f"household {household_id} is there already")
-    _say(f"household {household_id} added")
+    say(f"household {household_id} added")
 
 
 @main.group()
@@ -163,14 +108,14 @@ def site() -> None:
 @site.command("link")
 @click.argument("site_id")
 @click.argument("household_id")
-@_with_config
+@with_config
 def site_link(site_id: str, household_id: str, config_path: Path | None) -> None:
     """Say whose home a site is; the site need not have sent anything yet."""
     row = {"id": site_id, "household": household_id, "tz": "UTC"}
-    with _database(config_path) as engine, db.writing(engine) as connection:
+    with changing(config_path, "site link", site_id) as connection:
         _must_know(connection, household_id)
         connection.execute(db.insert_or_update(connection, tables.sites, ["household"]), [row])
-    _say(f"site {site_id} is the home of household {household_id}")
+    say(f"site {site_id} is the home of household {household_id}")
 
 
 @main.group()
@@ -189,12 +134,12 @@ def _consent_command(name: str, *, granted: bool) -> None:
         show_default=True,
     )
     @click.option("--channel", type=click.Choice(consents.CHANNELS), default=consents.CHANNELS[0], show_default=True)
-    @_with_config
+    @with_config
     def command(household_id: str, config_path: Path | None, **said: Any) -> None:
-        with _database(config_path) as engine, db.writing(engine) as connection:
+        with changing(config_path, f"consent {name}", household_id) as connection:
             _must_know(connection, household_id)
-            recorded = consents.record(connection, household_id, **said, granted=granted, now=_now())
-        _say(f"household {household_id}: {name} recorded, receipt {recorded.receipt}")
+            recorded = consents.record(connection, household_id, **said, granted=granted, now=now())
+        say(f"household {household_id}: {name} recorded, receipt {recorded.receipt}")
 
     command.help = f"Record that a household's agreement is {'given' if granted else 'taken back'}."
 
@@ -205,31 +150,30 @@ _consent_command("withdraw", granted=False)
 
 @main.command("demo-data")
 @click.option("--seed", type=int, default=1, show_default=True)
-@_with_config
+@with_config
 def demo_data(seed: int, config_path: Path | None) -> None:
     """Fill the shop with the demo's catalogue and simulated shoppers."""
     from aircue_cloud.demo import shop
 
-    with _database(config_path) as engine, db.writing(engine) as connection:
-        shop.fill(connection, seed, _say)
+    with changing(config_path, "demo-data", f"seed {seed}") as connection:
+        shop.fill(connection, seed, say)
 
 
 @main.command()
-@_with_config
+@with_config
 def train(config_path: Path | None) -> None:
     """Train the recommender on all interactions; a running server takes the new model up."""
     from aircue_cloud.recommender import training
 
-    config = _load(config_path)
-    with _database(config_path) as engine, db.reading(engine) as connection:
-        training.train(connection, config.model_dir, _say)
+    with database(config_path) as engine, db.reading(engine) as connection:
+        training.train(connection, place(config_path).model_dir, say)
 
 
 @main.command("status")
-@_with_config
+@with_config
 def show_status(config_path: Path | None) -> None:
     """Show the figures of the whole installation."""
-    with _database(config_path) as engine, db.reading(engine) as connection:
+    with database(config_path) as engine, db.reading(engine) as connection:
         for name, value in status.figures(connection).items():
             click.echo(f"{name:24} {value:>12,}")
 

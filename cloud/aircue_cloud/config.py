@@ -1,6 +1,7 @@
 """The configuration of the cloud: one TOML file, read once at start."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,14 +13,40 @@ from aircue_cloud import db
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.settings import build, load_toml
 
-DIALECTS = ("sqlite", "postgresql")
+DIALECTS = ("postgresql",)
+SIGN_IN = ("auto", "off")
+STORE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the things of one store lie. database: a URL; on PostgreSQL the store is a schema of its own there."""
+
+    store: str
+    folder: Path
+    database: str
+
+    @property
+    def objects_dir(self) -> Path:
+        return self.folder / "objects"
+
+    @property
+    def object_prefix(self) -> str:
+        """In a bucket, which all stores share."""
+        return f"stores/{self.store}/"
+
+    @property
+    def model_dir(self) -> Path:
+        return self.folder / "models"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """port 0: a free one. database_url: SQLite in data_dir unless given. data_dir counts from the file's folder.
     s3_bucket: objects are kept there instead of in data_dir; s3_endpoint_url: of a store that is not Amazon's.
-    upload_url_s: how long a gateway may use the URL of an upload."""
+    upload_url_s: how long a gateway may use the URL of an upload. public_url: what people call this server, where more
+    than this machine reaches it. trusted_proxies: how many stand in front of it. sign_in: auto, needed as soon as there
+    is an operator or anybody else can reach this server; or off, for loopback alone."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -31,29 +58,36 @@ class Config:
     s3_endpoint_url: str = ""
     s3_region: str = "us-east-1"
     upload_url_s: int = 300
+    public_url: str = ""
+    trusted_proxies: int = 0
+    sign_in: str = "auto"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody but this machine reaches the server."""
+        return is_loopback(self.host) and not self.public_url and not self.trusted_proxies
 
     @property
     def folder(self) -> Path:
         return Path(self.data_dir)
 
     @property
-    def objects_dir(self) -> Path:
-        return self.folder / "objects"
+    def stores_dir(self) -> Path:
+        return self.folder / "stores"
 
-    @property
-    def model_dir(self) -> Path:
-        return self.folder / "models"
+    def place(self, store: str) -> Place:
+        """SettingsError where this is no name of a store."""
+        if not STORE_NAME.fullmatch(store):
+            raise SettingsError(f"store {store!r:.50}: expected up to 31 letters a-z, digits and _, a letter first")
+        folder = self.stores_dir / store
+        return Place(store=store, folder=folder, database=self.database_url or db.sqlite_url(str(folder / "aircue.db")))
 
-    @property
-    def database(self) -> str:
-        return self.database_url or db.sqlite_url(str(self.folder / "aircue.db"))
 
-
-def make_folder(config: Config) -> None:
+def make_folder(place: Place) -> None:
     try:
-        config.folder.mkdir(parents=True, exist_ok=True)
+        place.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"data_dir {config.folder} cannot be made: {error.strerror}; set another one") from error
+        raise SettingsError(f"data_dir: {place.folder} cannot be made: {error.strerror}; set another one") from error
 
 
 def load(path: Path) -> Config:
@@ -61,8 +95,8 @@ def load(path: Path) -> Config:
     config = build(Config, {"data_dir": Config.data_dir} | load_toml(path), str(path))
     config = Config(**{**vars(config), "data_dir": str(path.absolute().parent / config.data_dir)})
     _check_ranges(config, str(path))
-    _check_host(config.host, str(path))
-    _check_database(config.database, str(path))
+    _check_reach(config, str(path))
+    _check_database(config.database_url, str(path))
     _check_endpoint(config.s3_endpoint_url, str(path))
     return config
 
@@ -72,6 +106,7 @@ _RANGES = (
     ("threads", 1, 256),
     ("max_batch_bytes", 1024, 64 * 1024 * 1024),
     ("upload_url_s", 10, 3600),
+    ("trusted_proxies", 0, 8),
 )
 
 
@@ -82,13 +117,31 @@ def _check_ranges(config: Config, where: str) -> None:
             raise SettingsError(f"{where}: key {key!r} is {value}, expected {low} to {high}")
 
 
-def _check_host(host: str, where: str) -> None:
-    """Anyone who reaches this server reads every household's data, as long as it has no sign-in."""
-    if not is_loopback(host):
+def _check_reach(config: Config, where: str) -> None:
+    """Who can reach this server must sign in, and must call it by its name."""
+    if config.sign_in not in SIGN_IN:
+        raise SettingsError(f"{where}: key 'sign_in' is {config.sign_in!r}, expected one of {', '.join(SIGN_IN)}")
+    if config.sign_in == "off" and not config.is_private:
         raise SettingsError(
-            f"{where}: key 'host' is {host!r}, expected 127.0.0.1, ::1 or localhost: there is no sign-in yet, so "
-            "whoever reaches this server could read every household's data; put an authenticating proxy in front of it"
+            f"{where}: key 'sign_in' is 'off', which is for host 127.0.0.1, ::1 or localhost without public_url and "
+            "trusted_proxies: whoever reached this server could read every household's data"
         )
+    if config.public_url and not is_base_url(config.public_url):
+        raise SettingsError(f"{where}: key 'public_url' is {config.public_url!r}, expected http(s)://HOST or HOST:PORT")
+    if not config.is_private and not config.public_url:
+        raise SettingsError(
+            f"{where}: key 'public_url' is missing: host {config.host!r} with {config.trusted_proxies} trusted proxies "
+            "can be reached from elsewhere, so say what people call this server, such as https://air.example"
+        )
+
+
+def is_base_url(url: str) -> bool:
+    """http(s)://HOST[:PORT] and nothing behind it."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and url == f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:
@@ -107,9 +160,11 @@ def _check_endpoint(url: str, where: str) -> None:
 
 def _check_database(url: str, where: str) -> None:
     """The URL itself stays out of the message: it may hold a password."""
+    if not url:
+        return
     try:
         dialect = make_url(url).get_backend_name()
     except ArgumentError:
         dialect = "no database URL"
     if dialect not in DIALECTS:
-        raise SettingsError(f"{where}: key 'database_url' names {dialect}, expected one of {', '.join(DIALECTS)}")
+        raise SettingsError(f"{where}: key 'database_url' names {dialect}, expected {', '.join(DIALECTS)}, or nothing")

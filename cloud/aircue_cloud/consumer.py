@@ -60,12 +60,12 @@ class Answerer:
         if found is None or found[1] not in self._leaves:
             return None
         gateway, leaf = found
-        secret = self._secret(gateway)
-        content = None if secret is None else messages.opened(secret, topic, message)
-        if secret is None or content is None:
+        opened = self._opened(gateway, topic, message)
+        if opened is None:
             self._count("unknown_keys")
             log.warning("a message on %s is not under the key of gateway %s", topic, gateway)
             return None
+        secret, content = opened
         where = messages.topic(gateway, messages.ACK)
         return where, messages.sealed(secret, where, messages.encode_ack(content, *self._taken(leaf, gateway, content)))
 
@@ -98,9 +98,15 @@ class Answerer:
     def _engine(self) -> Engine:
         return self._intake.engine
 
-    def _secret(self, gateway: str) -> str | None:
+    def _opened(self, gateway: str, topic: str, message: bytes) -> tuple[str, bytes] | None:
+        """The content, and which of the gateway's keys it is under: while a key is rotated there are two."""
         with db.reading(self._engine) as connection:
-            return gateway_keys.secret(connection, gateway)
+            secrets = gateway_keys.secrets_of(connection, gateway, self._intake.clock())
+        for secret in secrets:
+            content = messages.opened(secret, topic, message)
+            if content is not None:
+                return secret, content
+        return None
 
     def _count(self, name: str) -> None:
         with db.writing(self._engine) as connection:

@@ -1,14 +1,16 @@
 """The database: how to open it, read it and write to it. SQLite by default, PostgreSQL by its URL."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateSchema
 
 from aircue_cloud import tables
 from aircue_cloud.errors import SettingsError
@@ -22,22 +24,25 @@ __all__ = [
     "insert_readings",
     "open_database",
     "reading",
+    "schema",
     "sqlite_url",
+    "store_of",
     "to_ms",
     "writing",
 ]
 
 BUSY_TIMEOUT_MS = 30_000
+MAIN = "main"  # the store that is there from the start
+SCHEMA_PREFIX = "store_"
 
 
-def open_database(url: str) -> Engine:
-    """An engine with all tables in place; SettingsError where there is no driver or no such database."""
+def open_database(url: str, store: str = MAIN) -> Engine:
+    """An engine with all tables of a store in place; SettingsError where there is no driver or no such database."""
     try:
-        engine = create_engine(url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _set_up_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-        tables.metadata.create_all(engine)
+        engine = _engine(url, store)
+        with writing(engine) as connection:
+            _make_schema(connection)
+            tables.metadata.create_all(connection)
     except ModuleNotFoundError as error:
         remedy = "install psycopg and begin database_url with postgresql+psycopg://"
         raise SettingsError(f"database driver {error.name} is not installed: {remedy}") from error
@@ -45,6 +50,41 @@ def open_database(url: str) -> Engine:
         shown = make_url(url).render_as_string(hide_password=True)
         raise SettingsError(f"database {shown} cannot be opened: {error.orig}; check database_url, data_dir") from error
     return engine
+
+
+def _engine(url: str, store: str) -> Engine:
+    """Its connections know whose they are, and its writers take turns."""
+    engine = create_engine(url, execution_options={"store": store, "turn": Lock()})
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", partial(_enter_schema, store), insert=True)
+    return engine
+
+
+def store_of(connection: Connection) -> str:
+    """The store whose database this is."""
+    found: str = connection.get_execution_options()["store"]
+    return found
+
+
+def schema(store: str) -> str:
+    """What PostgreSQL keeps a store's tables in."""
+    return f"{SCHEMA_PREFIX}{store}"
+
+
+def _enter_schema(store: str, connection: Any, _record: object) -> None:
+    """No other schema is on the path, so that no query reaches another store's tables."""
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f'SET SESSION search_path TO "{schema(store)}"')
+    connection.autocommit = False
+
+
+def _make_schema(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(CreateSchema(schema(store_of(connection)), if_not_exists=True))
 
 
 def sqlite_url(path: str) -> str:
@@ -68,19 +108,24 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: all of it, or nothing. Writers wait for each other; none may wait for itself."""
     with _turn(engine), engine.connect().execution_options(writing=True) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(_POSTGRESQL_TURN)))
+            connection.execute(select(func.pg_advisory_xact_lock(_POSTGRESQL_TURN, _store_number(connection))))
         yield connection
 
 
-# The number of the advisory lock that PostgreSQL's writers take in turn; SQLite has one writer at a time by itself.
+# With the store's, the number of the advisory lock that PostgreSQL's writers take in turn; SQLite has one writer at a
+# time by itself.
 _POSTGRESQL_TURN = 0x41495243
 
-# SQLite's own waiting is by sleeping and asking again, which costs half the speed; it is left to other processes.
-_sqlite_turn = Lock()
+
+def _store_number(connection: Connection) -> int:
+    return int.from_bytes(hashlib.sha256(store_of(connection).encode()).digest()[:4], signed=True)
 
 
 def _turn(engine: Engine) -> AbstractContextManager[object]:
-    return _sqlite_turn if engine.dialect.name == "sqlite" else nullcontext()
+    """SQLite's own waiting is by sleeping and asking again, which costs half the speed; it is left to other
+    processes."""
+    turn: Lock = engine.get_execution_options()["turn"]
+    return turn if engine.dialect.name == "sqlite" else nullcontext()
 
 
 @contextmanager

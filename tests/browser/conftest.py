@@ -54,10 +54,10 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     clock, affinity = Clock(), FixedAffinity()
     app = create_app(Config(data_dir=str(tmp_path / "data")), affinity=affinity, clock=clock)
     with app.app_context():
-        engine = services().engine
+        engine, place = services().engine, services().place
     with db.writing(engine) as connection:
         key = gateway_keys.add(connection, "gw-1", NOW)
-    yield Cloud(app=app, engine=engine, key=key, clock=clock, affinity=affinity, folder=tmp_path)
+    yield Cloud(app=app, engine=engine, key=key, clock=clock, affinity=affinity, folder=place.folder)
     engine.dispose()
 
 

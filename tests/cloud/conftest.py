@@ -28,9 +28,9 @@ def known_engines() -> Iterator[None]:
         yield
 
 
-def _opened(open_database: Callable[[str], Engine]) -> Callable[[str], Engine]:
-    def opened(url: str) -> Engine:
-        engine = open_database(url)
+def _opened(open_database: Callable[..., Engine]) -> Callable[..., Engine]:
+    def opened(url: str, store: str = db.MAIN) -> Engine:
+        engine = open_database(url, store)
         _engines.add(engine)
         _held.append(engine)
         return engine
@@ -65,10 +65,18 @@ def _bare(folder: Path) -> Cloud:
     config = Config(data_dir=str(folder), database_url=new_database())
     app = create_app(config, affinity=affinity, clock=clock)
     with app.app_context():
-        engine = services().engine
+        engine, place = services().engine, services().place
     with db.writing(engine) as connection:
         key = gateway_keys.add(connection, "gw-1", NOW)
-    return Cloud(app=app, engine=engine, key=key, clock=clock, affinity=affinity, folder=folder)
+    return Cloud(
+        app=app,
+        engine=engine,
+        key=key,
+        clock=clock,
+        affinity=affinity,
+        folder=place.folder,
+        database_url=config.database_url,
+    )
 
 
 def _with_a_home(cloud: Cloud) -> Cloud:

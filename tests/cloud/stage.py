@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from aircue_cloud import consents, db
 from aircue_cloud.decision.affinity import Affinity
+from aircue_cloud.routes.services import Services, services
 from aircue_gateway.batch import Batch, Channel, Group, Loss, Sample, Status, encode
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -99,7 +100,14 @@ class Cloud:
     key: str
     clock: Clock
     affinity: FixedAffinity
-    folder: Path
+    folder: Path  # of the store
+    database_url: str = ""
+
+    @property
+    def services(self) -> Services:
+        """Of the first store."""
+        with self.app.app_context():
+            return services()
 
     def post(self, content: Batch | bytes, key: str | None = None) -> TestResponse:
         data = encode(content) if isinstance(content, Batch) else content

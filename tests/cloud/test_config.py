@@ -20,12 +20,12 @@ def test_an_empty_file_is_the_defaults_with_data_beside_it(tmp_path: Path) -> No
     loaded = config.load(written(tmp_path, ""))
     assert (loaded.host, loaded.port, loaded.threads) == ("127.0.0.1", 8400, 8)
     assert loaded.folder == tmp_path / "aircue-cloud-data"
-    assert loaded.database == f"sqlite:///{tmp_path}/aircue-cloud-data/aircue.db"
+    assert loaded.place("main").database == f"sqlite:///{tmp_path}/aircue-cloud-data/stores/main/aircue.db"
 
 
 def test_a_database_of_its_own_is_used(tmp_path: Path) -> None:
     url = "postgresql+psycopg://aircue@localhost/aircue"
-    assert config.load(written(tmp_path, f'database_url = "{url}"')).database == url
+    assert config.load(written(tmp_path, f'database_url = "{url}"')).place("main").database == url
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,13 @@ def test_a_database_of_its_own_is_used(tmp_path: Path) -> None:
         ("upload_url_s = 5", "cloud.toml: key 'upload_url_s' is 5, expected 10 to 3600"),
         ('s3_endpoint_url = "store:9000"', "cloud.toml: key 's3_endpoint_url' is 'store:9000', expected http://"),
         ("s3_bucket = 5", "cloud.toml: key 's3_bucket' is 5, expected str"),
-        ('host = "0.0.0.0"', "key 'host' is '0.0.0.0'.*no sign-in yet"),
-        ('host = "example.org"', "key 'host' is 'example.org'.*no sign-in yet"),
-        ('database_url = "mysql://root:geheim@db/x"', "'database_url' names mysql, expected one of sqlite, postgresql"),
+        ('host = "0.0.0.0"', "key 'public_url' is missing: host '0.0.0.0'"),
+        ("trusted_proxies = 1", "key 'public_url' is missing: .* with 1 trusted proxies"),
+        ('public_url = "air.example"', r"key 'public_url' is 'air.example', expected http\(s\)://"),
+        ('public_url = "https://air.example/"', "key 'public_url' is 'https://air.example/'"),
+        ('sign_in = "no"', "key 'sign_in' is 'no', expected one of auto, off"),
+        ('sign_in = "off"\npublic_url = "https://air.example"', "'off', which is for host 127.0.0.1"),
+        ('database_url = "mysql://root:geheim@db/x"', "'database_url' names mysql, expected postgresql"),
         ('database_url = "geheim"', "'database_url' names no database URL"),
         ("port = ", "cloud.toml: cannot be read as TOML"),
     ],
@@ -65,21 +69,22 @@ def test_loopback_hosts_are_served(tmp_path: Path, host: str) -> None:
     assert config.load(written(tmp_path, f'host = "{host}"')).host == host
 
 
-def test_the_application_itself_refuses_other_hosts(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no sign-in"):
+def test_the_application_itself_refuses_other_hosts_while_nobody_could_sign_in(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="nobody could sign in: add an operator"):
         create_app(Config(host="192.0.2.1", data_dir=str(tmp_path)))
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"data_dir .*file/data cannot be made"):
+    with pytest.raises(SettingsError, match=r"data_dir: .*file/data/stores/main cannot be made"):
         create_app(Config(data_dir=str(tmp_path / "file" / "data")))
 
 
 def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/none/x.db"
-    with pytest.raises(SettingsError, match=r"database sqlite:.*none/x.db cannot be opened"):
+    url = "postgresql+psycopg://aircue:geheim@127.0.0.1:1/x"
+    with pytest.raises(SettingsError, match=r"database postgresql.*127.0.0.1:1/x cannot be opened") as caught:
         create_app(Config(data_dir=str(tmp_path), database_url=url))
+    assert "geheim" not in str(caught.value)
 
 
 def test_a_database_without_its_driver_names_the_remedy(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ TOPIC = messages.topic("gw-1", messages.BATCH)
 
 
 def answerer(cloud: Cloud, most_bytes: int = 10_000) -> Answerer:
-    return Answerer(cloud.app.extensions["aircue"].intake, most_bytes)
+    return Answerer(cloud.services.intake, most_bytes)
 
 
 def asked(cloud: Cloud, content: bytes, leaf: str = messages.BATCH, **limits: int) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def asked(cloud: Cloud, content: bytes, leaf: str = messages.BATCH, **limits: in
 
 
 def test_a_batch_is_stored_and_answered_as_over_http(cloud: Cloud) -> None:
-    rules = cloud.app.extensions["aircue"].needs.document["version"]
+    rules = cloud.services.needs.document["version"]
     for duplicate in (False, True):
         expected = {"batch": "gw-1/3f9c21d0/1", "duplicate": duplicate, "readings": 2, "rules": rules}
         assert asked(cloud, CONTENT) == {"status": 200, **expected}
@@ -54,7 +54,7 @@ def test_a_batch_that_cannot_be_taken_is_refused_in_words_and_kept_aside(cloud: 
 
 def test_the_rules_come_whole(cloud: Cloud) -> None:
     said = asked(cloud, b"random", messages.RULES)
-    assert json.loads(said["document"]) == cloud.app.extensions["aircue"].needs.document
+    assert json.loads(said["document"]) == cloud.services.needs.document
 
 
 def test_a_failure_of_ours_is_answered_as_one_and_leaves_the_batch_with_its_gateway(
@@ -63,7 +63,7 @@ def test_a_failure_of_ours_is_answered_as_one_and_leaves_the_batch_with_its_gate
     def fail(*_: object) -> None:
         raise OSError("simulated: the disk is full")
 
-    monkeypatch.setattr(type(cloud.app.extensions["aircue"].intake), "take", fail)
+    monkeypatch.setattr(type(cloud.services.intake), "take", fail)
     assert asked(cloud, CONTENT)["status"] == 500
 
 

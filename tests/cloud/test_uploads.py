@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +20,7 @@ from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.routes import services as built
 from aircue_cloud.s3 import S3Store
+from aircue_cloud.stores import Stores
 from aircue_gateway.batch import encode
 from aircue_gateway.config import UplinkConfig
 from aircue_gateway.spool.spool import Sealed
@@ -60,10 +62,12 @@ def store(s3_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterat
 @pytest.fixture
 def served(cloud: Cloud, store: S3Store) -> Iterator[tuple[Cloud, UplinkConfig]]:
     """A cloud over real HTTP whose objects are in the bucket."""
-    known = cloud.app.extensions["aircue"]
-    intake = type(known.intake)(**{**vars(known.intake), "objects": store})
+    known = cloud.services
+    intake = replace(known.intake, objects=store)
     uploads = Uploads(intake=intake, store=store, url_s=300)
-    built.register(cloud.app.extensions, type(known)(**{**vars(known), "intake": intake, "uploads": uploads}))
+    with cloud.app.app_context():
+        changed = Stores(built.config(), lambda _: replace(known, intake=intake, uploads=uploads))
+        built.register(cloud.app.extensions, changed, built.config())
     server = make_server("127.0.0.1", 0, cloud.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

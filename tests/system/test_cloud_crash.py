@@ -94,7 +94,7 @@ def test_ten_kills_leave_whole_batches_and_posting_again_completes(tmp_path: Pat
         server.kill()
         sender.join()
         first = sender.next
-        check_whole(tmp_path / "data", first)
+        check_whole(tmp_path / "data/stores/main", first)
     complete(tmp_path, config, key)
 
 
@@ -110,4 +110,4 @@ def complete(folder: Path, config: Path, key: str) -> None:
     assert [reply["readings"] for reply in replies] == [(NODES + 1) * MINUTES] * BATCHES
     assert (figures["readings"], figures["duplicates"]) == ((NODES + 1) * MINUTES * BATCHES, 0)
     assert (figures["episodes"], len(pushes)) == (1, 1)
-    check_whole(folder / "data", BATCHES)
+    check_whole(folder / "data/stores/main", BATCHES)

@@ -153,7 +153,7 @@ def delivered(broker: Broker, one: Sealed) -> int:
 
 def stored(config: Path) -> list[int]:
     """Sequences of all readings there are."""
-    engine = create_engine(f"sqlite:///{config.parent / 'cloud' / 'aircue.db'}")
+    engine = create_engine(f"sqlite:///{config.parent / 'cloud' / 'stores' / 'main' / 'aircue.db'}")
     with engine.connect() as connection:
         found = [row[0] for row in connection.execute(text("SELECT sequence FROM readings ORDER BY sequence"))]
     engine.dispose()

@@ -1,1 +1,1 @@
-"""Who may send: keys of gateways."""
+"""Who may do what: keys, operators, sessions, one-time codes."""

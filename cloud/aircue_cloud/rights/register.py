@@ -22,6 +22,7 @@ class Names(Enum):
     NODE = "node"  # (site, node): other homes have a bathroom as well
     EPISODE = "episode"
     PUSH = "push"
+    ANY = "any of these"
 
 
 class Then(Enum):
@@ -34,12 +35,14 @@ class Then(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
-    """Rows of a table that are about somebody: those whose `column` names them. keep: kinds of rows that the law wants
-    kept, by a column and its values; they go under a pseudonym whatever `then` says. why: of what is not deleted."""
+    """Rows of a table that are about somebody: those whose `column` names them. only: of the rows with this value in
+    that column, because others name operators or devices. keep: rows that the law wants kept, by a column and its
+    values; they go under a pseudonym whatever `then` says. why: of what is not deleted."""
 
     table: Table
     column: str
     names: Names
+    only: tuple[str, str] | None = None
     then: Then = Then.DELETE
     keep: tuple[str, frozenset[str]] | None = None
     why: str = ""
@@ -73,6 +76,15 @@ HOLDINGS = (
         then=Then.PSEUDONYM,
         why="proof of what was agreed, for whoever holds the receipt",
     ),
+    Holding(
+        table=tables.audit,
+        column="target",
+        names=Names.ANY,
+        then=Then.PSEUDONYM,
+        why="who did what, for whoever checks the operators",
+    ),
+    Holding(table=tables.sessions, column="subject", names=Names.PERSON, only=("kind", "shopper")),
+    Holding(table=tables.codes, column="subject", names=Names.PERSON, only=("kind", "shopper")),
     Holding(table=tables.sites, column="id", names=Names.SITE),
     Holding(table=tables.people, column="id", names=Names.PERSON),
     Holding(table=tables.households, column="id", names=Names.HOUSEHOLD),
@@ -83,6 +95,10 @@ IMPERSONAL: Mapping[Table, str] = {
     tables.batches: "names a gateway and counts; what the batch held is in the base layer",
     tables.refused: "names a gateway; what was refused is in the base layer",
     tables.gateways: "names of devices, given by the operator",
+    tables.keys: "keys of devices and partners, named by the operator",
+    tables.operators: "accounts of the store's own people",
+    tables.recovery_codes: "of the store's own people",
+    tables.windows: "counts of a few minutes",
     tables.products: "the catalogue",
     tables.counters: "sums over everybody",
     tables.erasures: "a proof names nobody",

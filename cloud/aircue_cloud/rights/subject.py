@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, or_, select, true
 
 from aircue_cloud import tables
 from aircue_cloud.errors import CommandError
@@ -23,7 +23,7 @@ class Subject:
     @property
     def identifiers(self) -> frozenset[str]:
         """What must be found nowhere once they are erased."""
-        return self.ids[Names.HOUSEHOLD] | self.ids[Names.PERSON] | self.ids[Names.SITE]
+        return frozenset(self.ids[Names.ANY])
 
     @property
     def sites(self) -> frozenset[str]:
@@ -64,6 +64,7 @@ def _ids(
         Names.NODE: frozenset((row.site, row.node) for row in nodes),
         Names.EPISODE: _all(connection, select(episodes.id).where(episodes.site.in_(sites))),
         Names.PUSH: _all(connection, select(pushes.id).where(pushes.household.in_(households))),
+        Names.ANY: households | people | sites,
     }
 
 
@@ -89,10 +90,12 @@ def conditions(subject: Subject, holding: Holding) -> Iterator[ColumnElement[boo
     if holding.table is tables.feed:
         yield column.is_not(None)
         return
+    narrowed = true() if holding.only is None else holding.table.c[holding.only[0]] == holding.only[1]
     names = sorted(subject.ids[holding.names])
     for start in range(0, len(names), _AT_ONCE):
         part = names[start : start + _AT_ONCE]
-        yield or_(*(_node(holding, *one) for one in part)) if holding.names is Names.NODE else column.in_(part)
+        named = or_(*(_node(holding, *one) for one in part)) if holding.names is Names.NODE else column.in_(part)
+        yield and_(named, narrowed)
 
 
 def _node(holding: Holding, _site: str, node: str) -> ColumnElement[bool]:

@@ -7,13 +7,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from aircue_cloud import counters, db
 from aircue_cloud.errors import Refused
-from aircue_cloud.routes.gateway_key import gateway
+from aircue_cloud.routes.access import by_gateway, gateway
 from aircue_cloud.routes.services import services
 
 blueprint = Blueprint("batches", __name__, url_prefix="/api/v1/batches")
 
 
 @blueprint.post("")
+@by_gateway
 def post() -> dict[str, Any]:
     name = gateway()
     try:

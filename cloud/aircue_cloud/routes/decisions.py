@@ -7,12 +7,14 @@ from sqlalchemy import select
 
 from aircue_cloud import db, tables
 from aircue_cloud.routes import wire
+from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/api/v1/decisions")
 
 
 @blueprint.get("")
+@requires("decisions:read")
 def get() -> dict[str, Any]:
     after, limit = wire.page()
     query = select(tables.decisions).where(tables.decisions.c.id > after).order_by(tables.decisions.c.id).limit(limit)

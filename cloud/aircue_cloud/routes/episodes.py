@@ -7,12 +7,14 @@ from sqlalchemy import Row, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.routes import wire
+from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
 
 blueprint = Blueprint("episodes", __name__, url_prefix="/api/v1/episodes")
 
 
 @blueprint.get("")
+@requires("episodes:read")
 def get() -> dict[str, Any]:
     _, limit = wire.page()
     table = tables.episodes.c

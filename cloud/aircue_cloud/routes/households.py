@@ -8,12 +8,14 @@ from sqlalchemy import Connection, Row, select
 from aircue_cloud import consents, db, tables
 from aircue_cloud.consents import Consent
 from aircue_cloud.routes import wire
+from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
 
 blueprint = Blueprint("households", __name__, url_prefix="/api/v1/households")
 
 
 @blueprint.get("")
+@requires("households:read")
 def get() -> dict[str, Any]:
     with db.reading(services().engine) as connection:
         rows = connection.execute(select(tables.households).order_by(tables.households.c.id)).all()
@@ -23,6 +25,7 @@ def get() -> dict[str, Any]:
 
 
 @blueprint.get("/<household>/inbox")
+@requires("households:read")
 def inbox(household: str) -> dict[str, Any]:
     """The latest push first."""
     table = tables.pushes.c
@@ -47,6 +50,7 @@ def _push(row: Row[Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/<household>/consents")
+@requires("consents:read")
 def get_consents(household: str) -> dict[str, Any]:
     """What holds now, and all that was ever said."""
     with db.reading(services().engine) as connection:
@@ -59,6 +63,7 @@ def get_consents(household: str) -> dict[str, Any]:
 
 
 @blueprint.post("/<household>/consents")
+@requires("consents:write")
 def post_consent(household: str) -> tuple[dict[str, Any], int]:
     said = wire.fields({"purpose": str, "data_category": str, "channel": str, "granted": bool})
     wire.one_of("purpose", said["purpose"], consents.PURPOSES)

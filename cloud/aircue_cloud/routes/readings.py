@@ -7,6 +7,7 @@ from sqlalchemy import Row, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.routes import wire
+from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
 
 blueprint = Blueprint("readings", __name__, url_prefix="/api/v1/readings")
@@ -14,6 +15,7 @@ _PLAIN = ("id", "site", "node", "installation", "boot", "sequence", "quantity", 
 
 
 @blueprint.get("")
+@requires("readings:read")
 def get() -> dict[str, Any]:
     after, limit = wire.page()
     query = select(tables.readings).where(tables.readings.c.id > after).order_by(tables.readings.c.id).limit(limit)

@@ -1,19 +1,24 @@
-"""What the routes work with; built once by create_app and kept with the app."""
+"""What the routes work with: the services of the store that the request belongs to."""
 
 from dataclasses import dataclass
 
-from flask import current_app
+from flask import current_app, g
 from sqlalchemy import Engine
 
+from aircue_cloud.config import Config, Place
+from aircue_cloud.db import MAIN
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.needs.needs import Needs
+from aircue_cloud.stores import Stores
 
-_KEY = "aircue"
+_STORES = "aircue"
+_CONFIG = "aircue-config"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
+    place: Place
     engine: Engine
     needs: Needs
     intake: Intake
@@ -21,9 +26,31 @@ class Services:
 
 
 def services() -> Services:
-    found: Services = current_app.extensions[_KEY]
+    return stores().get(store())
+
+
+def store() -> str:
+    """The request's store; outside of a request, the first."""
+    name: str = g.get("store", MAIN)
+    return name
+
+
+def enter(name: str | None) -> None:
+    """From now on the request is one of this store, where there is such a store."""
+    if name is not None and stores().knows(name):
+        g.store = name
+
+
+def stores() -> Stores[Services]:
+    found: Stores[Services] = current_app.extensions[_STORES]
     return found
 
 
-def register(extensions: dict[str, object], built: Services) -> None:
-    extensions[_KEY] = built
+def config() -> Config:
+    found: Config = current_app.extensions[_CONFIG]
+    return found
+
+
+def register(extensions: dict[str, object], stores: Stores[Services], config: Config) -> None:
+    extensions[_STORES] = stores
+    extensions[_CONFIG] = config

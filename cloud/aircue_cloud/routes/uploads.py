@@ -9,7 +9,7 @@ from aircue_cloud.ingest import uploads
 from aircue_cloud.ingest.intake import Receipt
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.routes import wire
-from aircue_cloud.routes.gateway_key import gateway
+from aircue_cloud.routes.access import by_gateway, gateway
 from aircue_cloud.routes.services import services
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1/uploads")
@@ -18,6 +18,7 @@ _FIELDS = {"batch": str, "sha256": str, "size": int}
 
 
 @blueprint.post("")
+@by_gateway
 def post() -> dict[str, Any]:
     name = gateway()
     asked = wire.fields(_FIELDS)
@@ -35,6 +36,7 @@ def post() -> dict[str, Any]:
 
 
 @blueprint.post("/<upload>/done")
+@by_gateway
 def done(upload: str) -> dict[str, Any]:
     name = gateway()
     try:

@@ -1,5 +1,6 @@
 """Every table, one room a file."""
 
+from aircue_cloud.tables.access import audit, codes, keys, operators, recovery_codes, sessions, windows
 from aircue_cloud.tables.base import batches, refused, tallies
 from aircue_cloud.tables.columns import metadata
 from aircue_cloud.tables.followed import counters, feed
@@ -12,7 +13,9 @@ from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
 
 __all__ = [
+    "audit",
     "batches",
+    "codes",
     "consents",
     "counters",
     "decisions",
@@ -23,16 +26,21 @@ __all__ = [
     "gateways",
     "households",
     "interactions",
+    "keys",
     "losses",
     "metadata",
     "node_state",
+    "operators",
     "people",
     "products",
     "pushes",
     "readings",
+    "recovery_codes",
     "refused",
     "revisions",
     "rule_states",
+    "sessions",
     "sites",
     "tallies",
+    "windows",
 ]

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from aircue_cloud import db
 from aircue_cloud.needs.needs import Needs
+from aircue_cloud.routes.access import requires, who
 from aircue_cloud.routes.services import services
-from aircue_cloud.web import charts, page, queries, wording
+from aircue_cloud.web import charts, page, queries, sign_in, wording
 from aircue_cloud.web.queries import Series
 
 EPISODES = 20
@@ -28,6 +29,7 @@ blueprint = Blueprint("console", __name__, url_prefix="/console", template_folde
 
 def register(app: Flask) -> None:
     app.register_blueprint(blueprint)
+    app.register_blueprint(sign_in.blueprint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +45,14 @@ class View:
 
 
 @blueprint.get("")
+@requires("status:read")
 def console() -> Response:
     """The whole page."""
     return _answer("console.html", _asked())
 
 
 @blueprint.get("/live")
+@requires("status:read")
 def live() -> Response:
     """What changes on it; 304 while nothing has been added since the version the script names."""
     asked, known = _asked(), services()
@@ -71,7 +75,9 @@ def _answer(template: str, asked: str | None) -> Response:
     with db.reading(known.engine) as connection:
         version = _version(connection, asked, now)
         view = build(connection, known.needs, asked, now)
-    response = make_response(render_template(template, view=view, windows=page.WINDOWS, asked=asked, version=version))
+    mine = who()
+    shown = {"view": view, "windows": page.WINDOWS, "asked": asked, "version": version, "mine": mine}
+    response = make_response(render_template(template, **shown))
     response.set_etag(version)
     return response
 
@@ -84,8 +90,6 @@ def _version(connection: Connection, asked: str | None, now: datetime) -> str:
 @blueprint.after_request
 def _guard(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-cache"
     return response
 

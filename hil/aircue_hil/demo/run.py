@@ -51,7 +51,7 @@ class Town:
             "aircue-gateway", ["run", "--config", str(self.gateway_file)], folder / "gateway.log"
         )
         self.bench = Bench(self.plan.bench, acts={"gateway-kill": self._gateway_kill})
-        self.base = BaseLayer(folder / "cloud" / "objects" / "base")
+        self.base = BaseLayer(folder / "cloud" / "stores" / "main" / "objects" / "base")
 
     @property
     def cloud_file(self) -> Path:

@@ -1,0 +1,97 @@
+"""Stores: several shops in one installation, each with a database, an object prefix and a model folder of its own.
+
+No query can reach another store's rows, because its connection does not: a store is a file of SQLite's, or a schema of
+PostgreSQL's with nothing else on its search path. The store `main` is there from the start.
+"""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
+
+from sqlalchemy import Engine, NullPool, create_engine, inspect
+
+from aircue_cloud import db
+from aircue_cloud.config import STORE_NAME, Config, Place, make_folder
+from aircue_cloud.db import MAIN
+from aircue_cloud.errors import CommandError
+
+
+class Opened(Protocol):
+    """What a store is when it is open."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+
+S = TypeVar("S", bound=Opened)
+
+
+class Stores(Generic[S]):
+    """Opens a store when it is first asked for, and keeps it; any number of threads may ask."""
+
+    def __init__(self, config: Config, build: Callable[[Place], S]) -> None:
+        self._config = config
+        self._build = build
+        self._lock = Lock()
+        self._open: dict[str, S] = {}
+
+    def get(self, name: str) -> S:
+        """CommandError where there is no such store."""
+        found = self._open.get(name)
+        return self._opened(name) if found is None else found
+
+    def knows(self, name: str) -> bool:
+        return name in self._open or exists(self._config, name)
+
+    def close(self) -> None:
+        with self._lock:
+            for store in self._open.values():
+                store.engine.dispose()
+            self._open.clear()
+
+    def _opened(self, name: str) -> S:
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = self._build(must_exist(self._config, name))
+            return self._open[name]
+
+
+def add(config: Config, name: str) -> Place:
+    """Makes an empty store; CommandError where it is there already."""
+    place = config.place(name)
+    if name in names(config):
+        raise CommandError(f"store {name} is there already")
+    open_database(place).dispose()
+    return place
+
+
+def names(config: Config) -> list[str]:
+    """Every store that was made, in order."""
+    if config.database_url:
+        return _schemas(config.database_url)
+    return sorted(path.parent.name for path in config.stores_dir.glob("*/aircue.db"))
+
+
+def exists(config: Config, name: str) -> bool:
+    """The first store is made when it is first asked for."""
+    return name == MAIN or (STORE_NAME.fullmatch(name) is not None and name in names(config))
+
+
+def must_exist(config: Config, name: str) -> Place:
+    place = config.place(name)
+    if not exists(config, name):
+        known = ", ".join(sorted({MAIN, *names(config)}))
+        raise CommandError(f"store {name} is not known (known: {known}); add it with: aircue-cloud store add {name}")
+    return place
+
+
+def open_database(place: Place) -> Engine:
+    make_folder(place)
+    return db.open_database(place.database, place.store)
+
+
+def _schemas(url: str) -> list[str]:
+    engine = create_engine(url, poolclass=NullPool)
+    found = inspect(engine).get_schema_names()
+    prefix = db.SCHEMA_PREFIX
+    return sorted(name.removeprefix(prefix) for name in found if name.startswith(prefix))

@@ -11,9 +11,10 @@ import click
 from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, status, tables
-from aircue_cloud.commands import keys, operators, stores
+from aircue_cloud.commands import keys, operators, rights, stores
 from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
 from aircue_cloud.errors import CloudError, CommandError
+from aircue_cloud.rights import erasure
 
 # Commands whose modules bring numpy and more are loaded when they are asked for.
 _LATE = {"evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate")}
@@ -78,6 +79,7 @@ def consume(config_path: Path | None, **source: Any) -> None:
 
 main.add_command(stores.store)
 main.add_command(operators.operator)
+main.add_command(rights.rights)
 for kind in ("gateway", "node", "partner"):
     main.add_command(keys.group(kind))
 
@@ -115,6 +117,7 @@ def site_link(site_id: str, household_id: str, config_path: Path | None) -> None
     with changing(config_path, "site link", site_id) as connection:
         _must_know(connection, household_id)
         connection.execute(db.insert_or_update(connection, tables.sites, ["household"]), [row])
+        erasure.remember(connection, site_id)
     say(f"site {site_id} is the home of household {household_id}")
 
 
@@ -138,7 +141,10 @@ def _consent_command(name: str, *, granted: bool) -> None:
     def command(household_id: str, config_path: Path | None, **said: Any) -> None:
         with changing(config_path, f"consent {name}", household_id) as connection:
             _must_know(connection, household_id)
-            recorded = consents.record(connection, household_id, **said, granted=granted, now=now())
+            controller = load(config_path).answers
+            recorded = consents.record(
+                connection, household_id, **said, granted=granted, now=now(), controller=controller
+            )
         say(f"household {household_id}: {name} recorded, receipt {recorded.receipt}")
 
     command.help = f"Record that a household's agreement is {'given' if granted else 'taken back'}."

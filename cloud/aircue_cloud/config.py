@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from aircue_cloud import db
 from aircue_cloud.errors import SettingsError
+from aircue_cloud.rights.receipts import Controller
 from aircue_cloud.settings import build, load_toml
 
 DIALECTS = ("postgresql",)
@@ -46,7 +47,8 @@ class Config:
     s3_bucket: objects are kept there instead of in data_dir; s3_endpoint_url: of a store that is not Amazon's.
     upload_url_s: how long a gateway may use the URL of an upload. public_url: what people call this server, where more
     than this machine reaches it. trusted_proxies: how many stand in front of it. sign_in: auto, needed as soon as there
-    is an operator or anybody else can reach this server; or off, for loopback alone."""
+    is an operator or anybody else can reach this server; or off, for loopback alone. controller, controller_contact,
+    privacy_url, jurisdiction: who answers for the data, as receipts name them."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -61,6 +63,19 @@ class Config:
     public_url: str = ""
     trusted_proxies: int = 0
     sign_in: str = "auto"
+    controller: str = Controller.name
+    controller_contact: str = ""
+    privacy_url: str = ""
+    jurisdiction: str = Controller.jurisdiction
+
+    @property
+    def answers(self) -> Controller:
+        return Controller(
+            name=self.controller,
+            contact=self.controller_contact,
+            policy_url=self.privacy_url,
+            jurisdiction=self.jurisdiction,
+        )
 
     @property
     def is_private(self) -> bool:

@@ -74,7 +74,7 @@ def erase(engine: Engine, subject: Subject, places: Sequence[Place], asked_by: s
         left=tuple(left),
     )
     with db.writing(engine) as connection:
-        row = {"id": proof.id, "at": now, "asked_by": asked_by, "proof": _as_json(proof)}
+        row = {"id": proof.id, "at": now, "asked_by": asked_by, "proof": as_json(proof)}
         connection.execute(insert(tables.erasures), row)
     return proof
 
@@ -175,5 +175,6 @@ def _left(engine: Engine, identifiers: frozenset[str], places: Sequence[Place]) 
         yield from (f"{place.name}: {where}" for where in place.search(identifiers))
 
 
-def _as_json(proof: Proof) -> dict[str, Any]:
+def as_json(proof: Proof) -> dict[str, Any]:
+    """As it is stored and shown."""
     return {**asdict(proof), "at": proof.at.isoformat(timespec="seconds"), "complete": proof.complete}

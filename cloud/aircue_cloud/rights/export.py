@@ -36,6 +36,8 @@ _MEANINGS = {
     "households": "your household",
 }
 
+_SECRET = ("token_hash", "code_hash")
+
 
 def write(connection: Connection, subject: Subject, out: IO[bytes], now: datetime) -> dict[str, int]:
     """How many rows of each table went into the ZIP that is written to `out`."""
@@ -51,7 +53,8 @@ def write(connection: Connection, subject: Subject, out: IO[bytes], now: datetim
 
 def _lines(connection: Connection, subject: Subject, holding: Holding) -> Iterator[bytes]:
     for row in subjects.rows(connection, subject, holding):
-        yield json.dumps(dict(row), default=_text, ensure_ascii=False).encode() + b"\n"
+        told = {name: value for name, value in row.items() if name not in _SECRET}
+        yield json.dumps(told, default=_text, ensure_ascii=False).encode() + b"\n"
 
 
 def _text(value: Any) -> str:

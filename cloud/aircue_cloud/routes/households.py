@@ -9,7 +9,7 @@ from aircue_cloud import consents, db, tables
 from aircue_cloud.consents import Consent
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.access import requires
-from aircue_cloud.routes.services import services
+from aircue_cloud.routes.services import config, services
 
 blueprint = Blueprint("households", __name__, url_prefix="/api/v1/households")
 
@@ -71,7 +71,8 @@ def post_consent(household: str) -> tuple[dict[str, Any], int]:
     wire.one_of("channel", said["channel"], consents.CHANNELS)
     with db.writing(services().engine) as connection:
         _must_exist(connection, household)
-        consent = consents.record(connection, household, **said, now=services().intake.clock(), method="API")
+        now, controller = services().intake.clock(), config().answers
+        consent = consents.record(connection, household, **said, now=now, method="API", controller=controller)
     return _consent(consent), 201
 
 

@@ -14,12 +14,47 @@ from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
-from aircue_cloud.routes import batches, decisions, episodes, feed, hosts, households, readings, rules, status, uploads
+from aircue_cloud.routes import (
+    batches,
+    decisions,
+    episodes,
+    events,
+    feed,
+    hosts,
+    households,
+    observations,
+    openapi,
+    people,
+    products,
+    readings,
+    rules,
+    sites,
+    status,
+    uploads,
+    weather,
+)
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 
-ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status, uploads)
+ROUTES = (
+    batches,
+    decisions,
+    episodes,
+    events,
+    feed,
+    households,
+    observations,
+    openapi,
+    people,
+    products,
+    readings,
+    rules,
+    sites,
+    status,
+    uploads,
+    weather,
+)
 
 
 def _utc_now() -> datetime:

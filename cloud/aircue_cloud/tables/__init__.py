@@ -9,6 +9,7 @@ from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
+from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
     "batches",
@@ -23,6 +24,7 @@ __all__ = [
     "losses",
     "metadata",
     "node_state",
+    "observations",
     "people",
     "products",
     "pushes",
@@ -32,4 +34,6 @@ __all__ = [
     "rule_states",
     "sites",
     "tallies",
+    "weather",
+    "weather_requests",
 ]

@@ -104,7 +104,7 @@ def _schemas(routes: list[tuple[Rule, str, Operation]]) -> tuple[_Schemas, Docum
 
 def _kinds(operation: Operation) -> Iterator[Any]:
     said = [*operation.replies.values(), *operation.bodies.values()]
-    for kind in (one for kind in said for one in (kind if isinstance(kind, tuple) else (kind,))):
+    for kind in (one for some in said for one in (some if isinstance(some, tuple) else (some,))):
         if kind is not None and not isinstance(kind, Mapping):
             yield kind
 

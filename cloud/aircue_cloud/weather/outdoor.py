@@ -75,7 +75,7 @@ def store(connection: Connection, hours: Iterable[Hour], source: str, now: datet
 
 def store_told(connection: Connection, hours: Sequence[ToldHour], now: datetime) -> list[Verdict | Reason]:
     """Those that are of a full hour, not ahead of now, and say something; of one hour told twice the last holds."""
-    reasons = [untimely(hour.hour, now, "hour") or _vague(hour) for hour in hours]
+    reasons = [untimely(hour.hour, now, "hour") or vague(hour) for hour in hours]
     fit = {
         (hour.area, hour.hour): Hour(
             area=hour.area,
@@ -123,7 +123,7 @@ def _row(hour: Hour, source: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _vague(hour: ToldHour) -> Reason | None:
+def vague(hour: ToldHour) -> Reason | None:
     when = hour.hour
     if (when - EPOCH) % HOUR:
         expected = "a full hour"

@@ -25,20 +25,44 @@ from aircue_cloud.routes import (
     browsers,
     decisions,
     episodes,
+    events,
     feed,
     hosts,
     households,
+    observations,
+    openapi,
+    people,
+    products,
     readings,
     rules,
+    sites,
     status,
     uploads,
+    weather,
 )
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Stores
 
-ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status, uploads)
+ROUTES = (
+    batches,
+    decisions,
+    episodes,
+    events,
+    feed,
+    households,
+    observations,
+    openapi,
+    people,
+    products,
+    readings,
+    rules,
+    sites,
+    status,
+    uploads,
+    weather,
+)
 
 
 def _utc_now() -> datetime:

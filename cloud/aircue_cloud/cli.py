@@ -16,7 +16,11 @@ from aircue_cloud.commands.terminal import changing, database, load, now, place,
 from aircue_cloud.errors import CloudError, CommandError
 
 # Commands whose modules bring numpy and more are loaded when they are asked for.
-_LATE = {"evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate")}
+_LATE = {
+    "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
+    "import": ("aircue_cloud.importing.command", "import_"),
+    "weather": ("aircue_cloud.weather.command", "weather"),
+}
 
 
 class _Commands(click.Group):

@@ -4,13 +4,25 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from aircue_cloud import tables
 
 PURPOSES = ("marketing",)
-DATA_CATEGORIES = ("sensor", "behaviour")
+# What each category of data is; one is named in every consent.
+CATEGORIES = MappingProxyType(
+    {
+        "sensor": "what the sensors in the home measure",
+        "behaviour": "what people do in the shop",
+        "location": "the area that a phone or wearable is in, to a tenth of a degree",
+        "activity": "steps that a phone or wearable counts",
+        "body": "skin temperature from a wearable",
+        "ambient": "temperature around a phone or wearable",
+    }
+)
+DATA_CATEGORIES = tuple(CATEGORIES)
 CHANNELS = ("in-app",)
 
 _T = tables.consents.c
@@ -72,11 +84,17 @@ def granted(connection: Connection, household: str, *, purpose: str, data_catego
     return said
 
 
-def granting(*, purpose: str, data_category: str) -> Select[tuple[str]]:
+def granting(*, purpose: str, data_category: str) -> Select[str]:
     """The ids of households that agree, through whichever channel they said so."""
     asked = (_T.purpose == purpose, _T.data_category == data_category)
     last = select(func.max(_T.id)).where(*asked).group_by(_T.household, _T.channel)
     return select(_T.household).where(_T.id.in_(last), _T.granted)
+
+
+def storing(connection: Connection, data_category: str) -> set[str]:
+    """The ids of households whose data of this category may be stored: they agree to some use of it."""
+    uses = [granting(purpose=purpose, data_category=data_category) for purpose in PURPOSES]
+    return {id_ for use in uses for id_ in connection.execute(use).scalars()}
 
 
 def _consent(row: Row[tuple[object, ...]]) -> Consent:

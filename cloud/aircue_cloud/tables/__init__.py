@@ -10,6 +10,7 @@ from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
+from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
     "audit",
@@ -27,6 +28,7 @@ __all__ = [
     "losses",
     "metadata",
     "node_state",
+    "observations",
     "operators",
     "people",
     "products",
@@ -39,5 +41,7 @@ __all__ = [
     "sessions",
     "sites",
     "tallies",
+    "weather",
+    "weather_requests",
     "windows",
 ]

@@ -21,13 +21,16 @@ from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
     access,
+    audit,
     batches,
     browsers,
     decisions,
+    enrolments,
     episodes,
     feed,
     hosts,
     households,
+    limits,
     readings,
     rules,
     status,
@@ -38,7 +41,7 @@ from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Stores
 
-ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status, uploads)
+ROUTES = (audit, batches, decisions, enrolments, episodes, feed, households, readings, rules, status, uploads)
 
 
 def _utc_now() -> datetime:
@@ -58,6 +61,8 @@ def create_app(
     problems.register(app)
     hosts.register(app, config)
     browsers.register(app)
+    limits.register(app)
+    audit.register(app)
     access.register(app)
     for route in ROUTES:
         app.register_blueprint(route.blueprint)

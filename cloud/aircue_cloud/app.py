@@ -21,14 +21,17 @@ from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
     access,
+    audit,
     batches,
     browsers,
     decisions,
+    enrolments,
     episodes,
     events,
     feed,
     hosts,
     households,
+    limits,
     observations,
     openapi,
     people,
@@ -46,8 +49,10 @@ from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Stores
 
 ROUTES = (
+    audit,
     batches,
     decisions,
+    enrolments,
     episodes,
     events,
     feed,
@@ -82,6 +87,8 @@ def create_app(
     problems.register(app)
     hosts.register(app, config)
     browsers.register(app)
+    limits.register(app)
+    audit.register(app)
     access.register(app)
     for route in ROUTES:
         app.register_blueprint(route.blueprint)

@@ -154,6 +154,34 @@ class OfferedUpload(Struct, kw_only=True):
     headers: dict[str, str]
 
 
+class EnrolmentCode(Body):
+    code: str
+
+
+class Enrolled(Struct, kw_only=True):
+    """key: shown here alone."""
+
+    kind: str
+    name: str
+    key: str
+
+
+class AuditEntry(Struct, kw_only=True):
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    outcome: str
+    address: str
+    detail: dict[str, Any]
+
+
+class AuditLog(Struct, kw_only=True):
+    rows: list[AuditEntry]
+    next: int
+
+
 _FEED_ROW = {
     "type": "object",
     "properties": {
@@ -178,6 +206,7 @@ _FIGURES = {
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
+        "audit.get": Operation(summary="Who did what, by id", replies={200: AuditLog}, query=(AFTER, LIMIT)),
         "batches.post": Operation(
             summary="Take in one batch of a gateway, as its gateway sealed it",
             bodies={"application/octet-stream": BYTES},
@@ -185,6 +214,12 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             refusals=(401, 413, 422),
         ),
         "decisions.get": Operation(summary="Decisions by id", replies={200: Decisions}, query=(AFTER, LIMIT)),
+        "enrolments.post": Operation(
+            summary="Exchange a one-time code for a key",
+            bodies={JSON: EnrolmentCode},
+            replies={201: Enrolled},
+            refusals=(401, 413, 415, 422, 429),
+        ),
         "episodes.get": Operation(summary="Episodes, the latest first", replies={200: Episodes}, query=(LIMIT,)),
         "feed.get": Operation(summary="What happened, by id", replies={200: _FEED}, query=(AFTER, LIMIT)),
         "households.get": Operation(summary="All households with their sites", replies={200: Households}),

@@ -21,24 +21,55 @@ from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
     access,
+    audit,
     batches,
     browsers,
     decisions,
+    enrolments,
     episodes,
+    events,
     feed,
     hosts,
     households,
+    limits,
+    observations,
+    openapi,
+    people,
+    products,
     readings,
+    rights,
     rules,
+    sites,
     status,
     uploads,
+    weather,
 )
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Stores
 
-ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status, uploads)
+ROUTES = (
+    audit,
+    batches,
+    decisions,
+    enrolments,
+    episodes,
+    events,
+    feed,
+    households,
+    observations,
+    openapi,
+    people,
+    products,
+    readings,
+    rights,
+    rules,
+    sites,
+    status,
+    uploads,
+    weather,
+)
 
 
 def _utc_now() -> datetime:
@@ -58,6 +89,8 @@ def create_app(
     problems.register(app)
     hosts.register(app, config)
     browsers.register(app)
+    limits.register(app)
+    audit.register(app)
     access.register(app)
     for route in ROUTES:
         app.register_blueprint(route.blueprint)

@@ -11,13 +11,17 @@ import click
 from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, status, tables
-from aircue_cloud.commands import keys, operators, rights, stores
+from aircue_cloud.commands import audit, keys, operators, people, rights, stores
 from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
 from aircue_cloud.errors import CloudError, CommandError
 from aircue_cloud.rights import erasure
 
 # Commands whose modules bring numpy and more are loaded when they are asked for.
-_LATE = {"evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate")}
+_LATE = {
+    "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
+    "import": ("aircue_cloud.importing.command", "import_"),
+    "weather": ("aircue_cloud.weather.command", "weather"),
+}
 
 
 class _Commands(click.Group):
@@ -80,6 +84,8 @@ def consume(config_path: Path | None, **source: Any) -> None:
 main.add_command(stores.store)
 main.add_command(operators.operator)
 main.add_command(rights.rights)
+main.add_command(people.person)
+main.add_command(audit.audit)
 for kind in ("gateway", "node", "partner"):
     main.add_command(keys.group(kind))
 

@@ -47,8 +47,9 @@ class Config:
     s3_bucket: objects are kept there instead of in data_dir; s3_endpoint_url: of a store that is not Amazon's.
     upload_url_s: how long a gateway may use the URL of an upload. public_url: what people call this server, where more
     than this machine reaches it. trusted_proxies: how many stand in front of it. sign_in: auto, needed as soon as there
-    is an operator or anybody else can reach this server; or off, for loopback alone. controller, controller_contact,
-    privacy_url, jurisdiction: who answers for the data, as receipts name them."""
+    is an operator or anybody else can reach this server; or off, for loopback alone. requests_per_minute: of each
+    partner's or node's key. controller, controller_contact, privacy_url, jurisdiction: who answers for the data, as
+    receipts name them."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -63,6 +64,7 @@ class Config:
     public_url: str = ""
     trusted_proxies: int = 0
     sign_in: str = "auto"
+    requests_per_minute: int = 1200
     controller: str = Controller.name
     controller_contact: str = ""
     privacy_url: str = ""
@@ -122,6 +124,7 @@ _RANGES = (
     ("max_batch_bytes", 1024, 64 * 1024 * 1024),
     ("upload_url_s", 10, 3600),
     ("trusted_proxies", 0, 8),
+    ("requests_per_minute", 1, 1_000_000),
 )
 
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
@@ -12,9 +13,20 @@ from aircue_cloud import tables
 from aircue_cloud.rights.receipts import Controller, Said, document
 
 PURPOSES = ("marketing",)
-DATA_CATEGORIES = ("sensor", "behaviour")
+# What each category of data is; one is named in every consent.
+CATEGORIES = MappingProxyType(
+    {
+        "sensor": "what the sensors in the home measure",
+        "behaviour": "what people do in the shop",
+        "location": "the area that a phone or wearable is in, to a tenth of a degree",
+        "activity": "steps that a phone or wearable counts",
+        "body": "skin temperature from a wearable",
+        "ambient": "temperature around a phone or wearable",
+    }
+)
+DATA_CATEGORIES = tuple(CATEGORIES)
 CHANNELS = ("in-app",)
-SENSITIVE: frozenset[str] = frozenset()  # data categories that the law protects more: none of these
+SENSITIVE = frozenset({"body"})  # data categories that the law protects more
 PUSHED_FROM = ("sensor", "in-app")
 NOBODY_NAMED = Controller()
 
@@ -108,11 +120,17 @@ def granted(connection: Connection, household: str, *, purpose: str, data_catego
     return said
 
 
-def granting(*, purpose: str, data_category: str) -> Select[tuple[str]]:
+def granting(*, purpose: str, data_category: str) -> Select[str]:
     """The ids of households that agree, through whichever channel they said so."""
     asked = (_T.purpose == purpose, _T.data_category == data_category)
     last = select(func.max(_T.id)).where(*asked).group_by(_T.household, _T.channel)
     return select(_T.household).where(_T.id.in_(last), _T.granted)
+
+
+def storing(connection: Connection, data_category: str) -> set[str]:
+    """The ids of households whose data of this category may be stored: they agree to some use of it."""
+    uses = [granting(purpose=purpose, data_category=data_category) for purpose in PURPOSES]
+    return {id_ for use in uses for id_ in connection.execute(use).scalars()}
 
 
 def _consent(row: Row[tuple[object, ...]]) -> Consent:

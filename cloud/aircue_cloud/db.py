@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateSchema
 
-from aircue_cloud import tables
+from aircue_cloud import migrations, tables
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.tables.columns import from_ms, to_ms
 
@@ -37,12 +37,13 @@ SCHEMA_PREFIX = "store_"
 
 
 def open_database(url: str, store: str = MAIN) -> Engine:
-    """An engine with all tables of a store in place; SettingsError where there is no driver or no such database."""
+    """An engine with all tables of a store in place.
+
+    SettingsError where there is no driver, no such database, or one of a newer version.
+    """
     try:
         engine = _engine(url, store)
-        with writing(engine) as connection:
-            _make_schema(connection)
-            tables.metadata.create_all(connection)
+        _upgrade(engine)
     except ModuleNotFoundError as error:
         remedy = "install psycopg and begin database_url with postgresql+psycopg://"
         raise SettingsError(f"database driver {error.name} is not installed: {remedy}") from error
@@ -50,6 +51,17 @@ def open_database(url: str, store: str = MAIN) -> Engine:
         shown = make_url(url).render_as_string(hide_password=True)
         raise SettingsError(f"database {shown} cannot be opened: {error.orig}; check database_url, data_dir") from error
     return engine
+
+
+def _upgrade(engine: Engine) -> None:
+    """Under the write lock, so that of two programs that start at once the second finds it done."""
+    with reading(engine) as connection:
+        if migrations.is_current(connection):
+            return
+    with writing(engine) as connection:
+        if not migrations.is_current(connection):
+            _make_schema(connection)
+            migrations.upgrade(connection)
 
 
 def _engine(url: str, store: str) -> Engine:

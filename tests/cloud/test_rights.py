@@ -257,3 +257,24 @@ def test_what_something_kept_points_to_stays(lived_in: Cloud) -> None:
         connection.execute(update(tables.episodes).values(ended_at=NOW, open=False))
         assert retention.retain(connection, NOW + timedelta(days=300), {"episodes": 1})["episodes"] == 0
         assert retention.retain(connection, NOW + timedelta(days=401), {"episodes": 1})["episodes"] == 2
+
+
+def test_an_owner_exports_and_erases_over_http(lived_in: Cloud) -> None:
+    client = lived_in.app.test_client()
+    found_zip = client.get("/api/v1/households/ada/export")
+    assert found_zip.mimetype == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(found_zip.data)) as archive:
+        assert archive.testzip() is None
+    proof = client.delete("/api/v1/households/ada").get_json()
+    assert proof["complete"], proof["left"]
+    assert client.get("/api/v1/households/ada/export").status_code == 404
+    assert [one["id"] for one in lived_in.get("erasures")["erasures"]] == [proof["id"]]
+
+
+def test_the_audit_log_keeps_what_was_done_and_not_to_whom(lived_in: Cloud) -> None:
+    client = lived_in.app.test_client()
+    client.get("/api/v1/people/ada-1/export")
+    proof = client.delete("/api/v1/households/ada").get_json()
+    rows = lived_in.rows(tables.audit)
+    exports = [row["target"] for row in rows if row["action"] == "rights export"]
+    assert exports == [proof["pseudonym"]]

@@ -76,12 +76,12 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-# What somebody of the other store can prove. The shopper's id is one of the first store's: ids may be the same.
+# What somebody of the other store can prove.
 PROOFS = {
     "gateway": gateway,
     "partner": partner,
     "operator": session(sessions.OPERATOR, "olga"),
-    "shopper": session(sessions.SHOPPER, f"{SECRET}-ada"),
+    "shopper": session(sessions.SHOPPER, "somebody"),
 }
 
 

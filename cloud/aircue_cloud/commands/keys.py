@@ -7,7 +7,7 @@ import click
 
 from aircue_cloud import db
 from aircue_cloud.commands.terminal import changing, database, now, say, with_config
-from aircue_cloud.identity import gateway_keys, keys
+from aircue_cloud.identity import codes, gateway_keys, keys
 
 _OVERLAP_H = round(keys.OVERLAP / timedelta(hours=1))
 _ABOUT = {
@@ -22,6 +22,8 @@ def group(kind: str) -> click.Group:
     made = click.Group(kind, help=_ABOUT[kind])
     for command in (_add(kind), _rotate(kind), _revoke(kind), _listed(kind)):
         made.add_command(command)
+    if kind in codes.ENROLLED:
+        made.add_command(_enrol(kind))
     return made
 
 
@@ -45,6 +47,21 @@ def _with_scopes(command: click.Command) -> click.Command:
     text = "What the key may do, such as events:write; may be given several times."
     command.params.append(click.Option(["--scope"], multiple=True, help=text))
     return command
+
+
+def _enrol(kind: str) -> click.Command:
+    @click.command("enrol", help=f"Make a code for which a {kind} gets its key, once.")
+    @click.argument("name")
+    @with_config
+    def enrol(name: str, config_path: Path | None) -> None:
+        with changing(config_path, f"{kind} enrol", name) as connection:
+            keys.check_name(kind, name)
+            if kind == gateway_keys.KIND:
+                gateway_keys.expect(connection, name, now())
+            click.echo(codes.draw(connection, kind, name, now()))
+        say(f"POST /api/v1/enrolments takes it, once, within {round(codes.LIVES[kind] / timedelta(minutes=1))} minutes")
+
+    return enrol
 
 
 def _rotate(kind: str) -> click.Command:

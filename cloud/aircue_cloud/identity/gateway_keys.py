@@ -14,8 +14,13 @@ def add(connection: Connection, name: str, now: datetime) -> str:
     """The new gateway's key; CommandError where the name is taken or no name. One whose keys were revoked may come
     again."""
     key = keys.add(connection, KIND, name, (), now)
-    connection.execute(db.insert_absent(connection, tables.gateways), [{"name": name, "added_at": now}])
+    expect(connection, name, now)
     return key
+
+
+def expect(connection: Connection, name: str, now: datetime) -> None:
+    """From now on there is such a gateway, with or without a key."""
+    connection.execute(db.insert_absent(connection, tables.gateways), [{"name": name, "added_at": now}])
 
 
 def rotate(connection: Connection, name: str, now: datetime, overlap: timedelta = keys.OVERLAP) -> str:

@@ -35,7 +35,7 @@ class Key:
 
 def add(connection: Connection, kind: str, owner: str, scopes: Collection[str], now: datetime) -> str:
     """A new key; CommandError where the owner has one that holds, is no name, or a scope is not known."""
-    _check_name(kind, owner)
+    check_name(kind, owner)
     _check_scopes(scopes)
     if _holding(connection, kind, owner, now):
         raise CommandError(f"{kind} {owner} is there already; give it a new key with: {kind} rotate {owner}")
@@ -49,6 +49,12 @@ def rotate(connection: Connection, kind: str, owner: str, now: datetime, overlap
         raise CommandError(f"{kind} {owner} is not known, or its key was revoked; add it with: {kind} add {owner}")
     _end(connection, held, now + overlap)
     return _insert(connection, kind, owner, held[-1].scopes, now)
+
+
+def issue(connection: Connection, kind: str, owner: str, now: datetime) -> str:
+    """A key for whoever enrols: the first, or one that takes the place of another."""
+    held = _holding(connection, kind, owner, now)
+    return rotate(connection, kind, owner, now) if held else add(connection, kind, owner, (), now)
 
 
 def revoke(connection: Connection, kind: str, owner: str, now: datetime) -> int:
@@ -86,7 +92,7 @@ def used(connection: Connection, key: Key, now: datetime) -> None:
     connection.execute(update(tables.keys).where(_T.id == key.id).values(last_used_at=now))
 
 
-def _check_name(kind: str, owner: str) -> None:
+def check_name(kind: str, owner: str) -> None:
     if not NAME.fullmatch(owner):
         raise CommandError(f"{kind} name {owner!r}: expected up to 64 letters, digits, . _ and -, no sign first")
 

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, and_, delete, func, insert, null, select, update
+from sqlalchemy import JSON, Connection, Engine, Text, and_, delete, func, insert, null, select, update
 
 from aircue_cloud import db, tables
 from aircue_cloud.rights import search
 from aircue_cloud.rights import subject as subjects
-from aircue_cloud.rights.register import HOLDINGS, Holding, Then, tells_of
+from aircue_cloud.rights.register import HOLDINGS, Holding, Then
 from aircue_cloud.rights.subject import Subject
 
 
@@ -125,6 +125,8 @@ def _make_pseudonyms(connection: Connection, subject: Subject, pseudonym: str) -
 
 
 def _kept(subject: Subject, holding: Holding) -> Iterator[Any]:
+    if holding.tells is not None:
+        return
     for condition in subjects.conditions(subject, holding):
         if holding.then is Then.PSEUDONYM:
             yield condition
@@ -140,31 +142,43 @@ def _count_kept(connection: Connection, subject: Subject, holding: Holding) -> i
 
 def _keep(connection: Connection, subject: Subject, holding: Holding, pseudonym: str) -> int:
     """All people of a household go under one name: who of them it was is nobody's business any more."""
+    if holding.tells is not None:
+        return _rename(connection, subject, holding, pseudonym) if holding.then is Then.PSEUDONYM else 0
     values = {holding.column: pseudonym, **_WIPED.get(holding.table.name, {})}
     changes = (update(holding.table).where(one).values(values) for one in _kept(subject, holding))
     return sum(connection.execute(change).rowcount for change in changes)
 
 
+def _rename(connection: Connection, subject: Subject, holding: Holding, pseudonym: str) -> int:
+    """Row by row and column by column: names stand in texts."""
+    table, count = holding.table, 0
+    texts = [column.name for column in table.columns if isinstance(column.type, Text | JSON)]
+    for row in list(subjects.rows(connection, subject, holding)):
+        values = {name: search.replaced(row[name], subject.identifiers, pseudonym) for name in texts}
+        connection.execute(update(table).where(table.c.id == row["id"]).values(values))
+        count += 1
+    return count
+
+
 # What else of a kept row leads to somebody.
 _WIPED: Mapping[str, Mapping[str, Any]] = {
-    "interactions": {"rating": None, "text": None},
+    "interactions": {"rating": None, "text": None, "event": None, "referrer": None, "path": None, "dwell_s": None},
     "consents": {"document": null()},
 }
 
 
 def _remove(connection: Connection, subject: Subject, holding: Holding) -> int:
-    if holding.table is tables.feed:
-        return _remove_from_feed(connection, subject)
+    if holding.tells is not None:
+        return _remove_told(connection, subject, holding) if holding.then is Then.DELETE else 0
     conditions = subjects.conditions(subject, holding)
     return sum(connection.execute(delete(holding.table).where(one)).rowcount for one in conditions)
 
 
-def _remove_from_feed(connection: Connection, subject: Subject) -> int:
-    tells, table = tells_of(subject.ids), tables.feed.c
-    rows = connection.execute(select(table.id, table.fields))
-    ids = [row.id for row in rows if tells(row.fields)]
+def _remove_told(connection: Connection, subject: Subject, holding: Holding) -> int:
+    key = holding.table.c.id
+    ids = [row["id"] for row in subjects.rows(connection, subject, holding)]
     for start in range(0, len(ids), 500):
-        connection.execute(delete(tables.feed).where(table.id.in_(ids[start : start + 500])))
+        connection.execute(delete(holding.table).where(key.in_(ids[start : start + 500])))
     return len(ids)
 
 

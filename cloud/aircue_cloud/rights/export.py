@@ -28,6 +28,7 @@ _MEANINGS = {
     "readings": "what your sensors measured",
     "interactions": "what you viewed, liked, bought and rated",
     "consents": "what you agreed to and took back, with receipts",
+    "observations": "what your phone or wearable told us",
     "audit": "what the store's people did with your data",
     "sessions": "where you are signed in",
     "codes": "links that were made for you to sign in by",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import RowMapping, Table
 
 from aircue_cloud import tables
+from aircue_cloud.rights.search import found
 
 
 class Names(Enum):
@@ -22,7 +23,9 @@ class Names(Enum):
     NODE = "node"  # (site, node): other homes have a bathroom as well
     EPISODE = "episode"
     PUSH = "push"
-    ANY = "any of these"
+
+
+Ids = Mapping[Names, frozenset[Any]]
 
 
 class Then(Enum):
@@ -35,24 +38,44 @@ class Then(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
-    """Rows of a table that are about somebody: those whose `column` names them. only: of the rows with this value in
-    that column, because others name operators or devices. keep: rows that the law wants kept, by a column and its
-    values; they go under a pseudonym whatever `then` says. why: of what is not deleted."""
+    """Rows of a table that are about somebody.
+
+    column: names them; tells: finds them, where names stand in texts. only: of the rows with this value in that column,
+    because others name operators or devices. keep: rows that the law wants kept, by a column and its values; they go
+    under a pseudonym whatever `then` says. why: of what is not deleted."""
 
     table: Table
     column: str
-    names: Names
+    names: Names | None = None
+    tells: Callable[[RowMapping, Ids], bool] | None = None
     only: tuple[str, str] | None = None
     then: Then = Then.DELETE
     keep: tuple[str, frozenset[str]] | None = None
     why: str = ""
 
 
+_FIELDS: Mapping[str, Names] = {
+    "household": Names.HOUSEHOLD,
+    "site": Names.SITE,
+    "episode": Names.EPISODE,
+    "push": Names.PUSH,
+}
+
+
+def _fields_tell(fields: Mapping[str, Any], ids: Ids) -> bool:
+    return any(fields.get(name) in ids[kind] for name, kind in _FIELDS.items())
+
+
+def identifiers(ids: Ids) -> frozenset[str]:
+    """What must be found nowhere once they are erased."""
+    return frozenset(ids[Names.HOUSEHOLD] | ids[Names.PERSON] | ids[Names.SITE])
+
+
 BOOKS = frozenset({"purchase", "return"})
 
 # In the order of erasure: what points to a row goes before it.
 HOLDINGS = (
-    Holding(table=tables.feed, column="fields", names=Names.HOUSEHOLD),
+    Holding(table=tables.feed, column="fields", tells=lambda row, ids: _fields_tell(row["fields"], ids)),
     Holding(table=tables.pushes, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.decisions, column="episode", names=Names.EPISODE),
     Holding(table=tables.rule_states, column="site", names=Names.SITE),
@@ -79,10 +102,11 @@ HOLDINGS = (
     Holding(
         table=tables.audit,
         column="target",
-        names=Names.ANY,
+        tells=lambda row, ids: found([row["actor"], row["target"], row["detail"]], identifiers(ids)),
         then=Then.PSEUDONYM,
         why="who did what, for whoever checks the operators",
     ),
+    Holding(table=tables.observations, column="person", names=Names.PERSON),
     Holding(table=tables.sessions, column="subject", names=Names.PERSON, only=("kind", "shopper")),
     Holding(table=tables.codes, column="subject", names=Names.PERSON, only=("kind", "shopper")),
     Holding(table=tables.sites, column="id", names=Names.SITE),
@@ -99,24 +123,10 @@ IMPERSONAL: Mapping[Table, str] = {
     tables.operators: "accounts of the store's own people",
     tables.recovery_codes: "of the store's own people",
     tables.windows: "counts of a few minutes",
+    tables.weather: "of an area of ten kilometres",
+    tables.weather_requests: "of an area of ten kilometres",
     tables.products: "the catalogue",
     tables.counters: "sums over everybody",
     tables.erasures: "a proof names nobody",
     tables.forgotten_sites: "salted hashes",
 }
-
-_FIELDS: Mapping[str, Names] = {
-    "household": Names.HOUSEHOLD,
-    "site": Names.SITE,
-    "episode": Names.EPISODE,
-    "push": Names.PUSH,
-}
-
-
-def tells_of(ids: Mapping[Names, frozenset[Any]]) -> Callable[[Mapping[str, Any]], bool]:
-    """Whether the fields of an entry of the feed name one of these."""
-
-    def told(fields: Mapping[str, Any]) -> bool:
-        return any(fields.get(name) in ids[kind] for name, kind in _FIELDS.items())
-
-    return told

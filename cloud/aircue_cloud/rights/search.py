@@ -41,6 +41,17 @@ def found(value: Any, identifiers: frozenset[str]) -> bool:
     return _words(identifiers).search(text) is not None
 
 
+def replaced(value: Any, identifiers: frozenset[str], by: str) -> Any:
+    """The same text or structure with another name in place of each of them.
+
+    >>> replaced({"to": "ada"}, frozenset({"ada"}), "nobody")
+    {'to': 'nobody'}
+    """
+    if isinstance(value, str):
+        return _words(identifiers).sub(by, value)
+    return json.loads(_words(identifiers).sub(by, json.dumps(value, ensure_ascii=False)))
+
+
 @lru_cache(maxsize=8)
 def _words(identifiers: frozenset[str]) -> re.Pattern[str]:
     """A name may hold hyphens and full stops, but a sentence may end behind it."""

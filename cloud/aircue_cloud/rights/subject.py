@@ -1,6 +1,6 @@
 """Whom a request is about, by all the names that the tables know them by."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, or_,
 
 from aircue_cloud import tables
 from aircue_cloud.errors import CommandError
-from aircue_cloud.rights.register import Holding, Names, tells_of
+from aircue_cloud.rights.register import Holding, Ids, Names, identifiers
 
 _AT_ONCE = 500  # names in one query
 
@@ -18,12 +18,12 @@ class Subject:
     """A household with its people and homes, or one person of it. ids: by kind; nodes as (site, node)."""
 
     household: str | None
-    ids: Mapping[Names, frozenset[Any]] = field(repr=False)
+    ids: Ids = field(repr=False)
 
     @property
     def identifiers(self) -> frozenset[str]:
         """What must be found nowhere once they are erased."""
-        return frozenset(self.ids[Names.ANY])
+        return identifiers(self.ids)
 
     @property
     def sites(self) -> frozenset[str]:
@@ -52,9 +52,7 @@ def person(connection: Connection, name: str) -> Subject:
     return Subject(household=None, ids=_ids(connection, frozenset(), frozenset({name}), frozenset()))
 
 
-def _ids(
-    connection: Connection, households: frozenset[str], people: frozenset[str], sites: frozenset[str]
-) -> Mapping[Names, frozenset[Any]]:
+def _ids(connection: Connection, households: frozenset[str], people: frozenset[str], sites: frozenset[str]) -> Ids:
     state, episodes, pushes = tables.node_state.c, tables.episodes.c, tables.pushes.c
     nodes = connection.execute(select(state.site, state.node).where(state.site.in_(sites)).distinct())
     return {
@@ -64,7 +62,6 @@ def _ids(
         Names.NODE: frozenset((row.site, row.node) for row in nodes),
         Names.EPISODE: _all(connection, select(episodes.id).where(episodes.site.in_(sites))),
         Names.PUSH: _all(connection, select(pushes.id).where(pushes.household.in_(households))),
-        Names.ANY: households | people | sites,
     }
 
 
@@ -77,29 +74,28 @@ def rows(connection: Connection, subject: Subject, holding: Holding) -> Iterator
     for condition in conditions(subject, holding):
         query = select(holding.table).where(condition).order_by(*holding.table.primary_key)
         found = connection.execute(query).mappings()
-        if holding.table is tables.feed:
-            tells = tells_of(subject.ids)
-            yield from (row for row in found if tells(row["fields"]))
-        else:
-            yield from found
+        yield from (row for row in found if holding.tells is None or holding.tells(row, subject.ids))
 
 
 def conditions(subject: Subject, holding: Holding) -> Iterator[ColumnElement[bool]]:
-    """Together they select the rows that are about them; of the feed every row, since its fields name them."""
-    column = holding.table.c[holding.column]
-    if holding.table is tables.feed:
-        yield column.is_not(None)
+    """Together they select the rows that are about them; every row where names stand in texts."""
+    if holding.names is None:
+        yield true()
         return
     narrowed = true() if holding.only is None else holding.table.c[holding.only[0]] == holding.only[1]
     names = sorted(subject.ids[holding.names])
     for start in range(0, len(names), _AT_ONCE):
-        part = names[start : start + _AT_ONCE]
-        named = or_(*(_node(holding, *one) for one in part)) if holding.names is Names.NODE else column.in_(part)
-        yield and_(named, narrowed)
+        yield and_(_named(holding, names[start : start + _AT_ONCE]), narrowed)
 
 
-def _node(holding: Holding, _site: str, node: str) -> ColumnElement[bool]:
+def _named(holding: Holding, names: Sequence[Any]) -> ColumnElement[bool]:
+    if holding.names is Names.NODE:
+        return or_(*(_node(holding, *one) for one in names))
+    return holding.table.c[holding.column].in_(names)
+
+
+def _node(holding: Holding, site: str, node: str) -> ColumnElement[bool]:
     """By the streams that the site's readings came in: another home may have a node of the same name."""
     r, c = tables.readings.c, holding.table.c
-    streams = select(r.installation).where(r.site == _site, r.node == node)
+    streams = select(r.installation).where(r.site == site, r.node == node)
     return and_(c.node == node, c.installation.in_(streams))

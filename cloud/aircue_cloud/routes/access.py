@@ -18,7 +18,7 @@ from aircue_cloud.identity import keys, operators, scopes, sessions, tokens
 from aircue_cloud.identity.keys import Key
 from aircue_cloud.identity.scopes import ROLES
 from aircue_cloud.identity.sessions import Session
-from aircue_cloud.routes import browsers
+from aircue_cloud.routes import browsers, limits
 from aircue_cloud.routes.services import config, enter, services
 
 P = ParamSpec("P")
@@ -158,6 +158,8 @@ def _find_store() -> None:
 def _proved() -> Actor:
     if request.authorization is not None:
         found = _key(_KEY_HINT)
+        if found.kind != "gateway":
+            limits.key_must_not_be_too_often(f"{found.kind} {found.owner}")
         return Actor(kind=found.kind, name=found.owner, scopes=found.scopes)
     session = signed_in(sessions.OPERATOR)
     return _nobody() if session is None else _operator(session)

@@ -11,6 +11,7 @@ from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
+from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
     "audit",
@@ -30,6 +31,7 @@ __all__ = [
     "losses",
     "metadata",
     "node_state",
+    "observations",
     "operators",
     "people",
     "products",
@@ -42,5 +44,7 @@ __all__ = [
     "sessions",
     "sites",
     "tallies",
+    "weather",
+    "weather_requests",
     "windows",
 ]

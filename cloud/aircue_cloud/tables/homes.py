@@ -17,6 +17,7 @@ sites = Table(
     Column("id", Text, primary_key=True),
     Column("household", Text, ForeignKey("households.id")),  # null until somebody links the site
     Column("tz", Text, nullable=False, default="UTC"),
+    Column("area", Text),  # latitude,longitude in whole tenths of a degree, which no house can be told from
 )
 
 people = Table(

@@ -1,0 +1,370 @@
+"""The first step: all tables. Written by python -m aircue_cloud.migrations.draft"""
+# fmt: off
+# ruff: noqa: E501, RUF100
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001_2181d6fff36e"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table('audit',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('actor', sa.Text(), nullable=False),
+    sa.Column('action', sa.Text(), nullable=False),
+    sa.Column('target', sa.Text(), nullable=False),
+    sa.Column('outcome', sa.Text(), nullable=False),
+    sa.Column('address', sa.Text(), nullable=False),
+    sa.Column('detail', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('codes',
+    sa.Column('code_hash', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('made_at', sa.BigInteger(), nullable=False),
+    sa.Column('ends_at', sa.BigInteger(), nullable=False),
+    sa.Column('used_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('code_hash')
+    )
+    op.create_table('counters',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('value', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('name')
+    )
+    op.create_table('erasures',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('asked_by', sa.Text(), nullable=False),
+    sa.Column('proof', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('feed',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('fields', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('forgotten_sites',
+    sa.Column('hash', sa.Text(), nullable=False),
+    sa.Column('salt', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('hash')
+    )
+    op.create_table('gateways',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('name')
+    )
+    op.create_table('households',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('keys',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('owner', sa.Text(), nullable=False),
+    sa.Column('key_hash', sa.Text(), nullable=False),
+    sa.Column('scopes', sa.JSON(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.Column('ends_at', sa.BigInteger(), nullable=True),
+    sa.Column('last_used_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('key_hash')
+    )
+    op.create_index('key_owner', 'keys', ['kind', 'owner'], unique=False)
+    op.create_table('losses',
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('installation', sa.BigInteger(), nullable=False),
+    sa.Column('boot', sa.BigInteger(), nullable=False),
+    sa.Column('where', sa.Text(), nullable=False),
+    sa.Column('first', sa.BigInteger(), nullable=False),
+    sa.Column('last', sa.BigInteger(), nullable=False),
+    sa.Column('samples', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('node', 'installation', 'boot', 'where', 'first')
+    )
+    op.create_table('operators',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('password_hash', sa.Text(), nullable=False),
+    sa.Column('role', sa.Text(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.Column('totp_secret', sa.Text(), nullable=True),
+    sa.Column('totp_on', sa.Boolean(), nullable=False),
+    sa.Column('totp_step', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('name')
+    )
+    op.create_table('products',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('category', sa.Text(), nullable=False),
+    sa.Column('price_minor', sa.BigInteger(), nullable=False),
+    sa.Column('currency', sa.Text(), nullable=False),
+    sa.Column('stock', sa.Integer(), nullable=False),
+    sa.Column('description', sa.Text(), nullable=False),
+    sa.Column('attributes', sa.JSON(), nullable=False),
+    sa.Column('retired_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_products_category'), 'products', ['category'], unique=False)
+    op.create_table('revisions',
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('installation', sa.BigInteger(), nullable=False),
+    sa.Column('boot', sa.BigInteger(), nullable=False),
+    sa.Column('sequence', sa.BigInteger(), nullable=False),
+    sa.Column('quantity', sa.Text(), nullable=False),
+    sa.Column('flag', sa.Text(), nullable=False),
+    sa.Column('sealed_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('node', 'installation', 'boot', 'sequence', 'quantity')
+    )
+    op.create_table('sessions',
+    sa.Column('token_hash', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('started_at', sa.BigInteger(), nullable=False),
+    sa.Column('seen_at', sa.BigInteger(), nullable=False),
+    sa.Column('address', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('token_hash')
+    )
+    op.create_index('session_subject', 'sessions', ['kind', 'subject'], unique=False)
+    op.create_table('weather',
+    sa.Column('area', sa.Text(), nullable=False),
+    sa.Column('hour', sa.BigInteger(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('temperature', sa.Float(), nullable=True),
+    sa.Column('humidity', sa.Float(), nullable=True),
+    sa.Column('condition', sa.Text(), nullable=True),
+    sa.Column('told_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('area', 'hour', 'source')
+    )
+    op.create_table('weather_requests',
+    sa.Column('area', sa.Text(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('asked_at', sa.BigInteger(), nullable=False),
+    sa.Column('next_at', sa.BigInteger(), nullable=False),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.Column('hours', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('area', 'source')
+    )
+    op.create_table('windows',
+    sa.Column('what', sa.Text(), nullable=False),
+    sa.Column('whom', sa.Text(), nullable=False),
+    sa.Column('since', sa.BigInteger(), nullable=False),
+    sa.Column('count', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('what', 'whom', 'since')
+    )
+    op.create_table('batches',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('gateway', sa.Text(), nullable=False),
+    sa.Column('sha256', sa.Text(), nullable=False),
+    sa.Column('sealed_at', sa.BigInteger(), nullable=False),
+    sa.Column('received_at', sa.BigInteger(), nullable=False),
+    sa.Column('readings', sa.Integer(), nullable=False),
+    sa.Column('duplicates', sa.Integer(), nullable=False),
+    sa.Column('deliveries', sa.Integer(), nullable=False),
+    sa.Column('object_key', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['gateway'], ['gateways.name'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('consents',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('household', sa.Text(), nullable=False),
+    sa.Column('purpose', sa.Text(), nullable=False),
+    sa.Column('data_category', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('granted', sa.Boolean(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('receipt', sa.Text(), nullable=False),
+    sa.Column('document', sa.JSON(), nullable=True),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('receipt')
+    )
+    op.create_index(op.f('ix_consents_household'), 'consents', ['household'], unique=False)
+    op.create_table('people',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('household', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_people_household'), 'people', ['household'], unique=False)
+    op.create_table('recovery_codes',
+    sa.Column('code_hash', sa.Text(), nullable=False),
+    sa.Column('operator', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['operator'], ['operators.name'], ),
+    sa.PrimaryKeyConstraint('code_hash')
+    )
+    op.create_index(op.f('ix_recovery_codes_operator'), 'recovery_codes', ['operator'], unique=False)
+    op.create_table('refused',
+    sa.Column('object_key', sa.Text(), nullable=False),
+    sa.Column('gateway', sa.Text(), nullable=False),
+    sa.Column('received_at', sa.BigInteger(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('deliveries', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['gateway'], ['gateways.name'], ),
+    sa.PrimaryKeyConstraint('object_key')
+    )
+    op.create_table('sites',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('household', sa.Text(), nullable=True),
+    sa.Column('tz', sa.Text(), nullable=False),
+    sa.Column('area', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('episodes',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('need', sa.Text(), nullable=False),
+    sa.Column('site', sa.Text(), nullable=False),
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('quantity', sa.Text(), nullable=False),
+    sa.Column('started_at', sa.BigInteger(), nullable=False),
+    sa.Column('confirmed_at', sa.BigInteger(), nullable=False),
+    sa.Column('confirmed_installation', sa.BigInteger(), nullable=False),
+    sa.Column('confirmed_boot', sa.BigInteger(), nullable=False),
+    sa.Column('confirmed_sequence', sa.BigInteger(), nullable=False),
+    sa.Column('ended_at', sa.BigInteger(), nullable=True),
+    sa.Column('peak', sa.Float(), nullable=False),
+    sa.Column('open', sa.Boolean(), nullable=False),
+    sa.Column('withdrawn', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['site'], ['sites.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('episode_course', 'episodes', ['need', 'site', 'node', 'started_at'], unique=False)
+    op.create_table('interactions',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('product', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('weight', sa.Float(), nullable=False),
+    sa.Column('rating', sa.Integer(), nullable=True),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('pushed', sa.Boolean(), nullable=False),
+    sa.Column('event', sa.Text(), nullable=True),
+    sa.Column('referrer', sa.Text(), nullable=True),
+    sa.Column('path', sa.Text(), nullable=True),
+    sa.Column('dwell_s', sa.Float(), nullable=True),
+    sa.Column('quantity', sa.Integer(), nullable=True),
+    sa.Column('price_minor', sa.BigInteger(), nullable=True),
+    sa.Column('currency', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['product'], ['products.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('event')
+    )
+    op.create_index('interaction_person', 'interactions', ['person', 'kind'], unique=False)
+    op.create_index('interaction_product', 'interactions', ['product', 'at'], unique=False)
+    op.create_table('node_state',
+    sa.Column('site', sa.Text(), nullable=False),
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('quantity', sa.Text(), nullable=False),
+    sa.Column('value', sa.BigInteger(), nullable=False),
+    sa.Column('scale', sa.BigInteger(), nullable=False),
+    sa.Column('unit', sa.Text(), nullable=False),
+    sa.Column('flag', sa.Text(), nullable=False),
+    sa.Column('measured_at', sa.BigInteger(), nullable=False),
+    sa.Column('first_seen_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['site'], ['sites.id'], ),
+    sa.PrimaryKeyConstraint('site', 'node', 'quantity')
+    )
+    op.create_table('observations',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('device', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('value', sa.Float(), nullable=True),
+    sa.Column('area', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('observation_course', 'observations', ['person', 'kind', 'at'], unique=False)
+    op.create_table('readings',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('site', sa.Text(), nullable=False),
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('installation', sa.BigInteger(), nullable=False),
+    sa.Column('boot', sa.BigInteger(), nullable=False),
+    sa.Column('sequence', sa.BigInteger(), nullable=False),
+    sa.Column('quantity', sa.Text(), nullable=False),
+    sa.Column('value', sa.BigInteger(), nullable=False),
+    sa.Column('scale', sa.BigInteger(), nullable=False),
+    sa.Column('unit', sa.Text(), nullable=False),
+    sa.Column('flag', sa.Text(), nullable=False),
+    sa.Column('clock', sa.Text(), nullable=False),
+    sa.Column('measured_at', sa.BigInteger(), nullable=False),
+    sa.Column('received_at', sa.BigInteger(), nullable=False),
+    sa.Column('ingested_at', sa.BigInteger(), nullable=False),
+    sa.Column('batch', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['batch'], ['batches.id'], ),
+    sa.ForeignKeyConstraint(['site'], ['sites.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('node', 'installation', 'boot', 'sequence', 'quantity', name='reading_key')
+    )
+    op.create_index('reading_course', 'readings', ['site', 'node', 'quantity', 'measured_at'], unique=False)
+    op.create_table('rule_states',
+    sa.Column('need', sa.Text(), nullable=False),
+    sa.Column('site', sa.Text(), nullable=False),
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('rule', sa.Text(), nullable=False),
+    sa.Column('state', sa.JSON(), nullable=False),
+    sa.ForeignKeyConstraint(['site'], ['sites.id'], ),
+    sa.PrimaryKeyConstraint('need', 'site', 'node')
+    )
+    op.create_table('tallies',
+    sa.Column('batch', sa.Text(), nullable=False),
+    sa.Column('site', sa.Text(), nullable=False),
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('quantity', sa.Text(), nullable=False),
+    sa.Column('gaps', sa.Integer(), nullable=False),
+    sa.Column('suppressed', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['batch'], ['batches.id'], ),
+    sa.PrimaryKeyConstraint('batch', 'site', 'node', 'quantity')
+    )
+    op.create_table('decisions',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('episode', sa.Text(), nullable=False),
+    sa.Column('household', sa.Text(), nullable=True),
+    sa.Column('need', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('outcome', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('trace', sa.JSON(), nullable=False),
+    sa.ForeignKeyConstraint(['episode'], ['episodes.id'], ),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_decisions_episode'), 'decisions', ['episode'], unique=False)
+    op.create_table('pushes',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('household', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=True),
+    sa.Column('need', sa.Text(), nullable=False),
+    sa.Column('episode', sa.Text(), nullable=False),
+    sa.Column('product', sa.Text(), nullable=False),
+    sa.Column('category', sa.Text(), nullable=False),
+    sa.Column('title', sa.Text(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('trigger', sa.JSON(), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('withdrawn_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['episode'], ['episodes.id'], ),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['product'], ['products.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('household', 'need', 'episode', name='push_key')
+    )
+    op.create_index('push_household', 'pushes', ['household', 'created_at'], unique=False)
+    # ### end Alembic commands ###

@@ -272,16 +272,19 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "rights.get_erasures": Operation(summary="The proofs of all erasures", replies={200: Proofs}),
         "rights.get_mine": Operation(
-            summary="Everything about the shopper who is signed in", replies={200: BYTES}, media=ZIP, refusals=(401,)
+            summary="Everything about the shopper who is signed in",
+            replies={200: BYTES},
+            media=ZIP,
+            refusals=(401, 404),
         ),
         "rights.get_my_consents": Operation(
-            summary="What the shopper's household agrees to", replies={200: Consents}, refusals=(401,)
+            summary="What the shopper's household agrees to", replies={200: Consents}, refusals=(401, 404)
         ),
         "rights.post_my_consent": Operation(
             summary="Give an agreement, or take it back",
             bodies={JSON: SaidConsent},
             replies={201: GivenConsent},
-            refusals=(401, 413, 415, 422),
+            refusals=(401, 404, 413, 415, 422),
         ),
         "rules.get": Operation(summary="The rules that gateways run", replies={200: Rules}, refusals=(401,)),
         "status.get": Operation(summary="Figures of the whole installation", replies={200: _FIGURES}),

@@ -86,7 +86,11 @@ def _household() -> str:
     """Of the person who is signed in."""
     table = tables.people.c
     with db.reading(services().engine) as connection:
-        found: str = connection.execute(select(table.household).where(table.id == shopper())).scalar_one()
+        found: str | None = connection.execute(
+            select(table.household).where(table.id == shopper())
+        ).scalar_one_or_none()
+    if found is None:
+        abort(404, "you are in no household of this store: ask the shop to add you to one")
     return found
 
 

@@ -24,8 +24,9 @@ class Usual(Pipeline):
     median holds the last value and nothing else, and was not told so yet.
     """
 
-    def __init__(self, *, range_: Range, rate: Rate, stuck: Stuck, spike: Spike, median: Median, watch: Watch) -> None:
-        super().__init__(filters=(range_, rate, stuck, spike), smoother=median, watch=watch, deadband=None)
+    def __init__(self, *, filters: tuple[Range, Rate, Stuck, Spike], median: Median, watch: Watch) -> None:
+        super().__init__(filters=filters, smoother=median, watch=watch, deadband=None)
+        range_, rate, stuck, spike = filters
         self._rate, self._stuck, self._doubts, self._median = rate, stuck, spike, median
         self._low, self._high = range_.low, range_.high
         self._jump = rate.jump if rate.per_s >= 0 else -1.0

@@ -92,7 +92,7 @@ class Stream:
         self.clock.note(uptime_ms, epoch_s, received_at_ms)
         at_ms = self.clock.at(uptime_ms)
         values, statuses, changed = self._clean(lane, at_ms / 1000, sample)
-        # SampleRow(...) as its own constructor makes it, without the call of a function in Python: this is for each one.
+        # As SampleRow(...) makes it, without the function in Python that this is: each sample comes through here.
         row = _tuple(
             SampleRow,
             (self.birth.id, sequence, uptime_ms, at_ms, received_at_ms, epoch_s == 0, values, statuses),
@@ -157,7 +157,8 @@ class Stream:
         assert humidity is not None
         air, node = self._air, self.birth.node
         air.note(at, temperature, humidity)
-        return any([self._watch(node, name, at, air.value(name)) for name in self._derived])
+        changes = [self._watch(node, name, at, air.value(name)) for name in self._derived]
+        return any(changes)
 
     def _pipelines(self, lane: Lane) -> list[pipeline.Pipeline]:
         pipelines = self._lanes.get(lane)

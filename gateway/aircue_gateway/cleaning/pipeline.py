@@ -77,14 +77,9 @@ def build(config: CleaningConfig, quantity: str, watch: Watch) -> Pipeline:
     width = config.deadband.width.get(quantity)
     filters = tuple(_CHECKS[name](config, quantity, limits) for name in config.stages)
     smoother = _smoother(config.smoothing, limits)
-    match filters, smoother, width:
-        case (
-            Range() as range_,
-            Rate() as rate,
-            Stuck() as stuck,
-            Spike() as spike,
-        ), smoothing.Median() as median, None:
-            return Usual(range_=range_, rate=rate, stuck=stuck, spike=spike, median=median, watch=watch)
+    match filters:
+        case (Range(), Rate(), Stuck(), Spike()) if isinstance(smoother, smoothing.Median) and width is None:
+            return Usual(filters=filters, median=smoother, watch=watch)
     deadband = None if width is None else Deadband(width=width, heartbeat_s=config.deadband.heartbeat_s)
     return Pipeline(filters=filters, smoother=smoother, watch=watch, deadband=deadband)
 

@@ -503,7 +503,7 @@ def _delays(coder: Coder, memory: _Memory, given: Columns, interval_s: int) -> l
 
 
 def _is_burst(delays: list[int], interval_s: int) -> bool:
-    falls = sum([abs(fall - interval_s) < abs(fall) for fall in map(sub, delays, delays[1:])])
+    falls: int = sum([abs(fall - interval_s) < abs(fall) for fall in map(sub, delays, delays[1:])])
     return falls * 2 > len(delays)
 
 

@@ -19,7 +19,7 @@ _LARGEST_EPOCH_S = 2**40
 _MOST_CHANNELS = 32
 _MOST_LOSSES = 1000
 _LONGEST_TEXT = 100
-_decode = json.scanner.make_scanner(json.JSONDecoder())
+_decode = json.scanner.make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # the stub takes it for a copy
 _tuple = tuple.__new__
 
 

@@ -238,12 +238,15 @@ class Book:
         self.births.update((birth.id, birth) for birth in map(rows.birth_of, header.get("b", ())))
         self.streams.update(map(rows.stream_of, header.get("t", ())))
         self.learn(map(rows.loss_of, header.get("l", ())))
-        self.states.update(map(rows.state_of, header.get("s", ())))
+        self._know_states(header.get("s", ()))
         self.retained.update((topic, rows.text_bytes(text)) for topic, text in header.get("r", {}).items())
         self.counters.update(header.get("c", {}))
         self.letters = Mark(*header["d"])
         place = Position(segment, record.offset)
         self._wait(place, rows.count_samples(header), len(header.get("v", ())), header.get("at"))
+
+    def _know_states(self, states: Iterable[list[Any]]) -> None:
+        self.states.update([rows.state_of(row, self.states) for row in states])
 
     def _replay_sealed(self, record: Record, segment: int) -> None:
         header, body = rows.split(record.body)
@@ -289,7 +292,7 @@ class Book:
         book.pending = {loss_key(loss): loss for loss in map(rows.loss_of, fields["pending"])}
         thinned = map(rows.loss_of, fields["thinned"])
         book.thinned = {(loss.node, loss.installation, loss.boot): loss for loss in thinned}
-        book.states = dict(map(rows.state_of, fields["states"]))
+        book._know_states(fields["states"])
         book.retained = {topic: rows.text_bytes(text) for topic, text in fields["retained"].items()}
         book.counters.update(fields["counters"])
         for sequence, *entry in fields["batches"]:

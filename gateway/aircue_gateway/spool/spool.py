@@ -81,6 +81,8 @@ class Spool:
         self._limits = limits
         self._lock = lock
         self._room = Room(store, limits.segments, self._seal_for_room)
+        self._given: int | None = None  # the batch that was given out last
+        self._answered = 0  # the newest batch that the cloud has answered
         self.state = SpoolState("ok", _now_ms())
 
     @classmethod
@@ -246,7 +248,9 @@ class Spool:
             )
 
     def next_batch(self, now_ms: int) -> Sealed | None:
-        """The batch to send next: a fresh urgent one first, then in order."""
+        """The batch to send next: a fresh urgent one; the one that was given out last and got no answer, so that an
+        outage makes the cloud a maybe owner of one batch alone; one newer than all the cloud has had, the newest; then
+        the backlog in order."""
         while (sequence := self._next(now_ms)) is not None:
             try:
                 body = self._store.body(sequence)
@@ -255,13 +259,21 @@ class Spool:
                     unreadable(self._store, sequence, error)
                 continue
             self._offer(sequence)
+            self._given = sequence
             return Sealed(sequence=sequence, id=self._book.batch_id(self._gateway, sequence), body=body)
         return None
 
     def _next(self, now_ms: int) -> int | None:
         book, late = self._book, self._store.late
         fresh = [one for one in book.urgent if book.batches[one].sealed_at_ms > now_ms - _FRESH_MS and one not in late]
-        return min(fresh, default=None) or next((one for one in book.batches if one not in late), None)
+        if fresh:
+            return min(fresh)
+        if self._given in book.batches and self._given not in late:
+            return self._given
+        newest = next((one for one in reversed(book.batches) if one not in late), 0)
+        if newest > self._answered:
+            return newest
+        return next((one for one in book.batches if one not in late), None)
 
     def _offer(self, sequence: int) -> None:
         """Written down before the cloud can have it, so that it is never thinned; a disk that takes nothing does not
@@ -278,6 +290,7 @@ class Spool:
         """The cloud has this batch. Where that cannot be written down now, it is with the next write."""
         if sequence not in self._book.batches or sequence in self._store.late:
             return
+        self._answered = max(self._answered, sequence)
         self._store.late.append(sequence)
         with self._trying():
             self._store.catch_up()
@@ -286,6 +299,7 @@ class Spool:
         """The cloud will never take this batch: it is kept in a file of its own, and not sent again."""
         if sequence not in self._book.batches:
             return
+        self._answered = max(self._answered, sequence)
         with self._trying():
             body = self._store.body(sequence)
             name = refused_name(self._book.batches[sequence].epoch, sequence)

@@ -62,7 +62,7 @@ class Intake:
         self._live_ms: dict[str, int] = {}
         self._streams = {key: self._new_stream(key, row) for key, row in stored.streams.items()}
         self._losses: dict[LossKey, Loss] = {loss_key(loss): loss for loss in stored.losses}
-        self._births = 0
+        self._births = stored.births_from
         for birth in stored.births:
             self._births = max(self._births, birth.id)
             self._stream((birth.node, birth.installation, birth.boot)).born(birth)

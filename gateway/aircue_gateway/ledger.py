@@ -34,6 +34,9 @@ class Count(StrEnum):
     BATCHES_DELIVERED = "batches_delivered"
     BATCHES_REFUSED = "batches_refused"
     BATCHES_UNREADABLE = "batches_unreadable"  # the disk damaged them before they were sent
+    RECORDS_UNREADABLE = "records_unreadable"  # of the spool; what only they knew is gone
+    SAMPLES_UNREADABLE = "samples_unreadable"  # damaged by the disk; declared as lost, as far as known
+    SAMPLES_UNDECLARED = "samples_undeclared"  # those of them of which only the number is known
     SAMPLES_THINNED = "samples_thinned"  # for want of room; declared as lost, as the next ones are
     SAMPLES_DROPPED = "samples_dropped"  # with their whole batch
     SPOOLS_SET_ASIDE = "spools_set_aside"  # found damaged

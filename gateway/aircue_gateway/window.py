@@ -94,9 +94,10 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """What a spool knows when the gateway starts."""
+    """What a spool knows when the gateway starts. births_from: a new birth has a higher id."""
 
     births: tuple[BirthRow, ...] = ()
+    births_from: int = 0
     streams: Mapping[StreamKey, StreamRow] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
     states: Mapping[Key, State] = field(default_factory=dict)

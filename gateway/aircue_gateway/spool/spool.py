@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aircue_gateway import batch, log
 from aircue_gateway.batch import Batch, Group, Revision, Sample, Status
+from aircue_gateway.intervals import Intervals
 from aircue_gateway.spool import rows
-from aircue_gateway.spool.book import Book, Position
+from aircue_gateway.spool.book import Book, Position, unaccounted
 from aircue_gateway.spool.disk import UNFINISHED as HALF
 from aircue_gateway.spool.disk import Disk, RealDisk, SpoolError, SpoolUnavailable, told, write_whole
 from aircue_gateway.spool.records import Kind
@@ -29,7 +30,7 @@ from aircue_gateway.spool.recovery import Recovered, Unreadable, recover
 from aircue_gateway.spool.room import Room, drop, unreadable
 from aircue_gateway.spool.segments import SEGMENT_BYTES, SPARE, UNFINISHED, contents, file_name, segments
 from aircue_gateway.spool.store import REFUSED, BodyDamaged, Store, new_epoch, refused_name
-from aircue_gateway.window import RevisionRow, SampleRow, Stored, Window
+from aircue_gateway.window import RevisionRow, SampleRow, Stored, StreamKey, Window
 
 __all__ = ["Limits", "Sealed", "Spool", "SpoolError", "SpoolState", "SpoolUnavailable"]
 
@@ -118,6 +119,8 @@ class Spool:
         if found is None:
             return cls(_fresh(disk, Book(new_epoch()), limits, _highest(disk)), gateway, limits, lock)
         spool = cls(_resumed(disk, found, limits, now_ms), gateway, limits, lock)
+        if found.damage:
+            spool._book.note({"missing": spool._missing(0, found.missing)})
         spool._sweep()
         return spool
 
@@ -168,8 +171,10 @@ class Spool:
 
     def _seal_one(self, now_ms: int, urgent: bool) -> bool:
         book = self._book
-        losses = tuple(islice(book.untold(), _MOST_LOSSES))
         taken = self._take()
+        if taken.missing:
+            self._store.note(missing=self._missing(taken.missing, 0))
+        losses = tuple(islice(book.untold(), _MOST_LOSSES))
         if not taken.samples and not taken.revisions and not losses:
             return False
         known, others = _revised(taken.samples, taken.revisions)
@@ -214,13 +219,40 @@ class Spool:
             here = Position(segment, record.offset)
             skip = start.skip if start is not None and here == start._replace(skip=0) else 0
             last = min(rows.count_samples(header), skip + _LARGEST_BATCH - len(samples))
-            samples += islice(rows.unpack_samples(header["n"], packed), skip, last)
+            samples += self._readable(islice(rows.unpack_samples(header["n"], packed), skip, last))
             if last < rows.count_samples(header):
                 return _Taken(samples, revisions, here._replace(skip=last), header["at"])
             revisions += map(rows.revision_of, header.get("v", ()))
-        if len(samples) < self._book.waiting_samples and start is not None:
-            log.error("spool_damaged", missing_samples=self._book.waiting_samples - len(samples), remedy=_GOING_ON)
-        return _Taken(samples, revisions, None, None)
+        return _Taken(samples, revisions, None, None, self._book.waiting_samples - len(samples))
+
+    def _readable(self, samples: Iterable[SampleRow]) -> Iterator[SampleRow]:
+        """Nobody can read those whose birth was in a damaged record."""
+        births = self._book.births
+        return (row for row in samples if row.birth in births)
+
+    def _missing(self, waited: int, records: int) -> list[Any]:
+        """The fields of a note about what damage took: samples that waited, what is known of them, records."""
+        lost = unaccounted(self._book, self._here())
+        for one in lost:
+            remedy = "declared as lost to the cloud; check the card"
+            log.error("samples_lost", node=one.node, boot=one.boot, first=one.first, last=one.last, remedy=remedy)
+        unknown = waited - sum(one.samples for one in lost)
+        if records or unknown > 0:
+            remedy = "nobody can say which samples they had; they are counted; check the card"
+            log.error("spool_damaged", records=records, samples_unknown=max(0, unknown), remedy=remedy)
+        return [waited, list(map(rows.loss_row, lost)), records]
+
+    def _here(self) -> dict[StreamKey, Intervals]:
+        """What can be read of what is in no batch."""
+        start, births = self._book.waiting_from, self._book.births
+        found: dict[StreamKey, Intervals] = {}
+        for _, record in self._store.log.records(start) if start is not None else ():
+            if record.kind == Kind.WINDOW:
+                header, packed = rows.split(record.body)
+                for row in self._readable(rows.unpack_samples(header["n"], packed)):
+                    birth = births[row.birth]
+                    found.setdefault((birth.node, birth.installation, birth.boot), Intervals()).add(row.sequence)
+        return found
 
     def _groups(self, samples: list[SampleRow]) -> Iterator[Group]:
         """One a birth."""
@@ -237,7 +269,8 @@ class Spool:
 
     def _revisions(self, revisions: Iterable[RevisionRow]) -> Iterator[Revision]:
         for row in revisions:
-            birth = self._book.births[row.birth]
+            if (birth := self._book.births.get(row.birth)) is None:
+                continue
             yield Revision(
                 node=birth.node,
                 installation=birth.installation,
@@ -357,12 +390,14 @@ class Spool:
 
 
 class _Taken(NamedTuple):
-    """to: where the next batch begins, None where nothing is left; since_ms: when the first sample there came."""
+    """to: where the next batch begins, None where nothing is left; since_ms: when the first sample there came. missing:
+    samples that should be there as well."""
 
     samples: list[SampleRow]
     revisions: list[RevisionRow]
     to: Position | None
     since_ms: int | None
+    missing: int = 0
 
 
 def _now_ms() -> int:

@@ -21,6 +21,8 @@ from aircue_gateway.message import DISCOVERY, Message
 from aircue_gateway.payloads import aircue
 from aircue_gateway.stream import Lane, Stream
 from aircue_gateway.window import (
+    MOST_BOOTS,
+    MOST_LOSSES,
     BirthRow,
     DeadLetter,
     LossKey,
@@ -41,6 +43,7 @@ _MOST_UNCOMMITTED = 20_000  # samples or receipts
 _MOST_UNCOMMITTED_BYTES = 4 * 1024 * 1024  # of what was set aside
 _MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
 _MOST_HELD_BYTES = 1024 * 1024
+_PRESSING_LOSSES = 1000
 _LARGEST_DISCOVERY = 16 * 1024
 _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
@@ -60,19 +63,25 @@ class Intake:
         self._alerts = Alerts(stored.rules, stored.states)
         self.airs: dict[str, Air] = {}
         self._live_ms: dict[str, int] = {}
-        self._streams = {key: self._new_stream(key, row) for key, row in stored.streams.items()}
+        self._window = Window()
+        self._streams: dict[StreamKey, Stream] = {}
+        self._boots: dict[str, list[StreamKey]] = {}
+        for key, row in stored.streams.items():
+            self._know(key, row)
         self._losses: dict[LossKey, Loss] = {loss_key(loss): loss for loss in stored.losses}
+        self._loss_counts = Counter(key[0] for key in self._losses)
         self._births = stored.births_from
+        self._births_at_rest = 0  # of them, when the spool was last asked to forget
         for birth in stored.births:
             self._births = max(self._births, birth.id)
             self._stream((birth.node, birth.installation, birth.boot)).born(birth)
-        self._window = Window()
         self._held: dict[StreamKey, list[tuple[Message, int, Any]]] = {}
         self._held_count = 0
         self._held_bytes = 0
         self._set_aside_bytes = 0
         self.retained = {topic: payload for topic, payload in stored.retained.items() if payload}
         self._faults = _known_faults(stored.retained)
+        self._told_of_losses: set[str] = set()
         self._refusals: dict[str, tuple[int, int, int]] = {}
         self._leaves: dict[str, Callable[[Message, int], StreamKey | None]] = {
             contract.BIRTH: self._birth,
@@ -101,6 +110,7 @@ class Intake:
             or window.hurried
             or len(window.samples) >= _PRESSING_SAMPLES
             or len(window.receipts) >= _PRESSING_RECEIPTS
+            or len(window.losses) >= _PRESSING_LOSSES
             or self._set_aside_bytes >= _PRESSING_BYTES
         )
 
@@ -110,6 +120,7 @@ class Intake:
         return (
             len(self._window.samples) > _MOST_UNCOMMITTED
             or len(self._window.receipts) > _MOST_UNCOMMITTED
+            or len(self._window.losses) > _MOST_UNCOMMITTED
             or self._set_aside_bytes > _MOST_UNCOMMITTED_BYTES
         )
 
@@ -138,7 +149,8 @@ class Intake:
         """The window so far; a new one is open from now on."""
         window, self._window = self._window, Window()
         self._set_aside_bytes = 0
-        window.streams = {key: self._streams[key].row() for key in window.acks}
+        window.streams = {key: self._streams[key].row() for key in window.acks if key in self._streams}
+        window.crowded = self._is_crowded(window)
         window.states = self._alerts.take()
         return window
 
@@ -246,8 +258,36 @@ class Intake:
 
     def _stream(self, key: StreamKey) -> Stream:
         if key not in self._streams:
-            self._streams[key] = self._new_stream(key, None)
+            self._know(key, None)
+            self._window.forgotten.discard(key)
+            boots = self._boots[key[0]]
+            while len(boots) > MOST_BOOTS:
+                self._forget(boots.pop(0))
         return self._streams[key]
+
+    def _know(self, key: StreamKey, row: StreamRow | None) -> None:
+        self._streams[key] = self._new_stream(key, row)
+        self._boots.setdefault(key[0], []).append(key)
+
+    def _forget(self, key: StreamKey) -> None:
+        """What comes of this boot after all waits for its birth again; a sample that comes again is stored again, and
+        counts once in the cloud."""
+        del self._streams[key]
+        self._window.forgotten.add(key)
+        self.count(Count.BOOTS_FORGOTTEN)
+        node, installation, boot = key
+        log.warning("boot_forgotten", node=node, installation=installation, boot=boot, newer_ones=MOST_BOOTS)
+
+    def _is_crowded(self, window: Window) -> bool:
+        """Whether the spool has more to keep than it should until the next batch."""
+        crowded = (
+            bool(window.forgotten)
+            or len(window.losses) >= _PRESSING_LOSSES
+            or self._births - self._births_at_rest >= MOST_BOOTS
+        )
+        if crowded:
+            self._births_at_rest = self._births
+        return crowded
 
     def _new_stream(self, key: StreamKey, row: StreamRow | None) -> Stream:
         air = self.airs.setdefault(key[0], Air(self._config.mould_surface))
@@ -269,9 +309,23 @@ class Intake:
 
     def _lose(self, loss: Loss) -> None:
         """Passes a loss on, once for each change: nodes repeat theirs in every status."""
-        if self._losses.get(loss_key(loss)) != loss:
-            self._losses[loss_key(loss)] = loss
+        key = loss_key(loss)
+        known = self._losses.pop(key, None)
+        self._losses[key] = loss  # the last ones heard of are the last ones forgotten
+        if known != loss:
             self._window.losses.append(loss)
+        if known is None:
+            self._count_loss(loss.node)
+
+    def _count_loss(self, node: str) -> None:
+        self._loss_counts[node] += 1
+        if self._loss_counts[node] > MOST_LOSSES:
+            self._loss_counts[node] -= 1
+            del self._losses[next(key for key in self._losses if key[0] == node)]
+            self.count(Count.LOSSES_FORGOTTEN)
+            if node not in self._told_of_losses:
+                self._told_of_losses.add(node)
+                log.warning("losses_forgotten", node=node, most=MOST_LOSSES, remedy="the cloud has them; said once")
 
     def _status(self, message: Message, received_at_ms: int) -> None:
         status = aircue.decode_status(message.topic, message.payload)

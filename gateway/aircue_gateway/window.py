@@ -70,7 +70,8 @@ class DeadLetter:
 class Window:
     """Grows while messages come in, and is given away whole. receipts: what the intakes want back once this is on
     disk. acks: what the nodes are told then. urgent: the phase of an episode changed. late: an older part of the
-    story came in, which may have changed one. hurried: somebody waits for the commit."""
+    story came in, which may have changed one. hurried: somebody waits for the commit. forgotten: boots that the intake
+    knows no more. crowded: what waits in the spool should become a batch, so that it can forget them as well."""
 
     samples: list[SampleRow] = field(default_factory=list)
     revisions: list[RevisionRow] = field(default_factory=list)
@@ -83,9 +84,11 @@ class Window:
     counts: Counter[Count] = field(default_factory=Counter)
     acks: dict[StreamKey, Intervals] = field(default_factory=dict)
     receipts: list[Any] = field(default_factory=list)
+    forgotten: set[StreamKey] = field(default_factory=set)
     urgent: bool = False
     late: bool = False
     hurried: bool = False
+    crowded: bool = False
 
     @property
     def empty(self) -> bool:
@@ -103,6 +106,11 @@ class Stored:
     states: Mapping[Key, State] = field(default_factory=dict)
     retained: Mapping[str, bytes] = field(default_factory=dict)
     rules: Rules = NO_RULES
+
+
+# A node has so many boots and declared losses in memory and in every checkpoint of the spool; older ones are forgotten.
+MOST_BOOTS = 32
+MOST_LOSSES = 1000
 
 
 def loss_key(loss: Loss) -> LossKey:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from aircue_gateway.batch import Status
 from aircue_gateway.config import Node
 from aircue_gateway.payloads import aircue
-from aircue_gateway.window import BirthRow, SampleRow, Stored, Window
+from aircue_gateway.window import BirthRow, SampleRow, Stored, StreamKey, Window
 from aircue_node import contract
 
 T = TypeVar("T")
@@ -59,6 +59,13 @@ class Vitals:
             self._note_sample(self._births[row.birth], row)
         self._note_statuses(window.retained)
         self._note_states(window.states)
+        if window.births or window.forgotten:
+            self._forget(window.forgotten)
+
+    def _forget(self, boots: set[StreamKey]) -> None:
+        """And births that were followed by another one of their boot."""
+        newest = {_boot(birth): ident for ident, birth in self._births.items()}
+        self._births = {ident: self._births[ident] for key, ident in newest.items() if key not in boots}
 
     def nodes(self, known: Mapping[str, Node]) -> list[dict[str, Any]]:
         """Those of the configuration, seen or not, and whoever else sent something; sorted by name."""
@@ -100,6 +107,10 @@ class Vitals:
                 self._phases.pop(key, None)
             else:
                 self._phases[key] = (str(state.phase), state.since)
+
+
+def _boot(birth: BirthRow) -> StreamKey:
+    return birth.node, birth.installation, birth.boot
 
 
 def _filled(row: SampleRow, last: SampleRow) -> SampleRow:

@@ -16,7 +16,7 @@ from aircue_gateway.spool import rows
 from aircue_gateway.spool.letters import Mark
 from aircue_gateway.spool.records import Kind, Record
 from aircue_gateway.spool.rows import Header
-from aircue_gateway.window import BirthRow, LossKey, Stored, StreamKey, StreamRow, Window, loss_key
+from aircue_gateway.window import MOST_LOSSES, BirthRow, LossKey, Stored, StreamKey, StreamRow, Window, loss_key
 
 VERSION = 2  # of the spool; 1 was an SQLite file
 _BIRTHS_LEFT_OUT = 10_000  # more than a damaged record can have named
@@ -60,7 +60,8 @@ class Book:
     thinned: what the spool itself had to drop and no batch has told, one row a boot. waiting_from: the first window
     with samples in no batch. letters: where the files of dead letters end. before: what had arrived of a stream before
     what is in no batch yet; it says nothing while halfway, when the last batch took a part of what waits, or more.
-    births_from: ids up to it may have been those of births that a damaged record had."""
+    births_from: ids up to it may have been those of births that a damaged record had. forgotten: boots that go once all
+    that waits is in batches."""
 
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch
@@ -68,8 +69,10 @@ class Book:
         self.rules = ""
         self.births: dict[int, BirthRow] = {}
         self.births_from = 0
+        self.forgotten: set[StreamKey] = set()
         self.streams: dict[StreamKey, StreamRow] = {}
         self.losses: dict[LossKey, Loss] = {}
+        self._losses_of: Counter[str] = Counter()  # how many of these a node has
         self.pending: dict[LossKey, Loss] = {}
         self.thinned: dict[StreamKey, Loss] = {}
         self.states: dict[Key, State] = {}
@@ -114,7 +117,8 @@ class Book:
     # What happened, as it happens.
 
     def window(self, window: Window, place: Position, letters: Mark) -> None:
-        self.births.update((birth.id, birth) for birth in window.births)
+        self._forget(window.forgotten)
+        self._know_births(window.births)
         self._arrive(window.streams.items())
         self.learn(window.losses)
         self.states.update(window.states)
@@ -123,6 +127,15 @@ class Book:
         self.letters = letters
         since_ms = window.samples[0].received_at_ms if window.samples else None
         self._wait(place, len(window.samples), len(window.revisions), since_ms)
+
+    def _know_births(self, births: Iterable[BirthRow]) -> None:
+        for birth in births:
+            self.births[birth.id] = birth
+            self.forgotten.discard(_stream(birth))
+
+    def _forget(self, streams: Iterable[StreamKey]) -> None:
+        """Once nothing that waits is of them."""
+        self.forgotten.update(streams)
 
     def _arrive(self, streams: Iterable[tuple[StreamKey, StreamRow]]) -> None:
         for key, row in streams:
@@ -137,7 +150,15 @@ class Book:
             if not told:
                 self.pending[key] = loss
             if loss.where == "node":
-                self.losses[key] = loss
+                self._remember(key, loss)
+
+    def _remember(self, key: LossKey, loss: Loss) -> None:
+        if key not in self.losses:
+            self._losses_of[loss.node] += 1
+        self.losses[key] = loss
+        if self._losses_of[loss.node] > MOST_LOSSES:
+            del self.losses[next(one for one in self.losses if one[0] == loss.node)]
+            self._losses_of[loss.node] -= 1
 
     def _wait(self, place: Position, samples: int, revisions: int, since_ms: int | None) -> None:
         if not samples and not revisions:
@@ -169,6 +190,16 @@ class Book:
         self._lose_unknown(self.waiting_samples)
         self.waiting_samples = self.waiting_revisions = 0
         self.before.clear()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """For when nothing waits: of boots that are forgotten, and births that were followed by another one of their boot."""
+        newest = {_stream(birth): ident for ident, birth in sorted(self.births.items())}
+        kept = [ident for key, ident in newest.items() if key not in self.forgotten]
+        self.births = {ident: self.births[ident] for ident in sorted(kept)}
+        for key in self.forgotten:
+            self.streams.pop(key, None)
+        self.forgotten.clear()
 
     def _lose_unknown(self, samples: int) -> None:
         if samples > 0:
@@ -278,7 +309,8 @@ class Book:
 
     def _replay_window(self, record: Record, segment: int) -> None:
         header, _ = rows.split(record.body)
-        self.births.update((birth.id, birth) for birth in map(rows.birth_of, header.get("b", ())))
+        self._forget((node, installation, boot) for node, installation, boot in header.get("g", ()))
+        self._know_births(map(rows.birth_of, header.get("b", ())))
         self._arrive(map(rows.stream_of, header.get("t", ())))
         self.learn(map(rows.loss_of, header.get("l", ())))
         self._know_states(header.get("s", ()))
@@ -324,6 +356,7 @@ class Book:
             "before": [[*key, ranges] for key, ranges in self.before.items()],
             "halfway": self.halfway,
             "births_from": self.births_from,
+            "forgotten": list(self.forgotten),
             "letters": self.letters,
             "imported_from": self.imported_from,
         }
@@ -334,7 +367,8 @@ class Book:
         book.next_batch, book.rules = fields["next_batch"], fields["rules"]
         book.births = {row[0]: rows.birth_of(row) for row in fields["births"]}
         book.streams = dict(map(rows.stream_of, fields["streams"]))
-        book.losses = {loss_key(loss): loss for loss in map(rows.loss_of, fields["losses"])}
+        for loss in map(rows.loss_of, fields["losses"]):
+            book._remember(loss_key(loss), loss)
         book.pending = {loss_key(loss): loss for loss in map(rows.loss_of, fields["pending"])}
         thinned = map(rows.loss_of, fields["thinned"])
         book.thinned = {(loss.node, loss.installation, loss.boot): loss for loss in thinned}
@@ -348,6 +382,7 @@ class Book:
         book.waiting_from = Position(*place) if place else None
         before = fields.get("before", ())
         book.before = {(node, inst, boot): tuple(map(tuple, ranges)) for node, inst, boot, ranges in before}
+        book._forget((node, installation, boot) for node, installation, boot in fields.get("forgotten", ()))
         book.halfway, book.births_from = fields.get("halfway", True), fields.get("births_from", 0)
         book.letters, book.imported_from = Mark(*fields["letters"]), fields["imported_from"]
         return book
@@ -380,6 +415,10 @@ def _absent(key: StreamKey, arrived: Intervals, known: Intervals, here: Mapping[
         )
         for first, last in left.without(here.get(key, Intervals()))
     ]
+
+
+def _stream(birth: BirthRow) -> StreamKey:
+    return birth.node, birth.installation, birth.boot
 
 
 def joined(one: Loss, other: Loss) -> Loss:

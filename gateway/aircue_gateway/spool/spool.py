@@ -158,6 +158,8 @@ class Spool:
         with self._trying():
             while self._seal_one(now_ms, urgent):
                 sealed += 1
+        if self._book.waiting_from is None:
+            self._book.let_go()
         if sealed:
             self._tidy()
         return sealed

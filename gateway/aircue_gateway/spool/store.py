@@ -102,6 +102,7 @@ def _told(window: Window, states: Mapping[Key, State]) -> rows.Header:
         "s": [rows.state_row(key, state, states.get(key)) for key, state in window.states.items()],
         "r": {topic: rows.bytes_text(payload) for topic, payload in window.retained.items()},
         "c": window.counts,
+        "g": list(window.forgotten),
         "v": window.revisions,
         "at": window.samples[0].received_at_ms if window.samples else None,
     }

@@ -11,7 +11,7 @@ from typing import Any
 from aircue_gateway import log
 from aircue_gateway.alerts import Alerts, Rules
 from aircue_gateway.batch import Loss, Status
-from aircue_gateway.cleaning.air import Air
+from aircue_gateway.cleaning.air import DERIVED_UNITS, Air
 from aircue_gateway.clock import believed
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.episodes import Rule
@@ -45,6 +45,7 @@ _MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
 _MOST_HELD_BYTES = 1024 * 1024
 _PRESSING_LOSSES = 1000
 _LARGEST_DISCOVERY = 16 * 1024
+_RECEIVED = Count.SAMPLES_RECEIVED
 _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 
@@ -62,6 +63,8 @@ class Intake:
         self._replied = replied
         self._alerts = Alerts(stored.rules, stored.states)
         self.airs: dict[str, Air] = {}
+        self._derived: list[str] = []
+        self._watch_derived()
         self._live_ms: dict[str, int] = {}
         self._window = Window()
         self._streams: dict[StreamKey, Stream] = {}
@@ -134,6 +137,11 @@ class Intake:
 
     def replace_rules(self, rules: Rules) -> None:
         self._alerts.replace(rules)
+        self._watch_derived()
+
+    def _watch_derived(self) -> None:
+        """What the rules look at, one list for all streams."""
+        self._derived[:] = [name for name in DERIVED_UNITS if self._alerts.watches(name)]
 
     def configure(self, config: CleaningConfig) -> None:
         """The filters start anew with it."""
@@ -149,6 +157,8 @@ class Intake:
         """The window so far; a new one is open from now on."""
         window, self._window = self._window, Window()
         self._set_aside_bytes = 0
+        if window.samples:
+            window.counts[Count.SAMPLES_STORED] += len(window.samples)
         window.streams = {key: self._streams[key].row() for key in window.acks if key in self._streams}
         window.crowded = self._is_crowded(window)
         window.states = self._alerts.take()
@@ -291,7 +301,7 @@ class Intake:
 
     def _new_stream(self, key: StreamKey, row: StreamRow | None) -> Stream:
         air = self.airs.setdefault(key[0], Air(self._config.mould_surface))
-        return Stream(self._config, self._watch, row, air)
+        return Stream(self._config, self._watch, row, air, self._derived)
 
     def _declared(self, node: str, installation: int, rows: tuple[aircue.LossRow, ...]) -> None:
         for row in rows:
@@ -432,8 +442,9 @@ class Intake:
     def _take_sample(
         self, lane: Lane, key: StreamKey, stream: Stream, sample: aircue.Sample, received_at_ms: int, duplicate: bool
     ) -> None:
-        counts = self._window.counts
-        counts[Count.SAMPLES_RECEIVED] += 1
+        window = self._window
+        counts = window.counts
+        counts[_RECEIVED] += 1
         self._ack(key, sample.sequence)
         new = stream.seen.add(sample.sequence)
         if duplicate or not new:
@@ -441,20 +452,26 @@ class Intake:
         if not new:
             return
         row, changed = stream.accept(lane, sample, received_at_ms)
+        window.samples.append(row)
         if lane is Lane.LIVE:
             self._notice_time(key[0], row.measured_at_ms)
-        self._window.samples.append(row)
+        else:
+            window.late = True
         if stream.revisions:
-            self._window.revisions += stream.revisions
+            window.revisions += stream.revisions
             stream.revisions.clear()
-        self._window.urgent = self._window.urgent or changed
-        self._window.late = self._window.late or lane is Lane.BACKLOG
-        _tally(counts, sample, row)
+        if changed:
+            window.urgent = True
+        if row.resolved and not believed(sample.epoch_s):
+            counts[Count.CLOCK_DISBELIEVED] += 1
+        if any(row.statuses):
+            _tally(counts, row)
 
     def _notice_time(self, node: str, at_ms: int) -> None:
         """Live samples come in order; where one lies far before the last, the node's clock was set back."""
-        last_ms = self._live_ms.get(node, at_ms)
-        self._live_ms[node] = at_ms
+        times = self._live_ms
+        last_ms = times.get(node, at_ms)
+        times[node] = at_ms
         if at_ms < last_ms - _SET_BACK_MS:
             log.warning("clock_set_back", node=node, seconds=(last_ms - at_ms) // 1000)
             self._alerts.rewind(node, at_ms / 1000)
@@ -467,9 +484,11 @@ class Intake:
 
     def _watch(self, node: str, quantity: str, at: float, value: float) -> bool:
         changes = self._alerts.update(node, quantity, at, value)
+        if not changes:
+            return False
         for need, change in changes:
             log.event("episode", need=need, node=node, change=change, quantity=quantity, value=value, at=at)
-        return bool(changes)
+        return True
 
 
 def _known_faults(retained: Mapping[str, bytes]) -> dict[str, tuple[tuple[int, int], dict[str, int]]]:
@@ -482,12 +501,7 @@ def _known_faults(retained: Mapping[str, bytes]) -> dict[str, tuple[tuple[int, i
     return found
 
 
-def _tally(counts: Counter[Count], sample: aircue.Sample, row: SampleRow) -> None:
-    counts[Count.SAMPLES_STORED] += 1
-    if not believed(sample.epoch_s):
-        counts[Count.CLOCK_DISBELIEVED] += 1
-    if row.statuses.count(Status.OK) == len(row.statuses):
-        return
+def _tally(counts: Counter[Count], row: SampleRow) -> None:
     for status in row.statuses:
         if status is Status.SUPPRESSED:
             counts[Count.READINGS_SUPPRESSED] += 1

@@ -13,9 +13,7 @@ class Count(StrEnum):
     READINGS_FLAGGED = "readings_flagged"
     READINGS_SUPPRESSED = "readings_suppressed"
     BOOTS_FORGOTTEN = "boots_forgotten"  # of nodes that have had many since
-    LOSSES_FORGOTTEN = (
-        "losses_forgotten"  # declarations of nodes that made many others since; told to the cloud already
-    )
+    LOSSES_FORGOTTEN = "losses_forgotten"  # declared by nodes that declared many since; the cloud has them
     AWAITING_BIRTH = "awaiting_birth"  # messages with samples that came before their node's birth
     CLOCK_DISBELIEVED = "clock_disbelieved"  # samples whose node claims a time before 2020 or after 2100
     SENSOR_FAULTS = (

@@ -1,7 +1,5 @@
 """A node that has its key and no measure: whatever it says of itself, what the gateway keeps of it is bounded."""
 
-from collections.abc import Iterator
-
 import pytest
 from tests.gateway.recorded_disk import MemoryDisk
 from tests.gateway.samples import BOOT, CHANNELS, INSTALLATION, NODE, message, sample, sealed
@@ -47,8 +45,8 @@ def birth(installation: int, boot: int = BOOT, channels: object = CHANNELS, loss
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    yield Gateway()
+def gateway() -> Gateway:
+    return Gateway()
 
 
 def test_the_oldest_boots_are_forgotten_and_said_so_and_all_their_samples_leave(

@@ -198,8 +198,8 @@ STEPS = st.lists(
 def test_whatever_is_damaged_each_acked_sample_leaves_or_is_declared_or_a_count_says_that_some_are_missing(
     steps: list[tuple[str, int]],
 ) -> None:
-    """And where one record is damaged none is declared that leaves. What is damaged has a whole record behind it: without
-    one it could as well be a write that never ended, which was not acked."""
+    """And where one record is damaged none is declared that leaves. What is damaged has a whole record behind it:
+    without one it could as well be a write that never ended, which was not acked."""
     life, sent = Life(), []
     for verb, argument in steps:
         if verb == "commit":

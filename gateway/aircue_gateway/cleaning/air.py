@@ -12,7 +12,8 @@ DERIVED_UNITS: Mapping[str, str] = {**{name: unit for name, (unit, _) in DERIVED
 
 
 class Air:
-    """latest: by quantity, the last (time, value). The mould index counts from when this gateway started.
+    """The last air of a node; what follows from it is reckoned when it is asked for, but for the mould index, which
+    counts on from one air to the next, and from when this gateway started.
 
     >>> air = Air("sensitive")
     >>> [(name, round(value, 1)) for name, value in air.update(0.0, 20.0, 50.0)]
@@ -21,14 +22,24 @@ class Air:
 
     def __init__(self, surface: str) -> None:
         self._mould = MouldIndex(SURFACES[surface])
-        self.latest: dict[str, tuple[float, float]] = {}
+        self._at: float | None = None
+        self._temperature = self._humidity = 0.0
+
+    def note(self, at: float, temperature: float, humidity: float) -> None:
+        """Temperature in °C, humidity in %, both trusted and of one sample."""
+        self._at, self._temperature, self._humidity = at, temperature, humidity
+        self._mould.update(at, temperature, humidity)
+
+    def value(self, name: str) -> float:
+        """Of a derived quantity, as the last air has it."""
+        return self._mould.index if name == MOULD_INDEX else DERIVED[name][1](self._temperature, self._humidity)
+
+    @property
+    def latest(self) -> dict[str, tuple[float, float]]:
+        """By quantity, the last (time, value)."""
+        return {} if self._at is None else {name: (self._at, self.value(name)) for name in DERIVED_UNITS}
 
     def update(self, at: float, temperature: float, humidity: float) -> Iterator[tuple[str, float]]:
-        """Every derived quantity; temperature in °C, humidity in %, both trusted and of one sample."""
-        for name, (_, derive) in DERIVED.items():
-            value = derive(temperature, humidity)
-            self.latest[name] = (at, value)
-            yield name, value
-        index = self._mould.update(at, temperature, humidity)
-        self.latest[MOULD_INDEX] = (at, index)
-        yield MOULD_INDEX, index
+        """note(), and every derived quantity."""
+        self.note(at, temperature, humidity)
+        return ((name, self.value(name)) for name in DERIVED_UNITS)

@@ -71,14 +71,17 @@ class Pipeline:
 
 
 def build(config: CleaningConfig, quantity: str, watch: Watch) -> Pipeline:
+    from aircue_gateway.cleaning.usual import Usual  # which is a pipeline itself
+
     limits = LIMITS[quantity]
     width = config.deadband.width.get(quantity)
-    return Pipeline(
-        filters=tuple(_CHECKS[name](config, quantity, limits) for name in config.stages),
-        smoother=_smoother(config.smoothing, limits),
-        watch=watch,
-        deadband=None if width is None else Deadband(width=width, heartbeat_s=config.deadband.heartbeat_s),
-    )
+    filters = tuple(_CHECKS[name](config, quantity, limits) for name in config.stages)
+    smoother = _smoother(config.smoothing, limits)
+    match filters:
+        case (Range(), Rate(), Stuck(), Spike()) if isinstance(smoother, smoothing.Median) and width is None:
+            return Usual(filters=filters, median=smoother, watch=watch)
+    deadband = None if width is None else Deadband(width=width, heartbeat_s=config.deadband.heartbeat_s)
+    return Pipeline(filters=filters, smoother=smoother, watch=watch, deadband=deadband)
 
 
 def _range(_config: CleaningConfig, _quantity: str, limits: Limits) -> Range:

@@ -193,7 +193,7 @@ class Book:
         self.let_go()
 
     def let_go(self) -> None:
-        """For when nothing waits: of boots that are forgotten, and births that were followed by another one of their boot."""
+        """For when nothing waits: of forgotten boots, and of births that were followed by another one of their boot."""
         newest = {_stream(birth): ident for ident, birth in sorted(self.births.items())}
         kept = [ident for key, ident in newest.items() if key not in self.forgotten]
         self.births = {ident: self.births[ident] for ident in sorted(kept)}

@@ -10,7 +10,7 @@ Samples are packed one after the other in runs of equal width; all else is compa
 import base64
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from itertools import groupby
@@ -18,11 +18,13 @@ from operator import itemgetter
 from typing import Any
 
 from aircue_gateway.alerts import Key, Standing, state_from
-from aircue_gateway.batch import Channel, Loss, Status
+from aircue_gateway.batch import Channel, Columns, Loss, Status
 from aircue_gateway.episodes import State
 from aircue_gateway.window import BirthRow, RevisionRow, SampleRow, StreamKey, StreamRow
 
 Header = dict[str, Any]
+# As a record has a sample: the fields of a SampleRow one after the other, a status that has no value marked.
+PackedSample = tuple[Any, ...]
 _LENGTH = struct.Struct("<I")
 _FIXED = 6  # fields of a SampleRow before its values
 _ABSENT = 0x80  # on a status: there is no value
@@ -80,24 +82,32 @@ def _packed(layout: struct.Struct, run: list[SampleRow]) -> Iterator[bytes]:
             yield pack(birth, sequence, uptime, measured, received, resolved, *values, *statuses)
 
 
-def unpack_samples(runs: Iterable[list[Any]], data: bytes) -> Iterator[SampleRow]:
+def unpack_samples(runs: Iterable[list[Any]], data: bytes) -> Iterator[PackedSample]:
     offset, view = 0, memoryview(data)
     for channels, width, count in runs:
         layout = _row(channels, width)
         end = offset + layout.size * count
-        for fields in layout.iter_unpack(view[offset:end]):
-            yield _sample(channels, fields)
+        yield from layout.iter_unpack(view[offset:end])
         offset = end
 
 
-def _sample(channels: int, fields: tuple[Any, ...]) -> SampleRow:
-    marked = fields[_FIXED + channels :]
-    numbers = fields[_FIXED : _FIXED + channels]
-    if max(marked, default=0) >= _ABSENT:
-        numbers = tuple(None if s & _ABSENT else v for v, s in zip(numbers, marked, strict=True))
-    statuses = tuple(_STATUSES[one & ~_ABSENT] for one in marked)
-    birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved = fields[:_FIXED]
-    return SampleRow(birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved, numbers, statuses)
+def with_status(sample: PackedSample, channel: int, status: Status) -> PackedSample:
+    at = (len(sample) + _FIXED) // 2 + channel
+    return (*sample[:at], status | sample[at] & _ABSENT, *sample[at + 1 :])
+
+
+def columns(samples: Sequence[PackedSample]) -> Columns:
+    """Of samples with the same channels, at least one."""
+    fields = list(zip(*samples, strict=True))
+    first_status = (len(fields) + _FIXED) // 2
+    values, statuses = [], []
+    for numbers, marked in zip(fields[_FIXED:first_status], fields[first_status:], strict=True):
+        if any(marked):
+            numbers = tuple(None if s & _ABSENT else v for v, s in zip(numbers, marked, strict=True))
+        values.append(numbers)
+        statuses.append([_STATUSES[one & ~_ABSENT] for one in marked])
+    _, sequences, uptimes, measured, received, resolved = fields[:_FIXED]
+    return Columns(sequences, uptimes, measured, received, resolved, values, statuses)
 
 
 def count_samples(header: Header) -> int:

@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby, islice
-from operator import attrgetter
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aircue_gateway import batch, log
-from aircue_gateway.batch import Batch, Group, Revision, Sample, Status
+from aircue_gateway.batch import Batch, Revision, Table
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.spool import rows
 from aircue_gateway.spool.book import Book, Position, unaccounted
@@ -30,7 +30,7 @@ from aircue_gateway.spool.recovery import Recovered, Unreadable, recover
 from aircue_gateway.spool.room import Room, drop, unreadable
 from aircue_gateway.spool.segments import SEGMENT_BYTES, SPARE, UNFINISHED, contents, file_name, segments
 from aircue_gateway.spool.store import REFUSED, BodyDamaged, Store, new_epoch, refused_name
-from aircue_gateway.window import RevisionRow, SampleRow, Stored, StreamKey, Window
+from aircue_gateway.window import RevisionRow, Stored, StreamKey, Window
 
 __all__ = ["Limits", "Sealed", "Spool", "SpoolError", "SpoolState", "SpoolUnavailable"]
 
@@ -186,7 +186,7 @@ class Spool:
                 epoch=book.epoch,
                 sequence=book.next_batch,
                 sealed_at_ms=now_ms,
-                groups=tuple(self._groups(known)),
+                groups=tuple(self._tables(known)),
                 losses=losses,
                 revisions=tuple(self._revisions(others)),
             )
@@ -211,7 +211,7 @@ class Spool:
 
     def _take(self) -> "_Taken":
         """The samples of the next batch, in the order in which they came, and where the rest begins."""
-        samples: list[SampleRow] = []
+        samples: list[rows.PackedSample] = []
         revisions: list[RevisionRow] = []
         start = self._book.waiting_from
         for segment, record in self._store.log.records(start) if start is not None else ():
@@ -227,10 +227,10 @@ class Spool:
             revisions += map(rows.revision_of, header.get("v", ()))
         return _Taken(samples, revisions, None, None, self._book.waiting_samples - len(samples))
 
-    def _readable(self, samples: Iterable[SampleRow]) -> Iterator[SampleRow]:
+    def _readable(self, samples: Iterable[rows.PackedSample]) -> Iterator[rows.PackedSample]:
         """Nobody can read those whose birth was in a damaged record."""
         births = self._book.births
-        return (row for row in samples if row.birth in births)
+        return (sample for sample in samples if sample[0] in births)
 
     def _missing(self, waited: int, records: int) -> list[Any]:
         """The fields of a note about what damage took: samples that waited, what is known of them, records."""
@@ -251,22 +251,26 @@ class Spool:
         for _, record in self._store.log.records(start) if start is not None else ():
             if record.kind == Kind.WINDOW:
                 header, packed = rows.split(record.body)
-                for row in self._readable(rows.unpack_samples(header["n"], packed)):
-                    birth = births[row.birth]
-                    found.setdefault((birth.node, birth.installation, birth.boot), Intervals()).add(row.sequence)
+                for sample in self._readable(rows.unpack_samples(header["n"], packed)):
+                    birth = births[sample[0]]
+                    found.setdefault((birth.node, birth.installation, birth.boot), Intervals()).add(sample[1])
         return found
 
-    def _groups(self, samples: list[SampleRow]) -> Iterator[Group]:
-        """One a birth."""
-        for ident, members in groupby(sorted(samples, key=_birth_and_sequence), key=attrgetter("birth")):
+    def _tables(self, samples: list[rows.PackedSample]) -> Iterator[Table]:
+        """One a birth, in the order of their sequences."""
+        by_birth: dict[int, list[rows.PackedSample]] = {}
+        for sample in samples:
+            by_birth.setdefault(sample[0], []).append(sample)
+        for ident, members in sorted(by_birth.items()):
             birth = self._book.births[ident]
-            yield Group(
+            members.sort(key=itemgetter(1))
+            yield Table(
                 site=birth.site,
                 node=birth.node,
                 installation=birth.installation,
                 boot=birth.boot,
                 channels=birth.channels,
-                samples=tuple(map(_sample, members)),
+                columns=rows.columns(members),
             )
 
     def _revisions(self, revisions: Iterable[RevisionRow]) -> Iterator[Revision]:
@@ -395,7 +399,7 @@ class _Taken(NamedTuple):
     """to: where the next batch begins, None where nothing is left; since_ms: when the first sample there came. missing:
     samples that should be there as well."""
 
-    samples: list[SampleRow]
+    samples: list[rows.PackedSample]
     revisions: list[RevisionRow]
     to: Position | None
     since_ms: int | None
@@ -406,40 +410,21 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _birth_and_sequence(row: SampleRow) -> tuple[int, int]:
-    return row.birth, row.sequence
-
-
-def _revised(samples: list[SampleRow], revisions: list[RevisionRow]) -> tuple[list[SampleRow], list[RevisionRow]]:
+def _revised(
+    samples: list[rows.PackedSample], revisions: list[RevisionRow]
+) -> tuple[list[rows.PackedSample], list[RevisionRow]]:
     """The samples with what was learnt of them, and the revisions of samples that are not among them."""
     if not revisions:
         return samples, []
-    at = {(row.birth, row.sequence): index for index, row in enumerate(samples)}
+    at = {sample[:2]: index for index, sample in enumerate(samples)}  # by birth and sequence
     revised, others = list(samples), []
     for one in revisions:
         index = at.get((one.birth, one.sequence))
         if index is None:
             others.append(one)
         else:
-            revised[index] = _with_status(revised[index], one.channel, one.status)
+            revised[index] = rows.with_status(revised[index], one.channel, one.status)
     return revised, others
-
-
-def _with_status(row: SampleRow, channel: int, status: Status) -> SampleRow:
-    statuses = (*row.statuses[:channel], status, *row.statuses[channel + 1 :])
-    return row._replace(statuses=statuses)
-
-
-def _sample(row: SampleRow) -> Sample:
-    return Sample(
-        sequence=row.sequence,
-        uptime_ms=row.uptime_ms,
-        measured_at_ms=row.measured_at_ms,
-        received_at_ms=row.received_at_ms,
-        clock="gateway" if row.resolved else "node",
-        values=row.values,
-        statuses=row.statuses,
-    )
 
 
 def _fresh(disk: Disk, book: Book, limits: Limits, highest: int) -> Store:

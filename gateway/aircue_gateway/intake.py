@@ -4,12 +4,13 @@ Nothing counts as taken before its window is on disk: receipts and acks leave wi
 """
 
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from aircue_gateway import log
-from aircue_gateway.alerts import Alerts, Rules
+from aircue_gateway.alerts import NO_RULES, Alerts, Rules
 from aircue_gateway.batch import Loss, Status
 from aircue_gateway.cleaning.air import DERIVED_UNITS, Air
 from aircue_gateway.clock import believed
@@ -26,6 +27,7 @@ from aircue_gateway.window import (
     BirthRow,
     DeadLetter,
     LossKey,
+    Memory,
     SampleRow,
     Stored,
     StreamKey,
@@ -46,6 +48,9 @@ _MOST_HELD_BYTES = 1024 * 1024
 _PRESSING_LOSSES = 1000
 _LARGEST_DISCOVERY = 16 * 1024
 _RECEIVED = Count.SAMPLES_RECEIVED
+_REMEMBERED_EVERY_MS = 3_600_000
+_OFTEN_REMEMBERED = 50_000  # samples: a restart goes through so many at most
+_BOOTS_REMEMBERED = 2  # a node; older ones only drain
 _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 
@@ -67,6 +72,8 @@ class Intake:
         self._watch_derived()
         self._live_ms: dict[str, int] = {}
         self._window = Window()
+        self._remembered_ms = 0
+        self._since_remembered = _OFTEN_REMEMBERED
         self._streams: dict[StreamKey, Stream] = {}
         self._boots: dict[str, list[StreamKey]] = {}
         for key, row in stored.streams.items():
@@ -78,6 +85,7 @@ class Intake:
         for birth in stored.births:
             self._births = max(self._births, birth.id)
             self._stream((birth.node, birth.installation, birth.boot)).born(birth)
+        self._recall(stored)
         self._held: dict[StreamKey, list[tuple[Message, int, Any]]] = {}
         self._held_count = 0
         self._held_bytes = 0
@@ -149,6 +157,9 @@ class Intake:
             self._config = config
             for stream in self._streams.values():
                 stream.configure(config)
+            for air in self.airs.values():
+                air.stand_on(config.mould_surface)
+            self._since_remembered = _OFTEN_REMEMBERED
 
     def count(self, name: Count) -> None:
         self._window.counts[name] += 1
@@ -162,7 +173,57 @@ class Intake:
         window.streams = {key: self._streams[key].row() for key in window.acks if key in self._streams}
         window.crowded = self._is_crowded(window)
         window.states = self._alerts.take()
+        if window.samples:
+            self._remember(window)
         return window
+
+    def _remember(self, window: Window) -> None:
+        """Writes down what the filters have learnt, now and then: a restart learns what came since from the spool."""
+        now_ms = window.samples[-1].received_at_ms
+        self._since_remembered += len(window.samples)
+        if self._since_remembered >= _OFTEN_REMEMBERED or abs(now_ms - self._remembered_ms) >= _REMEMBERED_EVERY_MS:
+            self._since_remembered, self._remembered_ms = 0, now_ms
+            window.memory = self._memory()
+
+    def _memory(self) -> Memory:
+        last = [key for boots in self._boots.values() for key in boots[-_BOOTS_REMEMBERED:]]
+        born = [(key, self._streams[key]) for key in last if self._streams[key].birth is not None]
+        return {
+            "config": _fingerprint(self._config),
+            "streams": [[*key, stream.birth.id, stream.learnt()] for key, stream in born if stream.birth is not None],
+            "airs": {node: air.learnt() for node, air in self.airs.items()},
+        }
+
+    def _recall(self, stored: Stored) -> None:
+        """The filters as they were: what they had learnt, and the samples since then. The rules have seen those."""
+        births = {birth.id: birth for birth in stored.births}
+        alerts, self._alerts = self._alerts, Alerts(NO_RULES, {})
+        if stored.memory.get("config") == _fingerprint(self._config):
+            self._recall_memory(stored.memory, births)
+        for late, row in stored.past:
+            stream = self._reborn(row.birth, births)
+            if stream is not None:
+                stream.recall(Lane.BACKLOG if late else Lane.LIVE, row)
+        for birth in stored.births:  # the newest of a boot is in force
+            self._reborn(birth.id, births)
+        self._alerts = alerts
+
+    def _recall_memory(self, memory: Memory, births: Mapping[int, BirthRow]) -> None:
+        for _, _, _, birth, learnt in memory["streams"]:
+            stream = self._reborn(birth, births)
+            if stream is not None:
+                stream.teach(learnt)
+        for node, learnt in memory["airs"].items():
+            if node in self.airs:
+                self.airs[node].teach(learnt)
+
+    def _reborn(self, ident: int, births: Mapping[int, BirthRow]) -> Stream | None:
+        """The stream with the channels of that birth; None where it is forgotten."""
+        birth = births.get(ident)
+        stream = None if birth is None else self._streams.get((birth.node, birth.installation, birth.boot))
+        if birth is not None and stream is not None and stream.birth != birth:
+            stream.born(birth)
+        return stream
 
     def take(self, message: Message, received_at_ms: int, receipt: Any = None) -> None:
         """Takes a message in. receipt: comes back in a window's receipts once that says what became of the message."""
@@ -457,6 +518,7 @@ class Intake:
             self._notice_time(key[0], row.measured_at_ms)
         else:
             window.late = True
+            window.backlog.append(len(window.samples) - 1)
         if stream.revisions:
             window.revisions += stream.revisions
             stream.revisions.clear()
@@ -489,6 +551,11 @@ class Intake:
         for need, change in changes:
             log.event("episode", need=need, node=node, change=change, quantity=quantity, value=value, at=at)
         return True
+
+
+def _fingerprint(config: CleaningConfig) -> str:
+    """What was learnt under another configuration is of no use."""
+    return f"{zlib.crc32(repr(config).encode()):08x}"
 
 
 def _known_faults(retained: Mapping[str, bytes]) -> dict[str, tuple[tuple[int, int], dict[str, int]]]:

@@ -1,11 +1,12 @@
 """One boot of one node: which samples arrived, when they were measured, and what cleaning made of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 from aircue_gateway.batch import Status
-from aircue_gateway.cleaning import pipeline
+from aircue_gateway.cleaning import memory, pipeline
 from aircue_gateway.cleaning.air import DERIVED_UNITS, Air
 from aircue_gateway.clock import Clock, believed
 from aircue_gateway.config import CleaningConfig
@@ -71,6 +72,33 @@ class Stream:
         """Its filters start anew."""
         self._config = config
         self._lanes = {}
+
+    def learnt(self) -> dict[str, Any]:
+        """What its filters know and a fresh stream does not, as JSON has it."""
+        lanes = {
+            lane.value: [memory.of_pipeline(one, self._fresh(index)) for index, one in enumerate(pipelines)]
+            for lane, pipelines in self._lanes.items()
+        }
+        suspects = [
+            [lane.value, index, list(found.items())] for (lane, index), found in self._suspects.items() if found
+        ]
+        return {"lanes": lanes, "suspects": suspects}
+
+    def teach(self, learnt: Mapping[str, Any]) -> None:
+        """Goes on where another one was."""
+        for name, channels in learnt["lanes"].items():
+            for one, kept in zip(self._pipelines(Lane(name)), channels, strict=True):
+                memory.teach_pipeline(one, kept)
+        self._suspects = {(Lane(name), index): dict(found) for name, index, found in learnt["suspects"]}
+
+    def recall(self, lane: Lane, row: SampleRow) -> None:
+        """Learns from a sample that was taken in before."""
+        self._clean(lane, row.measured_at_ms / 1000, Sample(row.sequence, row.uptime_ms, 0, row.values))
+        self.revisions.clear()
+
+    def _fresh(self, index: int) -> pipeline.Pipeline:
+        assert self.birth is not None
+        return self._pipeline(self.birth.channels[index].quantity)
 
     def row(self) -> StreamRow:
         return StreamRow(ranges=tuple(self.seen), offset_ms=self.clock.offset_ms, known=self.clock.known)

@@ -61,7 +61,7 @@ class Book:
     with samples in no batch. letters: where the files of dead letters end. before: what had arrived of a stream before
     what is in no batch yet; it says nothing while halfway, when the last batch took a part of what waits, or more.
     births_from: ids up to it may have been those of births that a damaged record had. forgotten: boots that go once all
-    that waits is in batches."""
+    that waits is in batches. memory_at: the last window that tells what the filters have learnt."""
 
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch
@@ -88,6 +88,7 @@ class Book:
         self.waiting_since_ms: int | None = None
         self.before: dict[StreamKey, tuple[tuple[int, int], ...]] = {}
         self.halfway = False
+        self.memory_at: Position | None = None
         self.letters = Mark()
         self.imported_from = ""
 
@@ -125,6 +126,8 @@ class Book:
         self.retained.update(window.retained)
         self.counters.update({name.value: number for name, number in window.counts.items()})
         self.letters = letters
+        if window.memory is not None:
+            self.memory_at = place
         since_ms = window.samples[0].received_at_ms if window.samples else None
         self._wait(place, len(window.samples), len(window.revisions), since_ms)
 
@@ -318,6 +321,8 @@ class Book:
         self.counters.update(header.get("c", {}))
         self.letters = Mark(*header["d"])
         place = Position(segment, record.offset)
+        if "m" in header:
+            self.memory_at = place
         self._wait(place, rows.count_samples(header), len(header.get("v", ())), header.get("at"))
 
     def _know_states(self, states: Iterable[list[Any]]) -> None:
@@ -356,6 +361,7 @@ class Book:
             "before": [[*key, ranges] for key, ranges in self.before.items()],
             "halfway": self.halfway,
             "births_from": self.births_from,
+            "memory_at": self.memory_at,
             "forgotten": list(self.forgotten),
             "letters": self.letters,
             "imported_from": self.imported_from,
@@ -380,6 +386,8 @@ class Book:
         book.refused = {sequence: Refused(*one) for sequence, *one in fields["refused"]}
         place, book.waiting_samples, book.waiting_revisions, book.waiting_since_ms = fields["waiting"]
         book.waiting_from = Position(*place) if place else None
+        memory_at = fields.get("memory_at")
+        book.memory_at = Position(*memory_at) if memory_at else None
         before = fields.get("before", ())
         book.before = {(node, inst, boot): tuple(map(tuple, ranges)) for node, inst, boot, ranges in before}
         book._forget((node, installation, boot) for node, installation, boot in fields.get("forgotten", ()))

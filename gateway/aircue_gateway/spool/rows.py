@@ -91,6 +91,24 @@ def unpack_samples(runs: Iterable[list[Any]], data: bytes) -> Iterator[PackedSam
         offset = end
 
 
+def sample_row(sample: PackedSample) -> SampleRow:
+    first_status = (len(sample) + _FIXED) // 2
+    numbers, marked = sample[_FIXED:first_status], sample[first_status:]
+    values = tuple(None if s & _ABSENT else v for v, s in zip(numbers, marked, strict=True))
+    return SampleRow(*sample[:_FIXED], values, tuple(_STATUSES[one & ~_ABSENT] for one in marked))
+
+
+def runs(places: Iterable[int]) -> list[list[int]]:
+    """[first, how many] of places that follow each other."""
+    found: list[list[int]] = []
+    for place in places:
+        if found and place == sum(found[-1]):
+            found[-1][1] += 1
+        else:
+            found.append([place, 1])
+    return found
+
+
 def with_status(sample: PackedSample, channel: int, status: Status) -> PackedSample:
     at = (len(sample) + _FIXED) // 2 + channel
     return (*sample[:at], status | sample[at] & _ABSENT, *sample[at + 1 :])

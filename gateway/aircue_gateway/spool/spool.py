@@ -11,8 +11,8 @@ import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -30,7 +30,7 @@ from aircue_gateway.spool.recovery import Recovered, Unreadable, recover
 from aircue_gateway.spool.room import Room, drop, unreadable
 from aircue_gateway.spool.segments import SEGMENT_BYTES, SPARE, UNFINISHED, contents, file_name, segments
 from aircue_gateway.spool.store import REFUSED, BodyDamaged, Store, new_epoch, refused_name
-from aircue_gateway.window import RevisionRow, Stored, StreamKey, Window
+from aircue_gateway.window import Memory, RevisionRow, SampleRow, Stored, StreamKey, Window
 
 __all__ = ["Limits", "Sealed", "Spool", "SpoolError", "SpoolState", "SpoolUnavailable"]
 
@@ -131,7 +131,33 @@ class Spool:
 
     def load(self) -> Stored:
         """What the gateway must know to go on where it was."""
-        return self._book.stored()
+        memory, start = self._memory()
+        return replace(self._book.stored(), memory=memory, past=self._past(start))
+
+    def _memory(self) -> tuple[Memory, Position | None]:
+        """What the filters had learnt, and where: None where nothing of it is left."""
+        at = self._book.memory_at
+        if at is None or at.segment not in self._store.log.sizes:
+            return {}, None
+        try:
+            _, record = next(self._store.log.records(at))
+        except (StopIteration, SpoolUnavailable) as error:
+            log.warning("filters_start_anew", reason=repr(error), remedy="they warm up with the next samples")
+            return {}, None
+        memory: Memory = rows.split(record.body)[0].get("m", {})
+        return memory, at
+
+    def _past(self, memory_at: Position | None) -> Iterator[tuple[bool, SampleRow]]:
+        """The samples after it, or of the newest segments where there is none; and whether each came late."""
+        log_ = self._store.log
+        start = memory_at or Position(max(log_.current - 1, min(log_.sizes, default=0)), 0)
+        with suppress(SpoolUnavailable):  # fewer samples to learn from
+            for segment, record in log_.records(start):
+                if record.kind == Kind.WINDOW and (segment, record.offset) != (
+                    start.segment,
+                    memory_at and start.offset,
+                ):
+                    yield from _with_lateness(*rows.split(record.body))
 
     @property
     def epoch(self) -> str:
@@ -404,6 +430,12 @@ class _Taken(NamedTuple):
     to: Position | None
     since_ms: int | None
     missing: int = 0
+
+
+def _with_lateness(header: rows.Header, packed: bytes) -> Iterator[tuple[bool, SampleRow]]:
+    late = {place for first, count in header.get("late", ()) for place in range(first, first + count)}
+    for place, sample in enumerate(rows.unpack_samples(header["n"], packed)):
+        yield place in late, rows.sample_row(sample)
 
 
 def _now_ms() -> int:

@@ -83,6 +83,11 @@ class Store:
             raise BodyDamaged(f"segment {entry.segment}, bytes {entry.offset} to {entry.offset + entry.size}")
         return body
 
+    def wanted(self, segment: int) -> bool:
+        """Needed, or worth having: what the filters have learnt, and the samples since."""
+        memory = self.book.memory_at
+        return self.needed(segment) or (memory is not None and segment >= memory.segment)
+
     def needed(self, segment: int) -> bool:
         start = self.book.waiting_from
         return segment in self.book.live or (start is not None and segment >= start.segment)
@@ -104,6 +109,8 @@ def _told(window: Window, states: Mapping[Key, State]) -> rows.Header:
         "c": window.counts,
         "g": list(window.forgotten),
         "v": window.revisions,
+        "late": rows.runs(window.backlog),
+        "m": window.memory,
         "at": window.samples[0].received_at_ms if window.samples else None,
     }
 

@@ -79,9 +79,7 @@ class Stream:
             lane.value: [memory.of_pipeline(one, self._fresh(index)) for index, one in enumerate(pipelines)]
             for lane, pipelines in self._lanes.items()
         }
-        suspects = [
-            [lane.value, index, list(found.items())] for (lane, index), found in self._suspects.items() if found
-        ]
+        suspects = [[lane.value, index, list(found.items())] for (lane, index), found in self._suspects.items()]
         return {"lanes": lanes, "suspects": suspects}
 
     def teach(self, learnt: Mapping[str, Any]) -> None:

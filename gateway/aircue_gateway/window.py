@@ -101,8 +101,9 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """What a spool knows when the gateway starts. births_from: a new birth has a higher id. memory: what the filters had
-    learnt; past: the samples since then, in order, and whether each came late; to be read once, before the next commit."""
+    """What a spool knows when the gateway starts. births_from: a new birth has a higher id. memory: what the filters
+    had learnt; past: the samples since then, in order, and whether each came late; to be read once, before the next
+    commit."""
 
     births: tuple[BirthRow, ...] = ()
     births_from: int = 0

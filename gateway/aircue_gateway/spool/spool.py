@@ -153,10 +153,7 @@ class Spool:
         start = memory_at or Position(max(log_.current - 1, min(log_.sizes, default=0)), 0)
         with suppress(SpoolUnavailable):  # fewer samples to learn from
             for segment, record in log_.records(start):
-                if record.kind == Kind.WINDOW and (segment, record.offset) != (
-                    start.segment,
-                    memory_at and start.offset,
-                ):
+                if record.kind == Kind.WINDOW and Position(segment, record.offset) != memory_at:
                     yield from _with_lateness(*rows.split(record.body))
 
     @property

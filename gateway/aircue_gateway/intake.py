@@ -6,7 +6,7 @@ Nothing counts as taken before its window is on disk: receipts and acks leave wi
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aircue_gateway import log
@@ -14,12 +14,13 @@ from aircue_gateway.alerts import NO_RULES, Alerts, Rules
 from aircue_gateway.batch import Loss, Status
 from aircue_gateway.cleaning.air import DERIVED_UNITS, Air
 from aircue_gateway.clock import believed
-from aircue_gateway.config import CleaningConfig
+from aircue_gateway.config import CleaningConfig, RoomConfig
 from aircue_gateway.episodes import Rule
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import DISCOVERY, Message
 from aircue_gateway.payloads import aircue
+from aircue_gateway.rooms import Rooms, RoomValue
 from aircue_gateway.stream import Lane, Stream
 from aircue_gateway.window import (
     MOST_BOOTS,
@@ -56,15 +57,18 @@ _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 class Intake:
     """retained: the last birth and status of every node, by topic. airs: what is derived at each node. replied: told of
-    each node's reply to a command."""
+    each node's reply to a command. rooms: nodes that are merged."""
 
     def __init__(
         self,
         config: CleaningConfig,
         stored: Stored,
         replied: Callable[[str, aircue.Reply], None] = lambda _node, _reply: None,
+        rooms: Sequence[RoomConfig] = (),
     ) -> None:
         self._config = config
+        self._rooms = Rooms(rooms)
+        self._room_values: dict[str, dict[str, RoomValue]] = {}
         self._replied = replied
         self._alerts = Alerts(stored.rules, stored.states)
         self.airs: dict[str, Air] = {}
@@ -202,8 +206,10 @@ class Intake:
             self._recall_memory(stored.memory, births)
         for late, row in stored.past:
             stream = self._reborn(row.birth, births)
-            if stream is not None:
+            if stream is not None and stream.birth is not None:
                 stream.recall(Lane.BACKLOG if late else Lane.LIVE, row)
+                if not late and stream.birth.node in self._rooms.nodes:
+                    self._merge(stream.birth.node, stream, row)
         for birth in stored.births:  # the newest of a boot is in force
             self._reborn(birth.id, births)
         self._alerts = alerts
@@ -214,8 +220,8 @@ class Intake:
             if stream is not None:
                 stream.teach(learnt)
         for node, learnt in memory["airs"].items():
-            if node in self.airs:
-                self.airs[node].teach(learnt)
+            if node in self.airs or node in self._rooms.nodes.values():
+                self.airs.setdefault(node, Air(self._config.mould_surface)).teach(learnt)
 
     def _reborn(self, ident: int, births: Mapping[int, BirthRow]) -> Stream | None:
         """The stream with the channels of that birth; None where it is forgotten."""
@@ -516,6 +522,8 @@ class Intake:
         window.samples.append(row)
         if lane is Lane.LIVE:
             self._notice_time(key[0], row.measured_at_ms)
+            if key[0] in self._rooms.nodes:
+                changed = self._merge(key[0], stream, row) or changed
         else:
             window.late = True
             window.backlog.append(len(window.samples) - 1)
@@ -528,6 +536,25 @@ class Intake:
             counts[Count.CLOCK_DISBELIEVED] += 1
         if any(row.statuses):
             _tally(counts, row)
+
+    def _merge(self, node: str, stream: Stream, row: SampleRow) -> bool:
+        """What the room of this node is at now; whether that changed a phase."""
+        room, at = self._rooms.nodes[node], row.measured_at_ms / 1000
+        values = self._room_values.setdefault(room, {})
+        told = list(self._rooms.take(node, at, stream.told(row)))
+        values.update(told)
+        self._window.rooms[room] = dict(values)
+        changes = [self._watch(room, quantity, at, merged.value) for quantity, merged in told]
+        return any([*changes, self._derive_room(room, at, values)])
+
+    def _derive_room(self, room: str, at: float, values: Mapping[str, RoomValue]) -> bool:
+        temperature, humidity = values.get("temperature"), values.get("humidity")
+        if temperature is None or humidity is None:
+            return False
+        air = self.airs.setdefault(room, Air(self._config.mould_surface))
+        air.note(at, temperature.value, humidity.value)
+        changes = [self._watch(room, name, at, air.value(name)) for name in self._derived]
+        return any(changes)
 
     def _notice_time(self, node: str, at_ms: int) -> None:
         """Live samples come in order; where one lies far before the last, the node's clock was set back."""

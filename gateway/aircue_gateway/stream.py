@@ -1,6 +1,6 @@
 """One boot of one node: which samples arrived, when they were measured, and what cleaning made of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from aircue_gateway.clock import Clock, believed
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.payloads.aircue import Sample
+from aircue_gateway.rooms import Told
 from aircue_gateway.window import BirthRow, RevisionRow, SampleRow, StreamRow
 
 _MOST_SUSPECTS = 8
@@ -97,6 +98,16 @@ class Stream:
     def _fresh(self, index: int) -> pipeline.Pipeline:
         assert self.birth is not None
         return self._pipeline(self.birth.channels[index].quantity)
+
+    def told(self, row: SampleRow) -> Iterator[Told]:
+        """What the last live sample, whose row this is, says of the air."""
+        assert self.birth is not None
+        pipelines = self._pipelines(Lane.LIVE)
+        for channel, value, status, one in zip(self.birth.channels, row.values, row.statuses, pipelines, strict=True):
+            if status in _TRUSTED and one.smoothed is not None:
+                yield Told(channel.quantity, one.smoothed, True)
+            elif value is not None:
+                yield Told(channel.quantity, value / channel.scale, False)
 
     def row(self) -> StreamRow:
         return StreamRow(ranges=tuple(self.seen), offset_ms=self.clock.offset_ms, known=self.clock.known)

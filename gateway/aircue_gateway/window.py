@@ -72,8 +72,9 @@ class Window:
     """Grows while messages come in, and is given away whole. receipts: what the intakes want back once this is on
     disk. acks: what the nodes are told then. urgent: the phase of an episode changed. late: an older part of the
     story came in, which may have changed one. hurried: somebody waits for the commit. forgotten: boots that the intake
-    knows no more. backlog: places of the samples that came late. memory: what the filters have learnt with this window,
-    None in most. crowded: what waits in the spool should become a batch, so that it can forget them as well."""
+    knows no more. rooms: by name and quantity, the last RoomValue. backlog: places of the samples that came late.
+    memory: what the filters have learnt with this window, None in most. crowded: what waits in the spool should become
+    a batch, so that it can forget them as well."""
 
     samples: list[SampleRow] = field(default_factory=list)
     revisions: list[RevisionRow] = field(default_factory=list)
@@ -86,6 +87,7 @@ class Window:
     counts: Counter[Count] = field(default_factory=Counter)
     acks: dict[StreamKey, Intervals] = field(default_factory=dict)
     receipts: list[Any] = field(default_factory=list)
+    rooms: dict[str, dict[str, Any]] = field(default_factory=dict)
     backlog: list[int] = field(default_factory=list)
     memory: Memory | None = None
     forgotten: set[StreamKey] = field(default_factory=set)

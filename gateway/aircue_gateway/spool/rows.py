@@ -95,7 +95,9 @@ def sample_row(sample: PackedSample) -> SampleRow:
     first_status = (len(sample) + _FIXED) // 2
     numbers, marked = sample[_FIXED:first_status], sample[first_status:]
     values = tuple(None if s & _ABSENT else v for v, s in zip(numbers, marked, strict=True))
-    return SampleRow(*sample[:_FIXED], values, tuple(_STATUSES[one & ~_ABSENT] for one in marked))
+    statuses = tuple(_STATUSES[one & ~_ABSENT] for one in marked)
+    birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved = sample[:_FIXED]
+    return SampleRow(birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved, values, statuses)
 
 
 def runs(places: Iterable[int]) -> list[list[int]]:

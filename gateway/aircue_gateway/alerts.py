@@ -323,7 +323,11 @@ def encode_state(state: State) -> str:
 
 def decode_state(text: str) -> State:
     """A Standing where it was stored as one."""
-    row = json.loads(text)
+    return state_from(json.loads(text))
+
+
+def state_from(row: Mapping[str, Any]) -> State:
+    """The state with these fields, as JSON has them."""
     state = _state(row)
     if not any(name in row for name in ("episodes", "recent", "before")):
         return state
@@ -336,7 +340,7 @@ def decode_state(text: str) -> State:
     )
 
 
-def _state(row: dict[str, Any]) -> State:
+def _state(row: Mapping[str, Any]) -> State:
     known = {one.name: row[one.name] for one in fields(State) if one.name in row}
     return replace(State(**known), phase=Phase(row["phase"]))
 

@@ -1,16 +1,18 @@
 """One boot of one node: which samples arrived, when they were measured, and what cleaning made of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 from aircue_gateway.batch import Status
-from aircue_gateway.cleaning import pipeline
+from aircue_gateway.cleaning import memory, pipeline
 from aircue_gateway.cleaning.air import DERIVED_UNITS, Air
 from aircue_gateway.clock import Clock, believed
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.payloads.aircue import Sample
+from aircue_gateway.rooms import Told
 from aircue_gateway.window import BirthRow, RevisionRow, SampleRow, StreamRow
 
 _MOST_SUSPECTS = 8
@@ -71,6 +73,41 @@ class Stream:
         """Its filters start anew."""
         self._config = config
         self._lanes = {}
+
+    def learnt(self) -> dict[str, Any]:
+        """What its filters know and a fresh stream does not, as JSON has it."""
+        lanes = {
+            lane.value: [memory.of_pipeline(one, self._fresh(index)) for index, one in enumerate(pipelines)]
+            for lane, pipelines in self._lanes.items()
+        }
+        suspects = [[lane.value, index, list(found.items())] for (lane, index), found in self._suspects.items()]
+        return {"lanes": lanes, "suspects": suspects}
+
+    def teach(self, learnt: Mapping[str, Any]) -> None:
+        """Goes on where another one was."""
+        for name, channels in learnt["lanes"].items():
+            for one, kept in zip(self._pipelines(Lane(name)), channels, strict=True):
+                memory.teach_pipeline(one, kept)
+        self._suspects = {(Lane(name), index): dict(found) for name, index, found in learnt["suspects"]}
+
+    def recall(self, lane: Lane, row: SampleRow) -> None:
+        """Learns from a sample that was taken in before."""
+        self._clean(lane, row.measured_at_ms / 1000, Sample(row.sequence, row.uptime_ms, 0, row.values))
+        self.revisions.clear()
+
+    def _fresh(self, index: int) -> pipeline.Pipeline:
+        assert self.birth is not None
+        return self._pipeline(self.birth.channels[index].quantity)
+
+    def told(self, row: SampleRow) -> Iterator[Told]:
+        """What the last live sample, whose row this is, says of the air."""
+        assert self.birth is not None
+        pipelines = self._pipelines(Lane.LIVE)
+        for channel, value, status, one in zip(self.birth.channels, row.values, row.statuses, pipelines, strict=True):
+            if status in _TRUSTED and one.smoothed is not None:
+                yield Told(channel.quantity, one.smoothed, True)
+            elif value is not None:
+                yield Told(channel.quantity, value / channel.scale, False)
 
     def row(self) -> StreamRow:
         return StreamRow(ranges=tuple(self.seen), offset_ms=self.clock.offset_ms, known=self.clock.known)

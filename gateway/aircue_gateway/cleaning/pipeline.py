@@ -35,6 +35,8 @@ class Pipeline:
         self, *, filters: tuple[Filter, ...], smoother: smoothing.Smoother, watch: Watch, deadband: Deadband | None
     ) -> None:
         self.filters = filters
+        self.smoother = smoother
+        self.deadband = deadband
         self._checks = tuple(one.update for one in filters)
         self._spike = next((one for one in filters if isinstance(one, Spike)), None)
         self._smooth = smoother.update

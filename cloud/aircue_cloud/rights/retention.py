@@ -27,6 +27,7 @@ PERIODS = (
     Period(table=tables.decisions, column="at", days=400, why="to answer why an offer came, or did not"),
     Period(table=tables.episodes, column="ended_at", days=800, why="a home's own norm, season by season"),
     Period(table=tables.interactions, column="at", days=800, why="to learn what people like, season by season"),
+    Period(table=tables.observations, column="at", days=400, why="the air around somebody who is out"),
     Period(table=tables.refused, column="received_at", days=90, why="to find out why a batch was refused"),
 )
 BOOKS_DAYS = 3650  # purchases and returns: the store's books

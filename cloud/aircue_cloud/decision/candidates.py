@@ -4,13 +4,16 @@
 
 affinity is the household's interest in the product over its mean interest in the catalogue's products (1: as
 interesting as any), averaged over its people. lift is how many times likelier the remedy is wanted while the need
-holds. cost is what an interruption costs, on the same scale. "No push" is an alternative with a fixed score: with it at
-log 0.1, an offer goes out when lift and cost make it at least a tenth as attractive as an average product is.
+holds: the rule's prior, corrected by what was bought while it held. cost is what an interruption costs, on the same
+scale. "No push" is an alternative with a fixed score: with it at log 0.1, an offer goes out when lift and cost make it
+at least a tenth as attractive as an average product is.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +22,7 @@ from aircue_cloud.needs.needs import Need
 
 NO_PUSH_SCORE = log(0.1)
 COST = log(1.25)
+_NONE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +35,15 @@ class Product:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """hindrance: why the household cannot be offered it; None where it can."""
+    """hindrance: why the household cannot be offered it; None where it can. why: reasons whose amounts sum to log
+    affinity, as JSON; empty where nobody asked."""
 
     product: Product
     affinity: float
     lift: float
     cost: float
     hindrance: str | None = None
+    why: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def score(self) -> float:
@@ -51,14 +57,20 @@ def household_affinity(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
 
 
 def candidates(
-    need: Need, products: Sequence[Product], affinity: Mapping[str, float], owned: Set[str], cost: float = COST
+    need: Need,
+    products: Sequence[Product],
+    affinity: Mapping[str, float],
+    owned: Set[str],
+    cost: float = COST,
+    lifts: Mapping[str, float] = _NONE,
 ) -> list[Candidate]:
-    """All products that remedy the need, best first. owned: ids of products the household has. affinity: by product."""
+    """All products that remedy the need, best first. owned: ids of products the household has. affinity: by product;
+    lifts too, the rule's where there is none."""
     found = [
         Candidate(
             product=product,
             affinity=affinity[product.id],
-            lift=need.remedies[product.category],
+            lift=lifts.get(product.id, need.remedies[product.category]),
             cost=cost,
             hindrance=_hindrance(product, owned),
         )

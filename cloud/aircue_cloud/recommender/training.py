@@ -16,6 +16,7 @@ import numpy as np
 from sqlalchemy import CompoundSelect, Connection, select
 
 from aircue_cloud import consents, tables
+from aircue_cloud.errors import CommandError
 from aircue_cloud.needs import needs
 from aircue_cloud.recommender import acts, store, temperature
 from aircue_cloud.recommender import evidence as evidences
@@ -31,7 +32,7 @@ from aircue_cloud.recommender.interactions import DAY_S
 from aircue_cloud.recommender.lift import Evidence
 from aircue_cloud.recommender.models.blend import Blend
 from aircue_cloud.recommender.models.contract import Model
-from aircue_cloud.recommender.models.families import Recipe
+from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.table import MODELS
 from aircue_cloud.recommender.trainee import Mix, Plan, build
 from aircue_cloud.recommender.tuning import Tuned, tune
@@ -95,6 +96,7 @@ def train(
     marketing are read. budget_s: for trying models; each family is tried once whatever it is. families: those to try,
     all by default. force: activates whatever the check says.
     """
+    _check_families(families)
     learnt = acts.learnable(consented_events(connection, progress))
     now = float(learnt.log.at[-1])
     heads = {
@@ -111,6 +113,12 @@ def train(
         store.activate(model_dir, version)
     _conclude(progress, version, info.verdict, active)
     return Trained(info=replace(info, version=version), active=active)
+
+
+def _check_families(families: Sequence[str]) -> None:
+    unknown = [name for name in families if name not in FAMILIES]
+    if unknown:
+        raise CommandError(f"no family {', '.join(unknown)}; known are {', '.join(FAMILIES)}")
 
 
 def _conclude(progress: Progress, version: str, verdict: str, active: bool) -> None:

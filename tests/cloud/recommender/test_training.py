@@ -133,14 +133,13 @@ def test_a_short_history_serves_recent_popularity_and_claims_nothing(engine: Eng
     assert any("60 are needed" in line for line in lines)
 
 
-def test_a_worse_model_is_stored_and_not_activated_unless_forced(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Own frequency knows nothing new, so under NEW it ranks by the items' order alone."""
-    good, lines = trained(engine, tmp_path / "models"), []
+def test_a_worse_model_is_stored_and_not_activated_unless_forced(engine: Engine, tmp_path: Path) -> None:
+    """These people turn to the next product after each, so what they turned to before is the worst guess."""
+    good = trained(engine, tmp_path / "models")
+    lines: list[str] = []
     bad = trained(engine, tmp_path / "models", lines, families=("own-frequency",))
     assert (good.active, bad.active) == (True, False)
-    assert "new: WORSE than recent popularity" in bad.verdict
+    assert "repeat: WORSE than recent popularity" in bad.verdict
     assert store.versions(tmp_path / "models") == [good.info.version, bad.info.version]
     assert store.active_version(tmp_path / "models") == good.info.version
     assert f"aircue-cloud models activate {bad.info.version}" in lines[-1]

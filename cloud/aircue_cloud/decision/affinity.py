@@ -1,6 +1,6 @@
 """How much people like products: what a decision needs to know of a recommender, and what stands in for one."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from aircue_cloud.recommender import explanations
 from aircue_cloud.recommender.artefact import NEW
-from aircue_cloud.recommender.asked import NOTHING, Context, Told
+from aircue_cloud.recommender.asked import NOTHING, AllBut, Context, Eligible, Told
 from aircue_cloud.recommender.explanations import Explanation, Reason
 from aircue_cloud.recommender.lift import Lift, Posterior
 from aircue_cloud.recommender.serving import Ranked
@@ -24,6 +24,10 @@ class Affinity(Protocol):
 
     @property
     def version(self) -> str: ...
+
+    @property
+    def items(self) -> Sequence[str]:
+        """The products it learnt of."""
 
     def affinity(self, people: Sequence[str], products: Sequence[str], told: Told = NOTHING) -> npt.NDArray[np.float64]:
         """Shares of interest, shape (people, products), all over 0; known or not, everyone and everything has one."""
@@ -39,7 +43,7 @@ class Affinity(Protocol):
         user: str,
         n: int,
         context: Context | None = None,
-        eligible: Collection[str] | None = None,
+        eligible: Eligible | None = None,
         told: Told = NOTHING,
         head: str = NEW,
     ) -> list[Ranked]: ...
@@ -79,6 +83,10 @@ class RecentPopularity(ByRule):
     def version(self) -> str:
         return f"recent-popularity-{self.days}d"
 
+    @property
+    def items(self) -> Sequence[str]:
+        return sorted(self.categories)
+
     def affinity(self, people: Sequence[str], products: Sequence[str], told: Told = NOTHING) -> npt.NDArray[np.float64]:
         return np.tile(np.array([self._share(product) for product in products]), (len(people), 1))
 
@@ -98,13 +106,18 @@ class RecentPopularity(ByRule):
         user: str,
         n: int,
         context: Context | None = None,
-        eligible: Collection[str] | None = None,
+        eligible: Eligible | None = None,
         told: Told = NOTHING,
         head: str = NEW,
     ) -> list[Ranked]:
-        offered = sorted(self.categories if eligible is None else eligible)
+        offered = sorted(self._offered(eligible))
         found = [Ranked(product=one, score=self.explain(user, one, context).score) for one in offered]
         return sorted(found, key=lambda ranked: -ranked.score)[: max(n, 0)]
+
+    def _offered(self, eligible: Eligible | None) -> set[str]:
+        if isinstance(eligible, AllBut):
+            return set(self.categories) - eligible.products
+        return set(self.categories) if eligible is None else set(self.categories) & set(eligible)
 
     def explain(
         self, person: str, product: str, context: Context | None = None, told: Told = NOTHING, head: str = NEW

@@ -1,6 +1,6 @@
 """What the database knows of a household's shopping, as a recommender is told it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
@@ -10,6 +10,7 @@ from aircue_cloud.decision.affinity import Affinity, AffinitySource, RecentPopul
 from aircue_cloud.recommender import acts
 from aircue_cloud.recommender.acts import Event
 from aircue_cloud.recommender.asked import Act, Described, Told
+from aircue_cloud.recommender.weights import WEIGHTS
 
 PURPOSE = "marketing"
 BEHAVIOUR = "behaviour"
@@ -59,7 +60,7 @@ def told(
 def _did(connection: Connection, person: str, now: datetime) -> list[Act]:
     table = tables.interactions.c
     columns = (table.product, table.kind, table.at, table.rating, table.weight)
-    query = select(*columns).where(table.person == person, table.at <= now, table.kind.in_(sorted(acts.WEIGHTS)))
+    query = select(*columns).where(table.person == person, table.at <= now, table.kind.in_(sorted(WEIGHTS)))
     rows = connection.execute(query.order_by(table.at.desc(), table.id.desc()).limit(_ACTS)).all()
     events = (
         Event(person=person, product=row.product, kind=row.kind, at=row.at, stars=row.rating, weight=row.weight)
@@ -79,3 +80,25 @@ def owned(connection: Connection, household: str) -> frozenset[str]:
     for row in connection.execute(query.group_by(table.product, table.kind)):
         kept[row.product] = kept.get(row.product, 0) + (row.times if row.kind == "purchase" else -row.times)
     return frozenset(product for product, times in kept.items() if times > 0)
+
+
+def sold_out(connection: Connection) -> frozenset[str]:
+    products = tables.products.c
+    return frozenset(connection.execute(select(products.id).where(products.stock <= 0)).scalars())
+
+
+def newcomers(connection: Connection, known: Sequence[str]) -> list[Described]:
+    """Products that a model did not learn of. What it learnt of cannot leave the table, so where the numbers agree
+    there are none."""
+    products = tables.products.c
+    if connection.execute(select(func.count()).select_from(tables.products)).scalar_one() <= len(known):
+        return []
+    learnt = frozenset(known)
+    query = select(products.id, products.category, products.price_minor, products.attributes)
+    return [Described(**row) for row in connection.execute(query).mappings() if row["id"] not in learnt]
+
+
+def names(connection: Connection, products: Iterable[str]) -> dict[str, str]:
+    table = tables.products.c
+    query = select(table.id, table.name).where(table.id.in_(sorted(set(products))))
+    return {row.id: row.name for row in connection.execute(query)}

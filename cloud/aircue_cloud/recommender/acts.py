@@ -1,8 +1,8 @@
 """What people did in the shop, as the weights that models learn from.
 
-An act says more the more it costs (WEIGHTS). Stars and returns speak after the fact and take back what the purchase
-said: a product that was bought and found bad is a known dislike, not an unknown (STARS, RETURNED). Each event keeps its
-own weight and time, so what was learnt later never colours what was known before.
+An act says more the more it costs (aircue_cloud.recommender.weights). Stars speak after the fact and can take back what
+the purchase said: a product that was bought and found bad is a known dislike, not an unknown (STARS). Each event keeps
+its own weight and time, so what was learnt later never colours what was known before.
 
 What followed from a push of ours says less, for we had put the product before the person's eyes. With theta_i the
 chance that somebody comes upon product i by themselves, an interaction is worth 1 / theta where theta is its chance of
@@ -25,15 +25,9 @@ import numpy.typing as npt
 
 from aircue_cloud.recommender.errors import DatasetError
 from aircue_cloud.recommender.interactions import Interactions
+from aircue_cloud.recommender.weights import WEIGHTS
 
-WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {
-        "impression": 0.1, "view": 0.5, "click": 1.0, "favourite": 3.0, "cart": 4.0, "purchase": 8.0, "rating": 1.0,
-        "return": 0.0,
-    }
-)  # fmt: skip
 STARS: Mapping[int, float] = MappingProxyType({0: -16.0, 1: -16.0, 2: -14.0, 3: -3.0, 4: 2.0, 5: 4.0})
-RETURNED = -12.0
 SHOWN: Mapping[str, float] = MappingProxyType(
     {"impression": 1.0, "view": 1.0, "click": 1.0, "favourite": 0.5, "cart": 0.5, "purchase": 0.5}
 )
@@ -42,8 +36,8 @@ THETA_LEAST = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One act of a person towards a product. stars: 0..5, of a rating. weight: in place of the kind's, if given: how
-    sure it is that the person likes the product, from 0 up. pushed: it followed from a push of ours."""
+    """One act of a person towards a product. stars: 0..5, of a rating. weight: in place of the kind's, if given, and of
+    its sign. pushed: it followed from a push of ours."""
 
     person: str
     product: str
@@ -89,11 +83,10 @@ def signed(event: Event) -> float:
         raise DatasetError(f"{place}: unknown kind {event.kind!r}, known are {', '.join(sorted(WEIGHTS))}")
     if event.stars is not None and event.stars not in STARS:
         raise DatasetError(f"{place}: {event.stars!r} stars, expected a whole number from 0 to 5")
-    weight = WEIGHTS[event.kind] if event.weight is None else event.weight
-    if not (math.isfinite(weight) and weight >= 0):
-        raise DatasetError(f"{place}: weight {weight}, expected a number from 0 up")
-    if event.kind == "return":
-        return RETURNED
+    usual = WEIGHTS[event.kind]
+    weight = usual if event.weight is None else event.weight
+    if not math.isfinite(weight) or weight * usual < 0:
+        raise DatasetError(f"{place}: weight {weight}, expected a number {'from 0 up' if usual > 0 else 'up to 0'}")
     return weight if event.stars is None else weight * STARS[event.stars]
 
 

@@ -1,6 +1,6 @@
 """What a question to the recommender may bring along, beyond the ids of people and products."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 
@@ -43,3 +43,13 @@ class Context:
 
     need: str
     remedies: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllBut:
+    """Every product may be recommended except these."""
+
+    products: Set[str]
+
+
+Eligible = Collection[str] | AllBut

@@ -7,7 +7,7 @@ odds (aircue_cloud.recommender.temperature), so that
     score = utility + log lift(item, context)
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from aircue_cloud.recommender import asker as askers
 from aircue_cloud.recommender import explanations, store
 from aircue_cloud.recommender.artefact import MET, NEW, REPEAT, Artefact, Head, ModelInfo
-from aircue_cloud.recommender.asked import NOTHING, Context, Described, Told
+from aircue_cloud.recommender.asked import NOTHING, AllBut, Context, Described, Eligible, Told
 from aircue_cloud.recommender.asker import Asker
 from aircue_cloud.recommender.evaluating.protocol import top
 from aircue_cloud.recommender.explanations import Explanation, Reason
@@ -126,22 +126,24 @@ class Recommender:
         user: str,
         n: int,
         context: Context | None = None,
-        eligible: Collection[str] | None = None,
+        eligible: Eligible | None = None,
         told: Told = NOTHING,
         head: str = NEW,
     ) -> list[Ranked]:
         """At most n, best first, equal ones in the model's order. eligible: what may be recommended; everything where
         None. The head "new" leaves out what the person had to do with; "repeat" does not."""
-        who = self._asker(user, told)
-        hidden = np.array(who.met if head == NEW else [], dtype=np.intp)
-        if context is None and eligible is None and not told.newcomers:
-            return self._of_items(who, n, hidden, self._artefact.heads[head])
-        names, scores = self._scored(who, context, told, self._artefact.heads[head])
-        scores[hidden] = -np.inf
-        if eligible is not None:
-            allowed = frozenset(eligible)
-            scores[[name not in allowed for name in names]] = -np.inf
+        who, mixed = self._asker(user, told), self._artefact.heads[head]
+        met = who.met if head == NEW else []
+        if context is None and not told.newcomers and (eligible is None or isinstance(eligible, AllBut)):
+            barred = [] if eligible is None else self._known_columns(eligible.products)
+            return self._of_items(who, n, np.array(sorted({*met, *barred}), dtype=np.intp), mixed)
+        names, scores = self._scored(who, context, told, mixed)
+        scores[met] = -np.inf
+        scores[_barred(names, eligible)] = -np.inf
         return self._ranked(names, scores, n)
+
+    def _known_columns(self, products: Set[str]) -> list[int]:
+        return [self._columns[product] for product in products if product in self._columns]
 
     def _of_items(self, who: Asker, n: int, hidden: npt.NDArray[np.intp], head: Head) -> list[Ranked]:
         """Of the model's items alone, by the shortest way there is."""
@@ -149,7 +151,7 @@ class Recommender:
             x = factors.users(who.profiles[factors.weighting], who.rows)[0]
             scale = self._scale(factors, x) * head.temperature * head.mix[0][1]
             if scale > 0:
-                items, scores = self._retrieval(factors).one(x, n, np.sort(hidden).astype(np.int32))
+                items, scores = self._retrieval(factors).one(x, n, hidden.astype(np.int32))
                 pairs = zip(items.tolist(), (scores * scale).tolist(), strict=True)
                 return [Ranked(product=self._artefact.items[item], score=score) for item, score in pairs]
         _, utility = self._utility(who, head)
@@ -173,7 +175,7 @@ class Recommender:
         self,
         n: int,
         context: Context | None = None,
-        eligible: Collection[str] | None = None,
+        eligible: Eligible | None = None,
         head: str = NEW,
         threads: int = 1,
     ) -> tuple[Ints, Floats]:
@@ -186,12 +188,10 @@ class Recommender:
             return self._all_by_factors(factors, mixed, n, hidden, threads)
         return self._all_by_scores(mixed, n, hidden, self._offsets(context, eligible))
 
-    def _offsets(self, context: Context | None, eligible: Collection[str] | None) -> Utilities:
+    def _offsets(self, context: Context | None, eligible: Eligible | None) -> Utilities:
         """What is added to every user's scores: log lifts, and -inf where an item may not be recommended."""
         added = np.zeros(len(self._artefact.items)) if context is None else self._log_lifts(context, ())
-        if eligible is not None:
-            allowed = frozenset(eligible)
-            added[[item not in allowed for item in self._artefact.items]] = -np.inf
+        added[_barred(self._artefact.items, eligible)] = -np.inf
         return added
 
     def _all_by_factors(
@@ -390,6 +390,16 @@ class Recommender:
             for name, amount in zip(names, amounts.tolist(), strict=True)
         ]
         return [*alike, Reason(kind=explanations.AVERAGE, amount=middle)]
+
+
+def _barred(names: Sequence[str], eligible: Eligible | None) -> npt.NDArray[np.bool_]:
+    """Shape (names,): what may not be recommended."""
+    if eligible is None:
+        return np.zeros(len(names), dtype=np.bool_)
+    if isinstance(eligible, AllBut):
+        return np.array([name in eligible.products for name in names], dtype=np.bool_)
+    allowed = frozenset(eligible)
+    return np.array([name not in allowed for name in names], dtype=np.bool_)
 
 
 def _nothing(shape: tuple[int, int]) -> csr_array:

@@ -20,7 +20,7 @@ from aircue_cloud.errors import CommandError
 from aircue_cloud.needs import needs
 from aircue_cloud.recommender import acts, store, temperature
 from aircue_cloud.recommender import evidence as evidences
-from aircue_cloud.recommender.acts import WEIGHTS, Event, Learnable
+from aircue_cloud.recommender.acts import Event, Learnable
 from aircue_cloud.recommender.artefact import HEADS, ModelInfo
 from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.errors import DatasetError
@@ -36,6 +36,7 @@ from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.table import MODELS
 from aircue_cloud.recommender.trainee import Mix, Plan, build
 from aircue_cloud.recommender.tuning import Tuned, tune
+from aircue_cloud.recommender.weights import WEIGHTS
 
 PURPOSE = "marketing"
 BEHAVIOUR, SENSOR = "behaviour", "sensor"

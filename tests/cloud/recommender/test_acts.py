@@ -8,9 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from aircue_cloud.recommender.acts import SHOWN, STARS, THETA_LEAST, WEIGHTS, Event, learnable
+from aircue_cloud.recommender.acts import SHOWN, STARS, THETA_LEAST, Event, learnable
 from aircue_cloud.recommender.errors import DatasetError
 from aircue_cloud.recommender.interactions import Weighting
+from aircue_cloud.recommender.weights import WEIGHTS
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -44,9 +45,13 @@ def test_fewer_stars_lower_the_weight_and_one_star_makes_it_a_dislike() -> None:
     assert rated[0] < rated[1] < 0 < rated[2] < weight(bought, "a", "x") < rated[4]
 
 
-def test_what_was_given_back_says_less_than_what_was_looked_at_and_kept() -> None:
+def test_what_was_given_back_says_no_more_than_what_was_put_into_the_cart() -> None:
     bought = [event("a", "x", "cart"), event("a", "x", "purchase")]
-    assert weight([*bought, event("b", "x"), event("a", "x", "click"), event("a", "x", "return")], "a", "x") == 1.0
+    assert weight([*bought, event("a", "x", "return")], "a", "x") == WEIGHTS["cart"]
+
+
+def test_what_is_not_for_me_is_disliked() -> None:
+    assert weight([event("a", "x", "impression"), event("a", "x", "dismissal")], "a", "x") < 0
 
 
 def test_stars_do_not_colour_what_was_known_before_them() -> None:
@@ -74,6 +79,7 @@ def test_the_order_of_rows_and_their_repetition_leave_no_trace() -> None:
         (event("ann", "lamp", weight=float("nan")), "weight nan"),
         (event("ann", "lamp", weight=-1.0), "weight -1.0"),
         (event("ann", "lamp", weight=float("inf")), "weight inf"),
+        (event("ann", "lamp", "return", weight=2.0), "weight 2.0"),
         (event("ann", "lamp", "rating", stars=6), "6 stars"),
     ],
 )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, insert, select
 
 from aircue_cloud import consents, db, feed, tables
-from aircue_cloud.decision import shopping
+from aircue_cloud.decision import replenishing, shopping
 from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Product, candidates, household_affinity
 from aircue_cloud.decision.message import Occasion, write
@@ -113,10 +113,21 @@ def _judge(connection: Connection, source: AffinitySource, need: Need, household
     context = Context(need=need.name, remedies=need.remedies)
     products = [product for product, _ in remedies]
     lifts = {product.id: model.lift(product.id, product.category, context).mean for product in products}
-    found = candidates(need, products, affinity, shopping.owned(connection, household), lifts=lifts)
+    owned = shopping.owned(connection, household)
+    due = _due(connection, household, [described for _, described in remedies if described.id in owned], now)
+    found = candidates(need, products, affinity, owned, lifts=lifts, due=due)
     columns = {product: column for column, product in enumerate(catalogue)}
     explained = [replace(one, why=_why(model, people, shares[:, columns[one.product.id]], one, told)) for one in found]
     return _Judged(candidates=tuple(explained), model=model.version, note=note)
+
+
+def _due(connection: Connection, household: str, owned: Sequence[Described], now: datetime) -> dict[str, float]:
+    """Of what the household has and uses up, the share of its life that has passed."""
+    if not owned:
+        return {}
+    learnt = replenishing.learn(connection, owned, now)
+    shares = {product.id: learnt.due_at_home(household, product.id, now) for product in owned}
+    return {product: share for product, share in shares.items() if share is not None}
 
 
 def _why(
@@ -187,6 +198,7 @@ def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
         "score": candidate.score,
         "hindrance": candidate.hindrance,
         "why": candidate.why,
+        "due": candidate.due,
     }
 
 

@@ -29,6 +29,9 @@ class Affinity(Protocol):
     def items(self) -> Sequence[str]:
         """The products it learnt of."""
 
+    def knows(self, person: str) -> bool:
+        """Whether it has no use for being told what they did."""
+
     def affinity(self, people: Sequence[str], products: Sequence[str], told: Told = NOTHING) -> npt.NDArray[np.float64]:
         """Shares of interest, shape (people, products), all over 0; known or not, everyone and everything has one."""
 
@@ -49,9 +52,14 @@ class Affinity(Protocol):
     ) -> list[Ranked]: ...
 
     def explain(
-        self, person: str, product: str, context: Context | None = None, told: Told = NOTHING, head: str = NEW
-    ) -> Explanation:
-        """Why a product has the score it has in `recommend`."""
+        self,
+        person: str,
+        products: Sequence[str],
+        context: Context | None = None,
+        told: Told = NOTHING,
+        head: str = NEW,
+    ) -> list[Explanation]:
+        """Why each product has the score it has in `recommend`."""
 
 
 class AffinitySource(Protocol):
@@ -60,7 +68,10 @@ class AffinitySource(Protocol):
 
 
 class ByRule:
-    """Lifts as the rules of the needs have them, without any evidence."""
+    """What answers everybody alike, with lifts as the rules of the needs have them, without any evidence."""
+
+    def knows(self, person: str) -> bool:
+        return True
 
     def lift(self, product: str, category: str, context: Context) -> Posterior:
         rules = {(context.need, remedied): prior for remedied, prior in context.remedies.items()}
@@ -111,7 +122,7 @@ class RecentPopularity(ByRule):
         head: str = NEW,
     ) -> list[Ranked]:
         offered = sorted(self._offered(eligible))
-        found = [Ranked(product=one, score=self.explain(user, one, context).score) for one in offered]
+        found = [Ranked(product=one, score=self._explained(one, context).score) for one in offered]
         return sorted(found, key=lambda ranked: -ranked.score)[: max(n, 0)]
 
     def _offered(self, eligible: Eligible | None) -> set[str]:
@@ -120,9 +131,17 @@ class RecentPopularity(ByRule):
         return set(self.categories) if eligible is None else set(self.categories) & set(eligible)
 
     def explain(
-        self, person: str, product: str, context: Context | None = None, told: Told = NOTHING, head: str = NEW
-    ) -> Explanation:
-        found = self.explain_affinity(person, product)
+        self,
+        person: str,
+        products: Sequence[str],
+        context: Context | None = None,
+        told: Told = NOTHING,
+        head: str = NEW,
+    ) -> list[Explanation]:
+        return [self._explained(product, context) for product in products]
+
+    def _explained(self, product: str, context: Context | None) -> Explanation:
+        found = self.explain_affinity("", product)
         if context is None:
             return found
         amount = log(self.lift(product, self.categories.get(product, ""), context).mean)

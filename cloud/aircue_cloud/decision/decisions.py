@@ -107,7 +107,7 @@ def _judge(connection: Connection, source: AffinitySource, need: Need, household
     # Somebody nobody knows stands in for a household that names no people.
     people = shopping.people(connection, household) or [household]
     remedies = _remedies(connection, need)
-    told = shopping.told(connection, household, people, [described for _, described in remedies], now)
+    told = shopping.told(connection, model, household, people, [described for _, described in remedies], now)
     shares = model.affinity(people, catalogue, told)
     affinity = dict(zip(catalogue, household_affinity(shares).tolist(), strict=True))
     context = Context(need=need.name, remedies=need.remedies)

@@ -58,7 +58,7 @@ def answer(
     newcomers = shopping.newcomers(connection, model.items)
     found = []
     for person in people:
-        told = shopping.told(connection, homes[person], [person], newcomers, now)
+        told = shopping.told(connection, model, homes[person], [person], newcomers, now)
         barred = sold_out | _owned(connection, homes[person], wish)
         found.append(_answer(connection, model, note, person, wish, told, AllBut(products=barred)))
     return found
@@ -84,7 +84,7 @@ def _answer(
 ) -> Answer:
     context = None if wish.need is None else Context(need=wish.need.name, remedies=wish.need.remedies)
     ranked = model.recommend(person, wish.n, context, eligible, told, wish.head)
-    reasons = [model.explain(person, one.product, context, told, wish.head) for one in ranked]
+    reasons = model.explain(person, [one.product for one in ranked], context, told, wish.head)
     names = shopping.names(connection, _named(reasons))
     title = "" if wish.need is None else wish.need.title
     offers = tuple(

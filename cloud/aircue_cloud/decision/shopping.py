@@ -45,16 +45,23 @@ def people(connection: Connection, household: str) -> list[str]:
 
 
 def told(
-    connection: Connection, household: str, people: Sequence[str], newcomers: Sequence[Described], now: datetime
+    connection: Connection,
+    model: Affinity,
+    household: str,
+    people: Sequence[str],
+    newcomers: Sequence[Described],
+    now: datetime,
 ) -> Told:
-    """What its people did lately; nothing of it where the household does not agree to its behaviour being used."""
+    """What its people did lately, of those the model does not know; nothing where the household does not agree to its
+    behaviour being used."""
     agreeing = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR).where(
         tables.consents.c.household == household
     )
     at = now.timestamp()
     if connection.execute(agreeing).first() is None:
         return Told(now=at, newcomers=newcomers, withheld=frozenset(people))
-    return Told(now=at, newcomers=newcomers, did={person: _did(connection, person, now) for person in people})
+    did = {person: _did(connection, person, now) for person in people if not model.knows(person)}
+    return Told(now=at, newcomers=newcomers, did=did)
 
 
 def _did(connection: Connection, person: str, now: datetime) -> list[Act]:

@@ -230,6 +230,11 @@ FOLDS: Mapping[str, Fold] = MappingProxyType(
 # From a fitted model.
 
 
+def servable(model: Model) -> bool:
+    """Whether a model, fitted or not, is of a kind that can be stored and served."""
+    return any(isinstance(model, kind) for kind, _ in _FROM)
+
+
 def of_model(model: Model, family: str, params: Mapping[str, Any]) -> Part:
     """ValueError where a model is of no kind that can be served."""
     for kind, make in _FROM:

@@ -7,7 +7,7 @@ odds (aircue_cloud.recommender.temperature), so that
     score = utility + log lift(item, context)
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -29,7 +29,7 @@ from aircue_cloud.recommender.explanations import Explanation, Reason
 from aircue_cloud.recommender.kernels import NOBODY, Floats, Ints
 from aircue_cloud.recommender.lift import Lift, Posterior
 from aircue_cloud.recommender.models.fold_in import ItemFoldIn
-from aircue_cloud.recommender.parts import FactorsPart
+from aircue_cloud.recommender.parts import Contribution, FactorsPart
 from aircue_cloud.recommender.retrieval import Retrieval
 
 _UNKNOWN = -1
@@ -38,6 +38,7 @@ _REFERENCES = 4096  # items, the most popular ones, that newcomers are described
 _USERS_AT_ONCE = 512
 
 Utilities = npt.NDArray[np.float64]
+_ContextKey = tuple[str, tuple[tuple[str, float], ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,8 @@ class Recommender:
         self._columns = {product: column for column, product in enumerate(artefact.items)}
         # Of the average item: 0.
         self._log_popularity = np.log(artefact.popularity.astype(np.float64) * len(artefact.items))
-        self._lifts: dict[tuple[str, tuple[tuple[str, float], ...]], Lift] = {}
+        self._lifts: dict[_ContextKey, Lift] = {}
+        self._log_lifts_of_items: dict[_ContextKey, Utilities] = {}
 
     @classmethod
     def load(cls, model_dir: Path) -> "Recommender":
@@ -306,7 +308,7 @@ class Recommender:
         return self._lift(context).product(context.need, category, product)
 
     def _lift(self, context: Context) -> Lift:
-        key = context.need, tuple(sorted(context.remedies.items()))
+        key = _key(context)
         if key not in self._lifts:
             rules = {(context.need, category): prior for category, prior in context.remedies.items()}
             self._lifts[key] = Lift(rules, self._artefact.evidence)
@@ -320,12 +322,18 @@ class Recommender:
 
     def _log_lifts(self, context: Context, newcomers: Sequence[Described]) -> Utilities:
         """Of items and newcomers. A product without evidence of its own has its category's lift."""
-        learnt, need = self._lift(context), context.need
-        categories = [*self._artefact.categories, *(one.category for one in self._new(newcomers))]
-        means = {category: learnt.category(need, category).mean for category in set(categories)}
+        key = _key(context)
+        if key not in self._log_lifts_of_items:
+            self._log_lifts_of_items[key] = self._learnt_log_lifts(context)
+        fresh = [log(self.lift(one.id, one.category, context).mean) for one in self._new(newcomers)]
+        return np.append(self._log_lifts_of_items[key], fresh)
+
+    def _learnt_log_lifts(self, context: Context) -> Utilities:
+        learnt, categories = self._lift(context), self._artefact.categories
+        means = {category: learnt.category(context.need, category).mean for category in set(categories)}
         found = np.array([means[category] for category in categories], dtype=np.float64)
-        for column, category in self._evident(need):
-            found[column] = learnt.product(need, category, self._artefact.items[column]).mean
+        for column, category in self._evident(context.need):
+            found[column] = learnt.product(context.need, category, self._artefact.items[column]).mean
         return np.log(found)
 
     def _evident(self, need: str) -> list[tuple[int, str]]:
@@ -335,48 +343,74 @@ class Recommender:
     # Explanations.
 
     def explain(
-        self, person: str, product: str, context: Context | None = None, told: Told = NOTHING, head: str = NEW
-    ) -> Explanation:
-        """Why the product has the score it has in `recommend` under the same arguments."""
-        who, mixed = self._asker(person, told), self._artefact.heads[head]
-        basis, utility = self._utility(who, mixed)
-        reasons = self._reasons(who, basis, utility, product, mixed, told)
-        if context is not None:
-            amount = log(self.lift(product, self._category(product, told.newcomers), context).mean)
-            reasons.append(Reason(kind=explanations.NEED, amount=amount, need=context.need))
-        return explanations.explanation(product, basis, reasons)
+        self,
+        person: str,
+        products: Sequence[str],
+        context: Context | None = None,
+        told: Told = NOTHING,
+        head: str = NEW,
+    ) -> list[Explanation]:
+        """Why each product has the score it has in `recommend` under the same arguments."""
+        found = self._explained(person, products, told, self._artefact.heads[head])
+        return [one if context is None else self._with_lift(one, context, told) for one in found]
+
+    def _with_lift(self, found: Explanation, context: Context, told: Told) -> Explanation:
+        category = self._category(found.product, told.newcomers)
+        amount = log(self.lift(found.product, category, context).mean)
+        return found.with_reason(Reason(kind=explanations.NEED, amount=amount, need=context.need))
 
     def explain_affinity(self, person: str, product: str, told: Told = NOTHING) -> Explanation:
         """Why the product has the affinity it has; the score is log(affinity times the number of items), 0 for the
         average one's."""
-        who, mixed = self._asker(person, told), self._artefact.heads[REPEAT]
-        basis, utility = self._utility(who, mixed)
-        reasons = self._reasons(who, basis, utility, product, mixed, told)
+        mixed = self._artefact.heads[REPEAT]
+        _, utility = self._utility(self._asker(person, told), mixed)
         average = log(len(utility)) - float(logsumexp(utility))
-        found = explanations.explanation(product, basis, reasons)
+        [found] = self._explained(person, [product], told, mixed)
         return found.with_reason(Reason(kind=explanations.AVERAGE, amount=average))
 
+    def _explained(self, person: str, products: Sequence[str], told: Told, head: Head) -> list[Explanation]:
+        who = self._asker(person, told)
+        basis, utility = self._utility(who, head)
+        scales = [] if basis == askers.POPULARITY else self._scales(who, head)
+        return [
+            explanations.explanation(one, basis, self._reasons(who, scales, utility, one, head, told))
+            for one in products
+        ]
+
+    def _scales(self, who: Asker, head: Head) -> list[float]:
+        """By which each part's scores enter the utility."""
+        spreads = [self._spread(who, number) for number, _ in head.mix]
+        return [
+            head.temperature * weight / spread if spread > 0 else 0.0
+            for (_, weight), spread in zip(head.mix, spreads, strict=True)
+        ]
+
+    def _spread(self, who: Asker, number: int) -> float:
+        part = self._artefact.parts[number]
+        return float(part.scores(who.profiles[part.weighting], who.rows)[0].std())
+
     def _reasons(
-        self, who: Asker, basis: str, utility: Utilities, product: str, head: Head, told: Told
+        self, who: Asker, scales: Sequence[float], utility: Utilities, product: str, head: Head, told: Told
     ) -> list[Reason]:
+        """scales: none where popularity stands in."""
         column = self._columns.get(product)
         if column is None:
             return self._reasons_of_newcomer(utility, product, told)
-        if basis == askers.POPULARITY:
+        if not scales:
             return [Reason(kind=explanations.EVERYBODY, amount=float(utility[column]))]
-        return self._reasons_of_item(who, column, head)
+        return [
+            self._reason(one, scale)
+            for (number, _), scale in zip(head.mix, scales, strict=True)
+            for one in self._contributions(who, number, column)
+        ]
 
-    def _reasons_of_item(self, who: Asker, column: int, head: Head) -> list[Reason]:
-        found: list[Reason] = []
-        for number, weight in head.mix:
-            part = self._artefact.parts[number]
-            r = who.profiles[part.weighting]
-            spread = float(part.scores(r, who.rows)[0].std())
-            scale = 0.0 if spread == 0 else head.temperature * weight / spread
-            for one in part.contributions(r, who.row, column):
-                item = None if one.item is None else self._artefact.items[one.item]
-                found.append(Reason(kind=one.kind, amount=scale * one.amount, product=item))
-        return found
+    def _contributions(self, who: Asker, number: int, column: int) -> Iterator[Contribution]:
+        part = self._artefact.parts[number]
+        return part.contributions(who.profiles[part.weighting], who.row, column)
+
+    def _reason(self, one: Contribution, scale: float) -> Reason:
+        product = None if one.item is None else self._artefact.items[one.item]
+        return Reason(kind=one.kind, amount=scale * one.amount, product=product)
 
     def _reasons_of_newcomer(self, utility: Utilities, product: str, told: Told) -> list[Reason]:
         described = [one for one in told.newcomers if one.id == product]
@@ -390,6 +424,10 @@ class Recommender:
             for name, amount in zip(names, amounts.tolist(), strict=True)
         ]
         return [*alike, Reason(kind=explanations.AVERAGE, amount=middle)]
+
+
+def _key(context: Context) -> _ContextKey:
+    return context.need, tuple(sorted(context.remedies.items()))
 
 
 def _barred(names: Sequence[str], eligible: Eligible | None) -> npt.NDArray[np.bool_]:

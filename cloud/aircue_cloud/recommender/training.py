@@ -34,6 +34,7 @@ from aircue_cloud.recommender.models.blend import Blend
 from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.table import MODELS
+from aircue_cloud.recommender.parts import servable
 from aircue_cloud.recommender.trainee import Mix, Plan, build
 from aircue_cloud.recommender.tuning import Tuned, tune
 from aircue_cloud.recommender.weights import WEIGHTS
@@ -116,10 +117,16 @@ def train(
     return Trained(info=replace(info, version=version), active=active)
 
 
+def servable_families() -> tuple[str, ...]:
+    """Those whose models can be stored and served; what else there is, is for experiments."""
+    return tuple(name for name, family in FAMILIES.items() if servable(Recipe(family=name, params=family.start).make()))
+
+
 def _check_families(families: Sequence[str]) -> None:
-    unknown = [name for name in families if name not in FAMILIES]
+    known = servable_families()
+    unknown = [name for name in families if name not in known]
     if unknown:
-        raise CommandError(f"no family {', '.join(unknown)}; known are {', '.join(FAMILIES)}")
+        raise CommandError(f"no family {', '.join(unknown)}; known are {', '.join(known)}")
 
 
 def _conclude(progress: Progress, version: str, verdict: str, active: bool) -> None:
@@ -162,7 +169,8 @@ def choose(
         validation = split(learnt, last - 2 * PERIOD_S, last - PERIOD_S)
         check = split(learnt, last - PERIOD_S, np.inf)
         asked = _question(check, protocol)
-        tuned = tune(validation, protocol, budget_s, _under(protocol, progress), seed, families)
+        tried = families or servable_families()
+        tuned = tune(validation, protocol, budget_s, _under(protocol, progress), seed, tried)
     except DatasetError as error:
         note = f"{protocol}: {error}; nothing was chosen or measured, recent popularity serves"
         return Chosen(plan=Plan(mix=_STAND_IN), note=note)

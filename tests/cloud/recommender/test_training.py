@@ -171,6 +171,10 @@ def test_training_again_on_the_same_data_gives_the_same_model(engine: Engine, tm
     assert loaded[0].recommend("yes02-1", 24) == loaded[1].recommend("yes02-1", 24)
 
 
+def test_what_training_tries_can_be_served() -> None:
+    assert {"popularity", "own-frequency", "item-knn", "ease", "rp3beta", "als"} <= set(training.servable_families())
+
+
 # Pushed interactions.
 
 

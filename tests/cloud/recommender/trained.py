@@ -14,6 +14,7 @@ from aircue_cloud.recommender.models.ease import Ease
 from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.svd import Svd
 from aircue_cloud.recommender.trainee import Plan, build, shares
+from aircue_cloud.recommender.training import servable_families
 
 NOW = 100 * DAY_S
 USERS, ITEMS = 24, 15
@@ -69,14 +70,15 @@ def of_model(make: Callable[[], Model]) -> Artefact:
     )  # fmt: skip
 
 
+TRIED = servable_families()  # by training
 ALONE: Mapping[str, Callable[[], Artefact]] = {
-    **{family: lambda family=family: of_recipes((1.0, start(family))) for family in FAMILIES},  # type: ignore[misc]
+    **{family: lambda family=family: of_recipes((1.0, start(family))) for family in TRIED},  # type: ignore[misc]
     "svd": lambda: of_model(lambda: Svd(factors=4)),
     "bpr": lambda: of_model(lambda: Bpr(factors=4, iterations=20)),
     "ease of few items": lambda: of_model(lambda: Ease(l2=2.0, most_items=6)),
 }
 BLENDS: Mapping[str, Callable[[], Artefact]] = {
     "linear and factors": lambda: of_recipes((0.7, start("ease", l2=5.0)), (0.3, start("als", factors=4, l2=1.0))),
-    "all families": lambda: of_recipes(*((1 / len(FAMILIES), start(family)) for family in FAMILIES)),
+    "all families": lambda: of_recipes(*((1 / len(TRIED), start(family)) for family in TRIED)),
 }
 SERVABLE = {**ALONE, **BLENDS}

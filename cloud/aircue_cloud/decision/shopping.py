@@ -64,6 +64,12 @@ def told(
     return Told(now=at, newcomers=newcomers, did=did)
 
 
+def _agrees(connection: Connection, household: str) -> bool:
+    """Through whichever channel it said so."""
+    asked = {"purpose": PURPOSE, "data_category": BEHAVIOUR}
+    return any(consents.granted(connection, household, channel=channel, **asked) for channel in consents.CHANNELS)
+
+
 def _did(connection: Connection, person: str, now: datetime) -> list[Act]:
     table = tables.interactions.c
     columns = (table.product, table.kind, table.at, table.rating, table.weight)

@@ -8,11 +8,11 @@ never saw is scored like everybody else once it is known what they did. The kind
     linear    r_u W, with W shape (items, items), dense or sparse
     factors   x_u . y_i, where x_u was learnt, or is folded in from r_u
 
-Each kind says of a score what it is made of; the contributions add up to the score.
+Each kind says of a score what it is made of; the pieces add up to the score.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -23,7 +23,6 @@ import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
-from aircue_cloud.recommender.explanations import EVERYBODY, OWN, TASTE
 from aircue_cloud.recommender.factor_file import Array
 from aircue_cloud.recommender.interactions import Weighting
 from aircue_cloud.recommender.models.als import Als
@@ -39,14 +38,22 @@ Arrays = Mapping[str, Array]
 Rows = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contribution:
-    """A piece of a score. kind: EVERYBODY (popularity), OWN (an item the person had to do with, named by `item`), TASTE
-    (what learnt factors hold beyond the items they were learnt from)."""
+Amounts = npt.NDArray[np.float64]
 
-    kind: str
-    amount: float
-    item: int | None = None
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pieces:
+    """What a person's scores of some items are made of. own: items the person had to do with, shape (own,); by_own:
+    their pieces, shape (own, items); everybody: what popularity gives, taste: what learnt factors hold beyond the items
+    they were learnt from, shape (items,)."""
+
+    own: npt.NDArray[np.integer]
+    by_own: Amounts
+    everybody: Amounts | None = None
+    taste: Amounts | None = None
+
+
+_NONE = np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,8 +71,8 @@ class Part(ABC):
         it did not."""
 
     @abstractmethod
-    def contributions(self, r: csr_array, row: int | None, item: int) -> Iterator[Contribution]:
-        """What the score of one item is made of, for the one user of r, shape (1, items)."""
+    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+        """What the scores of these items are made of, for the one user of r, shape (1, items)."""
 
     @abstractmethod
     def arrays(self) -> Arrays:
@@ -86,8 +93,8 @@ class CountsPart(Part):
     def scores(self, r: csr_array, rows: Rows | None) -> Scores:
         return np.tile(self.sums, (r.shape[0], 1))
 
-    def contributions(self, r: csr_array, row: int | None, item: int) -> Iterator[Contribution]:
-        yield Contribution(kind=EVERYBODY, amount=float(self.sums[item]))
+    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+        return Pieces(own=_NONE, by_own=np.zeros((0, len(items))), everybody=self.sums[items].astype(np.float64))
 
     def arrays(self) -> Arrays:
         return {"sums": self.sums}
@@ -100,9 +107,9 @@ class OwnPart(Part):
     def scores(self, r: csr_array, rows: Rows | None) -> Scores:
         return np.asarray(r.toarray(), dtype=np.float32)
 
-    def contributions(self, r: csr_array, row: int | None, item: int) -> Iterator[Contribution]:
-        for weight in r.data[r.indices == item].tolist():
-            yield Contribution(kind=OWN, amount=weight, item=item)
+    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+        itself = r.indices[:, None] == items
+        return Pieces(own=r.indices, by_own=itself * r.data[:, None].astype(np.float64))
 
     def arrays(self) -> Arrays:
         return {}
@@ -119,17 +126,10 @@ class LinearPart(Part):
         found: Any = r @ self.w
         return np.asarray(found if isinstance(found, np.ndarray) else found.toarray(), dtype=np.float32)
 
-    @cached_property
-    def _columns(self) -> Any:
-        """W such that a column is read fast."""
-        return self.w if isinstance(self.w, np.ndarray) else self.w.tocsc()
-
-    def contributions(self, r: csr_array, row: int | None, item: int) -> Iterator[Contribution]:
-        column = self._columns[:, [item]]
-        links = np.asarray(column if isinstance(column, np.ndarray) else column.toarray()).ravel()
-        for own, weight in zip(r.indices.tolist(), r.data.tolist(), strict=True):
-            if links[own] != 0:
-                yield Contribution(kind=OWN, amount=float(weight * links[own]), item=own)
+    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+        links: Any = self.w[r.indices][:, items]
+        dense = links if isinstance(links, np.ndarray) else links.toarray()
+        return Pieces(own=r.indices, by_own=dense * r.data[:, None].astype(np.float64))
 
     def arrays(self) -> Arrays:
         return {"w": self.w} if isinstance(self.w, np.ndarray) else csr_to_arrays("w", self.w)
@@ -156,13 +156,10 @@ class FactorsPart(Part):
             return self.x[rows]
         return FOLDS[self.fold].of(self, r)
 
-    def contributions(self, r: csr_array, row: int | None, item: int) -> Iterator[Contribution]:
-        known = None if row is None else np.array([row], dtype=np.intp)
-        left = float(self.users(r, known)[0] @ self.y[item])
-        for own, amount in FOLDS[self.fold].because(self, r, item):
-            left -= amount
-            yield Contribution(kind=OWN, amount=amount, item=own)
-        yield Contribution(kind=TASTE, amount=left)
+    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+        by_own = FOLDS[self.fold].because(self, r, items)
+        whole = self.y[items].astype(np.float64) @ self.users(r, rows)[0].astype(np.float64)
+        return Pieces(own=r.indices, by_own=by_own, taste=whole - by_own.sum(axis=0))
 
     def arrays(self) -> Arrays:
         return {"x": self.x, "y": self.y}
@@ -183,10 +180,11 @@ class FactorsPart(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """of: factors from profiles; because: (own item, its piece of x_u . y_i) of the one user of r."""
+    """of: factors from profiles; because: the pieces of x_u . y_i by own item, of the one user of r, shape (own,
+    items)."""
 
     of: Callable[[FactorsPart, csr_array], Factors]
-    because: Callable[[FactorsPart, csr_array, int], list[tuple[int, float]]]
+    because: Callable[[FactorsPart, csr_array, Rows], Amounts]
 
 
 def _ridge(part: FactorsPart, r: csr_array) -> Factors:
@@ -195,34 +193,38 @@ def _ridge(part: FactorsPart, r: csr_array) -> Factors:
     return np.asarray(found, dtype=np.float32).reshape(r.shape[0], part.y.shape[1])
 
 
-def _ridge_because(part: FactorsPart, r: csr_array, item: int) -> list[tuple[int, float]]:
+def _ridge_because(part: FactorsPart, r: csr_array, items: Rows) -> Amounts:
     """x_u . y_i = sum over liked j of s_ij c_j with s_ij = y_i^T (Y^T C Y + lambda I)^-1 y_j (Hu, Koren, Volinsky 2008,
     section 5)."""
     own = part.y[r.indices].astype(np.float64)
     extra = part.alpha * np.abs(r.data.astype(np.float64))
-    towards = cho_solve(cho_factor(part.gram + own.T @ (extra[:, None] * own)), part.y[item].astype(np.float64))
-    pieces = (own @ towards) * (1 + extra) * (r.data > 0)
-    return [(item, piece) for item, piece in zip(r.indices.tolist(), pieces.tolist(), strict=True) if piece != 0]
+    system = cho_factor(part.gram + own.T @ (extra[:, None] * own))
+    towards = cho_solve(system, part.y[items].astype(np.float64).T)
+    return np.asarray((own @ towards) * ((1 + extra) * (r.data > 0))[:, None])
 
 
 def _projection(part: FactorsPart, r: csr_array) -> Factors:
     return np.asarray(r @ part.y, dtype=np.float32)
 
 
-def _projection_because(part: FactorsPart, r: csr_array, item: int) -> list[tuple[int, float]]:
-    pieces = r.data * (part.y[r.indices] @ part.y[item])
-    return list(zip(r.indices.tolist(), pieces.tolist(), strict=True))
+def _projection_because(part: FactorsPart, r: csr_array, items: Rows) -> Amounts:
+    own = part.y[r.indices].astype(np.float64)
+    return np.asarray(r.data[:, None] * (own @ part.y[items].T))
 
 
 def _nothing(part: FactorsPart, r: csr_array) -> Factors:
     return np.zeros((r.shape[0], part.y.shape[1]), dtype=np.float32)
 
 
+def _no_reason(part: FactorsPart, r: csr_array, items: Rows) -> Amounts:
+    return np.zeros((r.nnz, len(items)))
+
+
 FOLDS: Mapping[str, Fold] = MappingProxyType(
     {
         "ridge": Fold(of=_ridge, because=_ridge_because),  # ALS
         "projection": Fold(of=_projection, because=_projection_because),  # SVD
-        "none": Fold(of=_nothing, because=lambda part, r, item: []),  # BPR: there is no closed form
+        "none": Fold(of=_nothing, because=_no_reason),  # BPR: there is no closed form
     }
 )
 

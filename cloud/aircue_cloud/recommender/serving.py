@@ -7,7 +7,7 @@ odds (aircue_cloud.recommender.temperature), so that
     score = utility + log lift(item, context)
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -29,7 +29,7 @@ from aircue_cloud.recommender.explanations import Explanation, Reason
 from aircue_cloud.recommender.kernels import NOBODY, Floats, Ints
 from aircue_cloud.recommender.lift import Lift, Posterior
 from aircue_cloud.recommender.models.fold_in import ItemFoldIn
-from aircue_cloud.recommender.parts import Contribution, FactorsPart
+from aircue_cloud.recommender.parts import FactorsPart, Pieces
 from aircue_cloud.recommender.retrieval import Retrieval
 
 _UNKNOWN = -1
@@ -371,11 +371,35 @@ class Recommender:
     def _explained(self, person: str, products: Sequence[str], told: Told, head: Head) -> list[Explanation]:
         who = self._asker(person, told)
         basis, utility = self._utility(who, head)
-        scales = [] if basis == askers.POPULARITY else self._scales(who, head)
+        known = {one: self._columns[one] for one in products if one in self._columns}
+        places = np.array(list(known.values()), dtype=np.intp)
+        if basis == askers.POPULARITY:
+            reasons = {one: _popular(float(utility[column])) for one, column in known.items()}
+        else:
+            reasons = dict(zip(known, self._reasons(who, head, places), strict=True))
+        reasons |= {one: self._reasons_of_newcomer(utility, one, told) for one in products if one not in known}
+        return [explanations.explanation(one, basis, reasons[one]) for one in products]
+
+    def _reasons(self, who: Asker, head: Head, places: npt.NDArray[np.intp]) -> list[list[Reason]]:
+        """Of each of these items, in the head's scores."""
+        pieces = [self._pieces(who, number, places) for number, _ in head.mix]
+        scales = self._scales(who, head)
+        own = np.unique(np.concatenate([one.own for one in pieces])).astype(np.intp)
+        by_own = np.zeros((len(own), len(places)))
+        beside = {explanations.EVERYBODY: np.zeros(len(places)), explanations.TASTE: np.zeros(len(places))}
+        for one, scale in zip(pieces, scales, strict=True):
+            by_own[np.searchsorted(own, one.own)] += scale * one.by_own
+            for kind, amounts in ((explanations.EVERYBODY, one.everybody), (explanations.TASTE, one.taste)):
+                beside[kind] += 0 if amounts is None else scale * amounts
+        names = [self._artefact.items[item] for item in own]
         return [
-            explanations.explanation(one, basis, self._reasons(who, scales, utility, one, head, told))
-            for one in products
+            _listed(names, by_own[:, at], {kind: found[at] for kind, found in beside.items()})
+            for at in range(len(places))
         ]
+
+    def _pieces(self, who: Asker, number: int, places: npt.NDArray[np.intp]) -> Pieces:
+        part = self._artefact.parts[number]
+        return part.pieces(who.profiles[part.weighting], who.rows, places)
 
     def _scales(self, who: Asker, head: Head) -> list[float]:
         """By which each part's scores enter the utility."""
@@ -389,29 +413,6 @@ class Recommender:
         part = self._artefact.parts[number]
         return float(part.scores(who.profiles[part.weighting], who.rows)[0].std())
 
-    def _reasons(
-        self, who: Asker, scales: Sequence[float], utility: Utilities, product: str, head: Head, told: Told
-    ) -> list[Reason]:
-        """scales: none where popularity stands in."""
-        column = self._columns.get(product)
-        if column is None:
-            return self._reasons_of_newcomer(utility, product, told)
-        if not scales:
-            return [Reason(kind=explanations.EVERYBODY, amount=float(utility[column]))]
-        return [
-            self._reason(one, scale)
-            for (number, _), scale in zip(head.mix, scales, strict=True)
-            for one in self._contributions(who, number, column)
-        ]
-
-    def _contributions(self, who: Asker, number: int, column: int) -> Iterator[Contribution]:
-        part = self._artefact.parts[number]
-        return part.contributions(who.profiles[part.weighting], who.row, column)
-
-    def _reason(self, one: Contribution, scale: float) -> Reason:
-        product = None if one.item is None else self._artefact.items[one.item]
-        return Reason(kind=one.kind, amount=scale * one.amount, product=product)
-
     def _reasons_of_newcomer(self, utility: Utilities, product: str, told: Told) -> list[Reason]:
         described = [one for one in told.newcomers if one.id == product]
         if not described:
@@ -424,6 +425,16 @@ class Recommender:
             for name, amount in zip(names, amounts.tolist(), strict=True)
         ]
         return [*alike, Reason(kind=explanations.AVERAGE, amount=middle)]
+
+
+def _popular(amount: float) -> list[Reason]:
+    return [Reason(kind=explanations.EVERYBODY, amount=amount)]
+
+
+def _listed(names: Sequence[str], by_own: Utilities, beside: Mapping[str, float]) -> list[Reason]:
+    own = zip(names, by_own.tolist(), strict=True)
+    found = [Reason(kind=explanations.OWN, amount=amount, product=name) for name, amount in own if amount != 0]
+    return found + [Reason(kind=kind, amount=float(amount)) for kind, amount in beside.items() if amount != 0]
 
 
 def _key(context: Context) -> _ContextKey:

@@ -1,5 +1,6 @@
 """The active model of a running server: loaded once, again when another becomes active, never a broken one."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -42,14 +43,26 @@ def test_a_model_that_becomes_active_takes_the_place_of_the_one_before_and_a_rol
     assert version(active) == first
 
 
+def cut(folder: Path, version: str) -> None:
+    (folder / version / "popularity.npy").write_bytes(b"broken")
+
+
+def remove(folder: Path, version: str) -> None:
+    (folder / version / "popularity.npy").unlink()
+
+
+def point_nowhere(folder: Path, version: str) -> None:
+    (folder / "active").write_text("../elsewhere\n")
+
+
+@pytest.mark.parametrize("damage", [cut, remove, point_nowhere])
 def test_a_broken_model_is_logged_once_and_the_one_before_stays(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path, str], None]
 ) -> None:
     first = saved(tmp_path)
     active = ActiveModel(tmp_path)
     assert version(active) == first
-    second = saved(tmp_path, "e" * 64)
-    (tmp_path / second / "popularity.npy").write_bytes(b"broken")
+    damage(tmp_path, saved(tmp_path, "e" * 64))
     assert [version(active), version(active)] == [first, first]
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
         "the active model cannot be used"

@@ -27,19 +27,29 @@ class ActiveModel:
         if self._loading.acquire(blocking=self._model is None):
             try:
                 self._look()
-            except ModelMissing:
-                self._model = self._tried = None
-            except ModelCorrupt:
-                log.exception("the active model cannot be used")
             finally:
                 self._loading.release()
         return self._model
 
     def _look(self) -> None:
-        active = store.active_version(self._model_dir)
-        if active == self._tried:
+        try:
+            active = store.active_version(self._model_dir)
+        except ModelMissing:
+            self._model = self._tried = None
             return
-        self._tried = active
+        except ModelCorrupt as error:
+            active = str(error)
+        if active != self._tried:
+            self._tried = active
+            self._take_up()
+
+    def _take_up(self) -> None:
+        try:
+            self._load()
+        except (ModelMissing, ModelCorrupt):
+            log.exception("the active model cannot be used")
+
+    def _load(self) -> None:
         limit_threads()
         found = Recommender.load(self._model_dir)
         found.warm()

@@ -52,7 +52,9 @@ def versions(model_dir: Path) -> list[str]:
 
 
 def _last_number(model_dir: Path) -> int:
-    return max((int(version.split("-")[0]) for version in versions(model_dir)), default=0)
+    """Of all that lies there, whole or not."""
+    taken = (path.name.split("-")[0] for path in model_dir.glob("[0-9]*-*"))
+    return max((int(number) for number in taken if number.isdecimal()), default=0)
 
 
 def activate(model_dir: Path, version: str) -> None:

@@ -95,6 +95,13 @@ def test_versions_count_up_and_an_older_one_can_be_activated_again(tmp_path: Pat
     assert store.load_active(tmp_path).info.version == first
 
 
+def test_a_folder_that_is_no_version_keeps_its_number(tmp_path: Path) -> None:
+    """One of an older format, or one that lost its header."""
+    (tmp_path / "0007-ffffffffffff").mkdir()
+    assert saved(tmp_path) == "0008-ffffffffffff"
+    assert store.versions(tmp_path) == ["0008-ffffffffffff"]
+
+
 def test_a_rollback_goes_back_step_by_step(tmp_path: Path) -> None:
     first, second, third = (saved(tmp_path) for _ in range(3))
     assert [store.rollback(tmp_path), store.rollback(tmp_path)] == [second, first]

@@ -173,3 +173,52 @@ def largest(values: Floats) -> np.float32:
     for value in values:
         found = max(found, value)
     return found
+
+
+@compiled()
+def cholesky(a: Floats) -> bool:
+    """Fills the lower triangle of a symmetric matrix with L of a = L L^T; False where there is none."""
+    for row in range(len(a)):
+        for column in range(row):
+            a[row, column] = (a[row, column] - dot(a[row, :column], a[column, :column])) / a[column, column]
+        left = a[row, row] - dot(a[row, :row], a[row, :row])
+        if not left > 0:
+            return False
+        a[row, row] = np.sqrt(left)
+    return True
+
+
+@compiled()
+def solve_cholesky(lower: Floats, b: Floats) -> None:
+    """Turns b into x of L L^T x = b."""
+    for row in range(len(b)):
+        b[row] = (b[row] - dot(lower[row, :row], b[:row])) / lower[row, row]
+    for row in range(len(b) - 1, -1, -1):
+        b[row] /= lower[row, row]
+        for above in range(row):
+            b[above] -= lower[row, above] * b[row]
+
+
+@compiled()
+def fold_few(g: Floats, y: Floats, items: Ints, extra: Floats, wanted: Floats, x: Floats) -> bool:
+    """Adds to x what a user of these items has for factors, in the symbols of models.fold_in; False where the matrix
+    has no Cholesky factors. extra: the diagonal of E; wanted: w."""
+    count = len(items)
+    left, k_w = np.empty((count, count), dtype=np.float32), np.zeros(count, dtype=np.float32)
+    s = np.sqrt(extra)
+    for row in range(count):
+        for column in range(row + 1):
+            k = dot(g[items[row]], y[items[column]])
+            left[row, column] = s[row] * k * s[column] + np.float32(row == column)
+            k_w[row] += k * wanted[column]
+            if column < row:
+                k_w[column] += k * wanted[row]
+    if not cholesky(left):
+        return False
+    k_w *= s
+    solve_cholesky(left, k_w)
+    for row in range(count):
+        amount = wanted[row] - s[row] * k_w[row]
+        for at in range(len(x)):
+            x[at] += amount * g[items[row], at]
+    return True

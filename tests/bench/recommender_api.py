@@ -49,7 +49,7 @@ def api(x: Floats, y: Floats, met: csr_array, seconds: float, seed: int = 4) -> 
 
 def _paced(port: int, users: Iterable[int]) -> list[float]:
     """PER_S requests a second, whether those before have been answered or not."""
-    kept = local()
+    kept, connections = local(), list[HTTPConnection]()
     begin = time.perf_counter() + 0.05
 
     def ask(place: int, user: int) -> float:
@@ -57,14 +57,19 @@ def _paced(port: int, users: Iterable[int]) -> list[float]:
         time.sleep(max(0.0, due - time.perf_counter()))
         if not hasattr(kept, "connection"):
             kept.connection = HTTPConnection("127.0.0.1", port, timeout=30)
+            connections.append(kept.connection)
         kept.connection.request("GET", f"{_PATH}{user}")
         answer = kept.connection.getresponse()
         if answer.status != 200 or not json.loads(answer.read()):
             raise RuntimeError(f"user {user}: status {answer.status}, or nothing recommended")
         return (time.perf_counter() - due) * 1000
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(ask, *zip(*enumerate(int(user) for user in users), strict=True)))
+    try:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(ask, *zip(*enumerate(int(user) for user in users), strict=True)))
+    finally:
+        for connection in connections:
+            connection.close()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from aircue_cloud.recommender.models.als import Als
 
 NOW = 100 * DAY_S
 HALF = Weighting(half_life_d=30)
-CONFIG = spark.Config(factors=8, l2=3.0, alpha=4.0, iterations=20, weighting=HALF)
+CONFIG = spark.Config(factors=8, l2=3.0, alpha=4.0, iterations=10, weighting=HALF, blocks=1)
 
 
 def log(seed: int = 1, users: int = 120, items: int = 60) -> Interactions:
@@ -38,7 +38,7 @@ def loss(x: npt.NDArray[Any], y: npt.NDArray[Any], whole: Interactions) -> float
 
 
 def here(whole: Interactions) -> Als:
-    model = Als(factors=8, l2=CONFIG.l2, alpha=CONFIG.alpha, iterations=20, weighting=HALF)
+    model = Als(factors=8, l2=CONFIG.l2, alpha=CONFIG.alpha, iterations=10, weighting=HALF, blocks=1)
     model.fit(whole, NOW)
     return model
 
@@ -69,7 +69,7 @@ def test_without_pyspark_the_error_says_what_to_install(monkeypatch: pytest.Monk
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
     pytest.importorskip("pyspark", reason="pyspark is not installed: pip install pyspark, with Java 17, makes this run")
-    with spark.session("local[1]", **{"spark.sql.shuffle.partitions": "2"}) as one:
+    with spark.session("local[1]", **{"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1"}) as one:
         yield one
 
 

@@ -35,7 +35,8 @@ _HERE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """As of models.als.Als; weighting: how events become r_ui."""
+    """As of models.als.Als; weighting: how events become r_ui; blocks: into how many users and items are shared out,
+    at least as many as there are processors."""
 
     factors: int = 64
     l2: float = 10.0
@@ -43,6 +44,7 @@ class Config:
     iterations: int = 15
     weighting: Weighting = field(default_factory=lambda: Weighting(half_life_d=30))
     seed: int = 7
+    blocks: int = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,7 @@ def _solved(ratings: Any, config: Config, shape: tuple[int, int]) -> tuple[Facto
     solver = ALS(
         rank=config.factors, maxIter=config.iterations, regParam=rho, implicitPrefs=True, alpha=config.alpha,
         userCol="u", itemCol="i", ratingCol="r", blockSize=_BLOCK, seed=config.seed,
+        numUserBlocks=config.blocks, numItemBlocks=config.blocks,
     )  # fmt: skip
     model = solver.fit(ratings)
     s = np.float32(math.sqrt(config.l2 / (a * rho)))

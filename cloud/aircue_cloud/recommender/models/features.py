@@ -3,6 +3,9 @@
 Every function looks at events before `now` (epoch seconds) alone; days are float32.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
@@ -74,7 +77,8 @@ class Pairs:
 
 
 def _users_of_items(part: Interactions) -> npt.NDArray[np.float64]:
-    return np.asarray((part.matrix(_MET, np.inf) != 0).sum(axis=0), dtype=np.float64).ravel()
+    met = part.matrix(_MET, np.inf)
+    return np.bincount(met.indices, minlength=part.shape[1]).astype(np.float64)
 
 
 def _days(log: Interactions) -> npt.NDArray[np.int64]:
@@ -91,5 +95,5 @@ def _ends(of: npt.NDArray[np.int32], at: npt.NDArray[np.float64], count: int, no
     return ((now - first) / DAY_S).astype(np.float32), ((now - last) / DAY_S).astype(np.float32)
 
 
-def _table(columns: list[npt.NDArray[np.floating]]) -> Table:
+def _table(columns: Sequence[npt.NDArray[Any]]) -> Table:
     return np.stack(columns, axis=1).astype(np.float32)

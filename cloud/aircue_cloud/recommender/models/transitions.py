@@ -42,7 +42,7 @@ class Transitions(Linear):
         items = interactions.shape[1]
         taught = list(self._taught(interactions, now))
         if not taught:
-            return csr_array((items, items), dtype=np.float32)
+            return spread_out(np.zeros((0, 0), dtype=np.float32), np.zeros(0, dtype=np.intp), items)
         heavy = heaviest(interactions.matrix(self.weighting, now), self.most_items)
         return spread_out(self._solve([(x[:, heavy], y[:, heavy]) for x, y in taught]), heavy, items)
 
@@ -53,7 +53,7 @@ class Transitions(Linear):
             x = log.between(-np.inf, begin).matrix(self.weighting, begin)
             y = log.between(begin, begin + length).matrix(_MET, now).maximum(0)
             if self.new:
-                y = csr_array(y - y.multiply(x != 0))
+                y = csr_array(y - y.multiply(_ones(x)))
             y.eliminate_zeros()
             active = (np.diff(y.indptr) > 0) & (np.diff(x.indptr) > 0)
             if active.any():
@@ -65,3 +65,8 @@ class Transitions(Linear):
         g[np.diag_indices_from(g)] += self.l2
         b = cho_solve(cho_factor(g, overwrite_a=True, check_finite=False), wanted, overwrite_b=True)
         return np.asarray(b, dtype=np.float32)
+
+
+def _ones(r: csr_array) -> csr_array:
+    """1 wherever r holds anything."""
+    return csr_array((np.ones_like(r.data), r.indices, r.indptr), shape=r.shape)

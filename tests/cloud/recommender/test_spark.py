@@ -38,7 +38,7 @@ def loss(x: npt.NDArray[Any], y: npt.NDArray[Any], whole: Interactions) -> float
 
 
 def here(whole: Interactions) -> Als:
-    model = Als(factors=8, l2=CONFIG.l2, alpha=CONFIG.alpha, iterations=10, weighting=HALF, blocks=1)
+    model = Als(factors=8, l2=CONFIG.l2, alpha=CONFIG.alpha, iterations=CONFIG.iterations, weighting=HALF)
     model.fit(whole, NOW)
     return model
 

@@ -6,7 +6,7 @@ Steck: Embarrassingly shallow autoencoders for sparse data, WWW 2019.
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.sparse import csr_array
 
 from aircue_cloud.recommender.interactions import Weighting
@@ -35,7 +35,20 @@ class Ease(OfMatrix):
     def _solve(self, r: csr_array) -> npt.NDArray[np.float32]:
         g = (r.T @ r).toarray().astype(np.float64)
         g[np.diag_indices_from(g)] += self.l2
-        p = cho_solve(cho_factor(g, overwrite_a=True, check_finite=False), np.eye(len(g)), overwrite_b=True)
+        p = _inverse(g)
         b = -p / p.diagonal()
         np.fill_diagonal(b, 0)
         return b.astype(np.float32)
+
+
+def _inverse(g: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of a symmetric positive definite matrix, which is overwritten. LAPACK's potri takes half the time of solving for
+    the unit matrix."""
+    if not len(g):
+        return g
+    lower, failed = dpotrf(g.T, lower=True, overwrite_a=True)
+    if not failed:
+        p, failed = dpotri(lower, lower=True, overwrite_c=True)
+    if failed:
+        raise np.linalg.LinAlgError(f"R^T R + lambda I is not positive definite (LAPACK: {failed}): raise lambda")
+    return np.asarray(np.tril(p) + np.tril(p, -1).T)

@@ -60,11 +60,12 @@ class Transitions(Linear):
                 yield x[active], y[active]
 
     def _solve(self, taught: Sequence[tuple[csr_array, csr_array]]) -> npt.NDArray[np.float32]:
-        g = np.asarray(sum((x.T @ x).toarray().astype(np.float64) for x, _ in taught))
-        wanted = np.asarray(sum((x.T @ y).toarray().astype(np.float64) for x, y in taught))
-        g[np.diag_indices_from(g)] += self.l2
-        b = cho_solve(cho_factor(g, overwrite_a=True, check_finite=False), wanted, overwrite_b=True)
-        return np.asarray(b, dtype=np.float32)
+        """In float32: lambda keeps the matrix far from singular, and it takes half the time."""
+        g = np.asarray(sum((x.T @ x).toarray() for x, _ in taught), dtype=np.float32, order="F")
+        wanted = np.asarray(sum((x.T @ y).toarray() for x, y in taught), dtype=np.float32, order="F")
+        g[np.diag_indices_from(g)] += np.float32(self.l2)
+        solved = cho_solve(cho_factor(g, overwrite_a=True, check_finite=False), wanted, overwrite_b=True)
+        return np.asarray(solved, dtype=np.float32)
 
 
 def _ones(r: csr_array) -> csr_array:

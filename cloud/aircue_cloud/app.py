@@ -14,12 +14,24 @@ from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
-from aircue_cloud.routes import batches, decisions, episodes, feed, hosts, households, readings, rules, status, uploads
+from aircue_cloud.routes import (
+    batches,
+    decisions,
+    episodes,
+    feed,
+    hosts,
+    households,
+    readings,
+    recommendations,
+    rules,
+    status,
+    uploads,
+)
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 
-ROUTES = (batches, decisions, episodes, feed, households, readings, rules, status, uploads)
+ROUTES = (batches, decisions, episodes, feed, households, readings, recommendations, rules, status, uploads)
 
 
 def _utc_now() -> datetime:

@@ -215,14 +215,65 @@ def demo_data(seed: int, config_path: Path | None) -> None:
 
 
 @main.command()
+@click.option(
+    "--budget", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to try models in."
+)
+@click.option("--families", default="", help="Comma-separated, of models to try; default: all.")
+@click.option("--force", is_flag=True, help="Activate the model even if it ranks worse than recent popularity.")
 @_with_config
-def train(config_path: Path | None) -> None:
+def train(budget: float, families: str, force: bool, config_path: Path | None) -> None:
     """Train the recommender on all interactions; a running server takes the new model up."""
     from aircue_cloud.recommender import training
 
-    config = _load(config_path)
+    config, names = _load(config_path), [name for name in families.split(",") if name]
     with _database(config_path) as engine, db.reading(engine) as connection:
-        training.train(connection, config.model_dir, _say)
+        trained = training.train(connection, config.model_dir, _say, budget_s=budget, force=force, families=names)
+    if not trained.active:
+        raise CommandError(f"model {trained.info.version} is stored and not active: {trained.verdict}")
+
+
+@main.group()
+def models() -> None:
+    """Trained models: which there are, which one serves."""
+
+
+@models.command("list")
+@_with_config
+def models_list(config_path: Path | None) -> None:
+    """List all stored models, oldest first; * marks the active one."""
+    from aircue_cloud.recommender import model_listing
+
+    click.echo("\n".join(model_listing.lines(_load(config_path).model_dir)))
+
+
+@models.command("show")
+@click.argument("version")
+@_with_config
+def models_show(version: str, config_path: Path | None) -> None:
+    """Show what a model is, how it ranks and everything that was tried, as JSON."""
+    from aircue_cloud.recommender import model_listing
+
+    click.echo(model_listing.document(_load(config_path).model_dir, version))
+
+
+@models.command("activate")
+@click.argument("version")
+@_with_config
+def models_activate(version: str, config_path: Path | None) -> None:
+    """Let a stored model serve."""
+    from aircue_cloud.recommender import store
+
+    store.activate(_load(config_path).model_dir, version)
+    _say(f"model {version} is active")
+
+
+@models.command("rollback")
+@_with_config
+def models_rollback(config_path: Path | None) -> None:
+    """Go back to the model that was active before."""
+    from aircue_cloud.recommender import store
+
+    _say(f"model {store.rollback(_load(config_path).model_dir)} is active")
 
 
 @main.command("status")

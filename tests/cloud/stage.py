@@ -13,7 +13,9 @@ from sqlalchemy import Engine, insert, select
 from werkzeug.test import TestResponse
 
 from aircue_cloud import consents, db
-from aircue_cloud.decision.affinity import Affinity
+from aircue_cloud.decision.affinity import Affinity, ByRule
+from aircue_cloud.recommender.asked import NOTHING, Told
+from aircue_cloud.recommender.explanations import Explanation, Reason, explanation
 from aircue_gateway.batch import Batch, Channel, Group, Loss, Sample, Status, encode
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -33,17 +35,20 @@ class Clock:
 
 
 @dataclass
-class FixedAffinity:
-    """The same for everybody, as told; one share for whatever it was not told of."""
+class FixedAffinity(ByRule):
+    """The same for everybody, as told; one share for whatever it was not told of; lifts by the rules."""
 
     shares: dict[str, float] = field(default_factory=dict)
     version: str = "fixed"
 
-    def affinity(self, people: Sequence[str], products: Sequence[str]) -> npt.NDArray[np.float64]:
+    def affinity(self, people: Sequence[str], products: Sequence[str], told: Told = NOTHING) -> npt.NDArray[np.float64]:
         return np.tile(np.array([self.shares.get(product, 0.01) for product in products]), (len(people), 1))
 
+    def explain_affinity(self, person: str, product: str, told: Told = NOTHING) -> Explanation:
+        return explanation(product, "popularity", [Reason(kind="everybody", amount=self.shares.get(product, 0.01))])
+
     def current(self) -> Affinity | None:
-        return self
+        return self  # type: ignore[return-value]  # decisions ask it for no rankings
 
 
 def sample(minute: int, values: Sequence[Value], scales: Sequence[int]) -> Sample:

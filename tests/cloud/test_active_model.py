@@ -1,12 +1,15 @@
 """The active model of a running server: loaded once, again when another becomes active, never a broken one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
-from tests.cloud.test_recommender_store import artefact, saved
+from tests.cloud.recommender.test_store import saved
 
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.recommender import store
+from aircue_cloud.recommender.serving import Recommender
 
 
 def version(active: ActiveModel) -> str | None:
@@ -27,13 +30,16 @@ def test_the_same_model_is_loaded_once(tmp_path: Path) -> None:
     assert active.current() is active.current()
 
 
-def test_a_model_that_becomes_active_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+def test_a_model_that_becomes_active_takes_the_place_of_the_one_before_and_a_rollback_takes_it_back(
+    tmp_path: Path,
+) -> None:
     first = saved(tmp_path)
     active = ActiveModel(tmp_path)
     assert version(active) == first
-    second = store.save(tmp_path, artefact("e" * 64))
-    store.activate(tmp_path, second)
+    second = saved(tmp_path, "e" * 64)
     assert version(active) == second
+    store.rollback(tmp_path)
+    assert version(active) == first
 
 
 def test_a_broken_model_is_logged_once_and_the_one_before_stays(
@@ -42,10 +48,80 @@ def test_a_broken_model_is_logged_once_and_the_one_before_stays(
     first = saved(tmp_path)
     active = ActiveModel(tmp_path)
     assert version(active) == first
-    second = store.save(tmp_path, artefact("e" * 64))
-    store.activate(tmp_path, second)
-    (tmp_path / second / "factors.npz").write_bytes(b"broken")
+    second = saved(tmp_path, "e" * 64)
+    (tmp_path / second / "popularity.npy").write_bytes(b"broken")
     assert [version(active), version(active)] == [first, first]
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
         "the active model cannot be used"
     ]
+
+
+def test_models_change_under_requests_and_no_request_fails_or_mixes_two_of_them(tmp_path: Path) -> None:
+    """Four threads ask while the active version goes back and forth: each answer is wholly one version's."""
+    versions = [saved(tmp_path), store.save(tmp_path, _other())]
+    alone = {one: Recommender(store.load(tmp_path, one)).recommend("u04", 5) for one in versions}
+    assert alone[versions[0]] != alone[versions[1]]
+    active, over, seen = ActiveModel(tmp_path), Event(), set()
+    active.current()
+
+    def ask() -> int:
+        asked = 0
+        while not over.is_set():
+            model = active.current()
+            assert model is not None
+            assert model.recommend("u04", 5) == alone[model.version]
+            seen.add(model.version)
+            asked += 1
+        return asked
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask) for _ in range(4)]
+        try:
+            for turn in range(20):
+                store.activate(tmp_path, versions[turn % 2])
+                assert version(active) in versions
+        finally:
+            over.set()
+        assert all(one.result() > 0 for one in asking)
+    assert seen == set(versions)
+
+
+def _other() -> store.Artefact:
+    from tests.cloud.recommender.trained import of_recipes, start
+
+    return of_recipes((1.0, start("item-knn")), fingerprint="a" * 64)
+
+
+def test_while_a_model_is_being_loaded_requests_go_on_with_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = saved(tmp_path)
+    active = ActiveModel(tmp_path)
+    assert version(active) == first
+    second = saved(tmp_path, "e" * 64)
+    loading, may_go_on = Event(), Event()
+    load = Recommender.load
+
+    def slowly(model_dir: Path) -> Recommender:
+        loading.set()
+        assert may_go_on.wait(30)
+        return load(model_dir)
+
+    monkeypatch.setattr(Recommender, "load", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(version, active)
+        assert loading.wait(30)
+        assert version(active) == first
+        may_go_on.set()
+        assert slow.result() == second
+    assert version(active) == second
+
+
+def test_a_loaded_model_has_one_blas_thread_and_is_warm(tmp_path: Path) -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    saved(tmp_path)
+    with threadpool_limits(limits=2, user_api="blas"):
+        model = ActiveModel(tmp_path).current()
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+    assert model is not None

@@ -1,5 +1,6 @@
 """The command line: what it changes, what it says, and that what it cannot do names the remedy."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,26 @@ def test_a_wrong_configuration_is_one_line_and_no_traceback(tmp_path: Path) -> N
     assert result.stderr.count("\n") == 1
 
 
-def test_demo_data_then_train_then_status(run: Terminal) -> None:
+QUICK = ("--budget", "0", "--families", "popularity,item-knn,own-frequency")
+
+
+def test_demo_data_then_train_then_the_models(run: Terminal) -> None:
+    assert "train one with aircue-cloud train" in run("models", "list").stdout
     assert run("demo-data", "--seed", "1").exit_code == 0
-    trained = run("train")
-    assert trained.exit_code == 0, trained.output
+    for _ in range(2):
+        trained = run("train", *QUICK)
+        assert trained.exit_code == 0, trained.output
+    first, second = (line.split() for line in run("models", "list").stdout.splitlines())
+    assert second[0] == "*"
+    assert run("models", "rollback").stderr == f"model {first[0]} is active\n"
+    assert run("models", "list").stdout.startswith(f"* {first[0]}")
+    assert run("models", "activate", second[1]).stderr == f"model {second[1]} is active\n"
+    shown = json.loads(run("models", "show", second[1]).stdout)
+    assert {trial["recipe"]["family"] for trial in shown["trials"]["new"]["trials"]} == set(QUICK[-1].split(","))
+
+
+def test_what_cannot_be_trained_or_found_is_told_with_the_remedy(run: Terminal) -> None:
+    assert "no family oracle; known are popularity" in run("train", "--families", "oracle").stderr
+    assert "record some, or ask them" in run("train").stderr
+    assert "no version; there are none" in run("models", "activate", "../x").stderr
+    assert "train one" in run("models", "rollback").stderr

@@ -191,7 +191,9 @@ def test_without_a_trained_model_recent_popularity_of_consenting_households_stan
 
 
 def test_popularity_gives_everything_a_share_and_everybody_the_same() -> None:
-    shares = RecentPopularity(weights={"a": 3.0}, products=2, days=90).affinity(["u", "v"], ["a", "b"])
+    shares = RecentPopularity(weights={"a": 3.0}, categories={"a": "", "b": ""}, days=90).affinity(
+        ["u", "v"], ["a", "b"]
+    )
     assert shares == pytest.approx(np.array([[3.5 / 4, 0.5 / 4]] * 2))
 
 

@@ -2,14 +2,18 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from math import log
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, insert, select
 
 from aircue_cloud import consents, db, feed, tables
-from aircue_cloud.decision.affinity import Affinity, AffinitySource, RecentPopularity
+from aircue_cloud.decision import replenishing, shopping
+from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Product, candidates, household_affinity
 from aircue_cloud.decision.message import Occasion, write
 from aircue_cloud.decision.policy import (
@@ -25,9 +29,11 @@ from aircue_cloud.decision.policy import (
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.episodes import Started
 from aircue_cloud.needs.needs import Need, Needs
+from aircue_cloud.recommender import explanations
+from aircue_cloud.recommender.asked import Context, Described, Told
+from aircue_cloud.recommender.explanations import Reason
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
-POPULARITY_DAYS = 90
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,58 +103,55 @@ def _judge(connection: Connection, source: AffinitySource, need: Need, household
     catalogue = list(connection.execute(select(tables.products.c.id).order_by(tables.products.c.id)).scalars())
     if not catalogue:
         return _Judged(note="the catalogue is empty")
-    model, note = _model(connection, source, len(catalogue), now)
+    model, note = shopping.model(connection, source, now)
     # Somebody nobody knows stands in for a household that names no people.
-    people = _people(connection, household) or [household]
-    interest = household_affinity(model.affinity(people, catalogue))
-    affinity = dict(zip(catalogue, interest.tolist(), strict=True))
+    people = shopping.people(connection, household) or [household]
     remedies = _remedies(connection, need)
-    found = candidates(need, remedies, affinity, _owned(connection, household))
-    return _Judged(candidates=tuple(found), model=model.version, note=note)
+    told = shopping.told(connection, model, household, people, [described for _, described in remedies], now)
+    shares = model.affinity(people, catalogue, told)
+    affinity = dict(zip(catalogue, household_affinity(shares).tolist(), strict=True))
+    context = Context(need=need.name, remedies=need.remedies)
+    products = [product for product, _ in remedies]
+    lifts = {product.id: model.lift(product.id, product.category, context).mean for product in products}
+    owned = shopping.owned(connection, household)
+    due = _due(connection, household, [described for _, described in remedies if described.id in owned], now)
+    found = candidates(need, products, affinity, owned, lifts=lifts, due=due)
+    columns = {product: column for column, product in enumerate(catalogue)}
+    explained = [replace(one, why=_why(model, people, shares[:, columns[one.product.id]], one, told)) for one in found]
+    return _Judged(candidates=tuple(explained), model=model.version, note=note)
 
 
-def _model(connection: Connection, source: AffinitySource, products: int, now: datetime) -> tuple[Affinity, str | None]:
-    model = source.current()
-    if model is not None:
-        return model, None
-    note = f"no model is trained yet: what was popular in the last {POPULARITY_DAYS} days stands in for it"
-    return _recent_popularity(connection, products, now), note
+def _due(connection: Connection, household: str, owned: Sequence[Described], now: datetime) -> dict[str, float]:
+    """Of what the household has and uses up, the share of its life that has passed."""
+    if not owned:
+        return {}
+    learnt = replenishing.learn(connection, owned, now)
+    shares = {product.id: learnt.due_at_home(household, product.id, now) for product in owned}
+    return {product: share for product, share in shares.items() if share is not None}
 
 
-def _recent_popularity(connection: Connection, products: int, now: datetime) -> RecentPopularity:
-    """Among households that agree to their behaviour being used."""
-    table = tables.interactions.c
-    recent = (table.at > now - timedelta(days=POPULARITY_DAYS), table.at <= now, table.weight > 0)
-    theirs = consents.granting(purpose=PURPOSE, data_category="behaviour")
-    consenting = table.person.in_(select(tables.people.c.id).where(tables.people.c.household.in_(theirs)))
-    query = select(table.product, func.sum(table.weight).label("weight")).where(*recent, consenting)
-    query = query.group_by(table.product)
-    weights = {row.product: float(row.weight) for row in connection.execute(query)}
-    return RecentPopularity(weights=weights, products=products, days=POPULARITY_DAYS)
+def _why(
+    model: Affinity, people: Sequence[str], shares: npt.NDArray[np.float64], candidate: Candidate, told: Told
+) -> dict[str, Any]:
+    """Of the person of the household who is most interested; what the others change is a reason of its own."""
+    person = people[int(shares.argmax())]
+    found = model.explain_affinity(person, candidate.product.id, told)
+    others = log(candidate.affinity) - found.score
+    household = Reason(kind=explanations.HOUSEHOLD, amount=others)
+    return {"person": person, **found.with_reason(household).as_json()}
 
 
-def _people(connection: Connection, household: str) -> list[str]:
-    query = select(tables.people.c.id).where(tables.people.c.household == household).order_by(tables.people.c.id)
-    return list(connection.execute(query).scalars())
-
-
-def _remedies(connection: Connection, need: Need) -> Sequence[Product]:
+def _remedies(connection: Connection, need: Need) -> list[tuple[Product, Described]]:
     table = tables.products.c
-    query = select(table.id, table.name, table.category, table.stock).where(table.category.in_(sorted(need.remedies)))
-    return [Product(**row) for row in connection.execute(query).mappings()]
-
-
-def _owned(connection: Connection, household: str) -> frozenset[str]:
-    """Products that the household's people bought more often than they gave them back."""
-    table = tables.interactions.c
-    theirs = select(tables.people.c.id).where(tables.people.c.household == household)
-    query = select(table.product, table.kind, func.count().label("times")).where(
-        table.person.in_(theirs), table.kind.in_(("purchase", "return"))
-    )
-    kept: dict[str, int] = {}
-    for row in connection.execute(query.group_by(table.product, table.kind)):
-        kept[row.product] = kept.get(row.product, 0) + (row.times if row.kind == "purchase" else -row.times)
-    return frozenset(product for product, times in kept.items() if times > 0)
+    query = select(table.id, table.name, table.category, table.stock, table.price_minor, table.attributes)
+    rows = connection.execute(query.where(table.category.in_(sorted(need.remedies)))).all()
+    return [
+        (
+            Product(id=row.id, name=row.name, category=row.category, stock=row.stock),
+            Described(id=row.id, category=row.category, price_minor=row.price_minor, attributes=row.attributes),
+        )
+        for row in rows
+    ]
 
 
 def _occasion_fields(episode: Started) -> dict[str, Any]:
@@ -194,6 +197,8 @@ def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
         "cost": candidate.cost,
         "score": candidate.score,
         "hindrance": candidate.hindrance,
+        "why": candidate.why,
+        "due": candidate.due,
     }
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from aircue_cloud.demo import reviews
 from aircue_cloud.demo.catalogue import TIERS, Product
-from aircue_cloud.recommender.dataset import Event
+from aircue_cloud.recommender.acts import Event
 
 DAYS = 180
 SESSIONS = 20.0  # mean of a person's visits in DAYS

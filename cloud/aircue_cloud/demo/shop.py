@@ -13,7 +13,7 @@ from aircue_cloud import db, tables
 from aircue_cloud.decision.policy import CHANNEL
 from aircue_cloud.demo import catalogue
 from aircue_cloud.demo.behaviour import DAYS, Act, Shop, Shopper
-from aircue_cloud.recommender.dataset import WEIGHTS
+from aircue_cloud.recommender.weights import WEIGHTS
 
 HOUSEHOLDS = 160
 _NAMESPACE = uuid.UUID("5c1f2bb4-6a0b-4f5e-9d2f-7f3f6d1c9a10")

@@ -1,61 +1,24 @@
 """Trained models on disk: immutable versions in folders, and one file that names the active version.
 
-    <model_dir>/active                    text: the active version
-    <model_dir>/<version>/factors.npz     people, products, x, y, shares
-    <model_dir>/<version>/model.json      format, config, logit, metrics, ..., SHA-256 of factors.npz
+    <model_dir>/active         text: the active version, below it those that were active before, the latest first
+    <model_dir>/<version>/     a model as aircue_cloud.recommender.factor_file writes it
 
 A version is written beside its place, synced and renamed into it; `active` is replaced the same way. Whoever reads sees
 the old or the new, never a part, and a power cut leaves one of the two.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import tempfile
-import zipfile
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from aircue_cloud.recommender.affinity import Logit
+from aircue_cloud.recommender import artefact as artefacts
+from aircue_cloud.recommender.artefact import Artefact, ModelInfo
 from aircue_cloud.recommender.errors import ModelCorrupt, ModelMissing
+from aircue_cloud.recommender.factor_file import HEADER, FactorFile, read_header, sync_folder
 
-FORMAT = 1
 _ACTIVE = "active"
-_FACTORS = "factors.npz"
-_MODEL = "model.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelInfo:
-    """What a model is, without its factors. version is empty until it is stored. metrics: held-out figures by name."""
-
-    people: int
-    products: int
-    interactions: int
-    fingerprint: str
-    config: dict[str, Any]
-    metrics: dict[str, float]
-    version: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Artefact:
-    """x: float32 (people, f). y: float32 (products, f). shares: float64 (products,), positive. floor: share of the
-    untouched."""
-
-    info: ModelInfo
-    people: tuple[str, ...] = field(repr=False)
-    products: tuple[str, ...] = field(repr=False)
-    x: npt.NDArray[np.float32] = field(repr=False)
-    y: npt.NDArray[np.float32] = field(repr=False)
-    shares: npt.NDArray[np.float64] = field(repr=False)
-    floor: float
-    logit: Logit
+_REMEMBERED = 20  # versions that were active before
 
 
 def save(model_dir: Path, artefact: Artefact) -> str:
@@ -63,28 +26,10 @@ def save(model_dir: Path, artefact: Artefact) -> str:
     model_dir.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=model_dir))
     try:
-        _write(draft, artefact)
+        artefact.file().write(draft)
         return _place(model_dir, draft, artefact.info.fingerprint)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _write(folder: Path, artefact: Artefact) -> None:
-    people, products = np.array(artefact.people, dtype=np.str_), np.array(artefact.products, dtype=np.str_)
-    with (folder / _FACTORS).open("xb") as file:
-        np.savez(file, people=people, products=products, x=artefact.x, y=artefact.y, shares=artefact.shares)
-        _sync(file)
-    head = {
-        "format": FORMAT,
-        **{name: value for name, value in asdict(artefact.info).items() if name != "version"},
-        "logit": asdict(artefact.logit),
-        "floor": artefact.floor,
-        "sha256": _hash(folder / _FACTORS),
-    }
-    with (folder / _MODEL).open("x", encoding="utf-8") as file:
-        json.dump(head, file, indent=2, allow_nan=False)
-        _sync(file)
-    _sync_folder(folder)
 
 
 def _place(model_dir: Path, draft: Path, fingerprint: str) -> str:
@@ -97,13 +42,13 @@ def _place(model_dir: Path, draft: Path, fingerprint: str) -> str:
             if (model_dir / version).exists():
                 continue
             raise
-        _sync_folder(model_dir)
+        sync_folder(model_dir)
         return version
 
 
 def versions(model_dir: Path) -> list[str]:
     """All stored versions, oldest first."""
-    return sorted(path.parent.name for path in model_dir.glob(f"[0-9]*/{_MODEL}"))
+    return sorted(path.parent.name for path in model_dir.glob(f"[0-9]*/{HEADER}"))
 
 
 def _last_number(model_dir: Path) -> int:
@@ -113,12 +58,42 @@ def _last_number(model_dir: Path) -> int:
 def activate(model_dir: Path, version: str) -> None:
     """Makes a stored version the one that load_active finds; ModelMissing, ModelCorrupt and no change otherwise."""
     load(model_dir, version)
+    before = [one for one in _before(model_dir) if one != version]
+    _write_active(model_dir, [version, *before[:_REMEMBERED]])
+
+
+def _before(model_dir: Path) -> list[str]:
+    """What the file says; a broken one says nothing, and activating mends it."""
+    try:
+        return _named(model_dir)
+    except ModelCorrupt:
+        return []
+
+
+def rollback(model_dir: Path) -> str:
+    """Goes back to the version that was active before, and names it; one that cannot be read any more is passed over.
+
+    ModelMissing, and no change, where there is none.
+    """
+    now, before = active_version(model_dir), _named(model_dir)[1:]
+    for place, version in enumerate(before):
+        try:
+            load(model_dir, version)
+        except (ModelMissing, ModelCorrupt):
+            continue
+        _write_active(model_dir, before[place:])
+        return version
+    raise ModelMissing(f"no version was active before {now}: activate one of {', '.join(versions(model_dir))}")
+
+
+def _write_active(model_dir: Path, named: list[str]) -> None:
     descriptor, name = tempfile.mkstemp(prefix=".active-", dir=model_dir)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(version + "\n")
-        _sync(file)
+        file.write("\n".join(named) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     Path(name).replace(model_dir / _ACTIVE)
-    _sync_folder(model_dir)
+    sync_folder(model_dir)
 
 
 def load_active(model_dir: Path) -> Artefact:
@@ -127,63 +102,49 @@ def load_active(model_dir: Path) -> Artefact:
 
 
 def active_version(model_dir: Path) -> str:
-    try:
-        version = (model_dir / _ACTIVE).read_text(encoding="utf-8").strip()
-    except FileNotFoundError as error:
-        raise ModelMissing(f"no model is active in {model_dir}: train one") from error
-    if not version or version != Path(version).name:
+    if not (model_dir / _ACTIVE).exists():
+        raise ModelMissing(f"no model is active in {model_dir}: train one")
+    named = _named(model_dir)
+    if not named or not _is_version(named[0]):
         raise ModelCorrupt(f"{model_dir / _ACTIVE} names no version: activate one of {versions(model_dir)}")
-    return version
+    return named[0]
+
+
+def _named(model_dir: Path) -> list[str]:
+    """The active version and those before it; none where nothing was ever active."""
+    try:
+        return (model_dir / _ACTIVE).read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise ModelCorrupt(f"{model_dir / _ACTIVE} is no text: {error}; activate a version again") from error
 
 
 def load(model_dir: Path, version: str) -> Artefact:
-    folder = model_dir / version
+    file = FactorFile.read(_folder(model_dir, version))
     try:
-        head = json.loads((folder / _MODEL).read_text(encoding="utf-8"))
-        return _artefact(version, head, _arrays(folder / _FACTORS, head))
-    except FileNotFoundError as error:
-        raise ModelMissing(f"{error.filename} is missing: train a model, or activate one that is there") from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        remedy = "activate another version, or train again"
-        raise ModelCorrupt(f"model {version} in {model_dir} cannot be read: {error}; {remedy}") from error
+        return artefacts.of_file(file, version)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ModelCorrupt(f"model {version} in {model_dir} is not whole: {error!r}; {_REMEDY}") from error
 
 
-def _arrays(path: Path, head: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
-    if head["format"] != FORMAT:
-        raise ValueError(f"format {head['format']}, this reader knows {FORMAT}")
-    if _hash(path) != head["sha256"]:
-        raise ValueError(f"{_FACTORS} does not fit the hash in {_MODEL}")
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in ("people", "products", "x", "y", "shares")}
-
-
-def _artefact(version: str, head: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Artefact:
-    names = ("people", "products", "interactions", "fingerprint", "config", "metrics")
-    return Artefact(
-        info=ModelInfo(version=version, **{name: head[name] for name in names}),
-        people=tuple(arrays["people"].tolist()),
-        products=tuple(arrays["products"].tolist()),
-        x=arrays["x"],
-        y=arrays["y"],
-        shares=arrays["shares"],
-        floor=float(head["floor"]),
-        logit=Logit(**head["logit"]),
-    )
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(file: IO[Any]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def info(model_dir: Path, version: str) -> ModelInfo:
+    """What a stored model is; every file is held against its checksum."""
+    header = read_header(_folder(model_dir, version))
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return artefacts.info_of(header, version)
+    except (KeyError, TypeError) as error:
+        raise ModelCorrupt(f"model {version} in {model_dir} does not say what it is: {error!r}; {_REMEDY}") from error
+
+
+_REMEDY = "activate another version, or train again"
+
+
+def _folder(model_dir: Path, version: str) -> Path:
+    if not _is_version(version):
+        raise ModelMissing(f"{version!r} is no version; there are {', '.join(versions(model_dir)) or 'none'}")
+    return model_dir / version
+
+
+def _is_version(name: str) -> bool:
+    return bool(name) and name == Path(name).name and not name.startswith(".")

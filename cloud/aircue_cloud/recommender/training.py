@@ -1,152 +1,313 @@
-"""Trains a model on what consenting households did, checks it on what it had not seen, and activates it.
+"""Trains a model on what consenting households did, checks it on what it had not seen, and activates it if it is good.
 
-The check is temporal. With the last interaction at time T: a first model knows what lies before T - 60 days, and the
-logit of its affinity is fitted on the 30 days that follow; a second knows what lies before T - 30 days and is measured
-on the last 30, against popularity; the third knows everything and is the one that is stored, with that logit.
+The split is temporal. With the last interaction at time T, blends are chosen on the 30 days before T - 30 days, by
+models that know what lies before them; chosen ones are fitted anew on all that lies before T - 30 days and checked on
+the last 30 days, beside popularity, recent popularity and own frequency; then they are fitted on everything and stored.
+A model that ranks worse than recent popularity on the check is stored and not activated.
 """
 
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Executable, and_, func, select
+import numpy as np
+from sqlalchemy import CompoundSelect, Connection, select
 
-from aircue_cloud import tables
-from aircue_cloud.recommender import affinity, store
-from aircue_cloud.recommender.affinity import Logit
-from aircue_cloud.recommender.als import Als, Config
-from aircue_cloud.recommender.dataset import WEIGHTS, Dataset, Event, build
+from aircue_cloud import consents, tables
+from aircue_cloud.errors import CommandError
+from aircue_cloud.needs import needs
+from aircue_cloud.recommender import acts, store, temperature
+from aircue_cloud.recommender import evidence as evidences
+from aircue_cloud.recommender.acts import Event, Learnable
+from aircue_cloud.recommender.artefact import HEADS, ModelInfo
+from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.errors import DatasetError
-from aircue_cloud.recommender.evaluation import Rank, evaluate, new_likes
-from aircue_cloud.recommender.model import Model, Progress, silent, top
-from aircue_cloud.recommender.popularity import Popularity
-from aircue_cloud.recommender.store import Artefact, ModelInfo
+from aircue_cloud.recommender.evaluating import bootstrap
+from aircue_cloud.recommender.evaluating.comparison import measure
+from aircue_cloud.recommender.evaluating.protocol import Protocol, Question, Split, question
+from aircue_cloud.recommender.evidence import Bought, Spell
+from aircue_cloud.recommender.interactions import DAY_S
+from aircue_cloud.recommender.lift import Evidence
+from aircue_cloud.recommender.models.blend import Blend
+from aircue_cloud.recommender.models.contract import Model
+from aircue_cloud.recommender.models.families import FAMILIES, Recipe
+from aircue_cloud.recommender.models.table import MODELS
+from aircue_cloud.recommender.parts import servable
+from aircue_cloud.recommender.trainee import Mix, Plan, build
+from aircue_cloud.recommender.tuning import Tuned, tune
+from aircue_cloud.recommender.weights import WEIGHTS
 
 PURPOSE = "marketing"
-DATA_CATEGORY = "behaviour"
-PERIOD = timedelta(days=30)
+BEHAVIOUR, SENSOR = "behaviour", "sensor"
+ENGINE = "aircue"
+PERIOD_S = 30 * DAY_S
+BUDGET_S = 60.0
+BASELINES = ("popularity", "recent-popularity", "own-frequency")
+GATE = "recent-popularity"
+_STAND_IN: Mix = ((1.0, Recipe(family="popularity", params={"half_life_d": 30, "shape": "linear"})),)
+_FIGURES = ("ndcg@10", "recall@20")
+_TUNING_SHARE = 0.4  # of the budget, for each head; the rest is for fitting the chosen again
+
+Progress = Callable[[str], None]
+Willing = CompoundSelect[tuple[str]]
+
+
+def silent(line: str) -> None:
+    """Progress that nobody wants to see."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A head as the training found it. trials: everything that was tried, ready for JSON. passed: whether the check
+    says that it may serve; note: in words."""
+
+    plan: Plan
+    trials: dict[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    passed: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """active: whether the model serves now; verdict says why or why not."""
+
+    info: ModelInfo
+    active: bool
+
+    @property
+    def verdict(self) -> str:
+        return self.info.verdict
 
 
 def train(
-    connection: Connection, model_dir: Path, progress: Progress = silent, config: Config | None = None
-) -> ModelInfo:
-    """The model that is active afterwards; DatasetError, and no change, where there is nothing to learn from.
+    connection: Connection,
+    model_dir: Path,
+    progress: Progress = silent,
+    *,
+    budget_s: float = BUDGET_S,
+    seed: int = 7,
+    force: bool = False,
+    families: Sequence[str] = (),
+) -> Trained:
+    """A new version of the model; DatasetError, and no change, where there is nothing to learn from.
 
-    progress gets a line for every step. Only interactions of households that consent to their behaviour being used
-    for marketing are read.
+    progress gets a line for every step. Only interactions of households that consent to their behaviour being used for
+    marketing are read. budget_s: for trying models; each family is tried once whatever it is. families: those to try,
+    all by default. force: activates whatever the check says.
     """
-    events = consented_events(connection, progress)
-    config = config if config is not None else Config()
-    logit, metrics = check(events, config, progress)
-    dataset = build(events)
-    progress(f"training: {len(dataset.people)} people, {len(dataset.products)} products, {dataset.matrix.nnz} pairs")
-    artefact = _artefact(dataset, len(events), config, logit, metrics, progress)
+    _check_families(families)
+    learnt = acts.learnable(consented_events(connection, progress))
+    now = float(learnt.log.at[-1])
+    heads = {
+        protocol.value: choose(learnt, protocol, _TUNING_SHARE * budget_s, progress, seed, families)
+        for protocol in Protocol
+    }
+    plans = {name: heads[name].plan for name in HEADS}
+    progress(f"training: fitting {_described(plans)} on all {len(learnt.log)} interactions")
+    info = _info(learnt, now, heads, {"budget_s": budget_s, "seed": seed, "families": list(families)})
+    artefact = build(learnt.log, now, plans, info, _catalogue(connection), _evidence(connection, now))
     version = store.save(model_dir, artefact)
-    store.activate(model_dir, version)
-    progress(f"training: model {version} is active")
-    return replace(artefact.info, version=version)
+    active = force or all(head.passed for head in heads.values())
+    if active:
+        store.activate(model_dir, version)
+    _conclude(progress, version, info.verdict, active)
+    return Trained(info=replace(info, version=version), active=active)
 
 
-def consented_events(connection: Connection, progress: Progress) -> list[Event]:
+def servable_families() -> tuple[str, ...]:
+    """Those whose models can be stored and served; what else there is, is for experiments."""
+    return tuple(name for name, family in FAMILIES.items() if servable(Recipe(family=name, params=family.start).make()))
+
+
+def _check_families(families: Sequence[str]) -> None:
+    known = servable_families()
+    unknown = [name for name in families if name not in known]
+    if unknown:
+        raise CommandError(f"no family {', '.join(unknown)}; known are {', '.join(known)}")
+
+
+def _conclude(progress: Progress, version: str, verdict: str, active: bool) -> None:
+    for line in verdict.splitlines():
+        progress(f"check: {line}")
+    remedy = f"it is stored and not active; to use it all the same: aircue-cloud models activate {version}"
+    progress(f"training: model {version} is active" if active else f"training: model {version}: {remedy}")
+
+
+def _info(learnt: Learnable, now: float, heads: Mapping[str, Chosen], config: dict[str, Any]) -> ModelInfo:
+    users, items = learnt.log.shape
+    return ModelInfo(
+        engine=ENGINE,
+        trained_at=now,
+        users=users,
+        items=items,
+        interactions=len(learnt.log),
+        fingerprint=learnt.log.fingerprint,
+        config={**config, "pushed_interactions": int(learnt.pushed.sum())},
+        metrics={f"{name}_{figure}": value for name, head in heads.items() for figure, value in head.metrics.items()},
+        trials={name: head.trials for name, head in heads.items()},
+        verdict="\n".join(head.note for head in heads.values()),
+    )
+
+
+def _described(plans: Mapping[str, Plan]) -> str:
+    families = {recipe.family for plan in plans.values() for _, recipe in plan.mix}
+    return ", ".join(sorted(families))
+
+
+# One head.
+
+
+def choose(
+    learnt: Learnable, protocol: Protocol, budget_s: float, progress: Progress, seed: int, families: Sequence[str]
+) -> Chosen:
+    """Recent popularity where the history is too short to choose anything by."""
+    last = float(learnt.log.at[-1])
+    try:
+        validation = split(learnt, last - 2 * PERIOD_S, last - PERIOD_S)
+        check = split(learnt, last - PERIOD_S, np.inf)
+        asked = _question(check, protocol)
+        tried = families or servable_families()
+        tuned = tune(validation, protocol, budget_s, _under(protocol, progress), seed, tried)
+    except DatasetError as error:
+        note = f"{protocol}: {error}; nothing was chosen or measured, recent popularity serves"
+        return Chosen(plan=Plan(mix=_STAND_IN), note=note)
+    return _checked(tuned, check, asked, protocol, progress)
+
+
+def split(learnt: Learnable, at: float, end: float) -> Split:
+    """What lies before `at`, and what people turned to by themselves from then on. DatasetError where a side is
+    empty."""
+    known, later = learnt.log.between(-np.inf, at), learnt.unpushed(at, end)
+    if not len(known) or not len(later):
+        days = (float(learnt.log.at[-1]) - float(learnt.log.at[0])) / DAY_S
+        raise DatasetError(f"{days:.0f} days of history, and 60 are needed to choose and check a model")
+    return Split(known=known, later=later, at=at)
+
+
+def _question(check: Split, protocol: Protocol) -> Question:
+    asked = question(check, protocol)
+    if not len(asked.rows):
+        raise DatasetError(f"{protocol} protocol: the last 30 days leave nobody to check a model by")
+    return asked
+
+
+def _under(protocol: Protocol, progress: Progress) -> Progress:
+    return lambda line: progress(f"tuning, {protocol}: {line}")
+
+
+def _checked(tuned: Tuned, check: Split, asked: Question, protocol: Protocol, progress: Progress) -> Chosen:
+    models: dict[str, Model] = {"chosen": Blend([(weight, recipe.make()) for weight, recipe in tuned.parts])}
+    models |= {name: MODELS[name]() for name in BASELINES}
+    metrics: dict[str, float] = {}
+    per_user = {}
+    for name, model in models.items():
+        model.fit(check.known, check.at)
+        found = measure(name, model, check.known, protocol, asked)
+        metrics |= {f"{name}_{figure}": float(found.per_user[figure].mean()) for figure in _FIGURES}
+        per_user[name] = found.per_user["ndcg@10"]
+        figures = ", ".join(f"{figure} {metrics[f'{name}_{figure}']:.4f}" for figure in _FIGURES)
+        progress(f"check, {protocol}: {name:<18} {figures} ({len(asked.rows)} people)")
+    gain = bootstrap.difference(per_user["chosen"], per_user[GATE])
+    plan = Plan(mix=tuned.parts, temperature=_temperature(models["chosen"], asked))
+    return Chosen(
+        plan=plan, trials=tuned.as_json(), metrics=metrics, passed=gain.value >= 0, note=_note(protocol, gain)
+    )
+
+
+def _note(protocol: Protocol, gain: bootstrap.Interval) -> str:
+    side = "not worse" if gain.value >= 0 else "WORSE"
+    interval = f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}, 95 %)"
+    return f"{protocol}: {side} than recent popularity on the last 30 days, ndcg@10 {interval}"
+
+
+def _temperature(model: Model, asked: Question) -> float:
+    """Of a model that is fitted on what lies before the question's split."""
+    scores = model.scores(asked.rows)
+    wanted = asked.wanted.tocoo()
+    picks = np.stack(wanted.coords, axis=1)
+    return temperature.fit(scores, picks, asked.hidden.toarray())
+
+
+# From the database.
+
+
+def consented_events(connection: Connection, progress: Progress = silent) -> list[Event]:
     """Interactions of consenting households; those of a kind without a weight are counted and set aside."""
-    rows = connection.execute(_consented()).all()
+    table, people = tables.interactions.c, tables.people.c
+    query = (
+        select(table.person, table.product, table.kind, table.at, table.rating, table.weight, table.pushed)
+        .join(tables.people, people.id == table.person)
+        .where(people.household.in_(consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)))
+        .order_by(table.at, table.id)
+    )
+    rows = connection.execute(query).all()
     events = [
-        Event(person=row.person, product=row.product, kind=row.kind, at=row.at, stars=row.rating, weight=row.weight)
+        Event(
+            person=row.person, product=row.product, kind=row.kind, at=row.at, stars=row.rating, weight=row.weight,
+            pushed=row.pushed,
+        )
         for row in rows
         if row.kind in WEIGHTS
-    ]
+    ]  # fmt: skip
     progress(f"training: {len(events)} interactions of consenting households")
     if len(events) < len(rows):
         unknown = ", ".join(sorted({row.kind for row in rows} - set(WEIGHTS)))
         progress(f"training: {len(rows) - len(events)} interactions set aside, no weight is known for: {unknown}")
     if not events:
         raise DatasetError(
-            f"no interactions of households that consent to {PURPOSE} from {DATA_CATEGORY}: record some, or ask them"
+            f"no interactions of households that consent to {PURPOSE} from {BEHAVIOUR}: record some, or ask them"
         )
     return events
 
 
-def _consented() -> Executable:
-    """Of the answers a household gave for each channel the last one holds; one channel granted is enough to learn from
-    what its people did."""
-    answers, rows = tables.consents, tables.interactions
-    asked = and_(answers.c.purpose == PURPOSE, answers.c.data_category == DATA_CATEGORY)
-    last = select(func.max(answers.c.id)).where(asked).group_by(answers.c.household, answers.c.channel)
-    consenting = select(answers.c.household).where(answers.c.id.in_(last), answers.c.granted)
-    return (
-        select(rows.c.person, rows.c.product, rows.c.kind, rows.c.at, rows.c.rating, rows.c.weight)
-        .join(tables.people, tables.people.c.id == rows.c.person)
-        .where(tables.people.c.household.in_(consenting))
-        .order_by(rows.c.at, rows.c.id)
+def _catalogue(connection: Connection) -> list[Described]:
+    table = tables.products.c
+    query = select(table.id, table.category, table.price_minor, table.attributes)
+    return [Described(**row) for row in connection.execute(query).mappings()]
+
+
+def _evidence(connection: Connection, until: float) -> list[Evidence]:
+    """Of households that agree to both their air and their shopping being used."""
+    willing = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR).intersect(
+        consents.granting(purpose=PURPOSE, data_category=SENSOR)
     )
+    households = set(connection.execute(willing).scalars())
+    remedies = {name: frozenset(need.remedies) for name, need in needs.load().by_name.items()}
+    wanted = frozenset().union(*remedies.values())
+    table = tables.products.c
+    query = select(table.id, table.category).where(table.category.in_(sorted(wanted)))
+    categories = {row.id: row.category for row in connection.execute(query)}
+    bought, spells = _bought(connection, willing), _spells(connection, willing, until)
+    return evidences.evidence(bought, spells, max(len(households), 1), categories, remedies, until)
 
 
-def check(events: Sequence[Event], config: Config, progress: Progress = silent) -> tuple[Logit, dict[str, float]]:
-    """The logit of the validation period, and the figures of the test period; none where there is too little."""
-    last = max(event.at for event in events)
-    validate_from, test_from = last - 2 * PERIOD, last - PERIOD
-    past, recent, future = _split(events, [validate_from, test_from])
-    if not (past and recent and future):
-        progress("check: fewer than 60 days of history, so affinity stays with popularity and nothing is measured")
-        return Logit(), {}
-    logit = _fit_logit(build(past), build(recent), config)
-    return logit, _measure(build([*past, *recent]), build(future), config, logit, progress)
-
-
-def _split(events: Sequence[Event], borders: Sequence[datetime]) -> list[list[Event]]:
-    """The events before the first border, between the borders, and from the last one on."""
-    parts: list[list[Event]] = [[] for _ in range(len(borders) + 1)]
-    for event in events:
-        parts[bisect_right(borders, event.at)].append(event)
-    return parts
-
-
-def _fit_logit(known: Dataset, later: Dataset, config: Config) -> Logit:
-    popularity, als = Popularity(), Als(config)
-    popularity.fit(known.matrix)
-    als.fit(known.matrix)
-    scores = als.scores(range(len(known.people)))
-    return affinity.fit(popularity.shares, scores, new_likes(known, later), known.matrix.toarray() == 0)
-
-
-def _measure(known: Dataset, later: Dataset, config: Config, logit: Logit, progress: Progress) -> dict[str, float]:
-    popularity, als = Popularity(), Als(config)
-    models: dict[str, Model] = {"popularity": popularity, "als": als}
-    for model in models.values():
-        model.fit(known.matrix)
-    ranks: dict[str, Rank] = {name: model.recommend for name, model in models.items()}
-    ranks["affinity"] = _by_affinity(popularity, als, logit)
-    metrics: dict[str, float] = {}
-    for name, rank in ranks.items():
-        quality = evaluate(rank, known, later)
-        metrics |= {f"{name}_ndcg10": quality.ndcg, f"{name}_recall10": quality.recall}
-        figures = f"NDCG@10 {quality.ndcg:.4f}, recall@10 {quality.recall:.4f}"
-        progress(f"check: {name:<10} {figures} ({quality.people} people)")
-    return metrics
-
-
-def _by_affinity(popularity: Popularity, als: Als, logit: Logit) -> Rank:
-    def rank(row: int, n: int, without: Sequence[int]) -> list[tuple[int, float]]:
-        return top(logit.utility(popularity.shares, als.scores([row])[0]), n, without)
-
-    return rank
-
-
-def _artefact(
-    dataset: Dataset, events: int, config: Config, logit: Logit, metrics: dict[str, float], progress: Progress
-) -> Artefact:
-    popularity, als = Popularity(), Als(config)
-    popularity.fit(dataset.matrix)
-    als.fit(dataset.matrix, progress)
-    info = ModelInfo(
-        people=len(dataset.people),
-        products=len(dataset.products),
-        interactions=events,
-        fingerprint=dataset.fingerprint,
-        config=asdict(config),
-        metrics=metrics,
+def _bought(connection: Connection, willing: Willing) -> list[Bought]:
+    table, people = tables.interactions.c, tables.people.c
+    query = (
+        select(people.household, table.product, table.at)
+        .join(tables.people, people.id == table.person)
+        .where(table.kind == "purchase", table.pushed.is_(False), people.household.in_(willing))
     )
-    ids = {"people": dataset.people, "products": dataset.products}
-    return Artefact(info=info, **ids, x=als.x, y=als.y, shares=popularity.shares, floor=popularity.floor, logit=logit)
+    return [
+        Bought(household=row.household, product=row.product, at=row.at.timestamp()) for row in connection.execute(query)
+    ]
+
+
+def _spells(connection: Connection, willing: Willing, until: float) -> list[Spell]:
+    table, sites = tables.episodes.c, tables.sites.c
+    query = (
+        select(sites.household, table.need, table.confirmed_at, table.ended_at)
+        .join(tables.sites, sites.id == table.site)
+        .where(sites.household.in_(willing), table.withdrawn.is_(False))
+    )
+    return [
+        Spell(household=row.household, need=row.need, begin=row.confirmed_at.timestamp(), end=_end(row.ended_at, until))
+        for row in connection.execute(query)
+    ]
+
+
+def _end(ended_at: datetime | None, until: float) -> float:
+    return until if ended_at is None else ended_at.timestamp()

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from flask import abort, request
+
+T = TypeVar("T")
 
 PAGE = 1000
 PAGE_LIMIT = 10_000
@@ -47,6 +50,18 @@ def fields(known: Mapping[str, type]) -> dict[str, Any]:
         if type(found.get(name)) is not kind:
             abort(422, f"field {name!r} is {found.get(name)!r:.50}, expected {kind.__name__}")
     return found
+
+
+def body(kind: type[T]) -> T:
+    """The request's JSON as kind; 400 where it is no JSON, 415 where it is not called so, 422 where it does not fit."""
+    if request.mimetype != "application/json":
+        abort(415, f"content type is {request.mimetype!r:.100}, expected application/json")
+    try:
+        return msgspec.json.decode(request.get_data(cache=False), type=kind)
+    except msgspec.ValidationError as error:
+        abort(422, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        abort(400, f"the body is no JSON: {error}")
 
 
 def one_of(name: str, value: str, known: tuple[str, ...]) -> str:

@@ -122,7 +122,7 @@ def _set_up_cloud(town: Town) -> None:
     town.story.say("filling the shop with a demo catalogue and simulated shoppers")
     programs.run_showing("aircue-cloud", "demo-data", *config, "--seed", str(town.wish.seed))
     town.story.say("training the recommender")
-    programs.run_showing("aircue-cloud", "train", *config)
+    programs.run_showing("aircue-cloud", "train", "--budget", "5", *config)
     town.gateway_key = programs.run("aircue-cloud", "gateway", "add", GATEWAY, *config).split()[-1]
     text = plan.gateway_toml(
         town.folder / "gateway", town.gateway_port, town.cloud.url, town.gateway_key, town.plan.nodes

@@ -1,0 +1,100 @@
+"""Answers for people who are asked about through the API: what they may be offered, ranked, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from aircue_cloud import tables
+from aircue_cloud.decision import shopping
+from aircue_cloud.decision.affinity import Affinity, AffinitySource
+from aircue_cloud.needs.needs import Need
+from aircue_cloud.recommender.artefact import NEW
+from aircue_cloud.recommender.asked import AllBut, Context, Told
+from aircue_cloud.recommender.explanations import Explanation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """head: "new", or "repeat" for what the person had to do with before too."""
+
+    n: int
+    need: Need | None = None
+    head: str = NEW
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    product: str
+    name: str
+    score: float
+    why: Explanation
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """basis: what is known of the person, one of explanations.BASES. note: where no trained model answers."""
+
+    person: str
+    basis: str
+    model: str
+    note: str | None
+    offers: tuple[Offer, ...]
+
+
+class PersonUnknown(LookupError):
+    """Nobody of that id is known."""
+
+
+def answer(
+    connection: Connection, source: AffinitySource, people: Sequence[str], wish: Wish, now: datetime
+) -> list[Answer]:
+    """One for each person, in order. PersonUnknown names the first that is not known."""
+    homes = _households(connection, people)
+    model, note = shopping.model(connection, source, now)
+    sold_out = shopping.sold_out(connection)
+    newcomers = shopping.newcomers(connection, model.items)
+    found = []
+    for person in people:
+        told = shopping.told(connection, model, homes[person], [person], newcomers, now)
+        barred = sold_out | _owned(connection, homes[person], wish)
+        found.append(_answer(connection, model, note, person, wish, told, AllBut(products=barred)))
+    return found
+
+
+def _households(connection: Connection, people: Sequence[str]) -> dict[str, str]:
+    table = tables.people.c
+    query = select(table.id, table.household).where(table.id.in_(sorted(set(people))))
+    homes = {row.id: row.household for row in connection.execute(query)}
+    for person in people:
+        if person not in homes:
+            raise PersonUnknown(person)
+    return homes
+
+
+def _owned(connection: Connection, household: str, wish: Wish) -> frozenset[str]:
+    """Who asks for what is new, or for a remedy, wants nothing that is there already."""
+    return shopping.owned(connection, household) if wish.head == NEW or wish.need is not None else frozenset()
+
+
+def _answer(
+    connection: Connection, model: Affinity, note: str | None, person: str, wish: Wish, told: Told, eligible: AllBut
+) -> Answer:
+    context = None if wish.need is None else Context(need=wish.need.name, remedies=wish.need.remedies)
+    ranked = model.recommend(person, wish.n, context, eligible, told, wish.head)
+    reasons = model.explain(person, [one.product for one in ranked], context, told, wish.head)
+    names = shopping.names(connection, _named(reasons))
+    title = "" if wish.need is None else wish.need.title
+    offers = tuple(
+        Offer(product=one.product, name=names[one.product], score=one.score, why=why, text=why.text(names, title))
+        for one, why in zip(ranked, reasons, strict=True)
+    )
+    basis = reasons[0].basis if reasons else "nothing left"
+    return Answer(person=person, basis=basis, model=model.version, note=note, offers=offers)
+
+
+def _named(reasons: Sequence[Explanation]) -> set[str]:
+    products = {one.product for one in reasons}
+    return products | {reason.product for one in reasons for reason in one.reasons if reason.product is not None}

@@ -1,0 +1,121 @@
+"""When a home needs a consumable again, by what its people bought and by the air that the product has seen."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+
+from aircue_cloud import consents, tables
+from aircue_cloud.recommender import replenishment, wear
+from aircue_cloud.recommender.asked import Described
+from aircue_cloud.recommender.replenishment import Due, Purchase
+from aircue_cloud.recommender.wear import Dose
+
+PURPOSE = "marketing"
+BEHAVIOUR, SENSOR = "behaviour", "sensor"
+LASTS = "lasts_days"  # the attribute by which a maker says how long a product lasts
+WORN_BY: Mapping[str, str] = MappingProxyType({"filter": "pm25"})  # category of product -> the quantity it ages by
+_DAY_H = 24.0
+_HOUR_MS = 3_600_000
+_TIME = Dose()  # the clock of what ages by time: hours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replenishment:
+    """homes: household by person. dues: by (household, product). doses: by (quantity, household)."""
+
+    homes: Mapping[str, str] = field(default_factory=dict)
+    dues: Mapping[tuple[str, str], Due] = field(default_factory=dict)
+    categories: Mapping[str, str] = field(default_factory=dict)
+    doses: Mapping[tuple[str, str], Dose] = field(default_factory=dict)
+
+    def due(self, person: str, product: str, now: datetime) -> float | None:
+        """The share of the product's life in the person's home that has passed: 0 just bought, 1 used up. None where
+        they never bought it, or it is nothing that is used up."""
+        household = self.homes.get(person)
+        return None if household is None else self.due_at_home(household, product, now)
+
+    def due_at_home(self, household: str, product: str, now: datetime) -> float | None:
+        found = self.dues.get((household, product))
+        if found is None:
+            return None
+        return found.progress(_clock(self.doses, self.categories[product], household).at(now.timestamp()))
+
+
+def _clock(doses: Mapping[tuple[str, str], Dose], category: str, household: str) -> Dose:
+    quantity = WORN_BY.get(category)
+    return _TIME if quantity is None else doses.get((quantity, household), _TIME)
+
+
+def learn(connection: Connection, products: Sequence[Described], now: datetime) -> Replenishment:
+    """Of these products, in homes that agree to their shopping being used; the air of those that agree to that too."""
+    bought = _bought(connection, [product.id for product in products], now)
+    households = sorted({household for household, _, _ in bought})
+    categories = {product.id: product.category for product in products}
+    worn = sorted({WORN_BY[category] for category in categories.values() if category in WORN_BY})
+    doses = {
+        (quantity, household): dose
+        for quantity in worn
+        for household, dose in wear.doses(_told(connection, quantity, households, now), households).items()
+    }
+    purchases = [
+        Purchase(user=household, product=product, at=_clock(doses, categories[product], household).at(at.timestamp()))
+        for household, product, at in bought
+    ]
+    lasts = {product.id: hours * _level(doses, product.category) for product, hours in _said(products)}
+    dues = replenishment.learn(purchases, lasts=lasts)
+    return Replenishment(homes=_homes(connection, households), dues=dues, categories=categories, doses=doses)
+
+
+def _said(products: Sequence[Described]) -> Iterable[tuple[Described, float]]:
+    """(product, hours it lasts) of those whose makers say so."""
+    for product in products:
+        days = product.attributes.get(LASTS)
+        if isinstance(days, int | float) and days > 0:
+            yield product, days * _DAY_H
+
+
+def _level(doses: Mapping[tuple[str, str], Dose], category: str) -> float:
+    """What an hour counts on a category's clock in the average home: makers speak of that one."""
+    quantity = WORN_BY.get(category)
+    levels = [dose.usual for (of, _), dose in doses.items() if of == quantity]
+    return sum(levels) / len(levels) if levels else _TIME.usual
+
+
+def _bought(connection: Connection, products: Sequence[str], now: datetime) -> list[tuple[str, str, datetime]]:
+    table, people = tables.interactions.c, tables.people.c
+    query = (
+        select(people.household, table.product, table.at)
+        .join(tables.people, people.id == table.person)
+        .where(table.product.in_(sorted(products)), table.kind == "purchase", table.at <= now)
+        .where(people.household.in_(consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)))
+    )
+    return [(row.household, row.product, row.at) for row in connection.execute(query)]
+
+
+def _homes(connection: Connection, households: Sequence[str]) -> dict[str, str]:
+    table = tables.people.c
+    query = select(table.id, table.household).where(table.household.in_(households))
+    return {row.id: row.household for row in connection.execute(query)}
+
+
+def _told(
+    connection: Connection, quantity: str, households: Sequence[str], now: datetime
+) -> dict[str, list[tuple[int, float]]]:
+    """(hour, level) of each home, an entry a node."""
+    readings, sites = tables.readings.c, tables.sites.c
+    hour = type_coerce(readings.measured_at, BigInteger) // _HOUR_MS
+    query = (
+        select(sites.household, readings.node, hour.label("hour"), func.avg(readings.value * 1.0 / readings.scale))
+        .join(tables.sites, sites.id == readings.site)
+        .where(sites.household.in_(households), readings.quantity == quantity, readings.flag == "OK")
+        .where(readings.measured_at <= now)
+        .where(sites.household.in_(consents.granting(purpose=PURPOSE, data_category=SENSOR)))
+        .group_by(sites.household, readings.node, hour)
+    )
+    found: dict[str, list[tuple[int, float]]] = {}
+    for household, _, at, level in connection.execute(query):
+        found.setdefault(household, []).append((int(at), float(level)))
+    return found

@@ -1,0 +1,160 @@
+"""A trained model as one thing: ids, parts, how the parts are mixed into heads, and what it was trained on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from aircue_cloud.recommender import parts
+from aircue_cloud.recommender.attributes import Vocabulary
+from aircue_cloud.recommender.factor_file import Array, FactorFile, Ids, ids_of, ids_to_arrays
+from aircue_cloud.recommender.interactions import Weighting
+from aircue_cloud.recommender.lift import Evidence
+from aircue_cloud.recommender.parts import Part
+
+NEW, REPEAT = "new", "repeat"  # the heads, named like the protocols they are chosen by
+HEADS = (NEW, REPEAT)
+MET = Weighting(shape="binary")  # the profile that says what a person had to do with at all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """mix: (number of the part, weight). temperature: by which scores become log odds, see
+    aircue_cloud.recommender.temperature."""
+
+    mix: tuple[tuple[int, float], ...]
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What a model is, without its arrays. version is empty until it is stored. trained_at: epoch seconds that the age
+    of interactions counts from. metrics: held-out figures by name. trials: everything that was tried. verdict: what the
+    check said, in words."""
+
+    engine: str
+    trained_at: float
+    users: int
+    items: int
+    interactions: int
+    fingerprint: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    trials: Mapping[str, Any] = field(default_factory=dict)
+    verdict: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Artefact:
+    """profiles: r_u by weighting, float32, shape (users, items), MET among them. popularity: float32, shape (items,),
+    shares of recent interest that sum to 1; floor: that of an item nobody turned to. categories: of the items, "" where
+    nobody said. attributes: float32, shape (items, columns of the vocabulary). evidence: purchases under needs."""
+
+    info: ModelInfo
+    users: Ids = field(repr=False)
+    items: Ids = field(repr=False)
+    parts: tuple[Part, ...] = field(repr=False)
+    heads: Mapping[str, Head]
+    profiles: Mapping[Weighting, csr_array] = field(repr=False)
+    popularity: npt.NDArray[np.float32] = field(repr=False)
+    floor: float
+    categories: tuple[str, ...] = field(repr=False)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary, repr=False)
+    attributes: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+    evidence: tuple[Evidence, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        """What is stored is whole: ValueError names what is missing."""
+        for name in HEADS:
+            if name not in self.heads:
+                raise ValueError(f"a model without the head {name!r}")
+        for weighting in {MET, *(part.weighting for part in self.parts)}:
+            if weighting not in self.profiles:
+                raise ValueError(f"a model without the profile of {weighting}")
+
+    def file(self) -> FactorFile:
+        weightings = list(self.profiles)
+        arrays = {**ids_to_arrays("users", self.users), **ids_to_arrays("items", self.items)}
+        arrays |= {"popularity": self.popularity, **self._category_arrays()}
+        for number, weighting in enumerate(weightings):
+            arrays |= parts.csr_to_arrays(f"profile{number}", self.profiles[weighting])
+        for number, part in enumerate(self.parts):
+            arrays |= {f"part{number}.{name}": array for name, array in part.arrays().items()}
+        return FactorFile(header=self._header(weightings), arrays=arrays)
+
+    def _category_arrays(self) -> dict[str, Array]:
+        places = {name: place for place, name in enumerate(self._category_names())}
+        numbers = np.array([places[name] for name in self.categories], dtype=np.int32)
+        return {"categories": numbers, "attributes": self._attributes()}
+
+    def _category_names(self) -> list[str]:
+        return sorted(set(self.categories))
+
+    def _attributes(self) -> npt.NDArray[np.float32]:
+        empty = np.zeros((len(self.items), len(self.vocabulary.columns)), dtype=np.float32)
+        return empty if self.attributes is None else self.attributes
+
+    def _header(self, weightings: Sequence[Weighting]) -> dict[str, Any]:
+        info = {name: value for name, value in asdict(self.info).items() if name != "version"}
+        return {
+            "info": info,
+            "profiles": [asdict(weighting) for weighting in weightings],
+            "parts": [{**part.header(), "profile": weightings.index(part.weighting)} for part in self.parts],
+            "heads": {name: asdict(head) for name, head in self.heads.items()},
+            "floor": self.floor,
+            "categories": self._category_names(),
+            "vocabulary": self.vocabulary.as_json(),
+            "evidence": [asdict(one) for one in self.evidence],
+        }
+
+
+def info_of(header: Mapping[str, Any], version: str) -> ModelInfo:
+    return ModelInfo(**header["info"], version=version)
+
+
+def of_file(file: FactorFile, version: str) -> Artefact:
+    """KeyError, TypeError or ValueError where header and arrays are not those of a model."""
+    header, arrays = file.header, file.arrays
+    users, items = ids_of("users", arrays), ids_of("items", arrays)
+    shape = len(users), len(items)
+    weightings = [Weighting(**said) for said in header["profiles"]]
+    profiles = {one: parts.csr_of(f"profile{number}", arrays, shape) for number, one in enumerate(weightings)}
+    read = tuple(
+        parts.of_arrays(said, weightings[said["profile"]], _under(f"part{number}.", arrays), shape)
+        for number, said in enumerate(header["parts"])
+    )
+    return Artefact(
+        info=info_of(header, version),
+        users=users,
+        items=items,
+        parts=read,
+        heads={name: _head(said, len(read)) for name, said in header["heads"].items()},
+        profiles=profiles,
+        popularity=_popularity(arrays["popularity"], len(items)),
+        floor=float(header["floor"]),
+        categories=tuple(header["categories"][number] for number in arrays["categories"].tolist()),
+        vocabulary=Vocabulary.of_json(header["vocabulary"]),
+        attributes=arrays["attributes"],
+        evidence=tuple(Evidence(**one) for one in header["evidence"]),
+    )
+
+
+def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _head(said: Mapping[str, Any], parts_there: int) -> Head:
+    mix = tuple((int(number), float(weight)) for number, weight in said["mix"])
+    if not all(0 <= number < parts_there for number, _ in mix):
+        raise ValueError(f"a head mixes parts {mix}, there are {parts_there}")
+    return Head(mix=mix, temperature=float(said["temperature"]))
+
+
+def _popularity(shares: Array, items: int) -> npt.NDArray[np.float32]:
+    if shares.shape != (items,) or not (shares > 0).all():
+        raise ValueError(f"popularity is no share over 0 for each of {items} items")
+    return shares

@@ -220,16 +220,48 @@ def demo_data(seed: int, config_path: Path | None) -> None:
 )
 @click.option("--families", default="", help="Comma-separated, of models to try; default: all.")
 @click.option("--force", is_flag=True, help="Activate the model even if it ranks worse than recent popularity.")
+@click.option(
+    "--engine",
+    type=click.Choice(["aircue", "spark"]),
+    default="aircue",
+    show_default=True,
+    help="spark: ALS by Spark MLlib, for more than one machine trains on; needs pyspark and Java.",
+)
+@click.option("--interactions", help="With spark: Parquet, a folder or s3://...; without it, the database's.")
+@click.option("--master", default="local[*]", show_default=True, help="With spark: as Spark names it.")
 @_with_config
-def train(budget: float, families: str, force: bool, config_path: Path | None) -> None:
+def train(
+    budget: float,
+    families: str,
+    force: bool,
+    engine: str,
+    interactions: str | None,
+    master: str,
+    config_path: Path | None,
+) -> None:
     """Train the recommender on all interactions; a running server takes the new model up."""
     from aircue_cloud.recommender import training
 
     config, names = _load(config_path), [name for name in families.split(",") if name]
+    if engine == "spark":
+        _train_by_spark(config, config_path, interactions, master, force)
+        return
     with _database(config_path) as engine, db.reading(engine) as connection:
         trained = training.train(connection, config.model_dir, _say, budget_s=budget, force=force, families=names)
     if not trained.active:
         raise CommandError(f"model {trained.info.version} is stored and not active: {trained.verdict}")
+
+
+def _train_by_spark(
+    config: Config, config_path: Path | None, interactions: str | None, master: str, force: bool
+) -> None:
+    from aircue_cloud.recommender.engines import spark_model
+
+    if interactions is not None:
+        spark_model.train(interactions, config.model_dir, _say, master=master, force=force)
+        return
+    with _database(config_path) as engine, db.reading(engine) as connection:
+        spark_model.train_on_database(connection, config.model_dir, _say, master=master, force=force)
 
 
 @main.group()

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from click.testing import CliRunner
 
-from aircue_cloud.recommender.engines import log_file, spark
+from aircue_cloud.cli import main
+from aircue_cloud.recommender import store
+from aircue_cloud.recommender.engines import log_file, spark, spark_model
 from aircue_cloud.recommender.errors import DatasetError, RecommenderError
 from aircue_cloud.recommender.interactions import DAY_S, Interactions, Weighting
 from aircue_cloud.recommender.models.als import Als
+from aircue_cloud.recommender.serving import Recommender
 
 NOW = 100 * DAY_S
 HALF = Weighting(half_life_d=30)
@@ -118,3 +122,34 @@ def test_events_become_the_same_numbers(session: Any, file: str, shape: str) -> 
 def test_the_future_cannot_leak_through_spark(session: Any, file: str) -> None:
     with pytest.raises(DatasetError, match="after the moment of training"):
         spark.learn(session, file, CONFIG, NOW / 2)
+
+
+def test_factors_of_spark_are_stored_and_served_like_any_others(tmp_path: Path) -> None:
+    """With factors that stand in for Spark's."""
+    whole, random = log(), np.random.default_rng(3)
+    x, y = (random.standard_normal((count, 8)).astype(np.float32) for count in whole.shape)
+    learnt = spark.Learnt(users=whole.users, items=whole.items, x=x, y=y, events=len(whole))
+    store.activate(tmp_path, store.save(tmp_path, spark_model.artefact(learnt, whole, CONFIG, NOW)))
+    served = Recommender.load(tmp_path)
+    met = whole.matrix(HALF, NOW).toarray()[5] != 0
+    expected = np.argsort(-np.where(met, -np.inf, x[5] @ y.T), kind="stable")[:5]
+    assert [one.product for one in served.recommend(whole.users[5], 5)] == [whole.items[item] for item in expected]
+    assert served.info.engine == "spark"
+
+
+def test_factors_of_another_log_are_refused() -> None:
+    empty = np.zeros((1, 8), dtype=np.float32)
+    other = spark.Learnt(users=("x",), items=("y",), x=empty, y=empty, events=1)
+    with pytest.raises(DatasetError, match="changed while Spark read them"):
+        spark_model.artefact(other, log(), CONFIG, NOW)
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_trains_by_spark(session: Any, file: str, tmp_path: Path) -> None:
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'data_dir = "{tmp_path}"\n')
+    asked = ["train", "--engine", "spark", "--interactions", file, "--master", "local[1]", "--force"]
+    result = CliRunner().invoke(main, [*asked, "--config", str(config)])
+    assert result.exit_code == 0, result.output
+    assert "is active" in result.output

@@ -28,10 +28,10 @@ def write(log: Interactions, path: Path) -> None:
     pq.write_table(pa.table(columns, schema=_SCHEMA), path, compression="zstd", use_dictionary=["user", "item"])
 
 
-def read(path: Path) -> Interactions:
-    """DatasetError where columns are missing or nothing is in it."""
+def read(path: Path | str) -> Interactions:
+    """path: of this machine, or s3://bucket/prefix. DatasetError where columns are missing or nothing is in it."""
     try:
-        table = pq.read_table(path, columns=list(COLUMNS))
+        table = pq.read_table(str(path), columns=list(COLUMNS))
     except (OSError, pa.ArrowException, KeyError) as error:
         raise DatasetError(f"{path} holds no interactions as Parquet ({', '.join(COLUMNS)}): {error}") from error
     missing = [name for name in COLUMNS if name not in table.column_names]

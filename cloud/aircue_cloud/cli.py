@@ -222,6 +222,7 @@ def demo_data(seed: int, config_path: Path | None) -> None:
 @click.option("--force", is_flag=True, help="Activate the model even if it ranks worse than recent popularity.")
 @click.option(
     "--engine",
+    "trainer",
     type=click.Choice(["aircue", "spark"]),
     default="aircue",
     show_default=True,
@@ -234,7 +235,7 @@ def train(
     budget: float,
     families: str,
     force: bool,
-    engine: str,
+    trainer: str,
     interactions: str | None,
     master: str,
     config_path: Path | None,
@@ -243,7 +244,7 @@ def train(
     from aircue_cloud.recommender import training
 
     config, names = _load(config_path), [name for name in families.split(",") if name]
-    if engine == "spark":
+    if trainer == "spark":
         _train_by_spark(config, config_path, interactions, master, force)
         return
     with _database(config_path) as engine, db.reading(engine) as connection:

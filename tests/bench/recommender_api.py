@@ -5,6 +5,7 @@ the product's server; authentication and the database are not in it.
 """
 
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,7 @@ def application(x: Floats, y: Floats, indptr: Any, indices: Any) -> Callable[[di
 
 
 def _serve(file: Path) -> None:
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     with np.load(file) as arrays, threadpool_limits(limits=1, user_api="blas"):
         app = application(*(arrays[name] for name in ("x", "y", "indptr", "indices")))
         server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)

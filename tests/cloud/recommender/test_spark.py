@@ -53,6 +53,39 @@ def agreement(one: npt.NDArray[Any], other: npt.NDArray[Any], n: int = 10) -> fl
     return float(np.mean([len(np.intersect1d(a, b)) / n for a, b in zip(*lists, strict=True)]))
 
 
+def by_the_other_objective(whole: Interactions, rho: float) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """ALS-WR written out: each row's regularisation is rho times its positive entries, as Spark has it."""
+    r = whole.matrix(HALF, NOW).toarray().astype(np.float64)
+    sides = [np.random.default_rng(5).normal(0, 0.1, (count, CONFIG.factors)) for count in r.shape]
+    for _ in range(CONFIG.iterations):
+        for mine, wanted in ((0, r), (1, r.T)):
+            fixed = sides[1 - mine]
+            for row, own in enumerate(wanted):
+                c, weight = 1 + CONFIG.alpha * np.abs(own), rho * (own > 0).sum()
+                left = fixed.T @ (c[:, None] * fixed) + weight * np.eye(CONFIG.factors)
+                sides[mine][row] = np.linalg.solve(left, fixed.T @ (c * (own > 0)))
+    return sides[0], sides[1]
+
+
+def counts(whole: Interactions) -> tuple[float, float]:
+    positive = whole.matrix(HALF, NOW).toarray() > 0
+    return float(positive.sum(axis=1).mean()), float(positive.sum(axis=0).mean())
+
+
+def test_a_converted_regularisation_leads_the_other_objective_to_the_same_factors() -> None:
+    """The arithmetic of the conversion, without Spark; the last two lines say what the tolerances are worth."""
+    model = here(log())
+    (x, y), (wrong_x, wrong_y) = (
+        spark.rescaled(*by_the_other_objective(log(), rho), CONFIG.l2, rho, counts(log())[0])
+        for rho in (spark.converted(CONFIG.l2, *counts(log())), CONFIG.l2)
+    )
+    ours = loss(model.x, model.y, log())
+    assert loss(x, y, log()) == pytest.approx(ours, rel=0.02)
+    assert agreement(x @ y.T, model.x @ model.y.T) > 0.85
+    assert loss(wrong_x, wrong_y, log()) > 1.05 * ours
+    assert agreement(wrong_x @ wrong_y.T, model.x @ model.y.T) < 0.85
+
+
 def test_parquet_gives_back_what_was_written(tmp_path: Path) -> None:
     log_file.write(log(), tmp_path / "log.parquet")
     assert log_file.read(tmp_path / "log.parquet").fingerprint == log().fingerprint

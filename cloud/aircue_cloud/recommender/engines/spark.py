@@ -137,17 +137,26 @@ def _solved(ratings: Any, config: Config, shape: tuple[int, int]) -> tuple[Facto
     from pyspark.ml.recommendation import ALS
 
     a, b = _means(ratings)
-    rho = config.l2 / math.sqrt(a * b)
+    rho = converted(config.l2, a, b)
     solver = ALS(
         rank=config.factors, maxIter=config.iterations, regParam=rho, implicitPrefs=True, alpha=config.alpha,
         userCol="u", itemCol="i", ratingCol="r", blockSize=_BLOCK, seed=config.seed,
         numUserBlocks=config.blocks, numItemBlocks=config.blocks,
     )  # fmt: skip
     model = solver.fit(ratings)
-    s = np.float32(math.sqrt(config.l2 / (a * rho)))
-    return _rows(model.userFactors, shape[0], config.factors) / s, _rows(
-        model.itemFactors, shape[1], config.factors
-    ) * s
+    x, y = _rows(model.userFactors, shape[0], config.factors), _rows(model.itemFactors, shape[1], config.factors)
+    return rescaled(x, y, config.l2, rho, a)
+
+
+def converted(l2: float, a: float, b: float) -> float:
+    """rho of lambda. a, b: positive entries of the mean user and of the mean item."""
+    return l2 / math.sqrt(a * b)
+
+
+def rescaled(x: Factors, y: Factors, l2: float, rho: float, a: float) -> tuple[Factors, Factors]:
+    """With the s at which a user of a entries has the x that folding in by lambda gives."""
+    s = np.float32(math.sqrt(l2 / (a * rho)))
+    return x / s, y * s
 
 
 def _means(ratings: Any) -> tuple[float, float]:

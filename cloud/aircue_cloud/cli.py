@@ -11,7 +11,7 @@ import click
 from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, status, tables
-from aircue_cloud.commands import audit, keys, models, operators, people, rights, stores
+from aircue_cloud.commands import audit, keys, models, operators, people, rights, stores, training
 from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
 from aircue_cloud.errors import CloudError, CommandError
 from aircue_cloud.rights import erasure
@@ -86,6 +86,7 @@ main.add_command(operators.operator)
 main.add_command(rights.rights)
 main.add_command(people.person)
 main.add_command(models.models)
+main.add_command(training.train)
 main.add_command(audit.audit)
 for kind in ("gateway", "node", "partner"):
     main.add_command(keys.group(kind))
@@ -170,24 +171,6 @@ def demo_data(seed: int, config_path: Path | None) -> None:
 
     with changing(config_path, "demo-data", f"seed {seed}") as connection:
         shop.fill(connection, seed, say)
-
-
-@main.command()
-@click.option(
-    "--budget", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to try models in."
-)
-@click.option("--families", default="", help="Comma-separated, of models to try; default: all.")
-@click.option("--force", is_flag=True, help="Activate the model even if it ranks worse than recent popularity.")
-@with_config
-def train(budget: float, families: str, force: bool, config_path: Path | None) -> None:
-    """Train the recommender on all interactions; a running server takes the new model up."""
-    from aircue_cloud.recommender import training
-
-    folder, names = place(config_path).model_dir, [name for name in families.split(",") if name]
-    with database(config_path) as engine, db.reading(engine) as connection:
-        trained = training.train(connection, folder, say, budget_s=budget, force=force, families=names)
-    if not trained.active:
-        raise CommandError(f"model {trained.info.version} is stored and not active: {trained.verdict}")
 
 
 @main.command("status")

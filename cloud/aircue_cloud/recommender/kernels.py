@@ -3,8 +3,14 @@
 Two ways to the same ranking, which is the naive one: scores float32, best first, equal ones by item.
 
 One user: items lie sorted by the length of their factors. As x . y <= |x| |y|, the scan ends where |x| times the next
-length cannot beat the k-th best so far. Many users: products are made tile by tile, small enough to stay in the cache,
-and of each tile only runs of items whose largest score beats a user's k-th best are looked at.
+length cannot beat the k-th best so far. Until there, each item is first held against the k-th best in a quarter of the
+memory: y = s c + e with whole numbers c of a byte, so that, with x = r q + g,
+
+    x . y <= r s q . c + |x| |e| + |g| |s c|
+
+and only where that reaches the k-th best is the product itself made. Many users: products are made tile by tile, small
+enough to stay in the cache, and of each tile only runs of items whose largest score beats a user's k-th best are looked
+at.
 """
 
 from collections.abc import Callable
@@ -68,19 +74,60 @@ def dot(a: Floats, b: Floats) -> np.float32:
     return total
 
 
+@compiled(fastmath={"contract", "reassoc", "nsz"})
+def whole_dot(a: npt.NDArray[np.int16], b: npt.NDArray[np.int8]) -> np.int32:
+    total = np.int32(0)
+    for at in range(len(a)):
+        total += np.int32(a[at]) * np.int32(b[at])
+    return total
+
+
 @compiled()
-def best_of_one(x: Floats, y: Floats, lengths: Floats, order: Ints, seen: Ints, scores: Floats, items: Ints) -> int:
+def coarse(x: Floats, whole: npt.NDArray[np.int16]) -> tuple[np.float32, np.float32]:
+    """Fills whole with q of x = r q + g and returns (r, |g|). q is so small that q . c fits 32 bits."""
+    most = np.float32(0)
+    for value in x:
+        most = max(most, abs(value))
+    unit = most / np.float32(min(32767, 2**31 // (128 * max(len(x), 1))))
+    lost = np.float32(0)
+    for at in range(len(x)):
+        whole[at] = np.int16(np.rint(x[at] / unit)) if unit > 0 else np.int16(0)
+        rest = x[at] - unit * np.float32(whole[at])
+        lost += rest * rest
+    return unit, np.sqrt(lost)
+
+
+@compiled()
+def best_of_one(
+    x: Floats,
+    y: Floats,
+    codes: npt.NDArray[np.int8],
+    bounds: Floats,
+    order: Ints,
+    seen: Ints,
+    scores: Floats,
+    items: Ints,
+) -> int:
     """Fills scores and items, shape (k,), for one user, and says how many items were looked at.
 
-    y: float32 (items, f), sorted by length; lengths: theirs, descending; order: the item at each row of y; seen: items
-    to leave out, ascending. scores come filled with -inf, items with NOBODY.
+    y: float32 (items, f), sorted by length; codes: c, shape as y; bounds: of each row |y| rounded up, s and |e|, shape
+    (items, 3), the first descending; order: the item at each row of y; seen: items to leave out, ascending. scores come
+    filled with -inf, items with NOBODY.
     """
-    length = np.sqrt(dot(x, x)) * _ROUNDING
+    rounding = np.float32(len(x) + 16) * np.float32(2.0**-23)
+    length = np.sqrt(dot(x, x)) * (1 + rounding)
+    whole = np.empty(len(x), dtype=np.int16)
+    unit, lost = coarse(x, whole)
+    lost = lost * (1 + rounding) + length * rounding
     for at in range(len(y)):
-        if length * lengths[at] < scores[-1]:
+        worst = scores[-1]
+        if length * bounds[at, 0] < worst:
             return at
+        about = unit * bounds[at, 1] * np.float32(whole_dot(whole, codes[at]))
+        if about + length * bounds[at, 2] + lost * (bounds[at, 0] + bounds[at, 2]) < worst:
+            continue
         score = dot(x, y[at])
-        if score >= scores[-1] and beats(score, order[at], scores, items) and not contains(seen, order[at]):
+        if score >= worst and beats(score, order[at], scores, items) and not contains(seen, order[at]):
             place(scores, items, score, order[at])
     return len(y)
 
@@ -126,3 +173,52 @@ def largest(values: Floats) -> np.float32:
     for value in values:
         found = max(found, value)
     return found
+
+
+@compiled()
+def cholesky(a: Floats) -> bool:
+    """Fills the lower triangle of a symmetric matrix with L of a = L L^T; False where there is none."""
+    for row in range(len(a)):
+        for column in range(row):
+            a[row, column] = (a[row, column] - dot(a[row, :column], a[column, :column])) / a[column, column]
+        left = a[row, row] - dot(a[row, :row], a[row, :row])
+        if not left > 0:
+            return False
+        a[row, row] = np.sqrt(left)
+    return True
+
+
+@compiled()
+def solve_cholesky(lower: Floats, b: Floats) -> None:
+    """Turns b into x of L L^T x = b."""
+    for row in range(len(b)):
+        b[row] = (b[row] - dot(lower[row, :row], b[:row])) / lower[row, row]
+    for row in range(len(b) - 1, -1, -1):
+        b[row] /= lower[row, row]
+        for above in range(row):
+            b[above] -= lower[row, above] * b[row]
+
+
+@compiled()
+def fold_few(g: Floats, y: Floats, items: Ints, extra: Floats, wanted: Floats, x: Floats) -> bool:
+    """Adds to x what a user of these items has for factors, in the symbols of models.fold_in; False where the matrix
+    has no Cholesky factors. extra: the diagonal of E; wanted: w."""
+    count = len(items)
+    left, k_w = np.empty((count, count), dtype=np.float32), np.zeros(count, dtype=np.float32)
+    s = np.sqrt(extra)
+    for row in range(count):
+        for column in range(row + 1):
+            k = dot(g[items[row]], y[items[column]])
+            left[row, column] = s[row] * k * s[column] + np.float32(row == column)
+            k_w[row] += k * wanted[column]
+            if column < row:
+                k_w[column] += k * wanted[row]
+    if not cholesky(left):
+        return False
+    k_w *= s
+    solve_cholesky(left, k_w)
+    for row in range(count):
+        amount = wanted[row] - s[row] * k_w[row]
+        for at in range(len(x)):
+            x[at] += amount * g[items[row], at]
+    return True

@@ -13,6 +13,7 @@ from aircue_cloud.recommender.kernels import NOBODY, Floats, Ints
 
 _USERS_AT_ONCE = 128
 _ITEMS_AT_ONCE = 1024
+_UP = 1 + 2.0**-20
 
 
 class Retrieval:
@@ -20,17 +21,19 @@ class Retrieval:
 
     def __init__(self, y: npt.NDArray[np.floating]) -> None:
         factors = np.asarray(y, dtype=np.float32)
-        lengths = np.linalg.norm(factors, axis=1)
+        lengths = np.linalg.norm(factors.astype(np.float64), axis=1)
         self._order: Ints = np.argsort(-lengths, kind="stable").astype(np.int32)
         self._sorted = np.ascontiguousarray(factors[self._order])
-        self._lengths: Floats = np.ascontiguousarray(lengths[self._order], dtype=np.float32)
+        self._codes, self._bounds = _coarse(self._sorted, lengths[self._order])
+        self._lengths: Floats = np.ascontiguousarray(self._bounds[:, 0])
 
     def one(self, x: Floats, k: int, seen: Ints | Sequence[int] = ()) -> tuple[Ints, Floats]:
         """At most k (item, score) for a user's factors, best first. seen: items to leave out, ascending."""
         scores, items = _lists(1, k)
         left_out = np.asarray(seen, dtype=np.int32)
         user = np.ascontiguousarray(x, dtype=np.float32)
-        kernels.best_of_one(user, self._sorted, self._lengths, self._order, left_out, scores[0], items[0])
+        parts = (self._sorted, self._codes, self._bounds, self._order)
+        kernels.best_of_one(user, *parts, left_out, scores[0], items[0])
         found = items[0] != NOBODY
         return items[0][found], scores[0][found]
 
@@ -57,6 +60,16 @@ class Retrieval:
         with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             list(pool.map(block, begins))
         return items, scores
+
+
+def _coarse(y: Floats, lengths: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int8], Floats]:
+    """c of y = s c + e, and of each row |y|, s and |e|, the lengths rounded up so that they bound."""
+    scale = (np.abs(y).max(axis=1, initial=0) / 127).astype(np.float32)
+    scale = np.where(scale > 0, scale, np.float32(1))
+    codes = np.rint(y / scale[:, None]).astype(np.int8)
+    lost = np.linalg.norm(y.astype(np.float64) - scale[:, None].astype(np.float64) * codes, axis=1)
+    bounds = np.stack([lengths * _UP, scale, lost * _UP], axis=1)
+    return codes, np.ascontiguousarray(bounds, dtype=np.float32)
 
 
 def _lists(users: int, k: int) -> tuple[Floats, Ints]:

@@ -30,6 +30,17 @@ _ROUNDS = 40
 _PATIENCE = 8  # rounds without gain
 
 
+# What a user has met before is all that these rank, or the one thing that they do not.
+_MEANT_FOR = {"ranker": Protocol.REPEAT, "own-frequency": Protocol.REPEAT, "ranker-new": Protocol.NEW}
+_NOT_STORED = ("ranker", "ranker-new")  # their trees have no place among a model's files yet
+
+
+def suited(protocol: Protocol, stored: bool = True) -> tuple[str, ...]:
+    """The families worth a trial under a protocol. stored: those alone that can be kept as a model's files."""
+    families = (family for family in FAMILIES if not (stored and family in _NOT_STORED))
+    return tuple(family for family in families if _MEANT_FOR.get(family, protocol) is protocol)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """value: mean NDCG@10 on the validation period. seconds: to fit and to rank."""
@@ -68,14 +79,14 @@ class _Tried:
 def tune(
     split: Split, protocol: Protocol, budget_s: float, progress: Progress, seed: int = 7, families: Sequence[str] = ()
 ) -> Tuned:
-    """families: those to choose from, all by default; each is tried once whatever the budget. DatasetError where the
-    split leaves nobody to ask about."""
+    """families: those to choose from; by default all that suit the protocol and can be stored. Each is tried once
+    whatever the budget. DatasetError where the split leaves nobody to ask about."""
     asked = question(split, protocol)
     if not len(asked.rows):
         raise DatasetError(f"{protocol} protocol: the validation period leaves nobody to choose a model by")
     trials: list[Trial] = []
     library: dict[str, list[_Tried]] = {}
-    for recipe in _recipes(tuple(families) or tuple(FAMILIES), library, time.monotonic() + budget_s, seed):
+    for recipe in _recipes(tuple(families) or suited(protocol), library, time.monotonic() + budget_s, seed):
         tried = _try(recipe, split, asked)
         trials.append(tried.trial)
         best = sorted([*library.get(recipe.family, []), tried], key=lambda one: -one.trial.value)
@@ -93,9 +104,10 @@ def _recipes(
     random = np.random.default_rng(seed)
     for family in families:
         yield Recipe(family=family, params=FAMILIES[family].start)
-    while time.monotonic() < until:
-        values = np.array([library[family][0].trial.value for family in families])
-        family = families[int(random.choice(len(families), p=_chances(values)))]
+    turned = [family for family in families if FAMILIES[family].space]
+    while turned and time.monotonic() < until:
+        values = np.array([library[family][0].trial.value for family in turned])
+        family = turned[int(random.choice(len(turned), p=_chances(values)))]
         yield Recipe(family=family, params=FAMILIES[family].drawn(random))
 
 

@@ -27,6 +27,26 @@ def test_a_user_folded_in_is_where_implicit_puts_them() -> None:
         assert fold.of(row.indices, row.data) == pytest.approx(expected.ravel(), abs=1e-4)
 
 
+@pytest.mark.parametrize("count", [1, 5, 15, 16, 40])
+def test_few_and_many_items_are_the_same_least_squares(count: int) -> None:
+    """Formula 4 written out in float64; dislikes and weights of 0 among them."""
+    random = np.random.default_rng(count)
+    y = random.normal(size=(60, 16)).astype(np.float32)
+    items = random.choice(60, count, replace=False)
+    weights = random.integers(-2, 4, count).astype(np.float32)
+    c, p = np.ones(60), np.zeros(60)
+    c[items] += 3.0 * np.abs(weights)
+    p[items] = weights > 0
+    wide = y.astype(np.float64)
+    expected = np.linalg.solve(wide.T @ (c[:, None] * wide) + 0.2 * np.eye(16), wide.T @ (c * p))
+    assert UserFoldIn(y, alpha=3.0, l2=0.2).of(items, weights) == pytest.approx(expected, abs=1e-5)
+
+
+def test_factors_that_cannot_be_solved_for_are_an_error() -> None:
+    with pytest.raises((ValueError, np.linalg.LinAlgError)):
+        UserFoldIn(np.zeros((4, 2), dtype=np.float32), alpha=1.0, l2=0.0).of(np.array([0, 1, 2]), np.ones(3))
+
+
 def test_a_dislike_pushes_a_user_away() -> None:
     y = np.eye(2, dtype=np.float32)
     fold = UserFoldIn(y, alpha=4.0, l2=0.1)

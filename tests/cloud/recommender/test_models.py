@@ -18,8 +18,10 @@ from aircue_cloud.recommender.models.item_knn import ItemKnn
 from aircue_cloud.recommender.models.linear import Linear
 from aircue_cloud.recommender.models.own_frequency import OwnFrequency
 from aircue_cloud.recommender.models.popularity import Popularity
+from aircue_cloud.recommender.models.ranker import Ranker
 from aircue_cloud.recommender.models.rp3beta import Rp3Beta
 from aircue_cloud.recommender.models.svd import Svd
+from aircue_cloud.recommender.models.transitions import Transitions
 
 NOW = 10 * DAY_S
 BINARY = Weighting(shape="binary")
@@ -34,6 +36,8 @@ MODELS: dict[str, Callable[[], Model]] = {
     "ease of few items": lambda: Ease(l2=1.0, most_items=5),
     "rp3beta": lambda: Rp3Beta(k=4),
     "own frequency": OwnFrequency,
+    "transitions": lambda: Transitions(l2=1.0, period_d=5, new=False),
+    "ranker": lambda: Ranker(new=False),
     "blend": lambda: Blend([(1.0, ItemKnn(k=3)), (0.5, Popularity())]),
 }
 LINEAR: dict[str, Callable[[], Linear]] = {
@@ -101,7 +105,7 @@ def test_what_a_user_has_not_met_ranks_by_the_users_taste(name: str) -> None:
     assert last[3] > last[:3].max()
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("bpr", "als", "svd")])
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("bpr", "als", "svd", "ranker")])
 def test_an_item_nobody_met_ranks_behind_all_that_somebody_did(name: str) -> None:
     scores = fitted(name).scores(range(12))
     assert (scores[:, 6] <= scores.max(axis=1)).all()
@@ -115,6 +119,70 @@ def test_the_reasons_of_a_score_add_up_to_it(name: str) -> None:
     reasons = model.because(0, 2, n=10)
     assert [item for item, _ in reasons] == [0, 1]
     assert sum(part for _, part in reasons) == pytest.approx(float(model.scores([0])[0, 2]), rel=1e-5)
+
+
+# Those that see no more than what happened, not who is called what; the others begin at factors drawn by number.
+UNNUMBERED: dict[str, Callable[[], Model]] = {
+    "popularity": Popularity,
+    "item knn": lambda: ItemKnn(k=50),
+    "svd": lambda: Svd(factors=3),
+    "ease": lambda: Ease(l2=1.0),
+    "rp3beta": lambda: Rp3Beta(k=50),
+    "own frequency": OwnFrequency,
+    "transitions": lambda: Transitions(l2=1.0, period_d=4),
+    "blend": lambda: Blend([(1.0, ItemKnn(k=50)), (0.5, Popularity())]),
+}
+
+
+@pytest.mark.parametrize("name", UNNUMBERED)
+def test_new_numbers_for_users_and_items_move_scores_and_change_none(name: str) -> None:
+    log = random_log(8)
+    random = np.random.default_rng(1)
+    users, items = random.permutation(30), random.permutation(12)
+    renamed = Interactions.of(
+        (f"u{users[user]:02}", f"i{items[item]:02}", float(at), 1.0)
+        for user, item, at in zip(log.user, log.item, log.at, strict=True)
+    )
+    one, other = UNNUMBERED[name](), UNNUMBERED[name]()
+    one.fit(log, NOW)
+    other.fit(renamed, NOW)
+    assert other.scores(users)[:, items] == pytest.approx(one.scores(range(30)), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["popularity", "item knn", "svd", "bpr", "ease", "rp3beta", "transitions"])
+def test_what_happened_twice_at_once_is_liked_no_more_where_liking_is_a_matter_of_yes_or_no(name: str) -> None:
+    log = random_log(9)
+    twice = log.where(np.repeat(np.arange(len(log)), 2))  # type: ignore[arg-type]  # places select as a mask does
+    make = MODELS[name] if name != "transitions" else lambda: Transitions(l2=1.0, period_d=4, weighting=BINARY)
+    one, other = make(), make()
+    one.fit(log, NOW)
+    other.fit(twice, NOW)
+    assert np.array_equal(one.scores(range(30)), other.scores(range(30)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_users_of_one_item_and_of_none_have_finite_scores(name: str) -> None:
+    rows = [("a", "x", 1.0, 1.0), ("b", "y", DAY_S, 1.0), ("c", "x", 2 * DAY_S, 1.0), ("c", "y", 6 * DAY_S, 1.0)]
+    log = Interactions.of([*rows, ("late", "later", NOW, 1.0)]).between(0, NOW)
+    model = MODELS[name]()
+    model.fit(log, NOW)
+    assert np.isfinite(model.scores(range(4))).all()
+
+
+@pytest.mark.parametrize("name", [*LINEAR, "own frequency", "transitions"])
+def test_of_a_user_who_did_nothing_they_say_nothing(name: str) -> None:
+    log = Interactions.of([*((f"u{n}", f"i{n % 3}", n * DAY_S, 1.0) for n in range(8)), ("z", "i0", NOW, 1.0)])
+    model = MODELS[name]()
+    model.fit(log.between(0, NOW), NOW)
+    assert not model.scores([8]).any()
+
+
+def test_items_that_are_equally_popular_score_alike() -> None:
+    model = Popularity()
+    model.fit(
+        Interactions.of([("a", "x", 0.0, 1.0), ("b", "y", 1.0, 1.0), ("a", "z", 2.0, 1.0), ("b", "z", 3.0, 1.0)]), NOW
+    )
+    assert model.scores([0]).tolist() == [[1, 1, 2]]
 
 
 # Each formula the slow way.
@@ -237,3 +305,83 @@ def test_a_blend_of_one_ranks_as_that_one_and_a_weight_of_0_says_nothing() -> No
 def test_a_blend_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no models"):
         Blend([])
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_transitions_are_the_least_squares_of_what_came_next(new: bool) -> None:
+    """Rows stacked and solved whole; users idle before or within a period are left out."""
+    log = random_log(10)
+    xs, ys = [], []
+    for begin in (NOW - 3 * DAY_S, NOW - 6 * DAY_S):
+        before, after = np.zeros((30, 12)), np.zeros((30, 12))
+        for user, item, at in zip(log.user, log.item, log.at, strict=True):
+            if at < begin:
+                before[user, item] += 0.5 ** ((begin - at) / DAY_S / 2)
+            elif at < begin + 3 * DAY_S:
+                after[user, item] = 1
+        if new:
+            after[before > 0] = 0
+        active = before.any(axis=1) & after.any(axis=1)
+        xs.append(before[active])
+        ys.append(after[active])
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    b = np.linalg.solve(x.T @ x + 0.7 * np.eye(12), x.T @ y)
+    weighting = Weighting(half_life_d=2)
+    model = Transitions(l2=0.7, period_d=3, periods=2, new=new, weighting=weighting)
+    model.fit(log, NOW)
+    assert model.scores(range(30)) == pytest.approx(dense(log, weighting) @ b, abs=1e-4)
+
+
+def test_transitions_of_few_items_leave_the_light_ones_out() -> None:
+    log = random_log(11)
+    model = Transitions(l2=1.0, period_d=4, most_items=5)
+    model.fit(log, NOW)
+    weights = abs(dense(log, model.weighting)).sum(axis=0)
+    assert set(np.flatnonzero(model.scores(range(30)).any(axis=0))) <= set(np.argsort(-weights, kind="stable")[:5])
+
+
+def seasons(users: int = 120, items: int = 30) -> Interactions:
+    """Everybody moves on by one item a day from where they began, and now and then turns to any other."""
+    random = np.random.default_rng(12)
+    rows = [
+        (f"u{user:03}", f"i{(user + day) % items:02}", (day + 0.5) * DAY_S, 1.0)
+        for user, day in product(range(users), range(10))
+    ]
+    astray = zip(
+        random.integers(users, size=300), random.integers(items, size=300), random.uniform(0, NOW, 300), strict=True
+    )
+    return Interactions.of([*rows, *((f"u{user:03}", f"i{item:02}", float(at), 1.0) for user, item, at in astray)])
+
+
+@pytest.fixture(scope="module")
+def ranker() -> Ranker:
+    model = Ranker(new=True, candidates=15, period_d=2, periods=2, trees=20)
+    model.fit(seasons(), NOW)
+    return model
+
+
+def test_a_ranker_learns_what_comes_next(ranker: Ranker) -> None:
+    """Tomorrow's item is among the first three of 30 for most, though nobody said so; its models alone, as they start,
+    know half as much."""
+    log = seasons()
+    met = log.matrix(BINARY, NOW).toarray() != 0
+    wanted = (np.arange(120) + 10) % 30
+    asked = np.flatnonzero(~met[np.arange(120), wanted])
+
+    def found(scores: npt.NDArray[np.float32]) -> float:
+        first = np.argsort(-np.where(met[asked], -np.inf, scores), axis=1, kind="stable")[:, :3]
+        return float((first == wanted[asked][:, None]).any(axis=1).mean())
+
+    assert found(ranker.scores(asked)) > 0.8
+
+
+def test_a_ranker_of_what_is_new_puts_that_first(ranker: Ranker) -> None:
+    met = seasons().matrix(BINARY, NOW).toarray() != 0
+    first = np.argmax(ranker.scores(range(120)), axis=1)
+    assert not met[np.arange(120), first].any()
+
+
+def test_a_ranker_that_learnt_gives_the_same_scores_again(ranker: Ranker) -> None:
+    again = Ranker(new=True, candidates=15, period_d=2, periods=2, trees=20)
+    again.fit(seasons(), NOW)
+    assert np.array_equal(again.scores(range(120)), ranker.scores(range(120)))

@@ -95,7 +95,7 @@ def test_one_user_is_not_compared_with_every_item() -> None:
     retrieval = Retrieval(y)
     scores, items = np.full(2, -np.inf, dtype=np.float32), np.full(2, NOBODY, dtype=np.int32)
     looked_at = kernels.best_of_one(
-        np.ones(2, dtype=np.float32), retrieval._sorted, retrieval._lengths, retrieval._order,
-        np.zeros(0, dtype=np.int32), scores, items,
+        np.ones(2, dtype=np.float32), retrieval._sorted, retrieval._codes, retrieval._bounds,
+        retrieval._order, np.zeros(0, dtype=np.int32), scores, items,
     )  # fmt: skip
     assert (looked_at, items.tolist()) == (2, [7, 9])

@@ -1,7 +1,7 @@
 """Families of models and what may be turned on each: a recipe is a family and values, as JSON can hold them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -14,9 +14,11 @@ from aircue_cloud.recommender.models.ease import Ease
 from aircue_cloud.recommender.models.item_knn import ItemKnn
 from aircue_cloud.recommender.models.own_frequency import OwnFrequency
 from aircue_cloud.recommender.models.popularity import Popularity
+from aircue_cloud.recommender.models.ranker import Ranker
 from aircue_cloud.recommender.models.rp3beta import Rp3Beta
+from aircue_cloud.recommender.models.transitions import Transitions
 
-Value = float | int | str | None
+Value = float | int | str | bool | None
 Draw = Callable[[np.random.Generator], Value]
 
 
@@ -29,20 +31,22 @@ class Recipe:
 
     def make(self) -> Model:
         params: dict[str, Any] = dict(self.params)
-        half_life_d, shape = params.pop("half_life_d", None), params.pop("shape", "linear")
-        return FAMILIES[self.family].make(weighting=Weighting(half_life_d=half_life_d, shape=shape), **params)
+        if "shape" in params:
+            params["weighting"] = Weighting(half_life_d=params.pop("half_life_d"), shape=params.pop("shape"))
+        return FAMILIES[self.family].make(**params)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """start: the values to try first. space: how to draw each of them."""
+    """start: the values to try first. space: how to draw each of them. Without one, a family is tried as it starts and
+    no more."""
 
     make: Callable[..., Model]
     start: Mapping[str, Value]
-    space: Mapping[str, Draw]
+    space: Mapping[str, Draw] = field(default_factory=dict)
 
     def drawn(self, random: np.random.Generator) -> Mapping[str, Value]:
-        return {name: draw(random) for name, draw in self.space.items()}
+        return {**self.start, **{name: draw(random) for name, draw in self.space.items()}}
 
 
 def _log_uniform(low: float, high: float) -> Draw:
@@ -85,5 +89,17 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 "iterations": _one_of(8, 12, 16), **_AGE,
             },
         ),
+        "transitions-new": Family(
+            make=Transitions,
+            start={"l2": 200.0, "periods": 2, "new": True, "half_life_d": 60, "shape": "sqrt"},
+            space={"l2": _log_uniform(30, 1000), "periods": _one_of(1, 2, 3), **_AGE},
+        ),
+        "transitions": Family(
+            make=Transitions,
+            start={"l2": 100.0, "periods": 2, "new": False, "half_life_d": 60, "shape": "sqrt"},
+            space={"l2": _log_uniform(30, 1000), "periods": _one_of(1, 2, 3), **_AGE},
+        ),
+        "ranker-new": Family(make=Ranker, start={"new": True}),
+        "ranker": Family(make=Ranker, start={"new": False}),
     }
 )  # fmt: skip

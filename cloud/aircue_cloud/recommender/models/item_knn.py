@@ -12,10 +12,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aircue_cloud.recommender.interactions import Weighting
-from aircue_cloud.recommender.models.linear import ItemItem, Linear, nearest
+from aircue_cloud.recommender.models.linear import ItemItem, OfMatrix, nearest
 
 
-class ItemKnn(Linear):
+class ItemKnn(OfMatrix):
     """k: neighbours of an item. The default weighting is the study's: liked or not."""
 
     def __init__(self, k: int = 100, weighting: Weighting | None = None, profile: Weighting | None = None) -> None:

@@ -24,7 +24,7 @@ class Linear(Model):
         self._r: csr_array = csr_array(np.zeros((0, 0), dtype=np.float32))
 
     def _fit(self, interactions: Interactions, now: float) -> None:
-        self.w = self._learn(interactions.matrix(self.weighting, now))
+        self.w = self._links(interactions, now)
         self._r = interactions.matrix(self.profile, now)
 
     def scores(self, rows: Rows) -> Scores:
@@ -42,8 +42,32 @@ class Linear(Model):
         return [(int(own[place]), float(parts[place])) for place in best if parts[place] > 0]
 
     @abstractmethod
+    def _links(self, interactions: Interactions, now: float) -> ItemItem:
+        """W."""
+
+
+class OfMatrix(Linear):
+    """Those whose W follows from R alone."""
+
+    def _links(self, interactions: Interactions, now: float) -> ItemItem:
+        return self._learn(interactions.matrix(self.weighting, now))
+
+    @abstractmethod
     def _learn(self, r: csr_array) -> ItemItem:
         """W of R, shape (users, items)."""
+
+
+def heaviest(r: csr_array, most: int) -> npt.NDArray[np.intp]:
+    """The items with the most weight, ascending; all of them where they are no more than `most`."""
+    return np.sort(np.argsort(-abs(r).sum(axis=0), kind="stable")[:most])
+
+
+def spread_out(w: npt.NDArray[np.float32], among: npt.NDArray[np.intp], items: int) -> ItemItem:
+    """A W of some items, shape (among, among), as one of all; the others have no links."""
+    if len(among) == items:
+        return w
+    inside = csr_array((np.ones(len(among), dtype=np.float32), (among, np.arange(len(among)))), (items, len(among)))
+    return csr_array(inside @ csr_array(w) @ inside.T)
 
 
 def nearest(similarity: npt.NDArray[np.float32], k: int) -> csr_array:

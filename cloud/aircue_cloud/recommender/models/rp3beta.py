@@ -9,10 +9,10 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from aircue_cloud.recommender.interactions import Weighting
-from aircue_cloud.recommender.models.linear import ItemItem, Linear, nearest
+from aircue_cloud.recommender.models.linear import ItemItem, OfMatrix, nearest
 
 
-class Rp3Beta(Linear):
+class Rp3Beta(OfMatrix):
     def __init__(
         self,
         k: int = 200,

@@ -1,0 +1,59 @@
+"""aircue-cloud train: learns from what consenting people did."""
+
+from pathlib import Path
+
+import click
+
+from aircue_cloud import db
+from aircue_cloud.commands.terminal import database, place, say, with_config
+from aircue_cloud.errors import CommandError
+
+
+@click.command()
+@click.option(
+    "--budget", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to try models in."
+)
+@click.option("--families", default="", help="Comma-separated, of models to try; default: all.")
+@click.option("--force", is_flag=True, help="Activate the model even if it ranks worse than recent popularity.")
+@click.option(
+    "--engine",
+    "trainer",
+    type=click.Choice(["aircue", "spark"]),
+    default="aircue",
+    show_default=True,
+    help="spark: ALS by Spark MLlib, for more than one machine trains on; needs pyspark and Java.",
+)
+@click.option("--interactions", help="With spark: Parquet, a folder or s3://...; without it, the database's.")
+@click.option("--master", default="local[*]", show_default=True, help="With spark: as Spark names it.")
+@with_config
+def train(
+    budget: float,
+    families: str,
+    force: bool,
+    trainer: str,
+    interactions: str | None,
+    master: str,
+    config_path: Path | None,
+) -> None:
+    """Train the recommender on all interactions; a running server takes the new model up."""
+    from aircue_cloud.recommender import training
+
+    if trainer == "spark":
+        _by_spark(config_path, interactions, master, force)
+        return
+    folder, names = place(config_path).model_dir, [name for name in families.split(",") if name]
+    with database(config_path) as engine, db.reading(engine) as connection:
+        trained = training.train(connection, folder, say, budget_s=budget, force=force, families=names)
+    if not trained.active:
+        raise CommandError(f"model {trained.info.version} is stored and not active: {trained.verdict}")
+
+
+def _by_spark(config_path: Path | None, interactions: str | None, master: str, force: bool) -> None:
+    from aircue_cloud.recommender.engines import spark_model
+
+    folder = place(config_path).model_dir
+    if interactions is not None:
+        spark_model.train(interactions, folder, say, master=master, force=force)
+        return
+    with database(config_path) as engine, db.reading(engine) as connection:
+        spark_model.train_on_database(connection, folder, say, master=master, force=force)

@@ -1,0 +1,1 @@
+"""Engines that train beyond one machine."""

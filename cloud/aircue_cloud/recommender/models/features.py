@@ -1,0 +1,99 @@
+"""What can be said of users, items and the two together without any model: how much, how lately, how regularly.
+
+Every function looks at events before `now` (epoch seconds) alone; days are float32.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from aircue_cloud.recommender.interactions import DAY_S, Interactions, Weighting
+from aircue_cloud.recommender.models.contract import Rows
+
+Table = npt.NDArray[np.float32]
+
+_MET = Weighting(shape="binary")
+_NEVER = -1.0
+
+
+def of_items(log: Interactions, now: float) -> Table:
+    """Shape (items, 10): log users of the last 7, 14, 30, 90 days, how it grew over 7, 14 and 30, days since the first
+    and the last event, events a user."""
+    users = {days: _users_of_items(log.between(now - days * DAY_S, np.inf)) for days in (7, 14, 30, 90)}
+    ever = np.maximum(_users_of_items(log), 1)
+    first, last = _ends(log.item, log.at, log.shape[1], now)
+    growth = [np.log((users[short] * (long / short) + 1) / (users[long] + 1)) for short, long in _GROWTH]
+    again = np.bincount(log.item, minlength=log.shape[1]) / ever
+    return _table([*map(np.log1p, users.values()), *growth, first, last, again])
+
+
+_GROWTH = ((7, 14), (14, 30), (30, 90))
+
+
+def of_users(log: Interactions, now: float) -> Table:
+    """Shape (users, 9): log events of the last 30, 90 days and ever, log items, days with events, days since the last
+    and the first, events a day with events, events an item."""
+    count = log.shape[0]
+    lately = [np.bincount(log.user[log.at >= now - days * DAY_S], minlength=count) for days in (30, 90)]
+    ever = np.bincount(log.user, minlength=count)
+    items = np.diff(log.matrix(_MET, now).indptr)
+    days = np.bincount(_days(log)[:, 0], minlength=count)
+    first, last = _ends(log.user, log.at, count, now)
+    amounts = [np.log1p(one) for one in (*lately, ever, items)]
+    return _table([*amounts, days, last, first, ever / np.maximum(days, 1), ever / np.maximum(items, 1)])
+
+
+class Pairs:
+    """Of a user and an item: days on which the user turned to it, days since, the mean gap in days, the share of the
+    gap that has passed, and what events weigh at half-lives of 20, 60 and 180 days."""
+
+    def __init__(self, log: Interactions, now: float) -> None:
+        user, item, day = _days(log).T
+        keys = user * log.shape[1] + item
+        starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, dtype=np.intp)
+        ends = np.r_[starts[1:], len(keys)] - 1
+        count, since = ends - starts + 1.0, now / DAY_S - day[ends]
+        gap = (day[ends] - day[starts]) / np.maximum(count - 1, 1)
+        at = user[starts], item[starts]
+        self._parts = [
+            (csr_array((value - empty, at), shape=log.shape, dtype=np.float32), empty)
+            for value, empty in (
+                (count, 0.0),
+                (since, _NEVER),
+                (np.where(count > 1, gap, _NEVER), _NEVER),
+                (np.where(count > 1, since / np.maximum(gap, 0.5), _NEVER), _NEVER),
+            )
+        ]
+        self._parts += [(log.matrix(Weighting(half_life_d=days), now), 0.0) for days in (20, 60, 180)]
+
+    def of(self, rows: Rows, items: npt.NDArray[np.intp]) -> Table:
+        """Shape (rows, candidates, 7). items: shape (rows, candidates)."""
+        places = np.asarray(rows, dtype=np.intp)
+        found = [np.take_along_axis(part[places].toarray(), items, axis=1) + empty for part, empty in self._parts]
+        return np.stack(found, axis=2).astype(np.float32)
+
+
+def _users_of_items(part: Interactions) -> npt.NDArray[np.float64]:
+    met = part.matrix(_MET, np.inf)
+    return np.bincount(met.indices, minlength=part.shape[1]).astype(np.float64)
+
+
+def _days(log: Interactions) -> npt.NDArray[np.int64]:
+    """(user, item, day) of every day with an event of the two, sorted."""
+    rows = np.stack([log.user.astype(np.int64), log.item.astype(np.int64), (log.at // DAY_S).astype(np.int64)], axis=1)
+    return np.unique(rows, axis=0)
+
+
+def _ends(of: npt.NDArray[np.int32], at: npt.NDArray[np.float64], count: int, now: float) -> tuple[Table, Table]:
+    """Days since the first and since the last event of each; 0 and very long for who had none."""
+    first, last = np.full(count, now), np.zeros(count)
+    np.minimum.at(first, of, at)
+    np.maximum.at(last, of, at)
+    return ((now - first) / DAY_S).astype(np.float32), ((now - last) / DAY_S).astype(np.float32)
+
+
+def _table(columns: Sequence[npt.NDArray[Any]]) -> Table:
+    return np.stack(columns, axis=1).astype(np.float32)

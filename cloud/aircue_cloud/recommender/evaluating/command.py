@@ -1,19 +1,19 @@
 """`aircue-cloud evaluate`: models on anybody's log of interactions, split in time."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from aircue_cloud.errors import CommandError
 from aircue_cloud.recommender.evaluating import comparison
 from aircue_cloud.recommender.evaluating.comparison import Measured
 from aircue_cloud.recommender.evaluating.protocol import Protocol, Split
-from aircue_cloud.recommender.interactions import DAY_S, Interactions, read_csv
+from aircue_cloud.recommender.evaluating.reporting import about, described, say, span, write
+from aircue_cloud.recommender.evaluating.study_command import repeat_study
+from aircue_cloud.recommender.interactions import Interactions, read_csv
 from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.table import MODELS, POPULARITY
 from aircue_cloud.recommender.tuning import Tuned, tune
@@ -43,7 +43,7 @@ Makers = Mapping[str, Callable[[], Model]]
               help="CSV: date,NUMBERS... or user,date,NUMBERS...; asks instead what they add to a season.")  # fmt: skip
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write every figure there.")
 @click.pass_context
-def evaluate(context: click.Context, file: Path | None, test_from: datetime | None, **options: Any) -> None:
+def evaluate(context: click.Context, /, file: Path | None, test_from: datetime | None, **options: Any) -> None:
     """Rank all items for all users, and hold the rankings against what came later."""
     if context.invoked_subcommand is not None:
         return
@@ -109,7 +109,7 @@ def _split(log: Interactions, test_from: datetime, test_to: datetime | None) -> 
 def _must_hold(split: Split, day: datetime, log: Interactions) -> None:
     for part, where in ((split.known, "before"), (split.later, "from")):
         if not len(part):
-            raise CommandError(f"no interaction lies {where} {day.date()}: the log runs {_span(log)}")
+            raise CommandError(f"no interaction lies {where} {day.date()}: the log runs {span(log)}")
 
 
 def _chosen(names: str | None, *, validated: bool) -> Sequence[str]:
@@ -124,41 +124,4 @@ def _chosen(names: str | None, *, validated: bool) -> Sequence[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _span(log: Interactions) -> str:
-    first, last = (datetime.fromtimestamp(float(at), UTC).date() for at in (log.at[0], log.at[-1]))
-    return f"from {first} to {last}"
-
-
-def described(log: Interactions) -> dict[str, Any]:
-    users, items = log.shape
-    pairs = np.unique(np.stack([log.user, log.item]), axis=1)
-    events = np.unique(np.stack([log.user, log.item, log.at, log.weight]), axis=1)
-    return {
-        "interactions": len(log),
-        "users": users,
-        "items": items,
-        "span": _span(log),
-        "days": float(log.at[-1] - log.at[0]) / DAY_S,
-        "duplicates": len(log) - events.shape[1],
-        "one_item_users": int((np.bincount(pairs[0], minlength=users) == 1).sum()),
-        "sha256": log.fingerprint,
-    }
-
-
-def about(log: Interactions) -> str:
-    """In a sentence, with what could surprise."""
-    facts = described(log)
-    text = "{interactions:,} interactions of {users:,} users with {items:,} items, {span}".format(**facts)
-    if facts["duplicates"]:
-        text += f"; {facts['duplicates']:,} repeat another one exactly and count once more"
-    if facts["one_item_users"]:
-        text += f"; {facts['one_item_users']:,} users met one item only, so the {Protocol.NEW} protocol cannot ask them"
-    return text
-
-
-def write(path: Path, figures: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(figures, indent=1, default=str) + "\n", encoding="utf-8")
-
-
-def say(line: str) -> None:
-    click.echo(line, err=True)
+evaluate.add_command(repeat_study)

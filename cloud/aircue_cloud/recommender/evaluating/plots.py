@@ -1,0 +1,48 @@
+"""Plots of an evaluation, as PNG. matplotlib is loaded when one is asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aircue_cloud.errors import CommandError
+from aircue_cloud.recommender.evaluating.study import ACCURACY, Row, Summary
+
+_DPI = 90
+
+
+def _subplots(columns: int) -> tuple[Any, Any]:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise CommandError("a plot needs matplotlib: pip install matplotlib") from error
+    figure = Figure(figsize=(5.2 * columns, 3.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(1, columns, squeeze=False)[0]
+
+
+def study(path: Path, rows: Sequence[Row], found: Sequence[Summary]) -> None:
+    """A panel a split: each model's mean over the sets with its spread, and every set as a dot."""
+    splits = list(dict.fromkeys(one.split for one in found))
+    figure, axes = _subplots(len(splits))
+    for ax, split in zip(axes, splits, strict=True):
+        _panel(ax, [one for one in found if one.split == split], [row for row in rows if row.split == split])
+        ax.set_title(f"{split} split")
+    axes[0].legend(loc="upper left", fontsize=8)
+    figure.suptitle("The study's experiment on UCI Online Retail", fontsize=11)
+    figure.savefig(path, dpi=_DPI)
+
+
+def _panel(ax: Any, found: Sequence[Summary], rows: Sequence[Row]) -> None:
+    width = 0.8 / len(found)
+    models = list(found[0].accuracy)
+    for place, one in enumerate(found):
+        lefts = [model + (place - (len(found) - 1) / 2) * width for model in range(len(models))]
+        means, spreads = zip(*one.accuracy.values(), strict=True)
+        ax.bar(lefts, means, width * 0.95, yerr=spreads, capsize=2, label=f"by {one.by}", alpha=0.75)
+        own = [row.accuracy for row in rows if row.by == one.by]
+        for left, model in zip(lefts, models, strict=True):
+            ax.plot([left] * len(own), [values[model] for values in own], ".", color="black", markersize=2)
+    ax.set_xticks(range(len(models)), [model.replace(" after", "\nafter") for model in models], fontsize=8)
+    ax.set_ylabel(f"{ACCURACY}, new to the user")
+    ax.set_ylim(bottom=0)

@@ -1,6 +1,7 @@
 """`aircue-cloud evaluate`: models on anybody's log of interactions, split in time."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ from typing import Any
 import click
 
 from aircue_cloud.errors import CommandError
-from aircue_cloud.recommender.evaluating import comparison
+from aircue_cloud.recommender.evaluating import ablation, comparison
 from aircue_cloud.recommender.evaluating.comparison import Measured
+from aircue_cloud.recommender.evaluating.context_log import read_context
 from aircue_cloud.recommender.evaluating.protocol import Protocol, Split
 from aircue_cloud.recommender.evaluating.reporting import about, described, say, span, write
 from aircue_cloud.recommender.evaluating.study_command import repeat_study
-from aircue_cloud.recommender.interactions import Interactions, read_csv
+from aircue_cloud.recommender.interactions import DAY_S, Interactions, read_csv
 from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.table import MODELS, POPULARITY
 from aircue_cloud.recommender.tuning import Tuned, tune
@@ -65,6 +67,9 @@ def _models(
     out: Path | None,
 ) -> None:
     split = _split(log, test_from, test_to)
+    if context_file is not None:
+        _ablation(log, context_file, validate_from, split, out)
+        return
     chosen = _chosen(names, validated=validate_from is not None)
     makers = {name: MODELS[name] for name in chosen if name in MODELS}
     tuned = _tuned(log, validate_from, split, tune_s) if TUNED in chosen else {}
@@ -80,6 +85,19 @@ def _models(
         write(out, {**figures, "paired": comparison.paired(found), "tuned": chosen_parts})
 
 
+def _ablation(log: Interactions, file: Path, validate_from: datetime | None, test: Split, out: Path | None) -> None:
+    """What the context adds, with a validation period as long as three in ten of what is known where none is given."""
+    known = test.known
+    begin = known.at[0] + 0.7 * (test.at - known.at[0]) if validate_from is None else _seconds(validate_from)
+    context = read_context(file)
+    end = float(test.later.at[-1]) + DAY_S
+    found = ablation.ablate(log, context, begin // DAY_S * DAY_S, test.at, end // DAY_S * DAY_S, say)
+    click.echo("\n".join(ablation.told(found, context.columns)))
+    if out is not None:
+        figures = {**asdict(found), "claimed": found.claimed, "verdict": ablation.verdict(found, context.columns)}
+        write(out, {"log": described(log), "context": context.columns, **figures})
+
+
 def _measured(split: Split, makers: Makers, tuned: Mapping[Protocol, Tuned]) -> list[Measured]:
     """A tuned blend is measured under the protocol it was chosen for."""
     found = comparison.compare(split, makers, say)
@@ -91,7 +109,7 @@ def _measured(split: Split, makers: Makers, tuned: Mapping[Protocol, Tuned]) -> 
 def _tuned(log: Interactions, validate_from: datetime | None, test: Split, budget_s: float) -> dict[Protocol, Tuned]:
     if validate_from is None:
         raise CommandError(f"{TUNED} is chosen on a validation period: give --validate-from, before --test-from")
-    begin = validate_from.replace(tzinfo=UTC).timestamp()
+    begin = _seconds(validate_from)
     if not begin < test.at:
         raise CommandError(f"--validate-from {validate_from.date()} has to lie before --test-from")
     split = Split.of(log, begin, test.at)
@@ -99,9 +117,13 @@ def _tuned(log: Interactions, validate_from: datetime | None, test: Split, budge
     return {protocol: tune(split, protocol, budget_s, say) for protocol in Protocol}
 
 
+def _seconds(day: datetime) -> float:
+    return day.replace(tzinfo=UTC).timestamp()
+
+
 def _split(log: Interactions, test_from: datetime, test_to: datetime | None) -> Split:
-    end = float("inf") if test_to is None else test_to.replace(tzinfo=UTC).timestamp()
-    split = Split.of(log, test_from.replace(tzinfo=UTC).timestamp(), end)
+    end = float("inf") if test_to is None else _seconds(test_to)
+    split = Split.of(log, _seconds(test_from), end)
     _must_hold(split, test_from, log)
     return split
 

@@ -116,8 +116,8 @@ def _singular(word: str, known: Set[str]) -> str:
 
 
 def daily(name: str, date: str, columns: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    """By day (ISO) the numbers of some columns under new names; lines without all of them are left out."""
+    """By day (ISO) the numbers of columns, given as new name: name in the file; empty lines are left out."""
     path = path_of(name)
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     rows = [row for row in csv.DictReader(content.decode("utf-8-sig").splitlines()) if row[date]]
-    return {row[date]: {new: float(row[old]) for old, new in columns.items()} for row in rows}
+    return {row[date]: {new: float(row[old]) for new, old in columns.items()} for row in rows}

@@ -200,7 +200,6 @@ def run(*arguments: str | Path) -> Result:
 
 
 def test_the_command_writes_figures_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "USERS", 40)
     monkeypatch.setattr(study.draw, "__defaults__", (40, 600))
     file = tmp_path / "log.csv"
     whole = shop()
@@ -208,7 +207,18 @@ def test_the_command_writes_figures_and_a_plot(tmp_path: Path, monkeypatch: pyte
         f"{whole.users[u]},{whole.items[i]},{at}\n" for u, i, at in zip(whole.user, whole.item, whole.at, strict=True)
     ]
     file.write_text("user,item,time\n" + "".join(lines))
-    result = run("--interactions", file, "--sets", 2, "--json", tmp_path / "out.json", "--plot", tmp_path / "out.png")
+    result = run(
+        "--interactions",
+        file,
+        "--sets",
+        2,
+        "--tune-s",
+        0,
+        "--json",
+        tmp_path / "out.json",
+        "--plot",
+        tmp_path / "out.png",
+    )
     assert result.exit_code == 0, result.output
     assert "formula (4) after SVD" in result.output
     figures = json.loads((tmp_path / "out.json").read_text())

@@ -12,9 +12,10 @@ season:      h_o, one wave a year, each item with its own alpha_i
 environment: z_o, the context's deviation from its own season, each item with its own beta_i
 
 alpha and beta maximise the penalised likelihood of Poisson counts n_ci with mean E_ci exp(...), c a day (and, where
-users have their own context, a step of half a standard deviation) and E_ci what recent popularity expected; the
-penalties are chosen on the validation period. The measure is the log loss -log p over all items, in nats an event, and
-NDCG@10 an occasion. Intervals draw days with replacement, for a day's context is one observation however many bought.
+users have their own context, a step of half a standard deviation) and E_ci what the mixture expected, its personal
+parts standing there as popularity with their half-lives; the penalties are chosen on the validation period. The measure
+is the log loss -log p over all items, in nats an event, and NDCG@10 an occasion. Intervals draw days with replacement,
+for a day's context is one observation however many bought.
 
 Placebos run through all of this again: days that trade their context with any other day; with a day of the same month,
 which keeps the season and loses the weather; users that trade theirs; and items that trade their beta after the fit.
@@ -43,6 +44,7 @@ HALF_LIVES = (7.0, 14.0, 30.0, 60.0)
 PENALTIES = (3.0, 30.0, 300.0, 3000.0, 30000.0)  # 1 / variance of an item's log lift a unit of h or z
 STAGES = ("popularity", "recent", "CF", "+ season", "+ environment")
 PLACEBOS = 19  # of a kind; none of them above the real one is 5 % by rank
+_EASE_HALF_LIFE_D, _OWN_HALF_LIFE_D = 30.0, 60.0
 _UNSEEN = 0.1  # events that an item counts for before it has any
 _STEPS = 12
 _AT_ONCE = 256
@@ -108,7 +110,7 @@ def ablate(
     stages = _stages(seen, whole, context, chain)
     progress("; ".join(f"{stage.name} {stage.loss:.4f}" for stage in stages))
     season, ours = seen.season, seen.with_context(context.deviations(test.begin), chain)
-    raw = seen.losses(seen.fit(context.standardised(test.begin), chain, season=False))
+    raw = _naive(seen, context, chain)
     gains = {}
     for name, draw in _kinds(context).items():
         random = np.random.default_rng(seed)
@@ -211,6 +213,7 @@ class _Chain:
     mixture: Numbers  # of recent popularity, EASE, own frequency
     season: float  # penalties
     environment: float
+    naive: float  # of the environment in a model without a season
 
     def chosen(self) -> dict[str, float]:
         shares = dict(zip(("recent", "ease", "own"), self.mixture.round(3).tolist(), strict=True))
@@ -219,20 +222,29 @@ class _Chain:
             **{f"share_{name}": share for name, share in shares.items()},
             "penalty_season": self.season,
             "penalty_environment": self.environment,
+            "penalty_naive": self.naive,
         }
 
 
 def _choose(days: _Days, period: _Period, context: Context) -> _Chain:
     recent = min(HALF_LIVES, key=lambda one: _loss_of(days.popular(one), days, period))
     parts = _parts(days, period, recent)
+    most = PENALTIES[-1]
     mixture = _mixture(np.stack([part[period.of, period.item] for part in parts]))
-    chain = _Chain(half_life_d=recent, mixture=mixture, season=PENALTIES[-1], environment=PENALTIES[-1])
-    seen = _Seen(days, period, chain, parts)
-    season = _least(lambda one: seen.losses(seen.fit(None, replace(chain, season=one))))
-    chain, deviations = replace(chain, season=season), context.deviations(period.begin)
+    chain = _Chain(half_life_d=recent, mixture=mixture, season=most, environment=most, naive=most)
+    seen, deviations = _Seen(days, period, chain, parts), context.deviations(period.begin)
+    chain = replace(chain, season=_least(lambda one: seen.losses(seen.fit(None, replace(chain, season=one)))))
     return replace(
-        chain, environment=_least(lambda one: seen.with_context(deviations, replace(chain, environment=one)))
+        chain,
+        environment=_least(lambda one: seen.with_context(deviations, replace(chain, environment=one))),
+        naive=_least(lambda one: _naive(seen, context, replace(chain, naive=one))),
     )
+
+
+def _naive(seen: "_Seen", context: Context, chain: _Chain) -> Numbers:
+    """Losses of the context as it is, in a model that knows no season."""
+    raw = context.standardised(seen.period.begin)
+    return seen.losses(seen.fit(raw, replace(chain, environment=chain.naive), season=False))
 
 
 def _least(losses: Callable[[float], Numbers]) -> float:
@@ -249,8 +261,8 @@ def _parts(days: _Days, period: _Period, half_life_d: float) -> list[Numbers]:
     now = period.begin * DAY_S
     known = days.log.between(-np.inf, now)
     models: list[Model] = [
-        Ease(l2=50.0, weighting=Weighting(half_life_d=30, shape="sqrt")),
-        OwnFrequency(Weighting(half_life_d=60)),
+        Ease(l2=50.0, weighting=Weighting(half_life_d=_EASE_HALF_LIFE_D, shape="sqrt")),
+        OwnFrequency(Weighting(half_life_d=_OWN_HALF_LIFE_D)),
     ]
     return [recent, *(_personal(model, known, now, period, recent) for model in models)]
 
@@ -326,7 +338,9 @@ class _Seen(_Ranked):
         weighed = [weight * part for weight, part in zip(chain.mixture, parts, strict=True)]
         super().__init__(period, np.asarray(sum(weighed)))
         self._days, self._chain = days, chain
-        self._recent = days.popular(chain.half_life_d)
+        halves = (chain.half_life_d, _EASE_HALF_LIFE_D, _OWN_HALF_LIFE_D)
+        shares = zip(chain.mixture, halves, strict=True)
+        self._expected = np.asarray(sum(weight * days.popular(half_life_d) for weight, half_life_d in shares))
         self._past = _Period.of_days(days, days.first, period.begin)
 
     @cached_property
@@ -357,7 +371,7 @@ class _Seen(_Ranked):
         np.add.at(n, (cell[past.of], past.item), 1.0)
         day = np.zeros(len(size), dtype=np.int64)
         day[cell] = past.day
-        return features, n, n.sum(axis=1, keepdims=True) * self._recent[day - self._days.first]
+        return features, n, n.sum(axis=1, keepdims=True) * self._expected[day - self._days.first]
 
 
 def by_day(period: _Period, gains: Numbers) -> Interval:

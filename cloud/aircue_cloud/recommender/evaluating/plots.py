@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aircue_cloud.errors import CommandError
-from aircue_cloud.recommender.evaluating.study import ACCURACY, Row, Summary
+from aircue_cloud.recommender.evaluating.study import ACCURACY, USERS, Row, Summary
 
 _DPI = 90
 
@@ -18,7 +18,7 @@ def _subplots(columns: int) -> tuple[Any, Any]:
         raise CommandError("a plot needs matplotlib: pip install matplotlib") from error
     figure = Figure(figsize=(5.2 * columns, 3.9), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
+    return figure, figure.subplots(1, columns, squeeze=False, sharey=True)[0]
 
 
 def study(path: Path, rows: Sequence[Row], found: Sequence[Summary]) -> None:
@@ -28,8 +28,9 @@ def study(path: Path, rows: Sequence[Row], found: Sequence[Summary]) -> None:
     for ax, split in zip(axes, splits, strict=True):
         _panel(ax, [one for one in found if one.split == split], [row for row in rows if row.split == split])
         ax.set_title(f"{split} split")
-    axes[0].legend(loc="upper left", fontsize=8)
-    figure.suptitle("The study's experiment on UCI Online Retail", fontsize=11)
+    axes[0].set_ylabel(f"{ACCURACY}, new to the user")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(found), fontsize=8)
+    figure.suptitle(f"Accuracy before and after SVD, {found[0].sets} sets of {USERS} users", fontsize=11)
     figure.savefig(path, dpi=_DPI)
 
 
@@ -44,5 +45,4 @@ def _panel(ax: Any, found: Sequence[Summary], rows: Sequence[Row]) -> None:
         for left, model in zip(lefts, models, strict=True):
             ax.plot([left] * len(own), [values[model] for values in own], ".", color="black", markersize=2)
     ax.set_xticks(range(len(models)), [model.replace(" after", "\nafter") for model in models], fontsize=8)
-    ax.set_ylabel(f"{ACCURACY}, new to the user")
     ax.set_ylim(bottom=0)

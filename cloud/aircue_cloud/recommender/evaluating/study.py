@@ -75,8 +75,11 @@ class Row:
     chosen: Mapping[str, Any]
 
 
-def run(log: Interactions, categories: Mapping[str, str] | None, sets: int, seed: int, progress: Progress) -> list[Row]:
-    """categories: by item; without them only products are looked at."""
+def run(
+    log: Interactions, categories: Mapping[str, str] | None, sets: int, seed: int, tune_s: float, progress: Progress
+) -> list[Row]:
+    """categories: by item; without them only products are looked at. tune_s: to choose each blend in; each family is
+    tried once whatever it is."""
     rows: list[Row] = []
     entries = first_times(log)
     for number in range(sets):
@@ -86,8 +89,8 @@ def run(log: Interactions, categories: Mapping[str, str] | None, sets: int, seed
             if categories is None
             else {"product": drawn, "category": first_times(by(drawn, categories))}
         )
-        for (view, one), (name, deal) in product(views.items(), DEALINGS.items()):
-            rows.append(_row(number, name, view, deal, one, seed + number))
+        for (view, one), name in product(views.items(), DEALINGS):
+            rows.append(_row(number, name, view, one, tune_s, seed + number))
             said = ", ".join(f"{model} {value:.3f}" for model, value in rows[-1].accuracy.items())
             progress(f"set {number + 1} of {sets}, {name} split, by {view}: {said}")
     return rows
@@ -159,19 +162,19 @@ def in_time(log: Interactions, seed: int) -> Split:
 DEALINGS: Mapping[str, Dealing] = {"random": at_random, "temporal": in_time}
 
 
-def _row(number: int, name: str, view: str, deal: Dealing, one: Interactions, seed: int) -> Row:
-    split = deal(one, seed)
-    models, chosen = _chosen(deal(split.known, seed))
+def _row(number: int, name: str, view: str, one: Interactions, tune_s: float, seed: int) -> Row:
+    split = DEALINGS[name](one, seed)
+    models, chosen = _chosen(DEALINGS[name](split.known, seed), tune_s)
     accuracy = {model: accuracy_of(make(), split) for model, make in models.items()}
     users = len(question(split, Protocol.NEW).rows)
     return Row(set=number, split=name, by=view, users=users, accuracy=accuracy, chosen=chosen)
 
 
-def _chosen(inner: Split) -> tuple[dict[str, Callable[[], Model]], dict[str, Any]]:
+def _chosen(inner: Split, tune_s: float) -> tuple[dict[str, Callable[[], Model]], dict[str, Any]]:
     """The models as the inner split would have them."""
     k = _best(_NEIGHBOURS, lambda k: ItemKnn(k), inner)
     kept, plain = _best(_KEPT, lambda f: AfterSvd(k, f), inner), _best(_KEPT, lambda f: Svd(f), inner)
-    blend = tune(inner, Protocol.NEW, 0.0, lambda _: None)
+    blend = tune(inner, Protocol.NEW, tune_s, lambda _: None)
     models: dict[str, Callable[[], Model]] = {
         "popularity": Popularity,
         BEFORE: lambda: ItemKnn(k),

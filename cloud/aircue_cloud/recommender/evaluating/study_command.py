@@ -21,15 +21,16 @@ _EFFECT = 0.087  # the rise of sales that the study reports
     type=click.Path(exists=True, path_type=Path),
     help="CSV: user,item,time; default: Online Retail in the folder AIRCUE_DATA.",
 )
-@click.option("--sets", type=click.IntRange(1), default=study.SETS, show_default=True)
+@click.option("--sets", type=click.IntRange(2), default=study.SETS, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--tune-s", type=float, default=5.0, show_default=True, help="Seconds to choose each blend in.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write every figure there.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw accuracy before and after there (PNG).")
-def repeat_study(file: Path | None, sets: int, seed: int, out: Path | None, plot: Path | None) -> None:
+def repeat_study(file: Path | None, sets: int, seed: int, tune_s: float, out: Path | None, plot: Path | None) -> None:
     """Accuracy before and after SVD on sets of 254 users and 20,675 interactions."""
     log, categories = _data(file)
     click.echo(about(log))
-    rows = study.run(log, categories, sets, seed, say)
+    rows = study.run(log, categories, sets, seed, tune_s, say)
     found = list(study.summaries(rows))
     click.echo("\n".join(study.table(found)))
     experiment = _experiment(log) if file is None else {}

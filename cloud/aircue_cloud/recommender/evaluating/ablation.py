@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aircue_cloud.recommender.errors import DatasetError
-from aircue_cloud.recommender.evaluating import metrics
+from aircue_cloud.recommender.evaluating import bootstrap, metrics
 from aircue_cloud.recommender.evaluating.bootstrap import Interval
 from aircue_cloud.recommender.evaluating.context_log import EVERYBODY, Context, day_text, waves
 from aircue_cloud.recommender.evaluating.protocol import top
@@ -377,15 +377,9 @@ class _Seen(_Ranked):
 def by_day(period: _Period, gains: Numbers) -> Interval:
     """Mean gain an event, its interval by drawing days."""
     _, day = np.unique(period.day[period.of], return_inverse=True)
-    low, high = _drawn(np.bincount(day, gains), np.bincount(day).astype(np.float64))
+    drawn = bootstrap.drawn_means(np.stack([np.bincount(day, gains), np.bincount(day)], axis=1))
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5]).tolist()
     return Interval(value=float(gains.mean()), low=low, high=high)
-
-
-def _drawn(sums: Numbers, sizes: Numbers, draws: int = 2000, seed: int = 7) -> tuple[float, float]:
-    random = np.random.default_rng(seed)
-    days = random.integers(len(sums), size=(draws, len(sums)))
-    low, high = np.percentile(sums[days].sum(axis=1) / sizes[days].sum(axis=1), [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _features(users: Sequence[str], period: _Period, z: Context | None, *, season: bool) -> Numbers:

@@ -30,7 +30,7 @@ def mean(values: Values, draws: int = 2000, seed: int = 7) -> Interval:
 
 def means(columns: Values, draws: int = 2000, seed: int = 7) -> list[Interval]:
     """Of each column of shape (users, columns), all on the same drawn users."""
-    drawn = _means(columns, draws, seed)
+    drawn = drawn_means(columns, draws, seed)
     return [_interval(float(value), one) for value, one in zip(columns.mean(axis=0), drawn.T, strict=True)]
 
 
@@ -43,13 +43,13 @@ def ratio(ours: Values, theirs: Values, draws: int = 2000, seed: int = 7) -> Int
     """mean(ours) / mean(theirs), paired by user. ValueError where theirs has no mean to divide by."""
     if not theirs.mean() > 0:
         raise ValueError("the other model found nothing at all, so there is no ratio to it")
-    above, below = _means(np.stack([ours, theirs], axis=1), draws, seed).T
+    above, below = drawn_means(np.stack([ours, theirs], axis=1), draws, seed).T
     return _interval(float(ours.mean() / theirs.mean()), above / np.maximum(below, np.finfo(float).tiny))
 
 
-def _means(columns: Values, draws: int, seed: int) -> Values:
-    """Shape (draws, columns). A user drawn twice counts twice: a draw is a vector of counts, and all columns take it by
-    one product."""
+def drawn_means(columns: Values, draws: int = 2000, seed: int = 7) -> Values:
+    """The columns' means of each draw, shape (draws, columns). A user drawn twice counts twice: a draw is a vector of
+    counts, and all columns take it by one product."""
     counts = _counts(len(columns), draws, np.random.default_rng(seed))
     return np.concatenate([block @ columns / len(columns) for block in counts])
 

@@ -12,6 +12,7 @@ from aircue_cloud.errors import CommandError
 from aircue_cloud.recommender.evaluating import ablation, comparison
 from aircue_cloud.recommender.evaluating.comparison import Measured
 from aircue_cloud.recommender.evaluating.context_log import read_context
+from aircue_cloud.recommender.evaluating.policy_command import evaluate_policy
 from aircue_cloud.recommender.evaluating.protocol import Protocol, Split
 from aircue_cloud.recommender.evaluating.reporting import about, described, say, span, write
 from aircue_cloud.recommender.evaluating.study_command import repeat_study
@@ -147,3 +148,4 @@ def _chosen(names: str | None, *, validated: bool) -> Sequence[str]:
 
 
 evaluate.add_command(repeat_study)
+evaluate.add_command(evaluate_policy)

@@ -12,9 +12,11 @@ from aircue_cloud.errors import CommandError
 from aircue_cloud.recommender.evaluating import ablation, comparison
 from aircue_cloud.recommender.evaluating.comparison import Measured
 from aircue_cloud.recommender.evaluating.context_log import read_context
+from aircue_cloud.recommender.evaluating.demand_command import evaluate_demand
 from aircue_cloud.recommender.evaluating.policy_command import evaluate_policy
 from aircue_cloud.recommender.evaluating.protocol import Protocol, Split
 from aircue_cloud.recommender.evaluating.reporting import about, described, say, span, write
+from aircue_cloud.recommender.evaluating.reviews_command import evaluate_reviews
 from aircue_cloud.recommender.evaluating.study_command import repeat_study
 from aircue_cloud.recommender.interactions import DAY_S, Interactions, read_csv
 from aircue_cloud.recommender.models.contract import Model
@@ -149,3 +151,5 @@ def _chosen(names: str | None, *, validated: bool) -> Sequence[str]:
 
 evaluate.add_command(repeat_study)
 evaluate.add_command(evaluate_policy)
+evaluate.add_command(evaluate_reviews)
+evaluate.add_command(evaluate_demand)

@@ -78,10 +78,8 @@ def test_the_command_takes_anybodys_series(tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_text("date,volume\n" + lines)
     lines = "".join(f"{day},{value}\n" for day, value in zip(days, context.values[:, 0], strict=True))
     (tmp_path / "c.csv").write_text("date,t\n" + lines)
-    result = CliRunner().invoke(
-        main,
-        ["evaluate", "demand", "--volume", f"{tmp_path}/v.csv", "--context", f"{tmp_path}/c.csv", "--json", f"{tmp_path}/o"],
-    )  # fmt: skip
+    files = ["--volume", str(tmp_path / "v.csv"), "--context", str(tmp_path / "c.csv"), "--json", str(tmp_path / "o")]
+    result = CliRunner().invoke(main, ["evaluate", "demand", *files])
     assert result.exit_code == 0, result.output
     assert "t: predicts a day's volume beyond the season" in result.output
     assert json.loads((tmp_path / "o").read_text())["claimed"] is True

@@ -1,6 +1,7 @@
 """The study: its tables come out of our code, its experiment runs on a simulated shop, its arithmetic is repeated."""
 
 import json
+import os
 from itertools import combinations
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from aircue_cloud.needs import needs
 from aircue_cloud.recommender.errors import DatasetError
 from aircue_cloud.recommender.evaluating import before_after, open_data, study
 from aircue_cloud.recommender.evaluating.before_after import detectable, users_per_arm
+from aircue_cloud.recommender.evaluating.context_log import read_context
 from aircue_cloud.recommender.evaluating.protocol import Protocol, question, top
-from aircue_cloud.recommender.interactions import DAY_S, Interactions, Weighting
+from aircue_cloud.recommender.interactions import DAY_S, Interactions, Weighting, read_csv
 from aircue_cloud.recommender.lift import Evidence, Lift
 from aircue_cloud.recommender.models.item_knn import ItemKnn, co_occurrence
 
@@ -238,6 +240,18 @@ def test_without_data_the_command_says_where_to_get_it(tmp_path: Path, monkeypat
     assert "AIRCUE_DATA names no folder" in run().output
     monkeypatch.setenv("AIRCUE_DATA", str(tmp_path))
     assert "docs/data-sets.md says where to get it" in run().output
+
+
+RETAIL = Path(os.environ.get("AIRCUE_DATA", "")) / "online_retail" / "invoices.csv.gz"
+
+
+@pytest.mark.skipif(not RETAIL.is_file(), reason="set AIRCUE_DATA to the folder of docs/data-sets.md")
+def test_open_data_become_files_that_the_other_commands_read(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["evaluate", "open-data", str(tmp_path / "open")])
+    assert result.exit_code == 0, result.output
+    log = read_csv(tmp_path / "open" / "online-retail.csv")
+    assert (len(log), *log.shape) == (266_518, 3_616, 3_508)
+    assert read_context(tmp_path / "open" / "outdoor.csv").columns == ("outdoor_c",)
 
 
 def test_a_category_is_the_thing_in_a_description() -> None:

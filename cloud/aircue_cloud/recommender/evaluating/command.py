@@ -13,6 +13,7 @@ from aircue_cloud.recommender.evaluating import ablation, comparison
 from aircue_cloud.recommender.evaluating.comparison import Measured
 from aircue_cloud.recommender.evaluating.context_log import read_context
 from aircue_cloud.recommender.evaluating.demand_command import evaluate_demand
+from aircue_cloud.recommender.evaluating.open_data_command import write_open_data
 from aircue_cloud.recommender.evaluating.policy_command import evaluate_policy
 from aircue_cloud.recommender.evaluating.protocol import Protocol, Split
 from aircue_cloud.recommender.evaluating.reporting import about, described, say, span, write
@@ -149,7 +150,5 @@ def _chosen(names: str | None, *, validated: bool) -> Sequence[str]:
     return list(dict.fromkeys(wanted))
 
 
-evaluate.add_command(repeat_study)
-evaluate.add_command(evaluate_policy)
-evaluate.add_command(evaluate_reviews)
-evaluate.add_command(evaluate_demand)
+for command in (repeat_study, evaluate_policy, evaluate_reviews, evaluate_demand, write_open_data):
+    evaluate.add_command(command)

@@ -161,7 +161,7 @@ def test_losses_are_those_of_the_formula_event_by_event() -> None:
     fit = ablation._Fit(theta=random.normal(size=(ITEMS, 2)), x=random.normal(size=(len(period.user), 2)))
     losses = ranked.losses(fit)
     for event in (0, 7, len(losses) - 1):
-        o = period.of[event]
+        o = period.occasion[event]
         scores = [ranked.b[o, i] * np.exp(fit.theta[i] @ fit.x[o]) for i in range(ITEMS)]
         assert losses[event] == pytest.approx(-np.log(scores[period.item[event]] / sum(scores)))
 
@@ -169,7 +169,7 @@ def test_losses_are_those_of_the_formula_event_by_event() -> None:
 def test_an_interval_takes_a_day_as_one_observation() -> None:
     """A hundred events of a day that all say the same are worth one."""
     day = np.repeat(np.arange(30), 100)
-    period = ablation._Period(begin=0, user=day, day=day, of=np.arange(3000), item=np.zeros(3000, dtype=np.intp))
+    period = ablation._Period(begin=0, user=day, day=day, occasion=np.arange(3000), item=np.zeros(3000, dtype=np.intp))
     gains = np.repeat(np.random.default_rng(7).normal(size=30), 100)
     found = ablation.by_day(period, gains)
     assert found.high - found.low == pytest.approx(2 * 1.96 * gains[::100].std() / 30**0.5, rel=0.15)

@@ -169,19 +169,19 @@ class _Days:
 
 @dataclass(frozen=True, kw_only=True)
 class _Period:
-    """Occasions, and the events in them: of: an event's occasion. begin: the first day, before which all is known."""
+    """Occasions, and the events in them: occasion: an event's. begin: the first day, before which all is known."""
 
     begin: int
     user: Places
     day: Days
-    of: Places
+    occasion: Places
     item: Places
 
     @classmethod
     def of_days(cls, days: _Days, begin: int, end: float) -> "_Period":
         inside = (days.day >= begin) & (days.day < end)
-        pairs, of = np.unique(np.stack([days.user, days.day])[:, inside], axis=1, return_inverse=True)
-        return cls(begin=begin, user=pairs[0], day=pairs[1], of=of.ravel(), item=days.item[inside])
+        pairs, occasion = np.unique(np.stack([days.user, days.day])[:, inside], axis=1, return_inverse=True)
+        return cls(begin=begin, user=pairs[0], day=pairs[1], occasion=occasion.ravel(), item=days.item[inside])
 
     @classmethod
     def of(cls, days: _Days, begin: float, end: float) -> "_Period":
@@ -230,7 +230,7 @@ def _choose(days: _Days, period: _Period, context: Context) -> _Chain:
     recent = min(HALF_LIVES, key=lambda one: _loss_of(days.popular(one), days, period))
     parts = _parts(days, period, recent)
     most = PENALTIES[-1]
-    mixture = _mixture(np.stack([part[period.of, period.item] for part in parts]))
+    mixture = _mixture(np.stack([part[period.occasion, period.item] for part in parts]))
     chain = _Chain(half_life_d=recent, mixture=mixture, season=most, environment=most, naive=most)
     seen, deviations = _Seen(days, period, chain, parts), context.deviations(period.begin)
     chain = replace(chain, season=_least(lambda one: seen.losses(seen.fit(None, replace(chain, season=one)))))
@@ -252,7 +252,7 @@ def _least(losses: Callable[[float], Numbers]) -> float:
 
 
 def _loss_of(popular: Numbers, days: _Days, period: _Period) -> float:
-    return float(-np.log(popular[period.day[period.of] - days.first, period.item]).mean())
+    return float(-np.log(popular[period.day[period.occasion] - days.first, period.item]).mean())
 
 
 def _parts(days: _Days, period: _Period, half_life_d: float) -> list[Numbers]:
@@ -306,13 +306,13 @@ class _Ranked:
         """Of each event."""
         found = np.empty(len(self.period.item))
         for part, chances in self._chances(fit):
-            events = np.flatnonzero((self.period.of >= part.start) & (self.period.of < part.stop))
-            found[events] = -np.log(chances[self.period.of[events] - part.start, self.period.item[events]])
+            events = np.flatnonzero((self.period.occasion >= part.start) & (self.period.occasion < part.stop))
+            found[events] = -np.log(chances[self.period.occasion[events] - part.start, self.period.item[events]])
         return found
 
     def ndcg(self, fit: _Fit) -> float:
         wanted = np.zeros(self.b.shape, dtype=np.bool_)
-        wanted[self.period.of, self.period.item] = True
+        wanted[self.period.occasion, self.period.item] = True
         found = []
         for part, chances in self._chances(fit):
             hit = np.take_along_axis(wanted[part], top(chances, _PLACES), axis=1)
@@ -368,7 +368,7 @@ class _Seen(_Ranked):
         size = np.bincount(cell)
         features = np.stack([np.bincount(cell, column) / size for column in x.T], axis=1)
         n = np.zeros((len(size), self._days.log.shape[1]))
-        np.add.at(n, (cell[past.of], past.item), 1.0)
+        np.add.at(n, (cell[past.occasion], past.item), 1.0)
         day = np.zeros(len(size), dtype=np.int64)
         day[cell] = past.day
         return features, n, n.sum(axis=1, keepdims=True) * self._expected[day - self._days.first]
@@ -376,8 +376,8 @@ class _Seen(_Ranked):
 
 def by_day(period: _Period, gains: Numbers) -> Interval:
     """Mean gain an event, its interval by drawing days."""
-    _, day = np.unique(period.day[period.of], return_inverse=True)
-    drawn = bootstrap.drawn_means(np.stack([np.bincount(day, gains), np.bincount(day)], axis=1))
+    _, day = np.unique(period.day[period.occasion], return_inverse=True)
+    drawn = bootstrap.drawn_means(np.stack([np.bincount(day, gains), np.bincount(day)], axis=1).astype(np.float64))
     low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5]).tolist()
     return Interval(value=float(gains.mean()), low=low, high=high)
 

@@ -69,7 +69,7 @@ def spending(log: Interactions, days: float = 30.0, cap: float = 99.0) -> Spendi
 
 
 def _sums(part: Interactions) -> npt.NDArray[np.float64]:
-    return np.bincount(part.user, part.weight, minlength=part.shape[0])
+    return np.bincount(part.user, part.weight, minlength=part.shape[0]).astype(np.float64)
 
 
 def users_per_arm(

@@ -128,7 +128,7 @@ def _estimates(decisions: Decisions, w: Numbers, draws: int) -> Iterator[tuple[s
     for name, method in METHODS.items():
         if name != "dr" or decisions.predicted is not None:
             above, below = method(w, decisions)
-            sums = np.stack([np.bincount(household, above), np.bincount(household, below)], axis=1)
+            sums = np.stack([np.bincount(household, above), np.bincount(household, below)], axis=1).astype(np.float64)
             yield name, _interval(float(above.sum() / below.sum()), bootstrap.drawn_means(sums, draws))
 
 

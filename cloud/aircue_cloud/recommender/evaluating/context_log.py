@@ -2,6 +2,7 @@
 own season."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -32,11 +33,16 @@ class Context:
 
     def at(self, users: Sequence[str], days: npt.NDArray[np.int64]) -> Numbers:
         """Shape (occasions, columns): of each user's day, else of everybody's day, else NaN."""
-        places = {key: place for place, key in enumerate(zip(self.user, self.day.tolist(), strict=True))}
-        keys = zip(users, days.tolist(), strict=True)
-        found = [places.get((user, day), places.get((EVERYBODY, day), -1)) for user, day in keys]
-        padded = np.vstack([self.values, np.full((1, len(self.columns)), np.nan)])
-        return np.asarray(padded[found])
+        codes = {name: code for code, name in enumerate(dict.fromkeys((EVERYBODY, *self.user)))}
+        keys = _keys(np.array([codes[name] for name in self.user]), self.day)
+        order = np.argsort(keys)
+        found = np.full((len(days), len(self.columns)), np.nan)
+        for code in (np.zeros(len(days), dtype=np.int64), np.array([codes.get(user, 0) for user in users])):
+            wanted = _keys(code, days)
+            place = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+            known = keys[place] == wanted
+            found[known] = self.values[place[known]]
+        return found
 
     def deviations(self, until: int) -> "Context":
         """Each user's columns minus their own season (mean and one yearly wave), in standard deviations of what
@@ -65,6 +71,11 @@ class Context:
     def renamed(self, users: Mapping[str, str]) -> "Context":
         """Each user's values as those of another user."""
         return replace(self, user=tuple(users[user] for user in self.user))
+
+
+def _keys(code: npt.NDArray[np.int64], day: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """One number for a user and a day."""
+    return code * 10_000_000 + day
 
 
 def waves(day: npt.NDArray[np.int64]) -> Numbers:
@@ -104,10 +115,8 @@ def context_of(columns: Sequence[str], rows: Sequence[tuple[str, int, Sequence[f
     """From (user or EVERYBODY, day, numbers). DatasetError where there is none or a day stands there twice."""
     keys = [(user, day) for user, day, _ in rows]
     if not keys or len(set(keys)) < len(keys):
-        twice = next(
-            (f"{day_text(day)} twice" for place, (user, day) in enumerate(keys) if (user, day) in keys[:place]), ""
-        )
-        raise DatasetError(f"{where or 'context'}: {twice or 'no line'}; expected one line a day, or a user and day")
+        twice = next((f"{day_text(key[1])} twice" for key, count in Counter(keys).items() if count > 1), "no line")
+        raise DatasetError(f"{where or 'context'}: {twice}; expected one line a day, or a user and day")
     return Context(
         columns=tuple(columns),
         user=tuple(user for user, _, _ in rows),

@@ -363,8 +363,7 @@ class _Seen(_Ranked):
     def _cells(self, x: Numbers) -> tuple[Numbers, Numbers, Numbers]:
         """Days, or a day's steps of half a standard deviation: their mean features, counts and expected counts."""
         past = self._past
-        _, cell = np.unique(np.column_stack([past.day, np.round(2 * x)]), axis=0, return_inverse=True)
-        cell = cell.ravel()
+        cell = _numbered([past.day, *np.round(2 * x).T])
         size = np.bincount(cell)
         features = np.stack([np.bincount(cell, column) / size for column in x.T], axis=1)
         n = np.zeros((len(size), self._days.log.shape[1]))
@@ -372,6 +371,15 @@ class _Seen(_Ranked):
         day = np.zeros(len(size), dtype=np.int64)
         day[cell] = past.day
         return features, n, n.sum(axis=1, keepdims=True) * self._expected[day - self._days.first]
+
+
+def _numbered(columns: Sequence[npt.NDArray[np.generic]]) -> Places:
+    """The same number for rows that are the same in every column."""
+    found = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        _, place = np.unique(column, return_inverse=True)
+        _, found = np.unique(found * (place.max() + 1) + place, return_inverse=True)
+    return found
 
 
 def by_day(period: _Period, gains: Numbers) -> Interval:

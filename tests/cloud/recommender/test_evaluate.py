@@ -43,8 +43,10 @@ def run(*arguments: str | Path) -> Result:
 def test_a_log_becomes_a_table_and_a_file(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     result = run(
-        "--interactions", written(tmp_path), "--test-from", "1970-02-10", "--models", "item-knn,svd", "--json", out
+        "--interactions", written(tmp_path), "--test-from", "1970-02-10", "--models", "item-knn,svd", "--json", out,
+        "--plot", tmp_path / "out.png",
     )  # fmt: skip
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
     assert result.exit_code == 0, result.output
     assert "the same events dealt at random" in result.output
     figures = json.loads(out.read_text())

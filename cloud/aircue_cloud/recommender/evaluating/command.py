@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aircue_cloud.errors import CommandError
-from aircue_cloud.recommender.evaluating import ablation, comparison
+from aircue_cloud.recommender.evaluating import ablation, comparison, plots
 from aircue_cloud.recommender.evaluating.comparison import Measured
 from aircue_cloud.recommender.evaluating.context_log import read_context
 from aircue_cloud.recommender.evaluating.demand_command import evaluate_demand
@@ -48,6 +48,7 @@ Makers = Mapping[str, Callable[[], Model]]
 @click.option("--context", "context_file", type=click.Path(exists=True, path_type=Path),
               help="CSV: date,NUMBERS... or user,date,NUMBERS...; asks instead what they add to a season.")  # fmt: skip
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write every figure there.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the temporal table's NDCG@10 there (PNG).")
 @click.pass_context
 def evaluate(context: click.Context, /, file: Path | None, test_from: datetime | None, **options: Any) -> None:
     """Rank all items for all users, and hold the rankings against what came later."""
@@ -69,6 +70,7 @@ def _models(
     names: str | None,
     context_file: Path | None,
     out: Path | None,
+    plot: Path | None,
 ) -> None:
     split = _split(log, test_from, test_to)
     if context_file is not None:
@@ -80,6 +82,8 @@ def _models(
     found = _measured(split, makers, tuned)
     rows = comparison.report(found)
     click.echo("\n".join(comparison.table(rows)))
+    if plot is not None:
+        plots.models(plot, rows)
     click.echo("\nthe same events dealt at random, which lets models see the future of those they are asked about:")
     dealt = comparison.report(_measured(comparison.shuffled_in_time(split), makers, tuned))
     click.echo("\n".join(comparison.table(dealt)))

@@ -1,10 +1,11 @@
 """Plots of an evaluation, as PNG. matplotlib is loaded when one is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aircue_cloud.errors import CommandError
+from aircue_cloud.recommender.evaluating.comparison import HEADLINE
 from aircue_cloud.recommender.evaluating.study import ACCURACY, USERS, Row, Summary
 
 _DPI = 90
@@ -46,3 +47,22 @@ def _panel(ax: Any, found: Sequence[Summary], rows: Sequence[Row]) -> None:
             ax.plot([left] * len(own), [values[model] for values in own], ".", color="black", markersize=2)
     ax.set_xticks(range(len(models)), [model.replace(" after", "\nafter") for model in models], fontsize=8)
     ax.set_ylim(bottom=0)
+
+
+def models(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A panel a protocol: each model's headline metric with its interval, from comparison.report."""
+    protocols = list(dict.fromkeys(row["protocol"] for row in rows))
+    figure, axes = _subplots(len(protocols))
+    names = list(dict.fromkeys(row["model"] for row in rows))
+    for ax, protocol in zip(axes, protocols, strict=True):
+        for row in (row for row in rows if row["protocol"] == protocol):
+            one, place = row["metrics"][HEADLINE], names.index(row["model"])
+            ax.plot([one["low"], one["high"]], [place, place], color="tab:blue", linewidth=3, alpha=0.5)
+            ax.plot([one["value"]], [place], "o", color="tab:blue")
+        ax.set_title(f"{protocol} protocol")
+        ax.set_xlabel(f"{HEADLINE}, 95 % by users")
+        ax.set_xlim(left=0)
+        ax.grid(axis="x", alpha=0.3)
+    axes[0].set_yticks(range(len(names)), names, fontsize=8)
+    axes[0].invert_yaxis()
+    figure.savefig(path, dpi=_DPI)

@@ -130,39 +130,83 @@ def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
-def read_csv(path: Path) -> Interactions:
+def read_csv(path: Path, latest: float = np.inf) -> Interactions:
     """user, item, time and, if there is such a column, weight. time: epoch seconds or ISO 8601 (UTC where it names no
-    zone). DatasetError names the bad lines; nothing is left out silently."""
+    zone), up to `latest`. DatasetError names the bad lines and columns; nothing is left out silently."""
     bad: list[str] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in ("user", "item", "time") if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DatasetError(f"{path}: no column {', '.join(missing)}; expected user,item,time[,weight]")
-        rows = list(_parsed(reader, bad))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(_parsed(_reader(path, file), latest, bad))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path}: no CSV in UTF-8 ({error}); save it as one") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     if bad:
         more = "" if len(bad) <= _MOST_TOLD else f" and {len(bad) - _MOST_TOLD} more"
         raise DatasetError(f"{path}: {'; '.join(bad[:_MOST_TOLD])}{more}; mend or remove these lines")
     if not rows:
-        raise DatasetError(f"{path}: no interactions")
+        raise DatasetError(f"{path}: no interactions; a line each is expected under user,item,time[,weight]")
     return Interactions.of(rows)
 
 
-def _parsed(reader: "csv.DictReader[str]", bad: list[str]) -> Iterator[tuple[str, str, float, float]]:
+def _reader(path: Path, file: Iterable[str]) -> "csv.DictReader[str]":
+    reader = csv.DictReader(file)
+    missing = [name for name in ("user", "item", "time") if name not in (reader.fieldnames or ())]
+    if missing:
+        has = ", ".join(reader.fieldnames or ()) or "nothing"
+        raise DatasetError(f"{path}: no column {', '.join(missing)}; expected user,item,time[,weight], found {has}")
+    return reader
+
+
+def _parsed(reader: "csv.DictReader[str]", latest: float, bad: list[str]) -> Iterator[tuple[str, str, float, float]]:
     for row in reader:
         try:
-            user, item, weight = row["user"], row["item"], float(row.get("weight") or 1.0)
-            at = _time(row["time"])
-            if not (user and item and np.isfinite(weight) and np.isfinite(at)):
-                raise ValueError("user or item empty, or time or weight no number")
-            yield user, item, at, weight
-        except (ValueError, TypeError, OverflowError) as error:
-            bad.append(f"line {reader.line_num}: {error}")
+            yield _row(row, latest)
+        except ValueError as error:
+            bad.append(f"line {reader.line_num}, {error}")
 
 
-def _time(text: str) -> float:
+def _row(row: dict[str, str | None], latest: float) -> tuple[str, str, float, float]:
+    """ValueError says which column, what stands there and what was expected."""
+    if None in row:
+        raise ValueError("the line has more fields than the header; quote fields that hold a comma")
+    user, item = _id("user", row["user"]), _id("item", row["item"])
+    at = _time(row["time"])
+    if at > latest:
+        raise ValueError(f"column time: {row['time']} lies in the future, after {_day(latest)}")
+    return user, item, at, _weight(row.get("weight"))
+
+
+def _id(column: str, text: str | None) -> str:
+    if not (text or "").strip():
+        raise ValueError(f"column {column}: empty, expected an id")
+    return str(text).strip()
+
+
+def _weight(text: str | None) -> float:
+    """1 where the file says none."""
+    if not (text or "").strip():
+        return 1.0
+    return _finite("weight", str(text), float, "a number, or nothing for 1")
+
+
+def _time(text: str | None) -> float:
+    return _finite("time", text or "", _seconds, "epoch seconds or ISO 8601")
+
+
+def _finite(column: str, text: str, parse: Callable[[str], float], expected: str) -> float:
+    try:
+        value = parse(text)
+    except (ValueError, OverflowError):
+        value = np.nan
+    if not np.isfinite(value):
+        raise ValueError(f"column {column}: {text!r}, expected {expected}")
+    return value
+
+
+def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text.strip())
         return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()

@@ -6,16 +6,19 @@ posterior is Gamma(s m + n, s + e), with mean
 
     (s m + n) / (s + e)
 
-The rule speaks of a category; the category's posterior mean is the prior of each of its products, so a product borrows
-from its category what it has not shown itself. (Gelman et al.: Bayesian Data Analysis, 3rd ed., section 2.6.)
+Three such steps are chained, each one's mean the next one's m. The need: how far its rules have come true in the other
+categories, n against rule x e. The category: its rule times that. The product: the category as its other products show
+it. A step never learns from what the next one will count, or the same purchase would speak twice. (Gelman et al.:
+Bayesian Data Analysis, 3rd ed., section 2.6.)
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from scipy.stats import gamma
 
-RULE_TRUST = 30.0  # s: expected purchases that a rule is worth
+NEED_TRUST = 100.0  # s: expected purchases that a need's rules as a whole are worth
+RULE_TRUST = 30.0  # that one rule is worth
 CATEGORY_TRUST = 10.0  # that a category is worth to its product
 NO_RULE = 1.0  # the lift of a category that no rule links to the need
 
@@ -63,24 +66,53 @@ class Lift:
         evidence: Iterable[Evidence],
         rule_trust: float = RULE_TRUST,
         category_trust: float = CATEGORY_TRUST,
+        need_trust: float = NEED_TRUST,
     ) -> None:
         self._rules = rules
         self._rule_trust = rule_trust
         self._category_trust = category_trust
-        self._products: dict[tuple[str, str], tuple[float, float]] = {}
-        self._categories: dict[tuple[str, str], tuple[float, float]] = {}
+        self._need_trust = need_trust
+        self._products: dict[tuple[str, str], _Counts] = {}
+        self._categories: dict[tuple[str, str], _Counts] = {}
         for one in evidence:
             _add(self._products, (one.need, one.product), one)
             _add(self._categories, (one.need, one.category), one)
 
+    def lift(self, product: str, category: str, needs: Collection[str]) -> tuple[str, Posterior] | None:
+        """Of the needs that hold, the one that lifts the product most; None where none holds. They are not multiplied:
+        damp air and a risk of mould are one occasion to buy a dehumidifier."""
+        found = [(need, self.product(need, category, product)) for need in sorted(needs)]
+        return max(found, key=lambda one: one[1].mean, default=None)
+
+    def need(self, need: str, without: str = "") -> Posterior:
+        """How far the need's rules have come true, 1 as they say. without: a category that is not to count."""
+        rules = [(category, rule) for (name, category), rule in self._rules.items() if name == need]
+        counted = [(self._of(need, category), rule) for category, rule in rules if category != without]
+        observed = sum(counts[0] for counts, _ in counted)
+        return _posterior(1.0, self._need_trust, observed, sum(counts[1] * rule for counts, rule in counted))
+
     def category(self, need: str, category: str) -> Posterior:
-        prior = self._rules.get((need, category), NO_RULE)
-        return _posterior(prior, self._rule_trust, *self._categories.get((need, category), (0.0, 0.0)))
+        return self._category(need, category, *self._of(need, category))
 
     def product(self, need: str, category: str, product: str) -> Posterior:
         """Of a product that nobody has sold during the need it is the category's mean, held less firmly."""
-        prior = self.category(need, category).mean
-        return _posterior(prior, self._category_trust, *self._products.get((need, product), (0.0, 0.0)))
+        own = self._products.get((need, product), (0.0, 0.0))
+        whole = self._of(need, category)
+        others = self._category(need, category, max(0.0, whole[0] - own[0]), max(0.0, whole[1] - own[1]))
+        return _posterior(others.mean, self._category_trust, *own)
+
+    def _category(self, need: str, category: str, observed: float, expected: float) -> Posterior:
+        return _posterior(self._prior(need, category), self._rule_trust, observed, expected)
+
+    def _prior(self, need: str, category: str) -> float:
+        rule = self._rules.get((need, category))
+        return NO_RULE if rule is None else rule * self.need(need, without=category).mean
+
+    def _of(self, need: str, category: str) -> "_Counts":
+        return self._categories.get((need, category), (0.0, 0.0))
+
+
+_Counts = tuple[float, float]  # observed, expected
 
 
 def _add(table: dict[tuple[str, str], tuple[float, float]], key: tuple[str, str], one: Evidence) -> None:

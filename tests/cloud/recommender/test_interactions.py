@@ -94,8 +94,47 @@ def test_times_may_be_iso_and_weights_may_be_absent(tmp_path: Path) -> None:
 def test_bad_lines_are_named_and_nothing_is_half_read(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     file.write_text("user,item,time,weight\nann,lamp,soon,1\nann,,3,1\nann,lamp,3,nan\nann,lamp,3,1\n")
-    with pytest.raises(DatasetError, match=r"line 2: .*line 3: user or item empty.*line 4: .*mend or remove"):
+    with pytest.raises(DatasetError) as refusal:
         read_csv(file)
+    assert str(refusal.value) == (
+        f"{file}: line 2, column time: 'soon', expected epoch seconds or ISO 8601; line 3, column item: empty, expected"
+        " an id; line 4, column weight: 'nan', expected a number, or nothing for 1; mend or remove these lines"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("ann,lamp,nan,1", "column time: 'nan'"),
+        ("ann,lamp,1e999,1", "column time: '1e999'"),
+        ("ann,lamp,2026-13-01,1", "column time: '2026-13-01'"),
+        ("ann,lamp", "column time: ''"),
+        ("ann", "column item: empty"),
+        (" ,lamp,3,1", "column user: empty"),
+        ("ann,lamp,3,-inf", "column weight: '-inf'"),
+        ("ann,lamp,3,1,5", "more fields than the header; quote"),
+        ("ann,lamp,1001,1", "column time: 1001 lies in the future, after 1970-01-01T00:16:40"),
+    ],
+)
+def test_each_way_to_be_wrong_is_told_with_its_column(tmp_path: Path, line: str, why: str) -> None:
+    file = tmp_path / "log.csv"
+    file.write_text(f"user,item,time,weight\nann,lamp,3,1\n{line}\n")
+    with pytest.raises(DatasetError) as refusal:
+        read_csv(file, latest=1000.0)
+    assert f"line 3, {'the line has ' if 'header' in why else ''}{why}" in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00u\x00s", b"user,item,time\n\xff,lamp,3\n"])
+def test_a_file_in_another_encoding_is_told_so(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "log.csv"
+    file.write_bytes(content)
+    with pytest.raises(DatasetError, match="no CSV in UTF-8"):
+        read_csv(file)
+
+
+def test_a_folder_is_told_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_csv(tmp_path)
 
 
 def test_many_bad_lines_are_counted(tmp_path: Path) -> None:

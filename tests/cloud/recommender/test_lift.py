@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import gamma, poisson
 
 from aircue_cloud.recommender.lift import Evidence, Lift
 
@@ -22,10 +23,67 @@ def test_without_evidence_the_rule_speaks() -> None:
 
 
 def test_the_formula_by_hand() -> None:
-    """Category: (30 x 2 + 12) / (30 + 4); product: (10 x that + 12) / (10 + 4)."""
-    category = (30 * 2 + 12) / (30 + 4)
-    assert Lift(RULES, [sold(12, 4)]).category("damp-air", "dehumidifier").mean == pytest.approx(category)
-    assert mean(sold(12, 4)) == pytest.approx((10 * category + 12) / 14)
+    """Two products of one category. Category: all 17 purchases; product dry-1: the category as dry-2 shows it, then its
+    own 12 against 4."""
+    lift = Lift(RULES, [sold(12, 4), sold(5, 6, product="dry-2")])
+    assert lift.category("damp-air", "dehumidifier").mean == pytest.approx((30 * 2 + 17) / (30 + 10))
+    others = (30 * 2 + 5) / (30 + 6)
+    assert lift.product("damp-air", "dehumidifier", "dry-1").mean == pytest.approx((10 * others + 12) / 14)
+
+
+def test_a_purchase_of_a_product_speaks_once() -> None:
+    """Of a category with one product nothing is learnt that the product does not count itself."""
+    assert mean(sold(12, 4)) == pytest.approx((10 * 2 + 12) / 14)
+
+
+def test_rules_that_came_true_by_half_elsewhere_are_believed_less_here() -> None:
+    rules = {**RULES, ("damp-air", "dryer"): 3.0}
+    other = sold(150, 100, product="d-1", category="dryer")
+    share = (100 * 1 + 150) / (100 + 3 * 100)
+    lift = Lift(rules, [other])
+    assert lift.need("damp-air").mean == pytest.approx(share)
+    assert lift.category("damp-air", "dehumidifier").mean == pytest.approx(2 * share)
+    assert lift.category("damp-air", "dryer").mean == pytest.approx((30 * 3 + 150) / 130)
+    assert lift.category("damp-air", "lamp").mean == 1
+
+
+def test_the_posterior_is_that_of_a_grid() -> None:
+    """The slow way: prior times likelihood on a fine grid of lifts."""
+    posterior = Lift(RULES, [sold(25, 9)]).category("damp-air", "dehumidifier")
+    grid = np.linspace(1e-3, 8, 20_000)
+    weights = np.exp(gamma.logpdf(grid, 30 * 2.0, scale=1 / 30) + poisson.logpmf(25, grid * 9))
+    weights /= weights.sum()
+    assert posterior.mean == pytest.approx(weights @ grid, rel=1e-4)
+    low, high = posterior.interval(0.9)
+    assert np.interp([low, high], grid, np.cumsum(weights)) == pytest.approx([0.05, 0.95], abs=1e-3)
+    assert (posterior.observed, posterior.expected) == (25, 9)
+
+
+def test_pooling_comes_nearer_to_simulated_lifts_than_either_extreme() -> None:
+    """Simulated: categories around the rule, products around their category, a dozen products with little evidence."""
+    random = np.random.default_rng(8)
+    errors: dict[str, list[float]] = {"pooled": [], "alone": [], "category": []}
+    for _ in range(60):
+        category = random.gamma(60, 1 / 30)
+        truth = random.gamma(10 * category, 1 / 10, 12)
+        e = random.uniform(2, 12, 12)
+        n = random.poisson(truth * e)
+        lift = Lift(RULES, [sold(float(n[p]), float(e[p]), product=f"p{p}") for p in range(12)])
+        for p in range(12):
+            posterior = lift.product("damp-air", "dehumidifier", f"p{p}")
+            errors["pooled"].append(posterior.mean - truth[p])
+            errors["alone"].append(n[p] / e[p] - truth[p])
+            errors["category"].append(lift.category("damp-air", "dehumidifier").mean - truth[p])
+    squares = {name: np.mean(np.square(values)) for name, values in errors.items()}
+    assert squares["pooled"] < min(squares["alone"], squares["category"])
+
+
+def test_of_the_needs_that_hold_the_strongest_speaks() -> None:
+    lift = Lift({**RULES, ("mould-risk", "dehumidifier"): 3.0}, [])
+    found = lift.lift("dry-1", "dehumidifier", {"damp-air", "mould-risk"})
+    assert found is not None
+    assert (found[0], found[1].mean) == ("mould-risk", 3.0)
+    assert lift.lift("dry-1", "dehumidifier", set()) is None
 
 
 def test_much_evidence_outweighs_the_rule() -> None:

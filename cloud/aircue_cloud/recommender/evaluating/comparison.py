@@ -1,7 +1,8 @@
 """Models side by side on one split: every metric, its interval, and how far each model lies from popularity."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,23 @@ class Measured:
     whole: Mapping[str, float]
 
 
-def compare(split: Split, models: Mapping[str, Callable[[], Model]], progress: Progress) -> list[Measured]:
-    """Every model under every protocol. DatasetError where the split leaves nobody to ask about."""
-    asked = {protocol: question(split, protocol) for protocol in Protocol}
+def compare(
+    split: Split,
+    models: Mapping[str, Callable[[], Model]],
+    progress: Progress,
+    protocols: Iterable[Protocol] = tuple(Protocol),
+) -> list[Measured]:
+    """Every model under every protocol that has somebody to ask about. DatasetError where none has."""
+    asked = {protocol: question(split, protocol) for protocol in protocols}
     for protocol, one in asked.items():
-        if not len(one.rows):
-            raise DatasetError(f"{protocol} protocol: nobody known before the split turned to a known item after it")
-        progress(f"{protocol}: {len(one.rows)} users")
+        progress(f"{protocol}: {len(one.rows)} users" if len(one.rows) else f"{protocol}: left out, {_NOBODY}")
+    asked = {protocol: one for protocol, one in asked.items() if len(one.rows)}
+    if not asked:
+        raise DatasetError(f"{_NOBODY}; choose an earlier split or a longer log")
     return [measured for name, make in models.items() for measured in _of(name, make(), split, asked, progress)]
+
+
+_NOBODY = "nobody known before the split turned to a known item after it"
 
 
 def _of(
@@ -83,21 +93,41 @@ def report(found: Sequence[Measured]) -> list[dict[str, Any]]:
 
 def _row(one: Measured, popularity: PerUser | None) -> dict[str, Any]:
     row: dict[str, Any] = {"model": one.model, "protocol": one.protocol.value, "users": len(one.per_user[HEADLINE])}
-    row["metrics"] = {name: asdict(bootstrap.mean(values)) for name, values in one.per_user.items()} | dict(one.whole)
+    intervals = bootstrap.means(np.stack(list(one.per_user.values()), axis=1))
+    row["metrics"] = dict(zip(one.per_user, map(asdict, intervals), strict=True)) | dict(one.whole)
     if popularity is not None:
         row[f"{HEADLINE}_over_popularity"] = asdict(bootstrap.difference(one.per_user[HEADLINE], popularity))
     return row
 
 
+def paired(found: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Every two models under one protocol: the difference of the headline metric, the better one first."""
+    ranked = sorted(found, key=lambda one: -one.per_user[HEADLINE].mean())
+    pairs = [(one, other) for one, other in combinations(ranked, 2) if one.protocol is other.protocol]
+    return [
+        {"protocol": one.protocol.value, "ours": one.model, "theirs": other.model, "metric": HEADLINE}
+        | asdict(bootstrap.difference(one.per_user[HEADLINE], other.per_user[HEADLINE]))
+        for one, other in pairs
+    ]
+
+
+SHOWN = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", "coverage@10", "gini@10", "novelty@10")
+_OVER = f"{HEADLINE}_over_popularity"
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Lines for a terminal."""
-    shown = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", "coverage@10", "gini@10", "novelty@10")
-    yield f"{'model':<20}{'protocol':<10}{'users':>6}" + "".join(f"{name:>14}" for name in shown) + "   95 % of ndcg@10"
+    heads = "".join(f"{name:>13}" for name in SHOWN)
+    yield f"{'model':<18}{'protocol':<9}{'users':>6}{heads}   95 % of {HEADLINE}   {HEADLINE} over popularity, 95 %"
     for row in rows:
-        values = [row["metrics"][name] for name in shown]
-        numbers = "".join(f"{value['value'] if isinstance(value, Mapping) else value:>14.4f}" for value in values)
-        low, high = row["metrics"]["ndcg@10"]["low"], row["metrics"]["ndcg@10"]["high"]
-        yield f"{row['model']:<20}{row['protocol']:<10}{row['users']:>6}{numbers}   {low:.4f} to {high:.4f}"
+        values = [row["metrics"][name] for name in SHOWN]
+        numbers = "".join(f"{value['value'] if isinstance(value, Mapping) else value:>13.4f}" for value in values)
+        whole = f"{row['model']:<18}{row['protocol']:<9}{row['users']:>6}{numbers}   {_span(row['metrics'][HEADLINE])}"
+        yield whole + (f"    {row[_OVER]['value']:+.4f} ({_span(row[_OVER])})" if _OVER in row else "")
+
+
+def _span(interval: Mapping[str, float]) -> str:
+    return f"{interval['low']:.4f} to {interval['high']:.4f}"
 
 
 def shuffled_in_time(split: Split, seed: int = 7) -> Split:

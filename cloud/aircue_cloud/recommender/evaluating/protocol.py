@@ -49,19 +49,56 @@ class Question:
 
 def question(split: Split, protocol: Protocol) -> Question:
     """Users known before the split, items known before it: what nobody had met cannot be found by what they did."""
-    seen = _signs(split.known, split.at) != 0
-    known_items, known_users = seen.any(axis=0), seen.any(axis=1)
-    wanted = (_signs(split.later, np.inf) > 0) & known_items & known_users[:, None]
+    seen = split.known.matrix(_MET, split.at).tocoo()
+    shape = split.known.shape
+    known_users, known_items = _flags(seen.row, shape[0]), _flags(seen.col, shape[1])
+    user, item = _liked(split.later)
+    asked = known_users[user] & known_items[item]
     if protocol is Protocol.NEW:
-        wanted &= ~seen
-    rows = np.flatnonzero(wanted.any(axis=1))
-    hidden = seen[rows] if protocol is Protocol.NEW else np.zeros((len(rows), seen.shape[1]), dtype=np.bool_)
-    return Question(rows=rows, wanted=csr_array(wanted[rows]), hidden=csr_array(hidden | ~known_items))
+        asked &= ~np.isin(_keys(user, item, shape[1]), _keys(seen.row, seen.col, shape[1]))
+    rows = np.unique(user[asked])
+    hidden = _among(rows, seen.row, seen.col) if protocol is Protocol.NEW else (_NONE, _NONE)
+    strangers = np.flatnonzero(~known_items)
+    everybody = np.repeat(np.arange(len(rows)), len(strangers)), np.tile(strangers, len(rows))
+    return Question(
+        rows=rows,
+        wanted=_table(_among(rows, user[asked], item[asked]), (len(rows), shape[1])),
+        hidden=_table(_joined(hidden, everybody), (len(rows), shape[1])),
+    )
 
 
-def _signs(part: Interactions, now: float) -> npt.NDArray[np.float32]:
-    """Shape (users, items): 1 liked, -1 disliked, 0 not met."""
-    return np.asarray(part.matrix(_MET, now).toarray())
+_Places = npt.NDArray[np.intp]
+_Pairs = tuple[_Places, _Places]
+_NONE: _Places = np.zeros(0, dtype=np.intp)
+
+
+def _liked(part: Interactions) -> _Pairs:
+    found = part.matrix(_MET, np.inf).tocoo()
+    return found.row[found.data > 0].astype(np.intp), found.col[found.data > 0].astype(np.intp)
+
+
+def _flags(places: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.bool_]:
+    return np.bincount(places, minlength=count) > 0
+
+
+def _keys(user: npt.NDArray[np.integer], item: npt.NDArray[np.integer], items: int) -> npt.NDArray[np.int64]:
+    return user.astype(np.int64) * items + item
+
+
+def _among(rows: _Places, user: npt.NDArray[np.integer], item: npt.NDArray[np.integer]) -> _Pairs:
+    """The pairs of users that are asked about, each user by their place among those."""
+    kept = np.isin(user, rows)
+    return np.searchsorted(rows, user[kept]), item[kept].astype(np.intp)
+
+
+def _joined(one: _Pairs, other: _Pairs) -> _Pairs:
+    return np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]])
+
+
+def _table(pairs: _Pairs, shape: tuple[int, int]) -> csr_array:
+    found = csr_array((np.ones(len(pairs[0]), dtype=np.bool_), pairs), shape=shape)
+    found.sort_indices()
+    return found
 
 
 def rank(model: Model, asked: Question, n: int) -> npt.NDArray[np.intp]:

@@ -9,6 +9,7 @@ Sarwar, Karypis, Konstan, Riedl: Item-based collaborative filtering recommendati
 """
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from aircue_cloud.recommender.interactions import Weighting
@@ -23,8 +24,13 @@ class ItemKnn(OfMatrix):
         self.k = k
 
     def _learn(self, r: csr_array) -> ItemItem:
-        d = (r.T @ r).toarray()
+        d = co_occurrence(r)
         lengths = np.sqrt(d.diagonal())
         cosine = np.divide(d, np.outer(lengths, lengths), out=np.zeros_like(d), where=d > 0)
         np.fill_diagonal(cosine, 0)
         return nearest(cosine.astype(np.float32), self.k)
+
+
+def co_occurrence(r: csr_array) -> npt.NDArray[np.float32]:
+    """D, shape (items, items), of R of zeros and ones, shape (users, items); on its diagonal who likes an item."""
+    return np.asarray((r.T @ r).toarray())

@@ -41,7 +41,7 @@ def decode(kind: type[T], data: bytes) -> T:
     return found
 
 
-def convert(kind: type[T], row: Mapping[str, str]) -> T:
+def convert(kind: Any, row: Mapping[str, Any]) -> Any:
     """A row of texts, each read as the kind's field wants it."""
     try:
         return msgspec.convert(row, kind, strict=False)

@@ -47,8 +47,12 @@ class OnlineRetailFile:
 def _act(cells: dict[str, str], said: dict[str, Any], price: int) -> Act:
     quantity = cells.get("Quantity", "")
     if cells.get("InvoiceNo", "").startswith("C"):
-        return strict.convert(Return, {**said, "quantity": quantity.removeprefix("-")})
-    return strict.convert(Purchase, {**said, "quantity": quantity, "price_minor": price, "currency": CURRENCY})
+        returned: Return = strict.convert(Return, {**said, "quantity": quantity.removeprefix("-")})
+        return returned
+    bought: Purchase = strict.convert(
+        Purchase, {**said, "quantity": quantity, "price_minor": price, "currency": CURRENCY}
+    )
+    return bought
 
 
 def _others(act: Act, customer: str, cells: dict[str, str], price: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -22,7 +22,7 @@ from aircue_cloud.shop.events import Act, Purchase, Return
 from aircue_cloud.strict import Unfit
 
 CURRENCY = "GBP"
-_ZONE = ZoneInfo("Europe/London")
+_ZONE = "Europe/London"
 _NEEDED = ("InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID")
 _PRODUCT = re.compile(r"[0-9]{5}")
 _CUSTOMER = re.compile(r"([0-9]+)(\.0)?")
@@ -38,7 +38,7 @@ class OnlineRetailFile:
             "id": DRAWN,
             "person": f"retail-{customer}",
             "product": f"retail-{code}",
-            "at": instant(cells.get("InvoiceDate", ""), "InvoiceDate", _ZONE),
+            "at": instant(cells.get("InvoiceDate", ""), "InvoiceDate", ZoneInfo(_ZONE)),
         }
         act = _act(cells, said, price)
         return Item(act=act, others=tuple(_others(act, customer, cells, price)))

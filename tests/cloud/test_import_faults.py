@@ -73,6 +73,7 @@ def test_a_kill_in_the_middle_leaves_nothing_and_the_next_run_completes(
     assert not rejects.place(path).exists()
     taken = taking.take(cloud.engine, path, InteractionsFile(), Dialect(), NOW, Progress(lambda _line: None))
     assert taken == Taken(rows=12_000, stored=12_000, duplicates=0, rejected=0)
+    assert stored(cloud) == 12_000
 
 
 def test_two_imports_of_one_file_at_once_store_it_once(cloud: Cloud, tmp_path: Path) -> None:

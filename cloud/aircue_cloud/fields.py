@@ -78,6 +78,16 @@ class Outcome(Struct, kw_only=True, frozen=True):
     rejected: list[Rejected]
 
 
+def name_of(text: str, otherwise: str) -> str:
+    """A name out of whatever somebody wrote: without control characters, of at most 200 characters.
+
+    >>> name_of(" Lamp,\\x00 red ", "?"), name_of("\\t", "?")
+    ('Lamp,  red', '?')
+    """
+    clean = "".join(letter if letter.isprintable() else " " for letter in text)[:200].strip()
+    return clean or otherwise
+
+
 def changed(body: Body) -> dict[str, Any]:
     """The fields of a patch that were given."""
     return {name: value for name, value in asdict(body).items() if value is not UNSET}

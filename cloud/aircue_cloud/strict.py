@@ -35,13 +35,21 @@ def decode(kind: type[T], data: bytes) -> T:
     try:
         found: T = _decoder(cast(Hashable, kind)).decode(data)
     except msgspec.ValidationError as error:
-        raise Unfit(_explained(str(error), msgspec.json.decode(data), kind)) from error
+        raise Unfit(_explained(str(error), _plain(data), kind)) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Unfit(_malformed(data, error), malformed=True) from error
     return found
 
 
-def convert(kind: type[T], row: Mapping[str, str]) -> T:
+def _plain(data: bytes) -> Any:
+    """What stands in data, whatever it should be."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Unfit(_malformed(data, error), malformed=True) from error
+
+
+def convert(kind: Any, row: Mapping[str, Any]) -> Any:
     """A row of texts, each read as the kind's field wants it."""
     try:
         return msgspec.convert(row, kind, strict=False)
@@ -79,8 +87,8 @@ def _explained(message: str, value: Any, kind: Any) -> Reason:
 def _place(at: str, value: Any) -> tuple[str, Any]:
     """The dotted name of the field behind msgspec's path, and what stands in it; of a key, the object it is in."""
     path = re.search(r"\$([^`]*)", at)
-    steps = re.findall(r"\.([^.\[]+)|\[(\d+)\]", path[1]) if path else []
-    names = [name or index for name, index in steps]
+    steps = re.findall(r"\[(\d+)\]|\[\.\.\.\]|\.([^.\[\]]+)", path[1]) if path else []
+    names = [index or name for index, name in steps if index or name]
     for name in names:
         value = _step(value, name)
     return ".".join(names), value

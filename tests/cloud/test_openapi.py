@@ -71,6 +71,7 @@ def operations(app: Flask) -> Iterator[Any]:
         yield found.ok()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_what_routes_answer_is_what_the_document_says(cloud: Cloud, mode: GenerationMode) -> None:
     tried = 0

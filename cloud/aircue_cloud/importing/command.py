@@ -1,13 +1,12 @@
 """aircue-cloud import: takes files in, as a whole or not at all."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from aircue_cloud.cli import _database, _load, _say, _with_config
+from aircue_cloud.commands.terminal import database, load, now, place, say, with_config
 from aircue_cloud.importing import movielens, readings, rejects, taking
 from aircue_cloud.importing.interactions import InteractionsFile
 from aircue_cloud.importing.movielens import MovieLensFile
@@ -39,7 +38,7 @@ _FILE = click.argument("file", type=click.Path(path_type=Path))
 @import_.command()
 @_FILE
 @_written
-@_with_config
+@with_config
 def interactions(file: Path, encoding: str, delimiter: str | None, config_path: Path | None) -> None:
     """CSV with the columns person, product, kind, at."""
     _take(config_path, file, InteractionsFile(), _dialect(encoding, delimiter))
@@ -47,7 +46,7 @@ def interactions(file: Path, encoding: str, delimiter: str | None, config_path: 
 
 @import_.command("movielens")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
-@_with_config
+@with_config
 def movielens_(path: Path, config_path: Path | None) -> None:
     """Ratings of MovieLens: u.data, ratings.csv or a .inter file, or a folder with one of them."""
     file, layout = movielens.find(path)
@@ -57,7 +56,7 @@ def movielens_(path: Path, config_path: Path | None) -> None:
 @import_.command("online-retail")
 @_FILE
 @_written
-@_with_config
+@with_config
 def online_retail(file: Path, encoding: str, delimiter: str | None, config_path: Path | None) -> None:
     """Invoices of UCI Online Retail, as CSV."""
     _take(config_path, file, OnlineRetailFile(), _dialect(encoding, delimiter))
@@ -67,15 +66,15 @@ def online_retail(file: Path, encoding: str, delimiter: str | None, config_path:
 @_FILE
 @click.option("--site", help="The site of rows that name none.")
 @_written
-@_with_config
+@with_config
 def readings_(file: Path, site: str | None, encoding: str, delimiter: str | None, config_path: Path | None) -> None:
     """CSV with the columns node, quantity, measured_at, value."""
     from aircue_cloud.app import open_intake, open_objects
 
-    config = _load(config_path)
-    intake = open_intake(config, open_objects(config))
+    config, where = load(config_path), place(config_path)
+    intake = open_intake(where, open_objects(config, where))
     try:
-        _tell(file, readings.take(intake, file, site, _dialect(encoding, delimiter), Progress(_say)))
+        _tell(file, readings.take(intake, file, site, _dialect(encoding, delimiter), Progress(say)))
     finally:
         intake.engine.dispose()
 
@@ -85,13 +84,13 @@ def _dialect(encoding: str, delimiter: str | None) -> Dialect:
 
 
 def _take(config_path: Path | None, file: Path, form: Format, dialect: Dialect) -> None:
-    with _database(config_path) as engine:
-        _tell(file, taking.take(engine, file, form, dialect, datetime.now(UTC), Progress(_say)))
+    with database(config_path) as engine:
+        _tell(file, taking.take(engine, file, form, dialect, now(), Progress(say)))
 
 
 def _tell(file: Path, taken: Taken) -> None:
     where = f"; see {rejects.place(file)}" if taken.rejected else ""
-    _say(
+    say(
         f"import: {taken.rows:,} rows: {taken.stored:,} stored, {taken.duplicates:,} there already, "
         f"{taken.rejected:,} rejected{where}"
     )

@@ -14,12 +14,13 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from aircue_cloud import counters, db
+from aircue_cloud.db import MAIN
 from aircue_cloud.identity import keys, operators, scopes, sessions, tokens
 from aircue_cloud.identity.keys import Key
 from aircue_cloud.identity.scopes import ROLES
 from aircue_cloud.identity.sessions import Session
 from aircue_cloud.routes import browsers, limits
-from aircue_cloud.routes.services import config, enter, services
+from aircue_cloud.routes.services import config, enter, services, store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -184,8 +185,9 @@ def _nobody() -> Actor:
 
 
 def sign_in_is_needed() -> bool:
-    """Not while there is no operator, or it is switched off, and the request comes from this very machine."""
-    if not config().is_private or any(name in request.headers for name in _FORWARDED):
+    """Not while there is no operator, or it is switched off, and the request comes from this very machine. A request
+    that names another store than the first has to prove it."""
+    if store() != MAIN or not config().is_private or any(name in request.headers for name in _FORWARDED):
         return True
     if config().sign_in == "off":
         return False

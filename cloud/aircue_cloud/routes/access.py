@@ -1,7 +1,7 @@
 """Who is behind a request, and whether they may do what it asks for.
 
-Every view says what kind of credential it takes: `requires(scope)`, `by_gateway`, `by_shopper` or `public`. A test
-walks all routes and fails at one that says nothing.
+Every view says what kind of credential it takes: `requires(scope)`, `by_gateway`, `by_operator`, `by_shopper` or
+`public`. A test walks all routes and fails at one that says nothing.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,6 @@ R = TypeVar("R")
 
 _GATEWAY_HINT = "send the gateway's key as 'Authorization: Bearer KEY'; make one with: aircue-cloud gateway add NAME"
 _KEY_HINT = "sign in, or send a key as 'Authorization: Bearer KEY'; make one with: aircue-cloud partner add NAME"
-
-
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
 
 
@@ -49,7 +47,10 @@ def register(app: Flask) -> None:
 
 
 def requires(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Only for a key of the request's store that has this scope, or an operator whose role allows it."""
+    """Only for a key of the request's store that has this scope, or an operator whose role allows it. ValueError,
+    where the route is defined, for a scope that nobody knows."""
+    if scope not in scopes.ALL:
+        raise ValueError(f"scope {scope!r}: expected one of {', '.join(sorted(scopes.ALL))}; see identity/scopes.py")
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         return _guarded(view, scope, lambda: must_have(scope))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aircue_cloud import config as cloud_config
+from aircue_cloud.rights import retention
 from aircue_gateway import config as gateway_config
 from aircue_gateway.payloads.formats import FORMATS
 from aircue_hil import faults
@@ -217,3 +218,12 @@ def test_the_readmes_last_line_has_the_keys_that_the_bench_page_explains() -> No
     explained = rows(section("docs/hil.md", "The demo's figures")).keys()
     assert explained
     assert explained <= figures
+
+
+def test_the_privacy_page_names_every_period_of_the_database() -> None:
+    lines = section("docs/privacy.md", "What is kept").splitlines()
+    for period in retention.PERIODS:
+        told = [line for line in lines if line.startswith(f"| `{period.table.name}`")]
+        assert len(told) == 1, period.table.name
+        assert f"{period.days} days" in told[0]
+        assert period.why in told[0]

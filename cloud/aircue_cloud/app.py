@@ -27,21 +27,49 @@ from aircue_cloud.routes import (
     decisions,
     enrolments,
     episodes,
+    events,
     feed,
     hosts,
     households,
     limits,
+    observations,
+    openapi,
+    people,
+    products,
     readings,
+    rights,
     rules,
+    sites,
     status,
     uploads,
+    weather,
 )
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Stores
 
-ROUTES = (audit, batches, decisions, enrolments, episodes, feed, households, readings, rules, status, uploads)
+ROUTES = (
+    audit,
+    batches,
+    decisions,
+    enrolments,
+    episodes,
+    events,
+    feed,
+    households,
+    observations,
+    openapi,
+    people,
+    products,
+    readings,
+    rights,
+    rules,
+    sites,
+    status,
+    uploads,
+    weather,
+)
 
 
 def _utc_now() -> datetime:

@@ -11,12 +11,17 @@ import click
 from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, status, tables
-from aircue_cloud.commands import audit, backup, keys, operators, people, stores
+from aircue_cloud.commands import audit, backup, keys, operators, people, rights, stores
 from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
 from aircue_cloud.errors import CloudError, CommandError
+from aircue_cloud.rights import erasure
 
 # Commands whose modules bring numpy and more are loaded when they are asked for.
-_LATE = {"evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate")}
+_LATE = {
+    "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
+    "import": ("aircue_cloud.importing.command", "import_"),
+    "weather": ("aircue_cloud.weather.command", "weather"),
+}
 
 
 class _Commands(click.Group):
@@ -78,6 +83,7 @@ def consume(config_path: Path | None, **source: Any) -> None:
 
 main.add_command(stores.store)
 main.add_command(operators.operator)
+main.add_command(rights.rights)
 main.add_command(people.person)
 main.add_command(audit.audit)
 main.add_command(backup.backup)
@@ -119,6 +125,7 @@ def site_link(site_id: str, household_id: str, config_path: Path | None) -> None
     with changing(config_path, "site link", site_id) as connection:
         _must_know(connection, household_id)
         connection.execute(db.insert_or_update(connection, tables.sites, ["household"]), [row])
+        erasure.remember(connection, site_id)
     say(f"site {site_id} is the home of household {household_id}")
 
 
@@ -139,10 +146,13 @@ def _consent_command(name: str, *, granted: bool) -> None:
     )
     @click.option("--channel", type=click.Choice(consents.CHANNELS), default=consents.CHANNELS[0], show_default=True)
     @with_config
-    def command(household_id: str, config_path: Path | None, **said: str) -> None:
+    def command(household_id: str, config_path: Path | None, **said: Any) -> None:
         with changing(config_path, f"consent {name}", household_id) as connection:
             _must_know(connection, household_id)
-            recorded = consents.record(connection, household_id, **said, granted=granted, now=now())
+            controller = load(config_path).answers
+            recorded = consents.record(
+                connection, household_id, **said, granted=granted, now=now(), controller=controller
+            )
         say(f"household {household_id}: {name} recorded, receipt {recorded.receipt}")
 
     command.help = f"Record that a household's agreement is {'given' if granted else 'taken back'}."

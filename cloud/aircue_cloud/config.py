@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from aircue_cloud import db
 from aircue_cloud.errors import SettingsError
+from aircue_cloud.rights.receipts import Controller
 from aircue_cloud.settings import build, load_toml
 
 DIALECTS = ("postgresql",)
@@ -47,7 +48,8 @@ class Config:
     upload_url_s: how long a gateway may use the URL of an upload. public_url: what people call this server, where more
     than this machine reaches it. trusted_proxies: how many stand in front of it. sign_in: auto, needed as soon as there
     is an operator or anybody else can reach this server; or off, for loopback alone. requests_per_minute: of each
-    partner's or node's key."""
+    partner's or node's key. controller, controller_contact, privacy_url, jurisdiction: who answers for the data, as
+    receipts name them."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -63,6 +65,19 @@ class Config:
     trusted_proxies: int = 0
     sign_in: str = "auto"
     requests_per_minute: int = 1200
+    controller: str = Controller.name
+    controller_contact: str = ""
+    privacy_url: str = ""
+    jurisdiction: str = Controller.jurisdiction
+
+    @property
+    def answers(self) -> Controller:
+        return Controller(
+            name=self.controller,
+            contact=self.controller_contact,
+            policy_url=self.privacy_url,
+            jurisdiction=self.jurisdiction,
+        )
 
     @property
     def is_private(self) -> bool:

@@ -4,14 +4,31 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from aircue_cloud import tables
+from aircue_cloud.rights.receipts import Controller, Said, document
 
 PURPOSES = ("marketing",)
-DATA_CATEGORIES = ("sensor", "behaviour")
+# What each category of data is; one is named in every consent.
+CATEGORIES = MappingProxyType(
+    {
+        "sensor": "what the sensors in the home measure",
+        "behaviour": "what people do in the shop",
+        "location": "the area that a phone or wearable is in, to a tenth of a degree",
+        "activity": "steps that a phone or wearable counts",
+        "body": "skin temperature from a wearable",
+        "ambient": "temperature around a phone or wearable",
+    }
+)
+DATA_CATEGORIES = tuple(CATEGORIES)
 CHANNELS = ("in-app",)
+SENSITIVE = frozenset({"body"})  # data categories that the law protects more
+PUSHED_FROM = ("sensor", "in-app")
+NOBODY_NAMED = Controller()
 
 _T = tables.consents.c
 
@@ -24,6 +41,7 @@ class Consent:
     granted: bool
     at: datetime
     receipt: str
+    document: dict[str, Any] | None  # the receipt as it was given
 
 
 def record(
@@ -35,17 +53,47 @@ def record(
     channel: str,
     granted: bool,
     now: datetime,
+    method: str = "command line",
+    controller: Controller = NOBODY_NAMED,
+    language: str = "en",
 ) -> Consent:
+    """What a household says from now on. Taken back, it also ends the offers that wait in the inbox for its sake.
+
+    method: how the answer was collected. language: of what the household read.
+    """
+    said = Said(
+        receipt=str(uuid.uuid4()),
+        principal=household,
+        purpose=purpose,
+        data_category=data_category,
+        channel=channel,
+        granted=granted,
+        at=now,
+        method=method,
+        language=language,
+        sensitive=data_category in SENSITIVE,
+    )
     consent = Consent(
         purpose=purpose,
         data_category=data_category,
         channel=channel,
         granted=granted,
         at=now,
-        receipt=str(uuid.uuid4()),
+        receipt=said.receipt,
+        document=document(said, controller),
     )
     connection.execute(insert(tables.consents), {"household": household, **vars(consent)})
+    if not granted:
+        _end_waiting(connection, household, data_category, channel, now)
     return consent
+
+
+def _end_waiting(connection: Connection, household: str, data_category: str, channel: str, now: datetime) -> None:
+    """Every push so far follows from the air of the home, by one channel."""
+    if (data_category, channel) == PUSHED_FROM:
+        pushes = tables.pushes
+        waiting = (pushes.c.household == household, pushes.c.withdrawn_at.is_(None))
+        connection.execute(update(pushes).where(*waiting).values(withdrawn_at=now))
 
 
 def history(connection: Connection, household: str) -> list[Consent]:
@@ -72,11 +120,17 @@ def granted(connection: Connection, household: str, *, purpose: str, data_catego
     return said
 
 
-def granting(*, purpose: str, data_category: str) -> Select[tuple[str]]:
+def granting(*, purpose: str, data_category: str) -> Select[str]:
     """The ids of households that agree, through whichever channel they said so."""
     asked = (_T.purpose == purpose, _T.data_category == data_category)
     last = select(func.max(_T.id)).where(*asked).group_by(_T.household, _T.channel)
     return select(_T.household).where(_T.id.in_(last), _T.granted)
+
+
+def storing(connection: Connection, data_category: str) -> set[str]:
+    """The ids of households whose data of this category may be stored: they agree to some use of it."""
+    uses = [granting(purpose=purpose, data_category=data_category) for purpose in PURPOSES]
+    return {id_ for use in uses for id_ in connection.execute(use).scalars()}
 
 
 def _consent(row: Row[tuple[object, ...]]) -> Consent:
@@ -87,4 +141,5 @@ def _consent(row: Row[tuple[object, ...]]) -> Consent:
         granted=row.granted,
         at=row.at,
         receipt=row.receipt,
+        document=row.document,
     )

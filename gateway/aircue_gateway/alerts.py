@@ -4,8 +4,10 @@ The cloud's own run of the same rules decides; this one makes a batch leave earl
 """
 
 import json
+import math
 import uuid
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
@@ -76,6 +78,22 @@ class _Course:
         )
 
 
+@dataclass(slots=True)
+class _Series:
+    """One quantity of one node, with the rules on it and where they stand.
+
+    As long as all of them are idle, a value from low to high changes nothing but the time of the last reading: it is
+    noted here alone (at), and brought into their states when somebody asks for them (moved says whether that is due).
+    Otherwise no value lies between low and high.
+    """
+
+    rows: list[tuple[Rule, Key, _Course]]
+    low: float = math.inf
+    high: float = -math.inf
+    at: float = -math.inf
+    moved: bool = False
+
+
 class Alerts:
     """Where every rule stands on every node. draw: the id of a new episode."""
 
@@ -84,6 +102,9 @@ class Alerts:
     ) -> None:
         self._courses = {key: _course(state) for key, state in states.items()}
         self._by_quantity: dict[str, list[Rule]] = {}
+        self._single: frozenset[str] = frozenset()
+        self._series: dict[tuple[str, str], _Series] = {}
+        self._moved: list[_Series] = []
         self._touched: set[Key] = set()
         self._draw = draw
         self.version = ""
@@ -92,19 +113,66 @@ class Alerts:
     def replace(self, rules: Rules) -> None:
         """Other rules from now on. A need that stays keeps its state: its episode goes on under the new thresholds,
         and under its id."""
+        self._settle_all()
+        self._series.clear()
         self.version = rules.version
         self._by_quantity = {}
         for rule in rules.rules:
             self._by_quantity.setdefault(rule.quantity, []).append(rule)
+        needs = Counter(rule.need for rule in rules.rules)
+        self._single = frozenset(need for need, count in needs.items() if count == 1)
 
     def update(self, node: str, quantity: str, at: float, value: float) -> list[tuple[str, Change]]:
         """Feeds a trusted value; the needs whose phase it changed, and how. at: epoch seconds of event time."""
-        changes = []
-        for rule in self._by_quantity.get(quantity, ()):
-            change = self._step(rule, (rule.need, node), at, value)
-            if change is not None:
-                changes.append((rule.need, change))
-        return changes
+        series = self._series.get((node, quantity)) or self._new_series(node, quantity)
+        if series.low <= value <= series.high and at > series.at:
+            series.at = at
+            if not series.moved:
+                series.moved = True
+                self._moved.append(series)
+            return []
+        return self._run(series, at, value)
+
+    def _new_series(self, node: str, quantity: str) -> _Series:
+        rules = self._by_quantity.get(quantity, ())
+        keys = [(rule.need, node) for rule in rules]
+        courses = [self._courses.setdefault(key, _Course(fresh(rule))) for rule, key in zip(rules, keys, strict=True)]
+        series = self._series[node, quantity] = _Series(list(zip(rules, keys, courses, strict=True)))
+        return series
+
+    def _run(self, series: _Series, at: float, value: float) -> list[tuple[str, Change]]:
+        """Every rule of the series, one by one."""
+        self._settle(series)
+        steps = [(key[0], self._step(rule, key, course, at, value)) for rule, key, course in series.rows]
+        self._calm(series)
+        return [(need, change) for need, change in steps if change is not None]
+
+    def _calm(self, series: _Series) -> None:
+        """Sets low and high. Rules that reckon with late readings need each one, and so does a state of two rules."""
+        series.low, series.high = math.inf, -math.inf
+        last_at = series.rows[0][2].state.last_at if series.rows else None
+        idle = State(last_at=last_at)
+        for rule, (need, _), course in series.rows:
+            if course.state.phase is not Phase.IDLE or rule.lateness_s or need not in self._single:
+                return
+            if course.state != idle or last_at is None:
+                return
+        series.at = -math.inf if last_at is None else last_at
+        series.low = max((one.enter for one, *_ in series.rows if one.direction == "below"), default=-math.inf)
+        series.high = min((one.enter for one, *_ in series.rows if one.direction == "above"), default=math.inf)
+
+    def _settle(self, series: _Series) -> None:
+        """Brings the time of the last reading into the states."""
+        if series.moved:
+            series.moved = False
+            for _, key, course in series.rows:
+                course.state = State(last_at=series.at)
+                self._touched.add(key)
+
+    def _settle_all(self) -> None:
+        for series in self._moved:
+            self._settle(series)
+        self._moved.clear()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -115,6 +183,10 @@ class Alerts:
 
     def rewind(self, node: str, at: float) -> None:
         """The node's clock was set back to `at`: its rules go on from there instead of waiting for the old time."""
+        self._settle_all()
+        for (other, _), series in self._series.items():
+            if other == node:
+                series.low, series.high = math.inf, -math.inf
         for key, course in self._courses.items():
             state = rewound(course.state, at)
             if key[1] == node and state is not course.state:
@@ -124,14 +196,12 @@ class Alerts:
 
     def take(self) -> dict[Key, State]:
         """What moved since this was asked last, as it is to be stored."""
+        self._settle_all()
         moved: dict[Key, State] = {key: self._courses[key].standing() for key in self._touched}
         self._touched.clear()
         return moved
 
-    def _step(self, rule: Rule, key: Key, at: float, value: float) -> Change | None:
-        course = self._courses.get(key)
-        if course is None:
-            course = self._courses[key] = _Course(state=fresh(rule))
+    def _step(self, rule: Rule, key: Key, course: _Course, at: float, value: float) -> Change | None:
         before = course.state
         if before.last_at is not None and at <= before.last_at:
             return self._late(rule, key, course, at, value) if rule.lateness_s else None
@@ -253,7 +323,11 @@ def encode_state(state: State) -> str:
 
 def decode_state(text: str) -> State:
     """A Standing where it was stored as one."""
-    row = json.loads(text)
+    return state_from(json.loads(text))
+
+
+def state_from(row: Mapping[str, Any]) -> State:
+    """The state with these fields, as JSON has them."""
     state = _state(row)
     if not any(name in row for name in ("episodes", "recent", "before")):
         return state
@@ -266,7 +340,7 @@ def decode_state(text: str) -> State:
     )
 
 
-def _state(row: dict[str, Any]) -> State:
+def _state(row: Mapping[str, Any]) -> State:
     known = {one.name: row[one.name] for one in fields(State) if one.name in row}
     return replace(State(**known), phase=Phase(row["phase"]))
 

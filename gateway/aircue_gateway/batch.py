@@ -11,8 +11,10 @@ Errors: BatchError, for bytes that are no batch of a known version.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 VERSION = 2
 _HASH_SIZE = 32
@@ -73,6 +75,27 @@ class Group:
     boot: int
     channels: tuple[Channel, ...]
     samples: tuple[Sample, ...]
+
+
+class Columns(NamedTuple):
+    """Samples as columns, one a field of Sample; values and statuses: one for each channel. resolved: whether clock is
+    "gateway"."""
+
+    sequences: Sequence[int]
+    uptimes_ms: Sequence[int]
+    measured_at_ms: Sequence[int]
+    received_at_ms: Sequence[int]
+    resolved: Sequence[bool]
+    values: Sequence[Sequence[int | None]]
+    statuses: Sequence[Sequence[Status]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table(Group):
+    """A group to be written whose samples are told by columns alone: a small board has thousands to seal at once."""
+
+    columns: Columns
+    samples: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,20 +21,19 @@ class Clock:
         self.known = known
 
     def note(self, uptime_ms: int, epoch_s: int, received_at_ms: int) -> None:
-        """Learns from a sample. epoch_s: the whole second it was taken in, 0 while the node has no time."""
+        """Learns from a sample. epoch_s: the whole second it was taken in, 0 while the node has no time.
+
+        The sample lies within its second; inside it, the milliseconds follow the uptime of the samples before.
+        """
         if epoch_s:
-            self._note_second(uptime_ms, epoch_s * 1000)
+            earliest = epoch_s * 1000 - uptime_ms
+            if not self.known or self.offset_ms is None or self.offset_ms < earliest:
+                self.offset_ms, self.known = earliest, True
+            elif self.offset_ms > earliest + 999:
+                self.offset_ms = earliest + 999
         elif not self.known:
             latest = received_at_ms - uptime_ms
             self.offset_ms = latest if self.offset_ms is None else min(self.offset_ms, latest)
-
-    def _note_second(self, uptime_ms: int, second_ms: int) -> None:
-        """The sample lies within its second; inside it, the milliseconds follow the uptime of the samples before."""
-        earliest = second_ms - uptime_ms
-        if not self.known or self.offset_ms is None or self.offset_ms < earliest:
-            self.offset_ms, self.known = earliest, True
-        elif self.offset_ms > earliest + 999:
-            self.offset_ms = earliest + 999
 
     def at(self, uptime_ms: int) -> int:
         """ms since the epoch at an uptime. Something must have been noted before."""

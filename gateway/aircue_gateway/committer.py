@@ -102,6 +102,7 @@ class Committer:
         if not await self._on_disk(window):
             return False
         self._committed(window)
+        self._seal_due = self._seal_due or window.crowded
         return window.urgent or window.late
 
     async def _on_disk(self, window: Window) -> bool:

@@ -127,6 +127,15 @@ class AttachedConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoomConfig:
+    """Nodes whose sensors measure one air. name: what the room is called; no node has the same."""
+
+    name: str
+    site: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class UplinkConfig:
     """via: "http", "object-store" or "mqtt". url: of the cloud; broker: of the cloud's broker, for "mqtt". ca: of the
     server's certificate, None for those that the system trusts. backlog_per_s: batches that had to wait, a second."""
@@ -252,6 +261,7 @@ class Config:
     broker: BrokerConfig | None = None
     devices: tuple[DeviceConfig, ...] = ()
     attached: tuple[AttachedConfig, ...] = ()
+    rooms: tuple[RoomConfig, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,6 +345,10 @@ def _is_among(names: Mapping[str, Any]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in names
 
 
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) >= 2 and all(map(_is_name, value)) and len(set(value)) == len(value)
+
+
 def _is_table(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -367,6 +381,7 @@ _TOP = {
     "broker": _TABLE,
     "devices": _Kind(expected="tables, each under [[devices]]", accepts=_is_tables),
     "attached": _Kind(expected="tables, each under [[attached]]", accepts=_is_tables),
+    "rooms": _Kind(expected="tables, each under [[rooms]]", accepts=_is_tables),
 }
 _LISTENER = {
     "host": _Kind(expected="an address to listen on", accepts=_is_text),
@@ -477,6 +492,11 @@ _ATTACHED = {
     "address": _whole(0x08, 0x77),
     "interval_s": _number(2, 86_400),
 }
+_ROOM = {
+    "name": _NAME,
+    "site": _NAME,
+    "nodes": _Kind(expected="a list of two or more nodes, each once", accepts=_is_names, required=True),
+}
 _SERIAL = {"path": _Kind(expected="the path of a tty", accepts=_is_text, required=True), "node": _NAME}
 
 
@@ -496,6 +516,7 @@ def load(file: Path) -> Config:
     top["devices"] = _devices(file, top.get("devices", []), top["broker"])
     top["attached"] = _attached(file, top.get("attached", []))
     _check_places(file, top)
+    top["rooms"] = _rooms(file, top.get("rooms", []), _places(top))
     return Config(file=file, **top)
 
 
@@ -669,6 +690,28 @@ def _attached(file: Path, tables: list[dict[str, Any]]) -> tuple[AttachedConfig,
             raise ConfigError(f"{file}: attached[{index}].pin is missing: expected the pin that the {row.sensor} is on")
         if row.node in [one.node for one in rows]:
             raise ConfigError(f"{file}: attached[{index}].node = {row.node!r}: expected a node that no other row has")
+        rows.append(row)
+    return tuple(rows)
+
+
+def _places(top: dict[str, Any]) -> dict[str, str]:
+    """The site of every node, whatever it is."""
+    rows = [*top["devices"], *top["attached"]]
+    return {node.id: node.site for node in top["nodes"].values()} | {row.node: row.site for row in rows}
+
+
+def _rooms(file: Path, tables: list[dict[str, Any]], sites: Mapping[str, str]) -> tuple[RoomConfig, ...]:
+    rows: list[RoomConfig] = []
+    for index, table in enumerate(tables, start=1):
+        where, fields = f"{file}: rooms[{index}]", _checked(file, f"rooms[{index}]", table, _ROOM)
+        row = RoomConfig(**{**fields, "nodes": tuple(fields["nodes"])})
+        if row.name in sites or row.name in [one.name for one in rows]:
+            raise ConfigError(f"{where}.name = {row.name!r}: expected a name that no node and no other room has")
+        taken = {node for one in rows for node in one.nodes}
+        wrong = [node for node in row.nodes if sites.get(node) != row.site or node in taken]
+        if wrong:
+            expected = f"nodes at site {row.site} that are in no other room"
+            raise ConfigError(f"{where}.nodes: expected {expected}, found {', '.join(wrong)}")
         rows.append(row)
     return tuple(rows)
 

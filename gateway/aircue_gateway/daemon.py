@@ -56,7 +56,7 @@ class Daemon:
         self._commands = Commands(config.nodes, self._installation, self._publish, _now_ms)
         self._announcer = Announcer(config.name)
         stored = spool.load()
-        self._intake = Intake(config.cleaning, stored, self._commands.replied)
+        self._intake = Intake(config.cleaning, stored, self._commands.replied, config.rooms)
         self._numbered = Numbered(int(spool.epoch, 16), stored, self._intake.take, self._disbelieve)
         self._foreign = behind_broker.topics(config.broker, config.devices) if config.broker else {}
         self._devices = Devices(config.devices, self._foreign, self._intake, self._numbered)
@@ -305,9 +305,10 @@ class Daemon:
         self._announce(self._announcer.forget(rules.rules))
 
     def _sites(self) -> dict[str, str]:
-        """Where each node is, whatever intake it has."""
+        """Where each node is, whatever intake it has, and each room."""
         others: tuple[DeviceConfig | AttachedConfig, ...] = (*self._config.devices, *self._config.attached)
-        return {node.id: node.site for node in self._nodes.values()} | {row.node: row.site for row in others}
+        rooms = {row.name: row.site for row in self._config.rooms}
+        return {node.id: node.site for node in self._nodes.values()} | {row.node: row.site for row in others} | rooms
 
     def _announce(self, messages: list[Retained]) -> None:
         """What Home Assistant is told, now and when it connects; an empty payload takes it back."""

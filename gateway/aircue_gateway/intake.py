@@ -4,26 +4,31 @@ Nothing counts as taken before its window is on disk: receipts and acks leave wi
 """
 
 import json
+import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aircue_gateway import log
-from aircue_gateway.alerts import Alerts, Rules
+from aircue_gateway.alerts import NO_RULES, Alerts, Rules
 from aircue_gateway.batch import Loss, Status
-from aircue_gateway.cleaning.air import Air
+from aircue_gateway.cleaning.air import DERIVED_UNITS, Air
 from aircue_gateway.clock import believed
-from aircue_gateway.config import CleaningConfig
+from aircue_gateway.config import CleaningConfig, RoomConfig
 from aircue_gateway.episodes import Rule
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import DISCOVERY, Message
 from aircue_gateway.payloads import aircue
+from aircue_gateway.rooms import Rooms, RoomValue
 from aircue_gateway.stream import Lane, Stream
 from aircue_gateway.window import (
+    MOST_BOOTS,
+    MOST_LOSSES,
     BirthRow,
     DeadLetter,
     LossKey,
+    Memory,
     SampleRow,
     Stored,
     StreamKey,
@@ -37,42 +42,61 @@ _PRESSING_SAMPLES = 256
 _SET_BACK_MS = 600_000
 _PRESSING_RECEIPTS = 4096  # of messages that brought no new sample
 _PRESSING_BYTES = 256 * 1024  # of what was set aside
-_MOST_UNCOMMITTED = 20_000  # samples or receipts
+_MOST_UNCOMMITTED = 4096  # samples or receipts
 _MOST_UNCOMMITTED_BYTES = 4 * 1024 * 1024  # of what was set aside
 _MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
 _MOST_HELD_BYTES = 1024 * 1024
+_PRESSING_LOSSES = 1000
 _LARGEST_DISCOVERY = 16 * 1024
+_RECEIVED = Count.SAMPLES_RECEIVED
+_REMEMBERED_EVERY_MS = 3_600_000
+_OFTEN_REMEMBERED = 50_000  # samples: a restart goes through so many at most
+_BOOTS_REMEMBERED = 2  # a node; older ones only drain
 _NOT_FLAGGED = (Status.OK, Status.GAP, Status.SUPPRESSED)
 
 
 class Intake:
     """retained: the last birth and status of every node, by topic. airs: what is derived at each node. replied: told of
-    each node's reply to a command."""
+    each node's reply to a command. rooms: nodes that are merged."""
 
     def __init__(
         self,
         config: CleaningConfig,
         stored: Stored,
         replied: Callable[[str, aircue.Reply], None] = lambda _node, _reply: None,
+        rooms: Sequence[RoomConfig] = (),
     ) -> None:
         self._config = config
+        self._rooms = Rooms(rooms)
+        self._room_values: dict[str, dict[str, RoomValue]] = {}
         self._replied = replied
         self._alerts = Alerts(stored.rules, stored.states)
         self.airs: dict[str, Air] = {}
+        self._derived: list[str] = []
+        self._watch_derived()
         self._live_ms: dict[str, int] = {}
-        self._streams = {key: self._new_stream(key, row) for key, row in stored.streams.items()}
+        self._window = Window()
+        self._remembered_ms = 0
+        self._since_remembered = _OFTEN_REMEMBERED
+        self._streams: dict[StreamKey, Stream] = {}
+        self._boots: dict[str, list[StreamKey]] = {}
+        for key, row in stored.streams.items():
+            self._know(key, row)
         self._losses: dict[LossKey, Loss] = {loss_key(loss): loss for loss in stored.losses}
-        self._births = 0
+        self._loss_counts = Counter(key[0] for key in self._losses)
+        self._births = stored.births_from
+        self._births_at_rest = 0  # of them, when the spool was last asked to forget
         for birth in stored.births:
             self._births = max(self._births, birth.id)
             self._stream((birth.node, birth.installation, birth.boot)).born(birth)
-        self._window = Window()
+        self._recall(stored)
         self._held: dict[StreamKey, list[tuple[Message, int, Any]]] = {}
         self._held_count = 0
         self._held_bytes = 0
         self._set_aside_bytes = 0
         self.retained = {topic: payload for topic, payload in stored.retained.items() if payload}
         self._faults = _known_faults(stored.retained)
+        self._told_of_losses: set[str] = set()
         self._refusals: dict[str, tuple[int, int, int]] = {}
         self._leaves: dict[str, Callable[[Message, int], StreamKey | None]] = {
             contract.BIRTH: self._birth,
@@ -101,6 +125,7 @@ class Intake:
             or window.hurried
             or len(window.samples) >= _PRESSING_SAMPLES
             or len(window.receipts) >= _PRESSING_RECEIPTS
+            or len(window.losses) >= _PRESSING_LOSSES
             or self._set_aside_bytes >= _PRESSING_BYTES
         )
 
@@ -110,6 +135,7 @@ class Intake:
         return (
             len(self._window.samples) > _MOST_UNCOMMITTED
             or len(self._window.receipts) > _MOST_UNCOMMITTED
+            or len(self._window.losses) > _MOST_UNCOMMITTED
             or self._set_aside_bytes > _MOST_UNCOMMITTED_BYTES
         )
 
@@ -123,6 +149,11 @@ class Intake:
 
     def replace_rules(self, rules: Rules) -> None:
         self._alerts.replace(rules)
+        self._watch_derived()
+
+    def _watch_derived(self) -> None:
+        """What the rules look at, one list for all streams."""
+        self._derived[:] = [name for name in DERIVED_UNITS if self._alerts.watches(name)]
 
     def configure(self, config: CleaningConfig) -> None:
         """The filters start anew with it."""
@@ -130,6 +161,9 @@ class Intake:
             self._config = config
             for stream in self._streams.values():
                 stream.configure(config)
+            for air in self.airs.values():
+                air.stand_on(config.mould_surface)
+            self._since_remembered = _OFTEN_REMEMBERED
 
     def count(self, name: Count) -> None:
         self._window.counts[name] += 1
@@ -138,9 +172,64 @@ class Intake:
         """The window so far; a new one is open from now on."""
         window, self._window = self._window, Window()
         self._set_aside_bytes = 0
-        window.streams = {key: self._streams[key].row() for key in window.acks}
+        if window.samples:
+            window.counts[Count.SAMPLES_STORED] += len(window.samples)
+        window.streams = {key: self._streams[key].row() for key in window.acks if key in self._streams}
+        window.crowded = self._is_crowded(window)
         window.states = self._alerts.take()
+        if window.samples:
+            self._remember(window)
         return window
+
+    def _remember(self, window: Window) -> None:
+        """Writes down what the filters have learnt, now and then: a restart learns what came since from the spool."""
+        now_ms = window.samples[-1].received_at_ms
+        self._since_remembered += len(window.samples)
+        if self._since_remembered >= _OFTEN_REMEMBERED or abs(now_ms - self._remembered_ms) >= _REMEMBERED_EVERY_MS:
+            self._since_remembered, self._remembered_ms = 0, now_ms
+            window.memory = self._memory()
+
+    def _memory(self) -> Memory:
+        last = [key for boots in self._boots.values() for key in boots[-_BOOTS_REMEMBERED:]]
+        born = [(key, self._streams[key]) for key in last if self._streams[key].birth is not None]
+        return {
+            "config": _fingerprint(self._config),
+            "streams": [[*key, stream.birth.id, stream.learnt()] for key, stream in born if stream.birth is not None],
+            "airs": {node: air.learnt() for node, air in self.airs.items()},
+        }
+
+    def _recall(self, stored: Stored) -> None:
+        """The filters as they were: what they had learnt, and the samples since then. The rules have seen those."""
+        births = {birth.id: birth for birth in stored.births}
+        alerts, self._alerts = self._alerts, Alerts(NO_RULES, {})
+        if stored.memory.get("config") == _fingerprint(self._config):
+            self._recall_memory(stored.memory, births)
+        for late, row in stored.past:
+            stream = self._reborn(row.birth, births)
+            if stream is not None and stream.birth is not None:
+                stream.recall(Lane.BACKLOG if late else Lane.LIVE, row)
+                if not late and stream.birth.node in self._rooms.nodes:
+                    self._merge(stream.birth.node, stream, row)
+        for birth in stored.births:  # the newest of a boot is in force
+            self._reborn(birth.id, births)
+        self._alerts = alerts
+
+    def _recall_memory(self, memory: Memory, births: Mapping[int, BirthRow]) -> None:
+        for _, _, _, birth, learnt in memory["streams"]:
+            stream = self._reborn(birth, births)
+            if stream is not None:
+                stream.teach(learnt)
+        for node, learnt in memory["airs"].items():
+            if node in self.airs or node in self._rooms.nodes.values():
+                self.airs.setdefault(node, Air(self._config.mould_surface)).teach(learnt)
+
+    def _reborn(self, ident: int, births: Mapping[int, BirthRow]) -> Stream | None:
+        """The stream with the channels of that birth; None where it is forgotten."""
+        birth = births.get(ident)
+        stream = None if birth is None else self._streams.get((birth.node, birth.installation, birth.boot))
+        if birth is not None and stream is not None and stream.birth != birth:
+            stream.born(birth)
+        return stream
 
     def take(self, message: Message, received_at_ms: int, receipt: Any = None) -> None:
         """Takes a message in. receipt: comes back in a window's receipts once that says what became of the message."""
@@ -246,12 +335,40 @@ class Intake:
 
     def _stream(self, key: StreamKey) -> Stream:
         if key not in self._streams:
-            self._streams[key] = self._new_stream(key, None)
+            self._know(key, None)
+            self._window.forgotten.discard(key)
+            boots = self._boots[key[0]]
+            while len(boots) > MOST_BOOTS:
+                self._forget(boots.pop(0))
         return self._streams[key]
+
+    def _know(self, key: StreamKey, row: StreamRow | None) -> None:
+        self._streams[key] = self._new_stream(key, row)
+        self._boots.setdefault(key[0], []).append(key)
+
+    def _forget(self, key: StreamKey) -> None:
+        """What comes of this boot after all waits for its birth again; a sample that comes again is stored again, and
+        counts once in the cloud."""
+        del self._streams[key]
+        self._window.forgotten.add(key)
+        self.count(Count.BOOTS_FORGOTTEN)
+        node, installation, boot = key
+        log.warning("boot_forgotten", node=node, installation=installation, boot=boot, newer_ones=MOST_BOOTS)
+
+    def _is_crowded(self, window: Window) -> bool:
+        """Whether the spool has more to keep than it should until the next batch."""
+        crowded = (
+            bool(window.forgotten)
+            or len(window.losses) >= _PRESSING_LOSSES
+            or self._births - self._births_at_rest >= MOST_BOOTS
+        )
+        if crowded:
+            self._births_at_rest = self._births
+        return crowded
 
     def _new_stream(self, key: StreamKey, row: StreamRow | None) -> Stream:
         air = self.airs.setdefault(key[0], Air(self._config.mould_surface))
-        return Stream(self._config, self._watch, row, air)
+        return Stream(self._config, self._watch, row, air, self._derived)
 
     def _declared(self, node: str, installation: int, rows: tuple[aircue.LossRow, ...]) -> None:
         for row in rows:
@@ -269,9 +386,23 @@ class Intake:
 
     def _lose(self, loss: Loss) -> None:
         """Passes a loss on, once for each change: nodes repeat theirs in every status."""
-        if self._losses.get(loss_key(loss)) != loss:
-            self._losses[loss_key(loss)] = loss
+        key = loss_key(loss)
+        known = self._losses.pop(key, None)
+        self._losses[key] = loss  # the last ones heard of are the last ones forgotten
+        if known != loss:
             self._window.losses.append(loss)
+        if known is None:
+            self._count_loss(loss.node)
+
+    def _count_loss(self, node: str) -> None:
+        self._loss_counts[node] += 1
+        if self._loss_counts[node] > MOST_LOSSES:
+            self._loss_counts[node] -= 1
+            del self._losses[next(key for key in self._losses if key[0] == node)]
+            self.count(Count.LOSSES_FORGOTTEN)
+            if node not in self._told_of_losses:
+                self._told_of_losses.add(node)
+                log.warning("losses_forgotten", node=node, most=MOST_LOSSES, remedy="the cloud has them; said once")
 
     def _status(self, message: Message, received_at_ms: int) -> None:
         status = aircue.decode_status(message.topic, message.payload)
@@ -378,8 +509,9 @@ class Intake:
     def _take_sample(
         self, lane: Lane, key: StreamKey, stream: Stream, sample: aircue.Sample, received_at_ms: int, duplicate: bool
     ) -> None:
-        counts = self._window.counts
-        counts[Count.SAMPLES_RECEIVED] += 1
+        window = self._window
+        counts = window.counts
+        counts[_RECEIVED] += 1
         self._ack(key, sample.sequence)
         new = stream.seen.add(sample.sequence)
         if duplicate or not new:
@@ -387,20 +519,48 @@ class Intake:
         if not new:
             return
         row, changed = stream.accept(lane, sample, received_at_ms)
+        window.samples.append(row)
         if lane is Lane.LIVE:
             self._notice_time(key[0], row.measured_at_ms)
-        self._window.samples.append(row)
+            if key[0] in self._rooms.nodes:
+                changed = self._merge(key[0], stream, row) or changed
+        else:
+            window.late = True
+            window.backlog.append(len(window.samples) - 1)
         if stream.revisions:
-            self._window.revisions += stream.revisions
+            window.revisions += stream.revisions
             stream.revisions.clear()
-        self._window.urgent = self._window.urgent or changed
-        self._window.late = self._window.late or lane is Lane.BACKLOG
-        _tally(counts, sample, row)
+        if changed:
+            window.urgent = True
+        if row.resolved and not believed(sample.epoch_s):
+            counts[Count.CLOCK_DISBELIEVED] += 1
+        if any(row.statuses):
+            _tally(counts, row)
+
+    def _merge(self, node: str, stream: Stream, row: SampleRow) -> bool:
+        """What the room of this node is at now; whether that changed a phase."""
+        room, at = self._rooms.nodes[node], row.measured_at_ms / 1000
+        values = self._room_values.setdefault(room, {})
+        told = list(self._rooms.take(node, at, stream.told(row)))
+        values.update(told)
+        self._window.rooms[room] = dict(values)
+        changes = [self._watch(room, quantity, at, merged.value) for quantity, merged in told]
+        return any([*changes, self._derive_room(room, at, values)])
+
+    def _derive_room(self, room: str, at: float, values: Mapping[str, RoomValue]) -> bool:
+        temperature, humidity = values.get("temperature"), values.get("humidity")
+        if temperature is None or humidity is None:
+            return False
+        air = self.airs.setdefault(room, Air(self._config.mould_surface))
+        air.note(at, temperature.value, humidity.value)
+        changes = [self._watch(room, name, at, air.value(name)) for name in self._derived]
+        return any(changes)
 
     def _notice_time(self, node: str, at_ms: int) -> None:
         """Live samples come in order; where one lies far before the last, the node's clock was set back."""
-        last_ms = self._live_ms.get(node, at_ms)
-        self._live_ms[node] = at_ms
+        times = self._live_ms
+        last_ms = times.get(node, at_ms)
+        times[node] = at_ms
         if at_ms < last_ms - _SET_BACK_MS:
             log.warning("clock_set_back", node=node, seconds=(last_ms - at_ms) // 1000)
             self._alerts.rewind(node, at_ms / 1000)
@@ -413,9 +573,16 @@ class Intake:
 
     def _watch(self, node: str, quantity: str, at: float, value: float) -> bool:
         changes = self._alerts.update(node, quantity, at, value)
+        if not changes:
+            return False
         for need, change in changes:
             log.event("episode", need=need, node=node, change=change, quantity=quantity, value=value, at=at)
-        return bool(changes)
+        return True
+
+
+def _fingerprint(config: CleaningConfig) -> str:
+    """What was learnt under another configuration is of no use."""
+    return f"{zlib.crc32(repr(config).encode()):08x}"
 
 
 def _known_faults(retained: Mapping[str, bytes]) -> dict[str, tuple[tuple[int, int], dict[str, int]]]:
@@ -428,12 +595,7 @@ def _known_faults(retained: Mapping[str, bytes]) -> dict[str, tuple[tuple[int, i
     return found
 
 
-def _tally(counts: Counter[Count], sample: aircue.Sample, row: SampleRow) -> None:
-    counts[Count.SAMPLES_STORED] += 1
-    if not believed(sample.epoch_s):
-        counts[Count.CLOCK_DISBELIEVED] += 1
-    if row.statuses.count(Status.OK) == len(row.statuses):
-        return
+def _tally(counts: Counter[Count], row: SampleRow) -> None:
     for status in row.statuses:
         if status is Status.SUPPRESSED:
             counts[Count.READINGS_SUPPRESSED] += 1

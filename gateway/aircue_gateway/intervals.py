@@ -47,6 +47,24 @@ class Intervals:
             self._firsts.insert(right, number)
             self._lasts.insert(right, number)
 
+    def without(self, others: "Intervals") -> Iterator[tuple[int, int]]:
+        """The ranges of what is in this set and not in the other one.
+
+        >>> list(Intervals([(1, 9)]).without(Intervals([(3, 4), (9, 12)])))
+        [(1, 2), (5, 8)]
+        """
+        for first, last in self:
+            at = bisect_right(others._firsts, first)
+            if at and others._lasts[at - 1] >= first:
+                first = others._lasts[at - 1] + 1
+            while at < len(others._firsts) and others._firsts[at] <= last:
+                if first < others._firsts[at]:
+                    yield first, others._firsts[at] - 1
+                first = others._lasts[at] + 1
+                at += 1
+            if first <= last:
+                yield first, last
+
     def __contains__(self, number: int) -> bool:
         right = bisect_right(self._firsts, number)
         return right > 0 and number <= self._lasts[right - 1]

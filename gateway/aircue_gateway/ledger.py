@@ -12,6 +12,8 @@ class Count(StrEnum):
     SAMPLES_SET_ASIDE = "samples_set_aside"  # malformed ones whose sequence could be read; declared as lost
     READINGS_FLAGGED = "readings_flagged"
     READINGS_SUPPRESSED = "readings_suppressed"
+    BOOTS_FORGOTTEN = "boots_forgotten"  # of nodes that have had many since
+    LOSSES_FORGOTTEN = "losses_forgotten"  # declared by nodes that declared many since; the cloud has them
     AWAITING_BIRTH = "awaiting_birth"  # messages with samples that came before their node's birth
     CLOCK_DISBELIEVED = "clock_disbelieved"  # samples whose node claims a time before 2020 or after 2100
     SENSOR_FAULTS = (
@@ -34,6 +36,9 @@ class Count(StrEnum):
     BATCHES_DELIVERED = "batches_delivered"
     BATCHES_REFUSED = "batches_refused"
     BATCHES_UNREADABLE = "batches_unreadable"  # the disk damaged them before they were sent
+    RECORDS_UNREADABLE = "records_unreadable"  # of the spool; what only they knew is gone
+    SAMPLES_UNREADABLE = "samples_unreadable"  # damaged by the disk; declared as lost, as far as known
+    SAMPLES_UNDECLARED = "samples_undeclared"  # those of them of which only the number is known
     SAMPLES_THINNED = "samples_thinned"  # for want of room; declared as lost, as the next ones are
     SAMPLES_DROPPED = "samples_dropped"  # with their whole batch
     SPOOLS_SET_ASIDE = "spools_set_aside"  # found damaged

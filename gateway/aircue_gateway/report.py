@@ -73,12 +73,15 @@ def _oldest_ms(book: Book) -> int | None:
 
 
 def _losses(book: Book) -> dict[str, int]:
-    """In samples, by kind: what the nodes declared, and what was given up here."""
+    """In samples, by kind: what the nodes declared, and what was given up or damaged here; undeclared: of the damaged
+    ones, those of which only the number is known."""
     return {
         "declared_by_nodes": sum(loss.samples for loss in book.losses.values()),
         "set_aside": book.counters[Count.SAMPLES_SET_ASIDE],
         "thinned": book.counters[Count.SAMPLES_THINNED],
         "dropped": book.counters[Count.SAMPLES_DROPPED],
+        "unreadable": book.counters[Count.SAMPLES_UNREADABLE],
+        "undeclared": book.counters[Count.SAMPLES_UNDECLARED],
         "not_told_yet": sum(loss.samples for loss in book.untold()),
     }
 

@@ -1,19 +1,25 @@
 """One boot of one node: which samples arrived, when they were measured, and what cleaning made of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
+from typing import Any
 
 from aircue_gateway.batch import Status
-from aircue_gateway.cleaning import pipeline
-from aircue_gateway.cleaning.air import Air
+from aircue_gateway.cleaning import memory, pipeline
+from aircue_gateway.cleaning.air import DERIVED_UNITS, Air
 from aircue_gateway.clock import Clock, believed
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.payloads.aircue import Sample
+from aircue_gateway.rooms import Told
 from aircue_gateway.window import BirthRow, RevisionRow, SampleRow, StreamRow
 
 _MOST_SUSPECTS = 8
 _TRUSTED = (Status.OK, Status.SUPPRESSED)
+_OK = Status.OK
+
+_tuple = tuple.__new__
 
 # Feeds a trusted value (node, quantity, epoch seconds, value) to the rules; whether it changed the phase of one.
 Watch = Callable[[str, str, float, float], bool]
@@ -28,13 +34,21 @@ class Lane(StrEnum):
 
 class Stream:
     """revisions: the flags that the samples since it was last emptied corrected. air: what is derived at this node; the
-    streams of its boots share it."""
+    streams of its boots share it. derived: what of it is watched, as it stands at each sample."""
 
     def __init__(
-        self, config: CleaningConfig, watch: Watch, row: StreamRow | None = None, air: Air | None = None
+        self,
+        config: CleaningConfig,
+        watch: Watch,
+        row: StreamRow | None = None,
+        air: Air | None = None,
+        derived: Sequence[str] = tuple(DERIVED_UNITS),
     ) -> None:
         self._config = config
         self._watch = watch
+        self._derived = derived
+        self._scales: list[int] = []
+        self._all_ok: tuple[Status, ...] = ()
         self._air = Air(config.mould_surface) if air is None else air
         self._lanes: dict[Lane, list[pipeline.Pipeline]] = {}
         self._climate: tuple[int, int] | None = None
@@ -47,6 +61,8 @@ class Stream:
     def born(self, birth: BirthRow) -> None:
         """The samples from now on have these channels."""
         self.birth = birth
+        self._scales = [channel.scale for channel in birth.channels]
+        self._all_ok = (_OK,) * len(birth.channels)
         self._lanes = {}
         self._suspects = {}
         quantities = [channel.quantity for channel in birth.channels]
@@ -57,6 +73,41 @@ class Stream:
         """Its filters start anew."""
         self._config = config
         self._lanes = {}
+
+    def learnt(self) -> dict[str, Any]:
+        """What its filters know and a fresh stream does not, as JSON has it."""
+        lanes = {
+            lane.value: [memory.of_pipeline(one, self._fresh(index)) for index, one in enumerate(pipelines)]
+            for lane, pipelines in self._lanes.items()
+        }
+        suspects = [[lane.value, index, list(found.items())] for (lane, index), found in self._suspects.items()]
+        return {"lanes": lanes, "suspects": suspects}
+
+    def teach(self, learnt: Mapping[str, Any]) -> None:
+        """Goes on where another one was."""
+        for name, channels in learnt["lanes"].items():
+            for one, kept in zip(self._pipelines(Lane(name)), channels, strict=True):
+                memory.teach_pipeline(one, kept)
+        self._suspects = {(Lane(name), index): dict(found) for name, index, found in learnt["suspects"]}
+
+    def recall(self, lane: Lane, row: SampleRow) -> None:
+        """Learns from a sample that was taken in before."""
+        self._clean(lane, row.measured_at_ms / 1000, Sample(row.sequence, row.uptime_ms, 0, row.values))
+        self.revisions.clear()
+
+    def _fresh(self, index: int) -> pipeline.Pipeline:
+        assert self.birth is not None
+        return self._pipeline(self.birth.channels[index].quantity)
+
+    def told(self, row: SampleRow) -> Iterator[Told]:
+        """What the last live sample, whose row this is, says of the air."""
+        assert self.birth is not None
+        pipelines = self._pipelines(Lane.LIVE)
+        for channel, value, status, one in zip(self.birth.channels, row.values, row.statuses, pipelines, strict=True):
+            if status in _TRUSTED and one.smoothed is not None:
+                yield Told(channel.quantity, one.smoothed, True)
+            elif value is not None:
+                yield Told(channel.quantity, value / channel.scale, False)
 
     def row(self) -> StreamRow:
         return StreamRow(ranges=tuple(self.seen), offset_ms=self.clock.offset_ms, known=self.clock.known)
@@ -72,36 +123,50 @@ class Stream:
     def accept(self, lane: Lane, sample: Sample, received_at_ms: int) -> tuple[SampleRow, bool]:
         """The row to store, and whether the sample changed the phase of an episode."""
         assert self.birth is not None
-        epoch_s = sample.epoch_s if believed(sample.epoch_s) else 0
-        self.clock.note(sample.uptime_ms, epoch_s, received_at_ms)
-        at_ms = self.clock.at(sample.uptime_ms)
+        sequence, uptime_ms, epoch_s, _ = sample
+        if not believed(epoch_s):
+            epoch_s = 0
+        self.clock.note(uptime_ms, epoch_s, received_at_ms)
+        at_ms = self.clock.at(uptime_ms)
         values, statuses, changed = self._clean(lane, at_ms / 1000, sample)
-        row = SampleRow(
-            self.birth.id, sample.sequence, sample.uptime_ms, at_ms, received_at_ms, epoch_s == 0, values, statuses
+        # As SampleRow(...) makes it, without the function in Python that this is: each sample comes through here.
+        row = _tuple(
+            SampleRow,
+            (self.birth.id, sequence, uptime_ms, at_ms, received_at_ms, epoch_s == 0, values, statuses),
         )
         return row, changed
 
     def _clean(self, lane: Lane, at: float, sample: Sample) -> tuple[tuple[int | None, ...], tuple[Status, ...], bool]:
-        assert self.birth is not None
-        channels, values = self.birth.channels, sample.values
-        kept, statuses, changed = list(values), [Status.GAP] * len(values), False
-        pipelines = self._pipelines(lane)
-        for index, value in enumerate(values):
+        values, pipelines = sample.values, self._pipelines(lane)
+        statuses, changed, revised = [], False, False
+        for value, scale, one in zip(values, self._scales, pipelines, strict=True):
             if value is None:
+                statuses.append(Status.GAP)
                 continue
-            one = pipelines[index]
-            status, moved = one.update(at, value / channels[index].scale)
-            statuses[index] = status
-            changed = changed or moved
-            if status is Status.SUPPRESSED:
-                kept[index] = None
-            elif status is Status.SPIKE:
+            status, moved = one.update(at, value / scale)
+            statuses.append(status)
+            if moved:
+                changed = True
+            if one.revised:
+                revised = True
+        found = tuple(statuses) if any(statuses) else self._all_ok
+        if revised or found is not self._all_ok:
+            values = self._doubted(lane, at, sample, found)
+        if self._climate is not None:
+            changed = self._derive(self._climate, at, pipelines, found) or changed
+        return values, found, changed
+
+    def _doubted(self, lane: Lane, at: float, sample: Sample, statuses: Sequence[Status]) -> tuple[int | None, ...]:
+        """Remembers what may be cleared later, and what was cleared now; the values without those held back."""
+        for index, (status, one) in enumerate(zip(statuses, self._pipelines(lane), strict=True)):
+            if status is Status.SPIKE:
                 self._suspect(lane, index, at, sample.sequence)
             if one.revised:
                 self._revise(lane, index, one)
-        if self._climate is not None:
-            changed = self._derive(self._climate, at, pipelines, statuses) or changed
-        return tuple(kept), tuple(statuses), changed
+        if Status.SUPPRESSED not in statuses:
+            return sample.values
+        held = [status is Status.SUPPRESSED for status in statuses]
+        return tuple(None if is_held else value for is_held, value in zip(held, sample.values, strict=True))
 
     def _suspect(self, lane: Lane, index: int, at: float, sequence: int) -> None:
         """Only the last few can still be cleared."""
@@ -119,27 +184,28 @@ class Stream:
         one.revised.clear()
 
     def _derive(
-        self, climate: tuple[int, int], at: float, pipelines: list[pipeline.Pipeline], statuses: list[Status]
+        self, climate: tuple[int, int], at: float, pipelines: list[pipeline.Pipeline], statuses: Sequence[Status]
     ) -> bool:
         """Whether a derived quantity changed a phase: where both of its sources are there and trusted."""
         if statuses[climate[0]] not in _TRUSTED or statuses[climate[1]] not in _TRUSTED:
             return False
-        temperature, humidity = (pipelines[index].smoothed for index in climate)
+        temperature, humidity = pipelines[climate[0]].smoothed, pipelines[climate[1]].smoothed
         assert self.birth is not None
         assert temperature is not None
         assert humidity is not None
-        node = self.birth.node
-        changes = [self._watch(node, name, at, value) for name, value in self._air.update(at, temperature, humidity)]
+        air, node = self._air, self.birth.node
+        air.note(at, temperature, humidity)
+        changes = [self._watch(node, name, at, air.value(name)) for name in self._derived]
         return any(changes)
 
     def _pipelines(self, lane: Lane) -> list[pipeline.Pipeline]:
-        if lane not in self._lanes:
+        pipelines = self._lanes.get(lane)
+        if pipelines is None:
             assert self.birth is not None
             channels = self.birth.channels
-            self._lanes[lane] = [self._pipeline(channel.quantity) for channel in channels]
-        return self._lanes[lane]
+            pipelines = self._lanes[lane] = [self._pipeline(channel.quantity) for channel in channels]
+        return pipelines
 
     def _pipeline(self, quantity: str) -> pipeline.Pipeline:
         assert self.birth is not None
-        node = self.birth.node
-        return pipeline.build(self._config, quantity, lambda at, value: self._watch(node, quantity, at, value))
+        return pipeline.build(self._config, quantity, partial(self._watch, self.birth.node, quantity))

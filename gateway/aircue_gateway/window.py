@@ -1,7 +1,7 @@
 """What one commit writes: everything that came in since the one before, as rows of the spool."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from aircue_gateway.episodes import State
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.ledger import Count
 
+Memory = dict[str, Any]  # as JSON has it
 StreamKey = tuple[str, int, int]  # node, installation, boot
 LossKey = tuple[str, int, int, int, str]  # node, installation, boot, first, where
 
@@ -70,7 +71,10 @@ class DeadLetter:
 class Window:
     """Grows while messages come in, and is given away whole. receipts: what the intakes want back once this is on
     disk. acks: what the nodes are told then. urgent: the phase of an episode changed. late: an older part of the
-    story came in, which may have changed one. hurried: somebody waits for the commit."""
+    story came in, which may have changed one. hurried: somebody waits for the commit. forgotten: boots that the intake
+    knows no more. rooms: by name and quantity, the last RoomValue. backlog: places of the samples that came late.
+    memory: what the filters have learnt with this window, None in most. crowded: what waits in the spool should become
+    a batch, so that it can forget them as well."""
 
     samples: list[SampleRow] = field(default_factory=list)
     revisions: list[RevisionRow] = field(default_factory=list)
@@ -83,9 +87,14 @@ class Window:
     counts: Counter[Count] = field(default_factory=Counter)
     acks: dict[StreamKey, Intervals] = field(default_factory=dict)
     receipts: list[Any] = field(default_factory=list)
+    rooms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    backlog: list[int] = field(default_factory=list)
+    memory: Memory | None = None
+    forgotten: set[StreamKey] = field(default_factory=set)
     urgent: bool = False
     late: bool = False
     hurried: bool = False
+    crowded: bool = False
 
     @property
     def empty(self) -> bool:
@@ -94,14 +103,24 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """What a spool knows when the gateway starts."""
+    """What a spool knows when the gateway starts. births_from: a new birth has a higher id. memory: what the filters
+    had learnt; past: the samples since then, in order, and whether each came late; to be read once, before the next
+    commit."""
 
     births: tuple[BirthRow, ...] = ()
+    births_from: int = 0
     streams: Mapping[StreamKey, StreamRow] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
     states: Mapping[Key, State] = field(default_factory=dict)
     retained: Mapping[str, bytes] = field(default_factory=dict)
     rules: Rules = NO_RULES
+    memory: Memory = field(default_factory=dict)
+    past: Iterable[tuple[bool, SampleRow]] = ()
+
+
+# A node has so many boots and declared losses in memory and in every checkpoint of the spool; older ones are forgotten.
+MOST_BOOTS = 32
+MOST_LOSSES = 1000
 
 
 def loss_key(loss: Loss) -> LossKey:

@@ -57,12 +57,12 @@ def backlog(sequences: Iterable[int], timed: bool = True) -> bytes:
 
 
 def sealed(spool: Spool) -> list[Batch]:
-    """Every batch waiting in a spool, taken off it in the order of sending."""
+    """Every batch waiting in a spool, taken off it, in the order of sealing."""
     found = []
     while (ready := spool.next_batch(0)) is not None:
         found.append(batch.decode(ready.body))
         spool.delivered(ready.sequence)
-    return found
+    return sorted(found, key=lambda one: one.sequence)
 
 
 def sequences(batches: Iterable[Batch]) -> list[int]:

@@ -13,7 +13,7 @@ from aircue_gateway.config import CleaningConfig
 from aircue_gateway.intake import Intake
 from aircue_gateway.spool.spool import SpoolUnavailable
 from aircue_gateway.spool.thread import SpoolThread
-from aircue_gateway.window import Stored, Window
+from aircue_gateway.window import MOST_BOOTS, Stored, Window
 
 NOW_MS = BEGAN_S * 1000
 NEVER_S = 3600.0
@@ -156,3 +156,16 @@ def test_what_waits_from_before_a_restart_is_sealed_at_once_and_the_rest_at_the_
         await bench.asked()
 
     assert ran(Bench(), story).spool.seals == [True, False]
+
+
+def test_a_crowded_window_is_sealed_so_that_the_spool_can_forget() -> None:
+    async def story(bench: Bench) -> None:
+        bench.spool.may.set()
+        for boot in range(1, MOST_BOOTS + 2):
+            bench.intake.take(message("birth", birth(boot)), NOW_MS)
+        bench.committer.notice()
+        while len(bench.spool.seals) < 2:  # noqa: ASYNC110 - set by the spool's thread
+            await asyncio.sleep(0.001)
+
+    bench = ran(Bench(), story)
+    assert bench.spool.seals[:2] == [True, False]  # at the start, and for the crowd

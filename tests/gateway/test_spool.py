@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.gateway.samples import BOOT, INSTALLATION, NODE, STREAM, sealed, sequences
 
+from aircue_gateway.alerts import Episode, Standing
 from aircue_gateway.batch import Channel, Loss, Status
 from aircue_gateway.episodes import Phase, State
 from aircue_gateway.report import dead_letters, status
@@ -84,7 +85,10 @@ def test_whatever_the_order_every_sample_leaves_exactly_once(
 
 
 def test_everything_a_restart_needs_is_there(tmp_path: Path) -> None:
-    state = State(phase=Phase.FIRING, since=1.0, held_s=900.0, last_at=901.5, peak=85.5)
+    state = Standing(
+        phase=Phase.FIRING, since=1.0, held_s=900.0, last_at=901.5, peak=85.5,
+        episodes=(Episode("5f0c9a12-id", 1.0, None),), recent=((901.5, 85.5),), before=State(since=0.5),
+    )  # fmt: skip
     full = window(1, births=(BIRTH,))
     full.streams = {STREAM: StreamRow(ranges=((1, 1), (3, 7)), offset_ms=NOW_MS, known=True)}
     full.losses, full.states, full.retained = [LOSS], {("damp-air", NODE.id): state}, {"aircue/a/b/birth": b"{}"}
@@ -99,6 +103,21 @@ def test_everything_a_restart_needs_is_there(tmp_path: Path) -> None:
     assert stored.losses == (LOSS,)
     assert stored.states == full.states
     assert stored.retained == full.retained
+
+
+def test_a_state_that_moves_on_keeps_its_episode_and_does_not_write_it_again(tmp_path: Path) -> None:
+    spool, key, sizes = Spool.open(tmp_path, "gw-1", NOW_MS), ("damp-air", NODE.id), []
+    for held_s in (900.0, 930.0):
+        episodes = (Episode("0b7ad3e0-6f0e-4f0c-9a12-7d1f4c3f2b10", 1.0, None),)
+        state = Standing(phase=Phase.FIRING, since=1.0, held_s=held_s, last_at=held_s, peak=85.5, episodes=episodes)
+        begin = spool._store.log.end
+        spool.commit(Window(states={key: state}, samples=[]))
+        sizes.append(spool._store.log.end - begin)
+    spool.close()
+    again = Spool.open(tmp_path, "gw-1", NOW_MS)
+    assert again.load().states == {key: state}
+    again.close()
+    assert sizes[1] < sizes[0] - 36
 
 
 def test_a_loss_travels_once_and_again_when_it_grew(spool: Spool) -> None:
@@ -121,6 +140,41 @@ def test_a_fresh_urgent_batch_goes_first_and_the_others_in_order(spool: Spool) -
         order.append(ready.sequence)
         spool.delivered(ready.sequence)
     assert order == [4, 1, 2, 3]
+
+
+def seals(spool: Spool, *numbers: int) -> None:
+    """Each in a batch of its own, of that number."""
+    for number in numbers:
+        spool.commit(window(number))
+        spool.seal(NOW_MS, urgent=False)
+
+
+def given(spool: Spool) -> int:
+    ready = spool.next_batch(NOW_MS)
+    assert ready is not None
+    return ready.sequence
+
+
+def test_what_is_new_goes_before_what_had_to_wait(spool: Spool) -> None:
+    seals(spool, 1, 2, 3, 4)
+    order = []
+    for new in (None, None, 5, None, None):
+        if new is not None:
+            seals(spool, new)
+        order.append(given(spool))
+        spool.delivered(order[-1])
+    assert order == [4, 1, 5, 2, 3]
+
+
+def test_an_outage_offers_one_batch_again_and_again_and_leaves_the_others_to_be_thinned(spool: Spool) -> None:
+    seals(spool, 1)
+    assert given(spool) == 1
+    for number in range(2, 6):
+        seals(spool, number)
+        assert given(spool) == 1
+    assert [sequence for sequence, entry in spool.book.batches.items() if entry.offered] == [1]
+    spool.delivered(1)
+    assert given(spool) == 5
 
 
 def test_a_refused_batch_is_kept_and_not_sent_again(spool: Spool, tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from tests.gateway.spool_story import BIRTH, CHANNELS, NOW_MS, row
 
 from aircue_gateway import batch
 from aircue_gateway.alerts import encode_state
-from aircue_gateway.batch import Batch, Group, Loss
+from aircue_gateway.batch import Batch, Group, Loss, Sample
 from aircue_gateway.episodes import Phase, State
 from aircue_gateway.report import dead_letters, status
 from aircue_gateway.spool.disk import SpoolError
-from aircue_gateway.spool.spool import Spool, _sample
+from aircue_gateway.spool.spool import Spool
 from aircue_gateway.spool.store import Store
 from aircue_gateway.spool.version_1 import FILE_NAME
 from aircue_gateway.window import StreamRow, Window
@@ -40,7 +40,17 @@ STATE = State(phase=Phase.FIRING, since=1.0, held_s=900.0, last_at=901.5, peak=8
 
 def old_batch(sequence: int, number: int) -> bytes:
     fields = {"site": BIRTH.site, "node": BIRTH.node, "installation": BIRTH.installation, "boot": BIRTH.boot}
-    group = Group(channels=CHANNELS, samples=(_sample(row(number)),), **fields)
+    one = row(number)
+    sample = Sample(
+        sequence=one.sequence,
+        uptime_ms=one.uptime_ms,
+        measured_at_ms=one.measured_at_ms,
+        received_at_ms=one.received_at_ms,
+        clock="gateway",
+        values=one.values,
+        statuses=one.statuses,
+    )
+    group = Group(channels=CHANNELS, samples=(sample,), **fields)
     return batch.encode(Batch(gateway="gw-1", epoch="0ld", sequence=sequence, sealed_at_ms=NOW_MS, groups=(group,)))
 
 

@@ -34,6 +34,7 @@ class Model:
         default_factory=dict
     )
     sealed: int = 0
+    answered: int = 0
 
     def seal(self, urgent: bool) -> int:
         if not (self.samples or self.revisions or self.losses):
@@ -52,7 +53,8 @@ class Model:
     @property
     def next(self) -> int | None:
         urgent = [sequence for sequence, one in self.batches.items() if one[0]]
-        return min(urgent or self.batches, default=None)
+        newest = max(self.batches, default=0)
+        return newest if newest > self.answered and not urgent else min(urgent or self.batches, default=None)
 
 
 class Both:
@@ -97,6 +99,7 @@ class Both:
 
     def restart(self, _: int) -> None:
         self.spool = Spool.on(self.disk, "gw-1", NOW_MS, LIMITS)
+        self.model.answered = 0  # what the cloud had before is not known any more
 
     def send(self, then: Callable[[int], None]) -> bool:
         ready, expected = self.spool.next_batch(NOW_MS), self.model.next
@@ -105,6 +108,7 @@ class Both:
             return False
         found = batch.decode(ready.body)
         _, samples, revisions, losses = self.model.batches.pop(expected)
+        self.model.answered = max(self.model.answered, expected)
         sent = {one.sequence: one.statuses[0] for group in found.groups for one in group.samples}
         assert (sent, list(found.losses), ready.id) == (samples, losses, found.id)
         if batch.VERSION > 1:

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from tests.gateway.fakes import NoPause, Outbox, ScriptedCloud
+from tests.gateway.recorded_disk import MemoryDisk
+from tests.gateway.spool_story import BIRTH, NOW_MS, row
 
 from aircue_gateway.alerts import Rules
+from aircue_gateway.spool.spool import Sealed, Spool
 from aircue_gateway.spool.thread import SpoolThread
-from aircue_gateway.uplink.http import Answer
+from aircue_gateway.uplink.http import Answer, TryAgain
 from aircue_gateway.uplink.uplink import Uplink, pause_s
+from aircue_gateway.window import Window
 
 
 def problem(status: int, title: str, detail: str) -> Answer:
@@ -163,6 +167,72 @@ def test_a_backlog_goes_out_no_faster_than_it_may_and_what_is_new_is_not_held_up
 
     asyncio.run(asyncio.wait_for(noted(outbox, ScriptedCloud(outbox), 0.001, [rested, woken]), 10))
     assert outbox.done[:2] == [1, 2]
+
+
+class AwayCloud:
+    """Takes nothing while away; then notes which batch came when. between: called after each that came."""
+
+    def __init__(self, between: Callable[[int], None]) -> None:
+        self.came: list[int] = []
+        self.away = True
+        self.tries = 0
+        self._between = between
+
+    def send(self, sealed: Sealed) -> Answer:
+        self.tries += 1
+        if self.away:
+            raise TryAgain("no route", "is the cloud up?")
+        self.came.append(sealed.sequence)
+        self._between(len(self.came))
+        return Answer(200, json.dumps({"batch": sealed.id, "rules": "1"}).encode())
+
+    def get_rules(self) -> Answer:
+        return Answer(200, b'{"version": "1", "rules": []}')
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_through_an_outage_what_is_live_leaves_first_and_the_backlog_goes_on_behind_it() -> None:
+    """Twenty batches wait when the cloud comes back; three more are sealed while they drain."""
+    spool = Spool.on(MemoryDisk(), "gw-1", NOW_MS)
+    spool.commit(Window(births=[BIRTH]))
+
+    def seal(number: int) -> None:
+        spool.commit(Window(samples=[row(number)]))
+        spool.seal(NOW_MS, urgent=False)
+
+    later = iter((21, 22, 23))
+
+    def between(came: int) -> None:
+        if came in (5, 9, 13):
+            seal(next(later))
+
+    cloud = AwayCloud(between)
+
+    async def play() -> None:
+        thread = SpoolThread()
+        uplink = Noted(
+            spool=spool, thread=thread, cloud=cloud, rules_version=lambda: "1", new_rules=lambda _: None,
+            now_ms=lambda: NOW_MS, random=Random(1), backlog_per_s=1000.0,
+        )  # fmt: skip
+        running = asyncio.create_task(uplink.run())
+        for number in range(1, 21):
+            tries = cloud.tries
+            await thread.run(seal, number)
+            while cloud.tries < tries + 2:
+                uplink.wake()
+                await asyncio.sleep(0.001)
+        cloud.away = False
+        while len(cloud.came) < 23:
+            assert not running.done()
+            await asyncio.sleep(0.001)
+        running.cancel()
+        await asyncio.wait([running])
+        thread.close()
+
+    asyncio.run(asyncio.wait_for(play(), 20))
+    assert cloud.came == [1, 20, 2, 3, 4, 21, 5, 6, 7, 22, 8, 9, 10, 23, *range(11, 20)]
 
 
 def test_the_cloud_is_left_alone_for_as_long_as_it_asks() -> None:

@@ -1,15 +1,18 @@
 """Which way the configuration chooses, and messages by way of a broker that only the two ends can write."""
 
+import ssl
 import sys
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aircue_gateway.config import Config, ConfigError, UplinkConfig
+from aircue_gateway.spool.spool import Sealed
 from aircue_gateway.uplink import messages
-from aircue_gateway.uplink.http import Cloud
+from aircue_gateway.uplink.http import Cloud, TryAgain
 from aircue_gateway.uplink.mqtt import Broker
 from aircue_gateway.uplink.object_store import Uploads
 from aircue_gateway.uplink.ways import way_to_cloud
@@ -31,6 +34,48 @@ def test_the_way_by_broker_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
     with pytest.raises(ConfigError, match="needs paho"):
         way_to_cloud(config(via="mqtt"))
+
+
+class LeavingBroker(Broker):
+    """Its connection drops between the look at it and the publication, so that paho tells each time `code`."""
+
+    def __init__(self, code: paho.MQTTErrorCode) -> None:
+        self.code = code
+        self.published: list[bytes] = []
+        super().__init__("gw-1", UplinkConfig(broker="mqtt://127.0.0.1:9", key="a-gateways-key"), answer_s=0.01)
+        self._started = self._listening = True
+
+    def _built(self, key: str, tls: ssl.SSLContext | None) -> paho.Client:
+        broker = self
+
+        class Client(paho.Client):
+            def publish(self, topic: str, payload: bytes, qos: int) -> paho.MQTTMessageInfo:  # type: ignore[override]  # what is used of it
+                broker.published.append(payload)
+                info = paho.MQTTMessageInfo(len(broker.published))
+                info.rc = broker.code
+                return info
+
+        return Client(paho.CallbackAPIVersion.VERSION2)
+
+
+@pytest.mark.parametrize(
+    ("code", "times"),
+    [
+        (paho.MQTTErrorCode.MQTT_ERR_NO_CONN, 3),
+        (paho.MQTTErrorCode.MQTT_ERR_CONN_LOST, 3),
+        (paho.MQTTErrorCode.MQTT_ERR_QUEUE_SIZE, 3),
+        (paho.MQTTErrorCode.MQTT_ERR_SUCCESS, 1),
+    ],
+)
+def test_a_batch_published_while_the_broker_was_leaving_goes_once_more_and_one_in_pahos_hands_does_not(
+    code: paho.MQTTErrorCode, times: int
+) -> None:
+    broker = LeavingBroker(code)
+    for _ in range(3):
+        with pytest.raises(TryAgain, match="no answer of the cloud"):
+            broker.send(Sealed(sequence=1, id="gw-1/e/1", body=b"a batch"))
+    assert len(broker.published) == times
+    assert len(set(broker.published)) == 1
 
 
 @given(st.binary(), st.text(), st.text())

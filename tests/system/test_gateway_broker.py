@@ -67,6 +67,8 @@ class Device:
 
     def __init__(self, port: int) -> None:
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "device")
+        self._taken: set[int] = set()
+        self._client.on_publish = lambda _client, _data, number, *_: self._taken.add(number)
         self._client.reconnect_delay_set(1, 1)
         self._client.connect_async("127.0.0.1", port)
         self._client.loop_start()
@@ -74,7 +76,9 @@ class Device:
 
     def say(self, topic: str, payload: Any, retain: bool = False) -> None:
         text = payload if isinstance(payload, str) else json.dumps(payload)
-        self._client.publish(topic, text, 1, retain).wait_for_publish(20)
+        # A broker that has just died: paho keeps the message for the next one, and refuses to wait for it.
+        number = self._client.publish(topic, text, 1, retain).mid
+        eventually(lambda: number in self._taken)
 
     def say_numbers(self, numbers: Iterable[int], device: str = "kitchen") -> None:
         eventually(self._client.is_connected)

@@ -8,5 +8,5 @@ log = logging.getLogger("aircue.push")
 
 
 def send(push: Push) -> None:
-    message = push.message
-    log.info("%s to %s: %s %s (%s)", push.id, push.household, message.title, message.text, message.reason)
+    """Names nobody: a log is kept where no erasure reaches."""
+    log.info("push %s: %s for %s", push.id, push.product, push.need)

@@ -12,6 +12,7 @@ READING = (
     "observations:read",
     "readings:read",
     "recommendations:read",
+    "rights:read",
     "status:read",
     "weather:read",
 )
@@ -21,13 +22,15 @@ WRITING = (
     "events:write",
     "households:write",
     "observations:write",
+    "rights:write",
     "weather:write",
 )
 ALL = frozenset((*READING, *WRITING))
-_VIEWED = frozenset(READING) - {"audit:read"}
+_OWNERS = {"audit:read", "rights:read", "rights:write"}
+_VIEWED = frozenset(READING) - _OWNERS
 
 ROLES = {
     "owner": ALL,
-    "operator": _VIEWED | frozenset(WRITING),
+    "operator": _VIEWED | frozenset(WRITING) - _OWNERS,
     "viewer": _VIEWED,
 }

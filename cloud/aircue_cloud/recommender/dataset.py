@@ -16,11 +16,11 @@ from types import MappingProxyType
 import numpy as np
 from scipy.sparse import csr_array
 
+from aircue_cloud.recommender import weights as kinds
 from aircue_cloud.recommender.errors import DatasetError
 
-WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"impression": 0.1, "view": 0.5, "click": 1.0, "favourite": 3.0, "cart": 4.0, "purchase": 8.0, "rating": 1.0}
-)
+# This matrix knows no dislike but that of stars.
+WEIGHTS: Mapping[str, float] = MappingProxyType({kind: weight for kind, weight in kinds.WEIGHTS.items() if weight >= 0})
 STARS: Mapping[int, float] = MappingProxyType({0: -0.5, 1: -0.5, 2: -0.2, 3: 0.6, 4: 1.0, 5: 1.3})
 
 

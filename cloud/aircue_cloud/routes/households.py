@@ -2,14 +2,18 @@
 
 from typing import Any
 
-from flask import Blueprint, abort
+from flask import Blueprint, Response, abort
+from msgspec.structs import asdict
 from sqlalchemy import Connection, Row, select
 
 from aircue_cloud import consents, db, tables
-from aircue_cloud.consents import Consent
-from aircue_cloud.routes import wire
+from aircue_cloud.fields import changed
+from aircue_cloud.homes import residents
+from aircue_cloud.homes.residents import Household, HouseholdDocument, HouseholdPatch
+from aircue_cloud.routes import said, wire
 from aircue_cloud.routes.access import requires
-from aircue_cloud.routes.services import services
+from aircue_cloud.routes.described import Operation, described
+from aircue_cloud.routes.services import config, services
 
 blueprint = Blueprint("households", __name__, url_prefix="/api/v1/households")
 
@@ -24,6 +28,56 @@ def get() -> dict[str, Any]:
     return {"households": [{"id": row.id, "name": row.name, "sites": linked[row.id]} for row in rows]}
 
 
+@blueprint.get("/<household>")
+@requires("households:read")
+@described(Operation(summary="One household with its sites", replies={200: HouseholdDocument}, refusals=(404,)))
+def get_one(household: str) -> Response:
+    with db.reading(services().engine) as connection:
+        return wire.reply(_document(connection, household))
+
+
+@blueprint.put("/<household>")
+@requires("households:write")
+@described(
+    Operation(
+        summary="Create or replace a household",
+        bodies={wire.JSON: Household},
+        replies={200: HouseholdDocument, 201: HouseholdDocument},
+        refusals=(413, 415, 422),
+    )
+)
+def put(household: str) -> Response:
+    id_, body = wire.new_id(household, "household"), wire.body(Household)
+    with db.writing(services().engine) as connection:
+        created = residents.put(connection, tables.households, id_, asdict(body))
+        return wire.reply(_document(connection, id_), 201 if created else 200)
+
+
+@blueprint.patch("/<household>")
+@requires("households:write")
+@described(
+    Operation(
+        summary="Change a household",
+        bodies={wire.JSON: HouseholdPatch},
+        replies={200: HouseholdDocument},
+        refusals=(404, 413, 415, 422),
+    )
+)
+def patch(household: str) -> Response:
+    body = wire.body(HouseholdPatch)
+    with db.writing(services().engine) as connection:
+        _must_exist(connection, household)
+        residents.change(connection, tables.households, household, changed(body))
+        return wire.reply(_document(connection, household))
+
+
+def _document(connection: Connection, household: str) -> HouseholdDocument:
+    _must_exist(connection, household)
+    row = residents.find(connection, tables.households, household)
+    assert row is not None
+    return residents.household(connection, row)
+
+
 @blueprint.get("/<household>/inbox")
 @requires("households:read")
 def inbox(household: str) -> dict[str, Any]:
@@ -35,11 +89,8 @@ def inbox(household: str) -> dict[str, Any]:
         tables.products.c.price_minor,
         tables.products.c.currency,
     )
-    query = (
-        select(*columns)
-        .join(tables.products, tables.products.c.id == table.product)
-        .where(table.household == household)
-    )
+    theirs = (table.household == household, table.withdrawn_at.is_(None))
+    query = select(*columns).join(tables.products, tables.products.c.id == table.product).where(*theirs)
     with db.reading(services().engine) as connection:
         _must_exist(connection, household)
         rows = connection.execute(query.order_by(table.created_at.desc(), table.id))
@@ -59,30 +110,20 @@ def get_consents(household: str) -> dict[str, Any]:
     with db.reading(services().engine) as connection:
         _must_exist(connection, household)
         history = consents.history(connection, household)
-    return {
-        "consents": [_consent(consent) for consent in consents.latest(history)],
-        "history": [_consent(consent) for consent in history],
-    }
+    return said.all_of(history)
 
 
 @blueprint.post("/<household>/consents")
 @requires("consents:write")
 def post_consent(household: str) -> tuple[dict[str, Any], int]:
-    said = wire.fields({"purpose": str, "data_category": str, "channel": str, "granted": bool})
-    wire.one_of("purpose", said["purpose"], consents.PURPOSES)
-    wire.one_of("data_category", said["data_category"], consents.DATA_CATEGORIES)
-    wire.one_of("channel", said["channel"], consents.CHANNELS)
+    asked = said.asked()
     with db.writing(services().engine) as connection:
         _must_exist(connection, household)
-        consent = consents.record(connection, household, **said, now=services().intake.clock())
-    return _consent(consent), 201
-
-
-def _consent(consent: Consent) -> dict[str, Any]:
-    return {**vars(consent), "at": wire.iso(consent.at)}
+        now, controller = services().intake.clock(), config().answers
+        consent = consents.record(connection, household, **asked, now=now, method="API", controller=controller)
+    return said.one(consent), 201
 
 
 def _must_exist(connection: Connection, household: str) -> None:
-    query = select(tables.households.c.id).where(tables.households.c.id == household)
-    if connection.execute(query).first() is None:
+    if "\0" in household or residents.find(connection, tables.households, household) is None:
         abort(404, f"household {household!r:.100} is not known; GET /api/v1/households lists those that are")

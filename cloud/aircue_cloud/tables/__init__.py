@@ -8,8 +8,10 @@ from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import losses, node_state, readings, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.pushes import decisions, pushes
+from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
+from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
     "audit",
@@ -19,7 +21,9 @@ __all__ = [
     "counters",
     "decisions",
     "episodes",
+    "erasures",
     "feed",
+    "forgotten_sites",
     "gateways",
     "households",
     "interactions",
@@ -27,6 +31,7 @@ __all__ = [
     "losses",
     "metadata",
     "node_state",
+    "observations",
     "operators",
     "people",
     "products",
@@ -39,5 +44,7 @@ __all__ = [
     "sessions",
     "sites",
     "tallies",
+    "weather",
+    "weather_requests",
     "windows",
 ]

@@ -1,6 +1,6 @@
 """Households, their people and sites, and what they agreed to."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Table, Text
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Table, Text
 
 from aircue_cloud.tables.columns import Moment, metadata, row_id
 
@@ -17,6 +17,7 @@ sites = Table(
     Column("id", Text, primary_key=True),
     Column("household", Text, ForeignKey("households.id")),  # null until somebody links the site
     Column("tz", Text, nullable=False, default="UTC"),
+    Column("area", Text),  # latitude,longitude in whole tenths of a degree, which no house can be told from
 )
 
 people = Table(
@@ -39,4 +40,5 @@ consents = Table(
     Column("granted", Boolean, nullable=False),
     Column("at", Moment, nullable=False),
     Column("receipt", Text, nullable=False, unique=True),
+    Column("document", JSON),  # the receipt as it was given; null once its household is erased
 )

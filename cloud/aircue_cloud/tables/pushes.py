@@ -32,6 +32,7 @@ pushes = Table(
     Column("reason", Text, nullable=False),
     Column("trigger", JSON, nullable=False),  # key and time of the reading that completed the dwell
     Column("created_at", Moment, nullable=False),
+    Column("withdrawn_at", Moment),  # the household took its agreement back: shown no more
     UniqueConstraint("household", "need", "episode", name="push_key"),
     Index("push_household", "household", "created_at"),
 )

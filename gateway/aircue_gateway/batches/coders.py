@@ -33,15 +33,15 @@ _WIDTH_BYTES = 6
 _EVEN = 1 << 15
 _CERTAIN = 1 << 16
 _LEAST_ODDS = 48  # of 65536
+_MOST_ODDS = _CERTAIN - _LEAST_ODDS
 _LENGTH_BITS = 6
 _SYMBOL_BITS = 7
 SYMBOLS = 1 << _SYMBOL_BITS
 _LONGEST = (1 << _LENGTH_BITS) - 1
 _PLAIN_STEP = 16  # bits without a context that are coded at once
 
-# What an odds' n-th decision counts for: 1 / (n + 2) at first, no less than 1 / 50 later.
-_PACE = [min(count + 2, 50) for count in range(64)]
-_SEASONED = len(_PACE) - 1
+# An odds' n-th decision counts for 1 / (n + 2) at first, no less than 1 / 50 later: its pace is the divisor.
+_FIRST_PACE, _LAST_PACE = 2, 50
 _TRUST = 5  # decisions that the odds of residuals count for before the first
 
 
@@ -118,6 +118,10 @@ _HEAVIEST = 14
 
 
 class Coder(Protocol):
+    """writes: it is one that writes."""
+
+    writes: bool
+
     def flag(self, context: Flag, value: bool) -> bool: ...
     def number(self, context: Field, value: int) -> int: ...
     def symbol(self, value: int) -> int: ...
@@ -181,10 +185,12 @@ def _starting_odds(bucket: int) -> Iterator[int]:
 
 
 def _bounded(odds: int) -> int:
-    return min(max(odds, _LEAST_ODDS), _CERTAIN - _LEAST_ODDS)
+    return min(max(odds, _LEAST_ODDS), _MOST_ODDS)
 
 
 _LOW_BITS = [_low_bits(bucket) for bucket in range(_BUCKETS)]
+_KNOWN_SIZES = 4096
+_BUCKET_OF = bytes(_bucket(size) for size in range(_KNOWN_SIZES))  # of the sizes that there mostly are
 _SIGNS = 3
 _FLAGS_AT = 0
 _SIGNS_AT = _FLAGS_AT + len(Flag)
@@ -251,16 +257,18 @@ _START = (
     + [odds for one in Field for odds in _length_odds(one)]
     + [_EVEN] * SYMBOLS
 )
-_START_COUNTS = [0] * _RESIDUALS_AT + [_TRUST] * (_BUCKETS * _BUCKET_CONTEXTS)
-_START_COUNTS += [1] * (len(_START) - len(_START_COUNTS))
+_START_PACES = [_FIRST_PACE] * _RESIDUALS_AT + [_FIRST_PACE + _TRUST] * (_BUCKETS * _BUCKET_CONTEXTS)
+_START_PACES += [_FIRST_PACE + 1] * (len(_START) - len(_START_PACES))
 
 
 class _Odds:
     """Walks of decisions, the same for both ends; an end gives decide and plain."""
 
+    writes = False
+
     def __init__(self) -> None:
         self._odds = _START.copy()
-        self._counts = _START_COUNTS.copy()
+        self._paces = _START_PACES.copy()
 
     def decide(self, at: int, bit: int) -> int:
         """One decision in a context."""
@@ -337,6 +345,8 @@ class _Odds:
 
 
 class RangeWriter(_Odds):
+    writes = True
+
     def __init__(self) -> None:
         super().__init__()
         self._out = bytearray()
@@ -344,17 +354,17 @@ class RangeWriter(_Odds):
         self._range = _MASK
 
     def decide(self, at: int, bit: int) -> int:
-        odds, count = self._odds[at], self._counts[at]
+        odds, pace = self._odds[at], self._paces[at]
         bound = (self._range >> 16) * odds
         if bit:
             self._low += bound
             self._range -= bound
-            self._odds[at] = odds - (odds - _LEAST_ODDS) // _PACE[count]
+            self._odds[at] = odds - (odds - _LEAST_ODDS) // pace
         else:
             self._range = bound
-            self._odds[at] = odds + (_CERTAIN - _LEAST_ODDS - odds) // _PACE[count]
-        if count < _SEASONED:
-            self._counts[at] = count + 1
+            self._odds[at] = odds + (_MOST_ODDS - odds) // pace
+        if pace < _LAST_PACE:
+            self._paces[at] = pace + 1
         if self._range < _LOW:
             self._shift()
         return bit
@@ -366,6 +376,128 @@ class RangeWriter(_Odds):
             self._shift()
         return value
 
+    def residuals(self, scale: Scale, values: Sequence[int]) -> list[int]:  # noqa: C901 -- calls are what it avoids
+        """What _Odds.residuals does, in one loop: most decisions of a batch are made here, so nothing is called and
+        nothing is looked up twice. Each decision is decide()'s; a test holds the two together.
+
+        low is longer than its 48 bits by the bytes that have gathered, which leave together.
+        """
+        odds, paces = self._odds, self._paces
+        low, width, gathered = self._low, self._range, 0
+        size, weight, sign = scale.size, scale.weight, scale.sign
+        for value in values:
+            bucket = _BUCKET_OF[size] if size < _KNOWN_SIZES else _bucket(size)
+            at = _RESIDUALS_AT + bucket * _BUCKET_CONTEXTS
+            if value:
+                # Not zero, its sign, as many multiples, no further one, the highest low bit: what is 1 lowers its odds.
+                low_bits = _LOW_BITS[bucket]
+                reach = value if value > 0 else -value
+                multiples = reach - 1 >> low_bits
+                if multiples >= _UNARY:
+                    self._low, self._range = low, width
+                    self._gather(gathered)
+                    scale.size, scale.weight, scale.sign = size, weight, sign
+                    super().residuals(scale, (value,))
+                    low, width, gathered = self._low, self._range, 0
+                    size, weight, sign = scale.size, scale.weight, scale.sign
+                    continue
+                chance, pace = odds[at], paces[at]
+                odds[at] = chance - (chance - _LEAST_ODDS) // pace
+                if pace < _LAST_PACE:
+                    paces[at] = pace + 1
+                bound = (width >> 16) * chance
+                low += bound
+                width -= bound
+                while width < _LOW:
+                    low, width, gathered = low << 8, width << 8, gathered + 1
+                which = _SIGNS_AT + sign
+                chance, pace = odds[which], paces[which]
+                if pace < _LAST_PACE:
+                    paces[which] = pace + 1
+                bound = (width >> 16) * chance
+                if value < 0:
+                    odds[which] = chance - (chance - _LEAST_ODDS) // pace
+                    low += bound
+                    width -= bound
+                    sign = 2
+                else:
+                    odds[which] = chance + (_MOST_ODDS - chance) // pace
+                    width = bound
+                    sign = 1
+                while width < _LOW:
+                    low, width, gathered = low << 8, width << 8, gathered + 1
+                high_at = at + 1 + _UNARY
+                last_at = at + 1 + multiples
+                for at in range(at + 1, last_at):  # noqa: B020 -- the same contexts, one after the other
+                    chance, pace = odds[at], paces[at]
+                    odds[at] = chance - (chance - _LEAST_ODDS) // pace
+                    if pace < _LAST_PACE:
+                        paces[at] = pace + 1
+                    bound = (width >> 16) * chance
+                    low += bound
+                    width -= bound
+                    while width < _LOW:
+                        low, width, gathered = low << 8, width << 8, gathered + 1
+                chance, pace = odds[last_at], paces[last_at]
+                odds[last_at] = chance + (_MOST_ODDS - chance) // pace
+                if pace < _LAST_PACE:
+                    paces[last_at] = pace + 1
+                width = (width >> 16) * chance
+                while width < _LOW:
+                    low, width, gathered = low << 8, width << 8, gathered + 1
+                if low_bits:
+                    low_bits -= 1
+                    chance, pace = odds[high_at], paces[high_at]
+                    if pace < _LAST_PACE:
+                        paces[high_at] = pace + 1
+                    bound = (width >> 16) * chance
+                    if reach - 1 >> low_bits & 1:
+                        odds[high_at] = chance - (chance - _LEAST_ODDS) // pace
+                        low += bound
+                        width -= bound
+                    else:
+                        odds[high_at] = chance + (_MOST_ODDS - chance) // pace
+                        width = bound
+                    while width < _LOW:
+                        low, width, gathered = low << 8, width << 8, gathered + 1
+                    if low_bits:
+                        width >>= low_bits
+                        low += width * (reach - 1 & (1 << low_bits) - 1)
+                        while width < _LOW:
+                            low, width, gathered = low << 8, width << 8, gathered + 1
+                if weight < _HEAVIEST:
+                    weight += 1
+                size += ((reach << 4) - size) // weight
+                if gathered > 16:
+                    self._low = low
+                    self._gather(gathered)
+                    low, gathered = self._low, 0
+            else:
+                chance, pace = odds[at], paces[at]
+                odds[at] = chance + (_MOST_ODDS - chance) // pace
+                if pace < _LAST_PACE:
+                    paces[at] = pace + 1
+                width = (width >> 16) * chance
+                while width < _LOW:
+                    low, width, gathered = low << 8, width << 8, gathered + 1
+                if weight < _HEAVIEST:
+                    weight += 1
+                size += -size // weight
+                sign = 0
+        self._low, self._range = low, width
+        self._gather(gathered)
+        scale.size, scale.weight, scale.sign = size, weight, sign
+        return list(values)
+
+    def _gather(self, count: int) -> None:
+        """Moves the bytes out that low is too long by."""
+        if count:
+            carried, self._low = self._low >> 48, self._low & _MASK
+            if carried >> 8 * count:
+                carried &= (1 << 8 * count) - 1
+                self._carry_over()
+            self._out += carried.to_bytes(count, "big")
+
     def _shift(self) -> None:
         """Moves the bytes out that no later decision changes, but for a carry."""
         while self._range < _LOW:
@@ -375,9 +507,11 @@ class RangeWriter(_Odds):
             self._range <<= 8
 
     def _carry(self) -> None:
-        if self._low < _TOP:
-            return
-        self._low &= _MASK
+        if self._low >= _TOP:
+            self._low &= _MASK
+            self._carry_over()
+
+    def _carry_over(self) -> None:
         at = len(self._out) - 1
         while self._out[at] == 255:
             self._out[at] = 0
@@ -408,19 +542,19 @@ class RangeReader(_Odds):
             raise CoderError("batch begins as no batch does")
 
     def decide(self, at: int, bit: int) -> int:
-        odds, count = self._odds[at], self._counts[at]
+        odds, pace = self._odds[at], self._paces[at]
         bound = (self._range >> 16) * odds
         if self._code < bound:
             bit = 0
             self._range = bound
-            self._odds[at] = odds + (_CERTAIN - _LEAST_ODDS - odds) // _PACE[count]
+            self._odds[at] = odds + (_MOST_ODDS - odds) // pace
         else:
             bit = 1
             self._code -= bound
             self._range -= bound
-            self._odds[at] = odds - (odds - _LEAST_ODDS) // _PACE[count]
-        if count < _SEASONED:
-            self._counts[at] = count + 1
+            self._odds[at] = odds - (odds - _LEAST_ODDS) // pace
+        if pace < _LAST_PACE:
+            self._paces[at] = pace + 1
         if self._range < _LOW:
             self._shift()
         return bit
@@ -450,6 +584,8 @@ class RangeReader(_Odds):
 class PlainWriter:
     """Varints one after the other, for a general compressor to find what repeats."""
 
+    writes = True
+
     def __init__(self) -> None:
         self._out = bytearray()
 
@@ -473,18 +609,55 @@ class PlainWriter:
         self._out.append(whole)
 
     def residuals(self, scale: Scale, values: Sequence[int]) -> list[int]:
+        append = self._out.append
         for value in values:
-            self._put(value)
+            whole = value * 2 if value >= 0 else -value * 2 - 1
+            while whole > 127:
+                append(whole & 127 | 128)
+                whole >>= 7
+            append(whole)
         return list(values)
 
     def close(self) -> bytes:
         return bytes(self._out)
 
 
+class BothWriter:
+    """A range coder, and beside it what a general compressor would get: fields are walked through once."""
+
+    writes = True
+
+    def __init__(self) -> None:
+        self.coded = RangeWriter()
+        self.plain = PlainWriter()
+
+    def flag(self, context: Flag, value: bool) -> bool:
+        self.plain.flag(context, value)
+        return self.coded.flag(context, value)
+
+    def number(self, context: Field, value: int) -> int:
+        self.plain.number(context, value)
+        return self.coded.number(context, value)
+
+    def symbol(self, value: int) -> int:
+        self.plain.symbol(value)
+        return self.coded.symbol(value)
+
+    def residuals(self, scale: Scale, values: Sequence[int]) -> list[int]:
+        self.plain.residuals(scale, values)
+        return self.coded.residuals(scale, values)
+
+    def close(self) -> bytes:
+        """The range coder's."""
+        return self.coded.close()
+
+
 _LONGEST_VARINT = 9
 
 
 class PlainReader:
+    writes = False
+
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0

@@ -23,22 +23,22 @@ import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, islice, pairwise, repeat
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, repeat
 from math import gcd
+from operator import add, sub
 from statistics import median_low
 from typing import Generic, TypeVar
 
-from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Sample, Status
+from aircue_gateway.batch import Batch, BatchError, Channel, Columns, Group, Loss, Revision, Sample, Status, Table
 from aircue_gateway.batches.coders import (
+    BothWriter,
     Coder,
     CoderError,
     Field,
     Flag,
     PlainReader,
-    PlainWriter,
     RangeReader,
-    RangeWriter,
     Scale,
 )
 from aircue_gateway.batches.presets import LETTERS, PRESETS, UNKNOWN, WORDS, Preset
@@ -57,7 +57,8 @@ _LARGEST_PLAIN = 8 * 1024 * 1024
 
 T = TypeVar("T")
 
-_LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20}]
+_LARGEST_DICTIONARY = 1 << 20
+_LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": _LARGEST_DICTIONARY}]
 _USUAL_INTERVAL_MS = 30_000
 _FURTHEST_MS = 2**58
 _STEPS = (1, 10, 100, 1000)
@@ -66,9 +67,6 @@ _ENOUGH_TO_CHOOSE = 12
 _SHIFTS = (0, 1, 2, 3)  # the running mean moves by 1 / 2**shift of what it missed
 _FRACTION = 8  # bits of the running mean behind the point
 
-_NO_SAMPLE = Sample(
-    sequence=0, uptime_ms=0, measured_at_ms=0, received_at_ms=0, clock="node", values=(), statuses=()
-)  # fmt: skip
 _NO_CHANNEL = Channel(quantity="", unit="", scale=0)
 _NO_GROUP = Group(site="", node="", installation=0, boot=0, channels=(), samples=())
 _NO_LOSS = Loss(node="", installation=0, boot=0, first=0, last=0, samples=0, where="node")
@@ -80,16 +78,15 @@ Stream = tuple[str, int, int]
 
 def encode(batch: Batch) -> bytes:
     """Everything behind the hash."""
+    batch = _in_tables(batch)
     _check(batch)
-    plain = PlainWriter()
-    coded = RangeWriter()
+    writer = BothWriter()
     try:
-        for coder in (coded, plain):
-            _walk(coder, batch)
-        columns = plain.close()
-        bodies = [bytes([_RANGE]) + coded.close()]
+        _walk(writer, batch)
+        bodies = [bytes([_RANGE]) + writer.close()]
     except CoderError as error:
         raise BatchError(str(error)) from error
+    columns = writer.plain.close()
     if len(columns) >= _WORTH_PACKING:
         bodies += [bytes([coding]) + pack(columns) for coding, (pack, _) in _PACKED.items()]
     return min(bodies, key=len)
@@ -132,7 +129,9 @@ def _inflate(data: bytes) -> bytes:
 
 
 def _lzma(data: bytes) -> bytes:
-    return lzma.compress(data, lzma.FORMAT_RAW, filters=_LZMA)
+    """With tables no larger than the data is worth; a reader has room for the largest."""
+    dictionary = min(max(4096, len(data)), _LARGEST_DICTIONARY)
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=[{**_LZMA[0], "dict_size": dictionary}])
 
 
 def _unlzma(data: bytes) -> bytes:
@@ -159,26 +158,56 @@ _PACKED: dict[int, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = 
 }
 
 
+def _in_tables(batch: Batch) -> Batch:
+    """The batch with its samples as columns."""
+    return replace(batch, groups=tuple(map(_table, batch.groups)))
+
+
+def _table(group: Group) -> Table:
+    if isinstance(group, Table):
+        return group
+    for one in group.samples:
+        if not len(one.values) == len(one.statuses) == len(group.channels):
+            raise BatchError(f"sample {one.sequence}: {len(one.values)} values for {len(group.channels)} channels")
+    columns = Columns(
+        sequences=[one.sequence for one in group.samples],
+        uptimes_ms=[one.uptime_ms for one in group.samples],
+        measured_at_ms=[one.measured_at_ms for one in group.samples],
+        received_at_ms=[one.received_at_ms for one in group.samples],
+        resolved=[one.clock == "gateway" for one in group.samples],
+        values=list(zip(*(one.values for one in group.samples), strict=True)),
+        statuses=list(zip(*(one.statuses for one in group.samples), strict=True)),
+    )
+    return Table(
+        site=group.site,
+        node=group.node,
+        installation=group.installation,
+        boot=group.boot,
+        channels=group.channels,
+        columns=columns,
+    )
+
+
 def _check(batch: Batch) -> None:
     """What any reader would refuse is not written."""
-    samples = sum(len(group.samples) for group in batch.groups)
-    readings = sum(len(group.samples) * len(group.channels) for group in batch.groups)
+    tables = list(map(_table, batch.groups))
+    samples = sum(len(one.columns.sequences) for one in tables)
+    readings = sum(len(one.columns.sequences) * len(one.channels) for one in tables)
     if samples > MOST_SAMPLES or readings > MOST_READINGS:
         raise BatchError(
             f"batch holds {samples} samples of {readings} readings, at most {MOST_SAMPLES} of {MOST_READINGS} are "
             "allowed: seal smaller ones"
         )
-    for group in batch.groups:
-        for sample in group.samples:
-            _check_sample(group, sample)
+    for one in tables:
+        for values, statuses in zip(one.columns.values, one.columns.statuses, strict=True):
+            if any(statuses) or None in values:
+                _check_values(one.columns.sequences, values, statuses)
 
 
-def _check_sample(group: Group, sample: Sample) -> None:
-    if not len(sample.values) == len(sample.statuses) == len(group.channels):
-        raise BatchError(f"sample {sample.sequence}: {len(sample.values)} values for {len(group.channels)} channels")
-    for value, status in zip(sample.values, sample.statuses, strict=True):
+def _check_values(sequences: Iterable[int], values: Iterable[int | None], statuses: Iterable[Status]) -> None:
+    for sequence, value, status in zip(sequences, values, statuses, strict=True):
         if status.carries_value != (value is not None):
-            raise BatchError(f"sample {sample.sequence}: status {status.name} and value {value} do not go together")
+            raise BatchError(f"sample {sequence}: status {status.name} and value {value} do not go together")
 
 
 # The walk. On the way in its records are blanks, and what they say is passed over.
@@ -369,7 +398,12 @@ def _group(coder: Coder, memory: _Memory, group: Group) -> Group:
         most = min(_MOST_CHANNELS, memory.described_left)
         memory.channels = tuple(_channel(coder, memory, one) for one in _each(coder, group.channels, _NO_CHANNEL, most))
         memory.described_left -= len(memory.channels)
-    samples = tuple(_samples(coder, memory, group.samples))
+    table = _table(group)
+    count = _count(coder, memory, len(table.columns.sequences))
+    samples: tuple[Sample, ...] = ()
+    if count:
+        columns = _columns(coder, memory, table.columns if coder.writes else _blank(count, len(memory.channels)))
+        samples = () if coder.writes else tuple(_rows(columns))
     return Group(
         site=memory.site, node=node, installation=installation, boot=boot, channels=memory.channels, samples=samples
     )
@@ -389,60 +423,79 @@ def _channel(coder: Coder, memory: _Memory, channel: Channel) -> Channel:
     return Channel(quantity=quantity, unit=unit, scale=coder.number(Field.SCALE, channel.scale))
 
 
-def _samples(coder: Coder, memory: _Memory, samples: Sequence[Sample]) -> Iterator[Sample]:
-    count = memory.samples + coder.number(Field.SAMPLES, len(samples) - memory.samples)
+def _count(coder: Coder, memory: _Memory, samples: int) -> int:
+    count = memory.samples + coder.number(Field.SAMPLES, samples - memory.samples)
     memory.samples = _limited("samples", count, 0, memory.samples_left)
     _limited("readings", count * len(memory.channels), 0, memory.readings_left)
     memory.samples_left -= count
     memory.readings_left -= count * len(memory.channels)
-    if not count:
-        return
-    rows = samples or [_NO_SAMPLE] * count
-    times = _times(coder, memory, rows)
-    columns = [_values(coder, memory, index, rows) for index in range(len(memory.channels))]
-    statuses = zip(*(column[0] for column in columns), strict=True) if columns else repeat((), count)
-    values = zip(*(column[1] for column in columns), strict=True) if columns else repeat((), count)
-    for time, row_values, row_statuses in zip(times, values, statuses, strict=True):
-        sequence, uptime_ms, measured_at_ms, received_at_ms, clock = time
+    return count
+
+
+def _blank(count: int, channels: int) -> Columns:
+    zeros, ok = [0] * count, [Status.OK] * count
+    return Columns(zeros, zeros, zeros, zeros, [False] * count, [zeros] * channels, [ok] * channels)
+
+
+def _columns(coder: Coder, memory: _Memory, given: Columns) -> Columns:
+    sequences, uptimes, measured, received = _times(coder, memory, given)
+    resolved = _clocks(coder, given.resolved)
+    columns = [_values(coder, memory, *one) for one in zip(memory.channels, given.values, given.statuses, strict=True)]
+    values, statuses = [found for found, _ in columns], [found for _, found in columns]
+    return Columns(sequences, uptimes, measured, received, resolved, values, statuses)
+
+
+def _rows(columns: Columns) -> Iterator[Sample]:
+    values, statuses = _across(columns, columns.values), _across(columns, columns.statuses)
+    for sequence, uptime_ms, measured_at_ms, received_at_ms, resolved, row_values, row_statuses in zip(
+        *columns[:5], values, statuses, strict=True
+    ):
         yield Sample(
             sequence=sequence,
             uptime_ms=uptime_ms,
             measured_at_ms=measured_at_ms,
             received_at_ms=received_at_ms,
-            clock=clock,
+            clock=_CLOCKS[resolved],
             values=row_values,
             statuses=row_statuses,
         )
 
 
-_Time = tuple[int, int, int, int, str]
+def _across(columns: Columns, found: Sequence[Sequence[T]]) -> Iterable[tuple[T, ...]]:
+    return zip(*found, strict=True) if found else repeat((), len(columns.sequences))
 
 
-def _times(coder: Coder, memory: _Memory, rows: Sequence[Sample]) -> Iterator[_Time]:
+_Times = tuple[list[int], list[int], list[int], list[int]]
+
+
+def _times(coder: Coder, memory: _Memory, given: Columns) -> _Times:
     """sequence counts on by 1, uptime by an interval for each, and the time at uptime 0 stays: what differs is told."""
-    counted = [row.sequence - place for place, row in enumerate(rows)]
+    places = range(len(given.sequences))
+    counted = list(map(sub, given.sequences, places))
     counted = _column(coder, Field.SEQUENCE, Flag.STILL_TIME, 0, memory.sequences, counted)
-    sequences = [number + place for place, number in enumerate(counted)]
+    sequences = list(map(add, counted, places))
     interval = memory.interval_ms + coder.number(
-        Field.INTERVAL, _interval(rows, memory.interval_ms) - memory.interval_ms
+        Field.INTERVAL, _interval(given, memory.interval_ms) - memory.interval_ms
     )
     memory.interval_ms = interval
-    late = [row.uptime_ms - interval * sequence for row, sequence in zip(rows, sequences, strict=True)]
+    due = [interval * sequence for sequence in sequences]
+    late = list(map(sub, given.uptimes_ms, due))
     late = _column(coder, Field.UPTIME, Flag.STILL_TIME, 0, memory.jitter, late)
-    uptimes = [behind + interval * sequence for behind, sequence in zip(late, sequences, strict=True)]
-    offsets = [row.measured_at_ms - row.uptime_ms for row in rows]
-    expected = memory.sealed_at_ms - interval * len(rows) - uptimes[0]
+    uptimes = list(map(add, late, due))
+    offsets = list(map(sub, given.measured_at_ms, given.uptimes_ms))
+    expected = memory.sealed_at_ms - interval * len(places) - uptimes[0]
     offsets = _column(coder, Field.MEASURED_AT, Flag.STILL_TIME, expected, memory.offsets, offsets)
-    measured = [offset + uptime for offset, uptime in zip(offsets, uptimes, strict=True)]
-    delays = _delays(coder, memory, rows, interval // 1000)
+    measured = list(map(add, offsets, uptimes))
+    delays = _delays(coder, memory, given, interval // 1000)
     received = [delay * 1000 + at for delay, at in zip(delays, measured, strict=True)]
-    return zip(sequences, uptimes, measured, received, list(_clocks(coder, rows)), strict=True)
+    return sequences, uptimes, measured, received
 
 
-def _delays(coder: Coder, memory: _Memory, rows: Sequence[Sample], interval_s: int) -> list[int]:
+def _delays(coder: Coder, memory: _Memory, given: Columns, interval_s: int) -> list[int]:
     """Whole seconds from measured to received. In a burst of older samples each waited an interval less than the one
     before it."""
-    delays = [(row.received_at_ms - row.measured_at_ms) // 1000 for row in rows]
+    times = zip(given.received_at_ms, given.measured_at_ms, strict=True)
+    delays = [(received_at_ms - measured_at_ms) // 1000 for received_at_ms, measured_at_ms in times]
     longer = interval_s if coder.flag(Flag.BURST, _is_burst(delays, interval_s)) else 0
     level = [delay + longer * place for place, delay in enumerate(delays)]
     level = _column(coder, Field.RECEIVED_AT, Flag.STILL_TIME, 0, memory.delays, level)
@@ -450,46 +503,51 @@ def _delays(coder: Coder, memory: _Memory, rows: Sequence[Sample], interval_s: i
 
 
 def _is_burst(delays: list[int], interval_s: int) -> bool:
-    falls = sum(abs(before - interval_s - after) < abs(before - after) for before, after in pairwise(delays))
+    falls: int = sum([abs(fall - interval_s) < abs(fall) for fall in map(sub, delays, delays[1:])])
     return falls * 2 > len(delays)
 
 
-def _interval(rows: Sequence[Sample], before: int) -> int:
+def _interval(given: Columns, before: int) -> int:
     """Milliseconds a sequence; that of before where it is as good."""
-    spans = [(one, other) for one, other in pairwise(rows) if other.sequence > one.sequence]
-    if not spans:
+    sequences, uptimes = given.sequences, given.uptimes_ms
+    spans = zip(map(sub, sequences[1:], sequences), map(sub, uptimes[1:], uptimes), strict=False)
+    intervals = [passed // samples for samples, passed in spans if samples > 0]
+    if not intervals:
         return before
-    usual = median_low((other.uptime_ms - one.uptime_ms) // (other.sequence - one.sequence) for one, other in spans)
-    furthest = max(abs(row.sequence) for row in rows)
+    usual = median_low(intervals)
+    furthest = max(map(abs, sequences))
     return before if abs(usual - before) * 1000 <= before or abs(usual) * furthest > _FURTHEST_MS else usual
 
 
-def _clocks(coder: Coder, rows: Sequence[Sample]) -> Iterator[str]:
-    resolved = [row.clock == "gateway" for row in rows]
+def _clocks(coder: Coder, resolved: Sequence[bool]) -> list[bool]:
+    """For each sample whether the gateway had to work out its time."""
     fixed = coder.flag(Flag.FIXED_CLOCK, len(set(resolved)) == 1)
     clock = coder.flag(Flag.GATEWAY_CLOCK, resolved[0])
-    yield _CLOCKS[clock]
+    if fixed:
+        return [clock] * len(resolved)
+    found = [clock]
     for one in resolved[1:]:
-        if not fixed and not coder.flag(Flag.CLOCK_HOLDS, one == clock):
+        if not coder.flag(Flag.CLOCK_HOLDS, one == clock):
             clock = not clock
-        yield _CLOCKS[clock]
+        found.append(clock)
+    return found
 
 
 _CLOCKS = ("node", "gateway")
 
 
-def _values(coder: Coder, memory: _Memory, index: int, rows: Sequence[Sample]) -> tuple[list[Status], list[int | None]]:
-    channel = memory.channels[index]
-    statuses = _statuses(coder, [row.statuses[index] if row.statuses else Status.OK for row in rows])
-    carried = [
-        row.values[index] or 0 if row.values else 0
-        for row, status in zip(rows, statuses, strict=True)
-        if status.carries_value
-    ]
+def _values(
+    coder: Coder, memory: _Memory, channel: Channel, values: Sequence[int | None], statuses: Sequence[Status]
+) -> tuple[Sequence[int | None], Sequence[Status]]:
+    statuses = _statuses(coder, statuses)
     course = memory.courses.get(channel) or _course(channel)
     memory.courses[channel] = course
+    if not any(statuses):
+        return _fixed_point(coder, course, values), statuses  # type: ignore[arg-type]  # what is OK carries a value
+    carries = [status.carries_value for status in statuses]
+    carried = [value or 0 for value, is_there in zip(values, carries, strict=True) if is_there]
     found = iter(_fixed_point(coder, course, carried) if carried else ())
-    return statuses, [next(found) if status.carries_value else None for status in statuses]
+    return [next(found) if is_there else None for is_there in carries], statuses
 
 
 def _course(channel: Channel) -> _Course:
@@ -502,7 +560,7 @@ _BY_CHANNEL: dict[Channel, Preset] = {
 }
 
 
-def _statuses(coder: Coder, statuses: list[Status]) -> list[Status]:
+def _statuses(coder: Coder, statuses: Sequence[Status]) -> list[Status]:
     if coder.flag(Flag.ALL_OK, not any(statuses)):
         return [Status.OK] * len(statuses)
     fixed = coder.flag(Flag.FIXED_STATUS, len(set(statuses)) == 1)
@@ -515,19 +573,18 @@ def _statuses(coder: Coder, statuses: list[Status]) -> list[Status]:
     return found
 
 
-def _fixed_point(coder: Coder, course: _Course, values: list[int]) -> list[int]:
+def _fixed_point(coder: Coder, course: _Course, values: Sequence[int]) -> Sequence[int]:
     step = course.step + coder.number(Field.STEP, _step(values, course.step) - course.step)
     course.step = _limited("step", step, 0, len(_STEPS) - 1)
     step = _STEPS[course.step]
-    counts = [value // step for value in values]
-    found = [
-        count * step for count in _column(coder, Field.VALUE, Flag.STILL, course.first // step, course.scale, counts)
-    ]
+    counts = values if step == 1 else [value // step for value in values]
+    counts = _column(coder, Field.VALUE, Flag.STILL, course.first // step, course.scale, counts)
+    found = counts if step == 1 else [count * step for count in counts]
     course.first = found[0]
     return found
 
 
-def _step(values: list[int], before: int) -> int:
+def _step(values: Sequence[int], before: int) -> int:
     """The power of ten that all values are multiples of; that of before where a few values could say anything."""
     divisor = gcd(*values)
     if divisor % _STEPS[before] == 0 and len(values) < _ENOUGH_FOR_A_STEP:
@@ -535,26 +592,47 @@ def _step(values: list[int], before: int) -> int:
     return max(power for power, step in enumerate(_STEPS) if divisor % step == 0 and (divisor or power <= before))
 
 
-def _column(coder: Coder, first: Field, still: Flag, expected: int, scale: Scale, values: list[int]) -> list[int]:
+def _column(coder: Coder, first: Field, still: Flag, expected: int, scale: Scale, values: Sequence[int]) -> list[int]:
     """Neighbouring values; the first one is told as it differs from what is expected."""
     begins = expected + coder.number(first, values[0] - expected)
     if coder.flag(still, values.count(values[0]) == len(values)):
         return [begins] * len(values)
     if len(values) >= _ENOUGH_TO_CHOOSE:
-        shift = scale.shift + coder.number(Field.PREDICTOR, _shift(values, scale.shift) - scale.shift)
+        wanted = _shift(values, scale.shift) if coder.writes else 0
+        shift = scale.shift + coder.number(Field.PREDICTOR, wanted - scale.shift)
         scale.shift = _limited("shift", shift, 0, len(_SHIFTS) - 1)
     shift = scale.shift
-    return _summed(begins, shift, coder.residuals(scale, _differences(values, shift)))
+    if coder.writes:
+        coder.residuals(scale, _differences(values, shift))
+        return list(values)
+    return _summed(begins, shift, coder.residuals(scale, [0] * (len(values) - 1)))
 
 
-def _shift(values: list[int], before: int) -> int:
+def _shift(values: Sequence[int], before: int) -> int:
     """Whichever leaves least, where it is well below what that of before leaves."""
-    left = [sum(map(abs, _differences(values, shift))) for shift in _SHIFTS]
+    left = _left(values)
     best = min(left)
     return before if left[before] * 15 <= best * 16 + len(_SHIFTS) else left.index(best)
 
 
-def _differences(values: list[int], shift: int) -> list[int]:
+def _left(values: Sequence[int]) -> list[int]:
+    """The sum of the sizes of _differences(values, shift) for each of _SHIFTS, in one pass."""
+    first = second = third = values[0] << _FRACTION
+    left_by_first = left_by_second = left_by_third = 0
+    for value in values[1:]:
+        left_by_first += abs(value - (first + _HALF >> _FRACTION))
+        left_by_second += abs(value - (second + _HALF >> _FRACTION))
+        left_by_third += abs(value - (third + _HALF >> _FRACTION))
+        raised = value << _FRACTION
+        first += raised - first >> 1
+        second += raised - second >> 2
+        third += raised - third >> 3
+    return [sum(map(abs, _differences(values, 0))), left_by_first, left_by_second, left_by_third]
+
+
+def _differences(values: Sequence[int], shift: int) -> list[int]:
+    if not shift:
+        return list(map(sub, values[1:], values))
     mean = values[0] << _FRACTION
     found = []
     for value in values[1:]:

@@ -69,7 +69,10 @@ class MouldIndex:
             return self.index
         self._at = at
         if 0 < passed <= self._max_gap_s:
-            self._live(passed, temperature, humidity)
+            if humidity < self._surface.rh_min and not self.index:
+                self._dry_s += passed  # what _live comes to in nearly all of a home's air
+            else:
+                self._live(passed, temperature, humidity)
         return self.index
 
     def _live(self, passed: float, temperature: float, humidity: float) -> None:

@@ -35,6 +35,8 @@ class Pipeline:
         self, *, filters: tuple[Filter, ...], smoother: smoothing.Smoother, watch: Watch, deadband: Deadband | None
     ) -> None:
         self.filters = filters
+        self.smoother = smoother
+        self.deadband = deadband
         self._checks = tuple(one.update for one in filters)
         self._spike = next((one for one in filters if isinstance(one, Spike)), None)
         self._smooth = smoother.update
@@ -71,14 +73,18 @@ class Pipeline:
 
 
 def build(config: CleaningConfig, quantity: str, watch: Watch) -> Pipeline:
+    from aircue_gateway.cleaning.usual import Usual  # which is a pipeline itself
+
     limits = LIMITS[quantity]
     width = config.deadband.width.get(quantity)
-    return Pipeline(
-        filters=tuple(_CHECKS[name](config, quantity, limits) for name in config.stages),
-        smoother=_smoother(config.smoothing, limits),
-        watch=watch,
-        deadband=None if width is None else Deadband(width=width, heartbeat_s=config.deadband.heartbeat_s),
-    )
+    filters = tuple(_CHECKS[name](config, quantity, limits) for name in config.stages)
+    smoother = _smoother(config.smoothing, limits)
+    match filters:
+        case (Range() as range_, Rate() as rate, Stuck() as stuck, Spike() as spike):
+            if isinstance(smoother, smoothing.Median) and width is None:
+                return Usual(filters=(range_, rate, stuck, spike), median=smoother, watch=watch)
+    deadband = None if width is None else Deadband(width=width, heartbeat_s=config.deadband.heartbeat_s)
+    return Pipeline(filters=filters, smoother=smoother, watch=watch, deadband=deadband)
 
 
 def _range(_config: CleaningConfig, _quantity: str, limits: Limits) -> Range:

@@ -11,8 +11,8 @@ class Range:
     """
 
     def __init__(self, *, low: float, high: float) -> None:
-        self._low = low
-        self._high = high
+        self.low = low
+        self.high = high
 
     def update(self, at: float, value: float) -> Status:
-        return Status.OK if self._low <= value <= self._high else Status.RANGE
+        return Status.OK if self.low <= value <= self.high else Status.RANGE

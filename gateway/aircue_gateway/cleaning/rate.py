@@ -17,24 +17,24 @@ class Rate:
     """
 
     def __init__(self, *, jump: float, per_s: float, max_gap_s: float) -> None:
-        self._jump = jump
-        self._per_s = per_s
-        self._max_gap_s = max_gap_s
-        self._at: float | None = None
-        self._value = 0.0
+        self.jump = jump
+        self.per_s = per_s
+        self.max_gap_s = max_gap_s
+        self.at: float | None = None
+        self.value = 0.0
         self._flagged: list[tuple[float, float]] = []
 
     def update(self, at: float, value: float) -> Status:
-        if self._at is not None:
-            passed = at - self._at
-            change = value - self._value
-            possible = self._jump + self._per_s * passed
-            if 0 < passed <= self._max_gap_s and not -possible <= change <= possible:
+        if self.at is not None:
+            passed = at - self.at
+            change = value - self.value
+            possible = self.jump + self.per_s * passed
+            if 0 < passed <= self.max_gap_s and not -possible <= change <= possible:
                 return self._flag(at, value)
         if self._flagged:
             self._flagged.clear()
-        self._at = at
-        self._value = value
+        self.at = at
+        self.value = value
         return Status.OK
 
     def _flag(self, at: float, value: float) -> Status:
@@ -42,10 +42,10 @@ class Rate:
             self._flagged.clear()
         self._flagged.append((at, value))
         if len(self._flagged) >= _ACCEPTED_AFTER:
-            self._at, self._value = at, value
+            self.at, self.value = at, value
             self._flagged.clear()
         return Status.RATE
 
     def _follows(self, at: float, value: float) -> bool:
         last_at, last = self._flagged[-1]
-        return at > last_at and abs(value - last) <= self._jump + self._per_s * (at - last_at)
+        return at > last_at and abs(value - last) <= self.jump + self.per_s * (at - last_at)

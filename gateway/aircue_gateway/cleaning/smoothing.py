@@ -59,6 +59,15 @@ class Median:
         half = len(ordered) >> 1
         return ordered[half] if len(ordered) & 1 else (ordered[half - 1] + ordered[half]) / 2
 
+    def restart(self, at: float, value: float) -> None:
+        """As update() after a pause longer than the window."""
+        self._forget()
+        self.update(at, value)
+
+    @property
+    def window_s(self) -> float:
+        return self._window_s
+
     def _forget(self) -> None:
         self._times.clear()
         self._values.clear()

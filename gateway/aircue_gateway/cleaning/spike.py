@@ -4,7 +4,7 @@ A value is suspected when it lies further than k scales from its last three trus
 they span). It stays flagged when the series comes back within three samples. It is cleared, through `revised`, when the
 fourth sample is still out there: then it was a step, as a shower or an opened window makes.
 
-The scale is the mean size of the last changes (about `memory` of them), with each clipped to `_CLIP` scales so that no
+The scale is the mean size of the last changes (about `memory` of them), with each clipped to `CLIP` scales so that no
 spike widens it (a Huber-type M-estimate, Huber 1964), and without the repeats, which say how coarse a sensor is and not
 how much its air moves. A median of absolute differences, as in Hampel's filter, is 0 on a coarse sensor. A change of k
 scales is judged against the values on both sides, as in the Hampel filter with a window after the value (Pearson 2002),
@@ -16,8 +16,8 @@ from typing import NamedTuple
 from aircue_gateway.batch import Status
 
 LONGEST = 3  # samples of a spike, and samples after a value at which its flag may still be revised
-_WARM_UP = 4
-_CLIP = 5.0
+WARM_UP = 4
+CLIP = 5.0
 
 
 class Suspect(NamedTuple):
@@ -41,38 +41,38 @@ class Spike:
     """
 
     def __init__(self, *, k: float, memory: int, start: float, floor: float, max_gap_s: float) -> None:
-        self._k = k
-        self._memory = memory
-        self._floor = floor
-        self._max_gap_s = max_gap_s
-        self._scale = max(start, floor)
-        self._reach = k * self._scale
-        self._changes = 1
-        self._last_at: float | None = None
-        self._older = self._old = self._last = 0.0
-        self._seen = 0
+        self.k = k
+        self.memory = memory
+        self.floor = floor
+        self.max_gap_s = max_gap_s
+        self.scale = max(start, floor)
+        self.reach = k * self.scale
+        self.changes = 1
+        self.last_at: float | None = None
+        self.older = self.old = self.last = 0.0
+        self.seen = 0
         self._age = 0
         self._suspects: list[Suspect] = []
         self.revised: list[Suspect] = []
 
     def update(self, at: float, value: float) -> Status:
-        last_at = self._last_at
-        self._last_at = at
-        if last_at is None or not 0 < at - last_at <= self._max_gap_s:
+        last_at = self.last_at
+        self.last_at = at
+        if last_at is None or not 0 < at - last_at <= self.max_gap_s:
             return self._restart(value)
         if self._suspects:
             return self._judge(at, value)
-        change = value - self._last
+        change = value - self.last
         if change:
-            if self._seen >= _WARM_UP and not -self._reach <= change <= self._reach and self._is_out(value):
+            if self.seen >= WARM_UP and not -self.reach <= change <= self.reach and self._is_out(value):
                 self._age = 0
                 self._suspects.append(Suspect(at, value, 0))
                 return Status.SPIKE
             self._learn(change)
-        self._seen += 1
-        self._older = self._old
-        self._old = self._last
-        self._last = value
+        self.seen += 1
+        self.older = self.old
+        self.old = self.last
+        self.last = value
         return Status.OK
 
     def passed(self) -> None:
@@ -82,8 +82,8 @@ class Spike:
 
     def _restart(self, value: float) -> Status:
         self._suspects.clear()
-        self._older = self._old = self._last = value
-        self._seen = 1
+        self.older = self.old = self.last = value
+        self.seen = 1
         return Status.OK
 
     def _judge(self, at: float, value: float) -> Status:
@@ -97,23 +97,23 @@ class Spike:
 
     def _came_back(self, value: float) -> Status:
         """What lies within reach of the value that came back was a part of the way, and no spike."""
-        self._clear([one for one in self._suspects if abs(one.value - value) < self._reach])
-        self._learn(value - self._last)
-        self._older, self._old, self._last = self._old, self._last, value
-        self._seen += 1
+        self._clear([one for one in self._suspects if abs(one.value - value) < self.reach])
+        self._learn(value - self.last)
+        self.older, self.old, self.last = self.old, self.last, value
+        self.seen += 1
         return Status.OK
 
     def _stayed(self, at: float, value: float) -> Status:
         """A step. What lies away from its level, the middle one of the last three, was a spike beside it."""
         level = sorted([one.value for one in self._suspects[1:]] + [value] * (LONGEST + 1 - len(self._suspects)))[1]
-        cleared = [one for one in self._suspects if abs(one.value - level) <= self._reach]
+        cleared = [one for one in self._suspects if abs(one.value - level) <= self.reach]
         for one in (*self._suspects, Suspect(at, value, 0)):
-            self._learn(one.value - self._last)
-            self._last = one.value
+            self._learn(one.value - self.last)
+            self.last = one.value
         self._clear(cleared)
-        is_spike = abs(value - level) > self._reach
-        self._older = self._old = level
-        self._last = level if is_spike else value
+        is_spike = abs(value - level) > self.reach
+        self.older = self.old = level
+        self.last = level if is_spike else value
         return Status.SPIKE if is_spike else Status.OK
 
     def _clear(self, suspects: list[Suspect]) -> None:
@@ -122,16 +122,16 @@ class Spike:
 
     def _is_out(self, value: float) -> bool:
         """Further than reach from the interval of the last three trusted values."""
-        older, old, last = self._older, self._old, self._last
-        return value - max(older, old, last) > self._reach or min(older, old, last) - value > self._reach
+        older, old, last = self.older, self.old, self.last
+        return value - max(older, old, last) > self.reach or min(older, old, last) - value > self.reach
 
     def _learn(self, change: float) -> None:
         size = abs(change)
         if not size:
             return
-        if size > _CLIP * self._scale:
-            size = _CLIP * self._scale
-        if self._changes < self._memory:
-            self._changes += 1
-        self._scale += (size - self._scale) / self._changes
-        self._reach = self._k * max(self._scale, self._floor)
+        if size > CLIP * self.scale:
+            size = CLIP * self.scale
+        if self.changes < self.memory:
+            self.changes += 1
+        self.scale += (size - self.scale) / self.changes
+        self.reach = self.k * max(self.scale, self.floor)

@@ -5,7 +5,7 @@ import math
 from aircue_gateway.batch import Status
 
 _TIMES_THE_LONGEST = 4
-_FEWEST = 30
+FEWEST = 30
 _NOT_ROUNDING = 1e-6
 
 
@@ -33,39 +33,39 @@ class Stuck:
         self._step = step
         self._fine_s = fine_s
         self._coarse_s = coarse_s
-        self._max_gap_s = max_gap_s
+        self.max_gap_s = max_gap_s
         self._rests = rests
-        self._value = math.nan
-        self._since = self._last_at = -math.inf
-        self._count = 0
-        self._smallest = math.inf
-        self._longest_s = 0.0
-        self._limit_s = coarse_s
+        self.value = math.nan
+        self.since = self.last_at = -math.inf
+        self.count = 0
+        self.smallest = math.inf
+        self.longest_s = 0.0
+        self.limit_s = coarse_s
 
     def update(self, at: float, value: float) -> Status:
-        if value != self._value or not 0 <= at - self._last_at <= self._max_gap_s:
+        if value != self.value or not 0 <= at - self.last_at <= self.max_gap_s:
             self._begin(at, value)
             return Status.OK
-        self._last_at = at
-        self._count += 1
-        if at - self._since <= self._limit_s or self._count < _FEWEST or value in self._rests:
+        self.last_at = at
+        self.count += 1
+        if at - self.since <= self.limit_s or self.count < FEWEST or value in self._rests:
             return Status.OK
         return Status.STUCK
 
     def _begin(self, at: float, value: float) -> None:
-        if 0 <= at - self._last_at <= self._max_gap_s:
-            self._learn(abs(value - self._value), self._last_at - self._since)
-        self._value = value
-        self._since = self._last_at = at
-        self._count = 1
+        if 0 <= at - self.last_at <= self.max_gap_s:
+            self.learn(abs(value - self.value), self.last_at - self.since)
+        self.value = value
+        self.since = self.last_at = at
+        self.count = 1
 
-    def _learn(self, change: float, lasted_s: float) -> None:
+    def learn(self, change: float, lasted_s: float) -> None:
         """A repeat that was flagged teaches nothing about the honest ones."""
-        if change > _NOT_ROUNDING and change < self._smallest:
-            self._smallest = change
-        elif lasted_s <= self._longest_s:
+        if change > _NOT_ROUNDING and change < self.smallest:
+            self.smallest = change
+        elif lasted_s <= self.longest_s:
             return
-        if lasted_s <= self._limit_s:
-            self._longest_s = max(self._longest_s, lasted_s)
-        least_s = self._fine_s if self._smallest <= self._step + _NOT_ROUNDING else self._coarse_s
-        self._limit_s = max(least_s, _TIMES_THE_LONGEST * self._longest_s)
+        if lasted_s <= self.limit_s:
+            self.longest_s = max(self.longest_s, lasted_s)
+        least_s = self._fine_s if self.smallest <= self._step + _NOT_ROUNDING else self._coarse_s
+        self.limit_s = max(least_s, _TIMES_THE_LONGEST * self.longest_s)

@@ -20,6 +20,7 @@ _REFUSED_FILTER = 128  # 3.9.3
 _HIGHEST_QOS = 1
 _LARGEST_CONNECT = 4096  # bytes taken of somebody unknown
 _MOST_TOPICS = 16  # remembered; a node publishes to fewer
+_tuple = tuple.__new__  # a named tuple's own constructor is a function in Python, and this is for each message
 _PUBLISH = mqtt.PUBLISH << 4  # with QoS 0 or 1, told by the bits of 0xF4
 UNKNOWN_NAME = "unknown node"
 WRONG_KEY = "wrong key"
@@ -206,7 +207,8 @@ class Session:
         if with_id and not packet_id:
             return None
         node, topic, leaf = known
-        return Message(node, topic, leaf, data[at + with_id : end], packet_id, first & 1 == 1, first & 8 == 8)
+        payload = data[at + with_id : end]
+        return _tuple(Message, (node, topic, leaf, payload, packet_id, first & 1 == 1, first & 8 == 8))
 
     def _dispatch(self, first: int, body: bytes) -> None:
         kind, flags = mqtt_server.checked(first)

@@ -30,6 +30,7 @@ class _Snapshot:
         for name, count in self._snapshot["counters"].items():
             yield CounterMetricFamily(f"aircue_gateway_{name}", "see docs/gateway.md", value=count)
         yield from _readings(self._snapshot["nodes"])
+        yield _rooms(self._snapshot["rooms"])
         yield _needs(self._snapshot["needs"])
 
 
@@ -54,6 +55,15 @@ def _readings(nodes: list[dict[str, Any]]) -> Iterator[Metric]:
                 reading.add_metric((node["site"], node["node"], row["quantity"], row["unit"]), row["value"])
     yield heard
     yield reading
+
+
+def _rooms(rooms: list[dict[str, Any]]) -> Metric:
+    labels = ("site", "room", "quantity", "unit")
+    reading = GaugeMetricFamily("aircue_room_reading", "a room's value, merged from its nodes", labels=labels)
+    for room in rooms:
+        for row in room["values"]:
+            reading.add_metric((room["site"], room["room"], row["quantity"], row["unit"]), row["value"])
+    return reading
 
 
 def _needs(needs: list[dict[str, Any]]) -> Metric:

@@ -25,7 +25,8 @@ th { font-weight: 500; color: var(--quiet) } td.number { font-variant-numeric: t
 def page(snapshot: dict[str, Any]) -> bytes:
     """HTML, UTF-8."""
     name = escape(snapshot["gateway"])
-    body = "\n".join((_head(snapshot), _nodes(snapshot), _needs(snapshot), _uplink(snapshot), _counters(snapshot)))
+    parts = (_head, _nodes, _rooms, _needs, _uplink, _counters)
+    body = "\n".join(part(snapshot) for part in parts)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="{_REFRESH_S}"><title>{name} - Aircue gateway</title><style>{_STYLE}</style></head>
@@ -39,9 +40,13 @@ def _head(snapshot: dict[str, Any]) -> str:
         f"version {snapshot['version']}",
         f"up {hours} h {minutes} min",
         f"{snapshot['rss_bytes'] / 1e6:.0f} MB of memory",
-        f"{snapshot['connections']} connections",
+        _counted(snapshot["connections"], "connection"),
     )
     return f"<h1>{escape(snapshot['gateway'])}</h1><p>{escape(' · '.join(facts))}</p>"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _nodes(snapshot: dict[str, Any]) -> str:
@@ -77,6 +82,22 @@ def _age(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {word}"
     return f"{seconds:.0f} s"
+
+
+def _rooms(snapshot: dict[str, Any]) -> str:
+    """What several nodes say of one air."""
+    if not snapshot["rooms"]:
+        return ""
+    rows = [(escape(one["room"]), escape(one["site"]), _merged(one), escape(", ".join(one["nodes"])))
+            for one in snapshot["rooms"]]  # fmt: skip
+    return "<h2>Rooms</h2>" + _table(("Room", "Site", "Air", "Merged from"), rows)
+
+
+def _merged(room: dict[str, Any]) -> str:
+    rows = [{**row, "value": round(row["value"], 2), "status": "ok"} for row in room["values"]]
+    apart = sorted({node for row in room["values"] for node in row["apart"]})
+    said = f' <span class="bad">apart: {escape(", ".join(apart))}</span>' if apart else ""
+    return (" &nbsp; ".join(map(_value, rows)) or '<span class="quiet">nothing yet</span>') + said
 
 
 def _needs(snapshot: dict[str, Any]) -> str:

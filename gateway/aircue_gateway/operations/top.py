@@ -32,7 +32,7 @@ def picture(now: dict[str, Any], before: dict[str, Any] | None) -> Iterator[str]
     """Lines. before: the snapshot of a moment ago, for the rates; without one they are missing."""
     yield (
         f"{now['gateway']}  up {now['uptime_s'] / 3600:.1f} h  {now['rss_bytes'] / 1e6:.0f} MB  "
-        f"{now['connections']} connections  CPU {_rate(now, before, lambda one: one['cpu_s'] * 100)} %"
+        f"{_counted(now['connections'], 'connection')}  CPU {_rate(now, before, lambda one: one['cpu_s'] * 100)} %"
     )
     yield (
         f"samples {_count(now, 'samples_stored'):,} stored"
@@ -41,15 +41,23 @@ def picture(now: dict[str, Any], before: dict[str, Any] | None) -> Iterator[str]
     )
     trouble = now["uplink"]["trouble"]
     yield (
-        f"uplink {'TROUBLE: ' + trouble if trouble else 'in order'}  {now['waiting_samples']:,} samples and "
-        f"{now['waiting_batches']:,} batches wait  {_count(now, 'batches_delivered'):,} delivered"
+        f"uplink {'TROUBLE: ' + trouble if trouble else 'in order'}  waiting: "
+        f"{_counted(now['waiting_samples'], 'sample')} and {_counted(now['waiting_batches'], 'batch', 'batches')}  "
+        f"{_count(now, 'batches_delivered'):,} delivered"
     )
+    for room in now["rooms"]:
+        air = "  ".join(_value({**row, "value": round(row["value"], 2), "status": "ok"}) for row in room["values"])
+        yield f"{room['room']:<20} {room['site']:<12} merged from {', '.join(room['nodes'])}  {air}"
     for row in now["needs"]:
         yield f"{row['need']} on {row['node']}: {row['phase']}"
     yield ""
     yield f"{'NODE':<20} {'SITE':<12} {'LAST':>8} {'SAMPLES':>9}  AIR"
     for node in now["nodes"]:
         yield _node(node, now["now_ms"])
+
+
+def _counted(number: int, noun: str, more: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
 
 def _count(snapshot: dict[str, Any], name: str) -> int:

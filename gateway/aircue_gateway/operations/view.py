@@ -67,6 +67,7 @@ class View:
             "write_stuck_s": self._stuck_for_s(),
             "uplink": {"to": self._config.uplink.url or self._config.uplink.broker, **vars(self.vitals.uplink)},
             "nodes": self.vitals.nodes(self._config.nodes),
+            "rooms": self.vitals.rooms(self._config.rooms),
             "needs": self.vitals.needs(),
             **{name: value for name, value in self._figures.items() if name != "nodes"},
         }

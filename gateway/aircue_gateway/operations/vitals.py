@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from aircue_gateway.batch import Status
-from aircue_gateway.config import Node
+from aircue_gateway.config import Node, RoomConfig
 from aircue_gateway.payloads import aircue
-from aircue_gateway.window import BirthRow, SampleRow, Stored, Window
+from aircue_gateway.quantities import unit
+from aircue_gateway.rooms import RoomValue
+from aircue_gateway.window import BirthRow, SampleRow, Stored, StreamKey, Window
 from aircue_node import contract
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ class Vitals:
     uplink: UplinkSight = field(default_factory=UplinkSight)
     _births: dict[int, BirthRow] = field(default_factory=dict)
     _nodes: dict[str, _Sight] = field(default_factory=dict)
+    _rooms: dict[str, dict[str, RoomValue]] = field(default_factory=dict)
     _phases: dict[tuple[str, str], tuple[str, float | None]] = field(default_factory=dict)
 
     @classmethod
@@ -59,11 +62,24 @@ class Vitals:
             self._note_sample(self._births[row.birth], row)
         self._note_statuses(window.retained)
         self._note_states(window.states)
+        for name, values in window.rooms.items():
+            self._rooms.setdefault(name, {}).update(values)
+        if window.births or window.forgotten:
+            self._forget(window.forgotten)
+
+    def _forget(self, boots: set[StreamKey]) -> None:
+        """And births that were followed by another one of their boot."""
+        newest = {_boot(birth): ident for ident, birth in self._births.items()}
+        self._births = {ident: self._births[ident] for key, ident in newest.items() if key not in boots}
 
     def nodes(self, known: Mapping[str, Node]) -> list[dict[str, Any]]:
         """Those of the configuration, seen or not, and whoever else sent something; sorted by name."""
         names = sorted({*known, *self._nodes})
         return [_shown(name, known.get(name), self._nodes.get(name, _Sight())) for name in names]
+
+    def rooms(self, known: Sequence[RoomConfig]) -> list[dict[str, Any]]:
+        """As they are configured, heard of or not."""
+        return [_room(row, self._rooms.get(row.name, {})) for row in known]
 
     def needs(self) -> list[dict[str, Any]]:
         """Where something goes on, sorted by node and need."""
@@ -102,6 +118,10 @@ class Vitals:
                 self._phases[key] = (str(state.phase), state.since)
 
 
+def _boot(birth: BirthRow) -> StreamKey:
+    return birth.node, birth.installation, birth.boot
+
+
 def _filled(row: SampleRow, last: SampleRow) -> SampleRow:
     """The row with the values before it in place of those that the deadband held back."""
     held = [status is Status.SUPPRESSED for status in row.statuses]
@@ -128,6 +148,22 @@ def _shown(name: str, known: Node | None, sight: _Sight) -> dict[str, Any]:
         "measured_at_ms": None if last is None else last.measured_at_ms,
         "received_at_ms": None if last is None else last.received_at_ms,
         "values": [] if birth is None or last is None else list(_values(birth, last)),
+    }
+
+
+def _room(row: RoomConfig, values: Mapping[str, RoomValue]) -> dict[str, Any]:
+    shown = [
+        {"quantity": name, "unit": unit(name), "value": one.value, "apart": list(one.apart)}
+        for name, one in values.items()
+    ]
+    at = max((one.at for one in values.values()), default=None)
+    measured_at_ms = None if at is None else round(at * 1000)
+    return {
+        "room": row.name,
+        "site": row.site,
+        "nodes": list(row.nodes),
+        "measured_at_ms": measured_at_ms,
+        "values": shown,
     }
 
 

@@ -22,7 +22,7 @@ class Unreadable(Exception):
 
 class Recovered(NamedTuple):
     """segment, end, serial: of the newest segment, the end of its last record, the record that comes next. damage:
-    what could not be read, in words; damaged: those segments."""
+    what could not be read, in words; damaged: those segments; missing: how many records are."""
 
     book: Book
     segment: int
@@ -33,6 +33,7 @@ class Recovered(NamedTuple):
     spare_bytes: int
     damage: str
     damaged: tuple[int, ...]
+    missing: int
 
 
 def recover(disk: Disk) -> Recovered | None:
@@ -56,6 +57,7 @@ def recover(disk: Disk) -> Recovered | None:
         spare_bytes=disk.size(SPARE) if SPARE in disk.names() else 0,
         damage=_words(read, missing),
         damaged=spoilt or ((last.number,) if missing else ()),
+        missing=missing,
     )
 
 

@@ -29,7 +29,9 @@ class Room:
 
     def tidy(self) -> None:
         store = self._store
-        store.log.drop(store.needed)
+        store.log.drop(store.wanted)
+        if self.short:
+            store.log.drop(store.needed)
         for _ in range(2 * len(store.log.sizes)):
             if not self.short:
                 return

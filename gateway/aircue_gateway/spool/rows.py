@@ -10,18 +10,21 @@ Samples are packed one after the other in runs of equal width; all else is compa
 import base64
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from aircue_gateway.alerts import Key
-from aircue_gateway.batch import Channel, Loss, Status
-from aircue_gateway.episodes import Phase, State
+from aircue_gateway.alerts import Key, Standing, state_from
+from aircue_gateway.batch import Channel, Columns, Loss, Status
+from aircue_gateway.episodes import State
 from aircue_gateway.window import BirthRow, RevisionRow, SampleRow, StreamKey, StreamRow
 
 Header = dict[str, Any]
+# As a record has a sample: the fields of a SampleRow one after the other, a status that has no value marked.
+PackedSample = tuple[Any, ...]
 _LENGTH = struct.Struct("<I")
 _FIXED = 6  # fields of a SampleRow before its values
 _ABSENT = 0x80  # on a status: there is no value
@@ -79,24 +82,52 @@ def _packed(layout: struct.Struct, run: list[SampleRow]) -> Iterator[bytes]:
             yield pack(birth, sequence, uptime, measured, received, resolved, *values, *statuses)
 
 
-def unpack_samples(runs: Iterable[list[Any]], data: bytes) -> Iterator[SampleRow]:
+def unpack_samples(runs: Iterable[list[Any]], data: bytes) -> Iterator[PackedSample]:
     offset, view = 0, memoryview(data)
     for channels, width, count in runs:
         layout = _row(channels, width)
         end = offset + layout.size * count
-        for fields in layout.iter_unpack(view[offset:end]):
-            yield _sample(channels, fields)
+        yield from layout.iter_unpack(view[offset:end])
         offset = end
 
 
-def _sample(channels: int, fields: tuple[Any, ...]) -> SampleRow:
-    marked = fields[_FIXED + channels :]
-    numbers = fields[_FIXED : _FIXED + channels]
-    if max(marked, default=0) >= _ABSENT:
-        numbers = tuple(None if s & _ABSENT else v for v, s in zip(numbers, marked, strict=True))
+def sample_row(sample: PackedSample) -> SampleRow:
+    first_status = (len(sample) + _FIXED) // 2
+    numbers, marked = sample[_FIXED:first_status], sample[first_status:]
+    values = tuple(None if s & _ABSENT else v for v, s in zip(numbers, marked, strict=True))
     statuses = tuple(_STATUSES[one & ~_ABSENT] for one in marked)
-    birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved = fields[:_FIXED]
-    return SampleRow(birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved, numbers, statuses)
+    birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved = sample[:_FIXED]
+    return SampleRow(birth, sequence, uptime_ms, measured_at_ms, received_at_ms, resolved, values, statuses)
+
+
+def runs(places: Iterable[int]) -> list[list[int]]:
+    """[first, how many] of places that follow each other."""
+    found: list[list[int]] = []
+    for place in places:
+        if found and place == sum(found[-1]):
+            found[-1][1] += 1
+        else:
+            found.append([place, 1])
+    return found
+
+
+def with_status(sample: PackedSample, channel: int, status: Status) -> PackedSample:
+    at = (len(sample) + _FIXED) // 2 + channel
+    return (*sample[:at], status | sample[at] & _ABSENT, *sample[at + 1 :])
+
+
+def columns(samples: Sequence[PackedSample]) -> Columns:
+    """Of samples with the same channels, at least one."""
+    fields = list(zip(*samples, strict=True))
+    first_status = (len(fields) + _FIXED) // 2
+    values, statuses = [], []
+    for numbers, marked in zip(fields[_FIXED:first_status], fields[first_status:], strict=True):
+        if any(marked):
+            numbers = tuple(None if s & _ABSENT else v for v, s in zip(numbers, marked, strict=True))
+        values.append(numbers)
+        statuses.append([_STATUSES[one & ~_ABSENT] for one in marked])
+    _, sequences, uptimes, measured, received, resolved = fields[:_FIXED]
+    return Columns(sequences, uptimes, measured, received, resolved, values, statuses)
 
 
 def count_samples(header: Header) -> int:
@@ -133,13 +164,26 @@ def loss_of(row: list[Any]) -> Loss:
     return Loss(node=node, installation=installation, boot=boot, first=first, last=last, samples=samples, where=where)
 
 
-def state_row(key: Key, state: State) -> list[Any]:
-    return [*key, state.phase, state.since, state.held_s, state.last_at, state.peak]
+def state_row(key: Key, state: State, before: State | None = None) -> list[Any]:
+    """Its episodes, and what late readings need, only where they are others than before: they change rarely."""
+    row = [*key, state.phase, state.since, state.held_s, state.last_at, state.peak]
+    lasting = _lasting(state)
+    return row if lasting == _lasting(before) else [*row, lasting]
 
 
-def state_of(row: list[Any]) -> tuple[Key, State]:
-    need, node, phase, since, held_s, last_at, peak = row
-    return (need, node), State(phase=Phase(phase), since=since, held_s=held_s, last_at=last_at, peak=peak)
+def state_of(row: list[Any], before: Mapping[Key, State]) -> tuple[Key, State]:
+    need, node, phase, since, held_s, last_at, peak, *rest = row
+    lasting = rest[0] if rest else _lasting(before.get((need, node)))
+    plain = {"phase": phase, "since": since, "held_s": held_s, "last_at": last_at, "peak": peak}
+    return (need, node), state_from({**plain, **lasting})
+
+
+def _lasting(state: State | None) -> dict[str, Any]:
+    """By field of a Standing; those that are empty are left out."""
+    if not isinstance(state, Standing):
+        return {}
+    fields = {"episodes": state.episodes, "recent": state.recent, "before": state.before and asdict(state.before)}
+    return {name: value for name, value in fields.items() if value}
 
 
 def revision_of(row: list[Any]) -> RevisionRow:

@@ -11,17 +11,18 @@ import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import groupby, islice
-from operator import attrgetter
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aircue_gateway import batch, log
-from aircue_gateway.batch import Batch, Group, Revision, Sample, Status
+from aircue_gateway.batch import Batch, Revision, Table
+from aircue_gateway.intervals import Intervals
 from aircue_gateway.spool import rows
-from aircue_gateway.spool.book import Book, Position
+from aircue_gateway.spool.book import Book, Position, unaccounted
 from aircue_gateway.spool.disk import UNFINISHED as HALF
 from aircue_gateway.spool.disk import Disk, RealDisk, SpoolError, SpoolUnavailable, told, write_whole
 from aircue_gateway.spool.records import Kind
@@ -29,7 +30,7 @@ from aircue_gateway.spool.recovery import Recovered, Unreadable, recover
 from aircue_gateway.spool.room import Room, drop, unreadable
 from aircue_gateway.spool.segments import SEGMENT_BYTES, SPARE, UNFINISHED, contents, file_name, segments
 from aircue_gateway.spool.store import REFUSED, BodyDamaged, Store, new_epoch, refused_name
-from aircue_gateway.window import RevisionRow, SampleRow, Stored, Window
+from aircue_gateway.window import Memory, RevisionRow, SampleRow, Stored, StreamKey, Window
 
 __all__ = ["Limits", "Sealed", "Spool", "SpoolError", "SpoolState", "SpoolUnavailable"]
 
@@ -81,6 +82,8 @@ class Spool:
         self._limits = limits
         self._lock = lock
         self._room = Room(store, limits.segments, self._seal_for_room)
+        self._given: int | None = None  # the batch that was given out last
+        self._answered = 0  # the newest batch that the cloud has answered
         self.state = SpoolState("ok", _now_ms())
 
     @classmethod
@@ -116,6 +119,8 @@ class Spool:
         if found is None:
             return cls(_fresh(disk, Book(new_epoch()), limits, _highest(disk)), gateway, limits, lock)
         spool = cls(_resumed(disk, found, limits, now_ms), gateway, limits, lock)
+        if found.damage:
+            spool._book.note({"missing": spool._missing(0, found.missing)})
         spool._sweep()
         return spool
 
@@ -126,7 +131,30 @@ class Spool:
 
     def load(self) -> Stored:
         """What the gateway must know to go on where it was."""
-        return self._book.stored()
+        memory, start = self._memory()
+        return replace(self._book.stored(), memory=memory, past=self._past(start))
+
+    def _memory(self) -> tuple[Memory, Position | None]:
+        """What the filters had learnt, and where: None where nothing of it is left."""
+        at = self._book.memory_at
+        if at is None or at.segment not in self._store.log.sizes:
+            return {}, None
+        try:
+            _, record = next(self._store.log.records(at))
+        except (StopIteration, SpoolUnavailable) as error:
+            log.warning("filters_start_anew", reason=repr(error), remedy="they warm up with the next samples")
+            return {}, None
+        memory: Memory = rows.split(record.body)[0].get("m", {})
+        return memory, at
+
+    def _past(self, memory_at: Position | None) -> Iterator[tuple[bool, SampleRow]]:
+        """The samples after it, or of the newest segments where there is none; and whether each came late."""
+        log_ = self._store.log
+        start = memory_at or Position(max(log_.current - 1, min(log_.sizes, default=0)), 0)
+        with suppress(SpoolUnavailable):  # fewer samples to learn from
+            for segment, record in log_.records(start):
+                if record.kind == Kind.WINDOW and Position(segment, record.offset) != memory_at:
+                    yield from _with_lateness(*rows.split(record.body))
 
     @property
     def epoch(self) -> str:
@@ -153,6 +181,8 @@ class Spool:
         with self._trying():
             while self._seal_one(now_ms, urgent):
                 sealed += 1
+        if self._book.waiting_from is None:
+            self._book.let_go()
         if sealed:
             self._tidy()
         return sealed
@@ -166,8 +196,10 @@ class Spool:
 
     def _seal_one(self, now_ms: int, urgent: bool) -> bool:
         book = self._book
-        losses = tuple(islice(book.untold(), _MOST_LOSSES))
         taken = self._take()
+        if taken.missing:
+            self._store.note(missing=self._missing(taken.missing, 0))
+        losses = tuple(islice(book.untold(), _MOST_LOSSES))
         if not taken.samples and not taken.revisions and not losses:
             return False
         known, others = _revised(taken.samples, taken.revisions)
@@ -177,7 +209,7 @@ class Spool:
                 epoch=book.epoch,
                 sequence=book.next_batch,
                 sealed_at_ms=now_ms,
-                groups=tuple(self._groups(known)),
+                groups=tuple(self._tables(known)),
                 losses=losses,
                 revisions=tuple(self._revisions(others)),
             )
@@ -202,7 +234,7 @@ class Spool:
 
     def _take(self) -> "_Taken":
         """The samples of the next batch, in the order in which they came, and where the rest begins."""
-        samples: list[SampleRow] = []
+        samples: list[rows.PackedSample] = []
         revisions: list[RevisionRow] = []
         start = self._book.waiting_from
         for segment, record in self._store.log.records(start) if start is not None else ():
@@ -212,30 +244,62 @@ class Spool:
             here = Position(segment, record.offset)
             skip = start.skip if start is not None and here == start._replace(skip=0) else 0
             last = min(rows.count_samples(header), skip + _LARGEST_BATCH - len(samples))
-            samples += islice(rows.unpack_samples(header["n"], packed), skip, last)
+            samples += self._readable(islice(rows.unpack_samples(header["n"], packed), skip, last))
             if last < rows.count_samples(header):
                 return _Taken(samples, revisions, here._replace(skip=last), header["at"])
             revisions += map(rows.revision_of, header.get("v", ()))
-        if len(samples) < self._book.waiting_samples and start is not None:
-            log.error("spool_damaged", missing_samples=self._book.waiting_samples - len(samples), remedy=_GOING_ON)
-        return _Taken(samples, revisions, None, None)
+        return _Taken(samples, revisions, None, None, self._book.waiting_samples - len(samples))
 
-    def _groups(self, samples: list[SampleRow]) -> Iterator[Group]:
-        """One a birth."""
-        for ident, members in groupby(sorted(samples, key=_birth_and_sequence), key=attrgetter("birth")):
+    def _readable(self, samples: Iterable[rows.PackedSample]) -> Iterator[rows.PackedSample]:
+        """Nobody can read those whose birth was in a damaged record."""
+        births = self._book.births
+        return (sample for sample in samples if sample[0] in births)
+
+    def _missing(self, waited: int, records: int) -> list[Any]:
+        """The fields of a note about what damage took: samples that waited, what is known of them, records."""
+        lost = unaccounted(self._book, self._here())
+        for one in lost:
+            remedy = "declared as lost to the cloud; check the card"
+            log.error("samples_lost", node=one.node, boot=one.boot, first=one.first, last=one.last, remedy=remedy)
+        unknown = waited - sum(one.samples for one in lost)
+        if records or unknown > 0:
+            remedy = "nobody can say which samples they had; they are counted; check the card"
+            log.error("spool_damaged", records=records, samples_unknown=max(0, unknown), remedy=remedy)
+        return [waited, list(map(rows.loss_row, lost)), records]
+
+    def _here(self) -> dict[StreamKey, Intervals]:
+        """What can be read of what is in no batch."""
+        start, births = self._book.waiting_from, self._book.births
+        found: dict[StreamKey, Intervals] = {}
+        for _, record in self._store.log.records(start) if start is not None else ():
+            if record.kind == Kind.WINDOW:
+                header, packed = rows.split(record.body)
+                for sample in self._readable(rows.unpack_samples(header["n"], packed)):
+                    birth = births[sample[0]]
+                    found.setdefault((birth.node, birth.installation, birth.boot), Intervals()).add(sample[1])
+        return found
+
+    def _tables(self, samples: list[rows.PackedSample]) -> Iterator[Table]:
+        """One a birth, in the order of their sequences."""
+        by_birth: dict[int, list[rows.PackedSample]] = {}
+        for sample in samples:
+            by_birth.setdefault(sample[0], []).append(sample)
+        for ident, members in sorted(by_birth.items()):
             birth = self._book.births[ident]
-            yield Group(
+            members.sort(key=itemgetter(1))
+            yield Table(
                 site=birth.site,
                 node=birth.node,
                 installation=birth.installation,
                 boot=birth.boot,
                 channels=birth.channels,
-                samples=tuple(map(_sample, members)),
+                columns=rows.columns(members),
             )
 
     def _revisions(self, revisions: Iterable[RevisionRow]) -> Iterator[Revision]:
         for row in revisions:
-            birth = self._book.births[row.birth]
+            if (birth := self._book.births.get(row.birth)) is None:
+                continue
             yield Revision(
                 node=birth.node,
                 installation=birth.installation,
@@ -246,7 +310,9 @@ class Spool:
             )
 
     def next_batch(self, now_ms: int) -> Sealed | None:
-        """The batch to send next: a fresh urgent one first, then in order."""
+        """The batch to send next: a fresh urgent one; the one that was given out last and got no answer, so that an
+        outage makes the cloud a maybe owner of one batch alone; one newer than all the cloud has had, the newest; then
+        the backlog in order."""
         while (sequence := self._next(now_ms)) is not None:
             try:
                 body = self._store.body(sequence)
@@ -255,13 +321,21 @@ class Spool:
                     unreadable(self._store, sequence, error)
                 continue
             self._offer(sequence)
+            self._given = sequence
             return Sealed(sequence=sequence, id=self._book.batch_id(self._gateway, sequence), body=body)
         return None
 
     def _next(self, now_ms: int) -> int | None:
         book, late = self._book, self._store.late
         fresh = [one for one in book.urgent if book.batches[one].sealed_at_ms > now_ms - _FRESH_MS and one not in late]
-        return min(fresh, default=None) or next((one for one in book.batches if one not in late), None)
+        if fresh:
+            return min(fresh)
+        if self._given in book.batches and self._given not in late:
+            return self._given
+        newest = next((one for one in reversed(book.batches) if one not in late), 0)
+        if newest > self._answered:
+            return newest
+        return next((one for one in book.batches if one not in late), None)
 
     def _offer(self, sequence: int) -> None:
         """Written down before the cloud can have it, so that it is never thinned; a disk that takes nothing does not
@@ -278,6 +352,7 @@ class Spool:
         """The cloud has this batch. Where that cannot be written down now, it is with the next write."""
         if sequence not in self._book.batches or sequence in self._store.late:
             return
+        self._answered = max(self._answered, sequence)
         self._store.late.append(sequence)
         with self._trying():
             self._store.catch_up()
@@ -286,6 +361,7 @@ class Spool:
         """The cloud will never take this batch: it is kept in a file of its own, and not sent again."""
         if sequence not in self._book.batches:
             return
+        self._answered = max(self._answered, sequence)
         with self._trying():
             body = self._store.body(sequence)
             name = refused_name(self._book.batches[sequence].epoch, sequence)
@@ -343,52 +419,41 @@ class Spool:
 
 
 class _Taken(NamedTuple):
-    """to: where the next batch begins, None where nothing is left; since_ms: when the first sample there came."""
+    """to: where the next batch begins, None where nothing is left; since_ms: when the first sample there came. missing:
+    samples that should be there as well."""
 
-    samples: list[SampleRow]
+    samples: list[rows.PackedSample]
     revisions: list[RevisionRow]
     to: Position | None
     since_ms: int | None
+    missing: int = 0
+
+
+def _with_lateness(header: rows.Header, packed: bytes) -> Iterator[tuple[bool, SampleRow]]:
+    late = {place for first, count in header.get("late", ()) for place in range(first, first + count)}
+    for place, sample in enumerate(rows.unpack_samples(header["n"], packed)):
+        yield place in late, rows.sample_row(sample)
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _birth_and_sequence(row: SampleRow) -> tuple[int, int]:
-    return row.birth, row.sequence
-
-
-def _revised(samples: list[SampleRow], revisions: list[RevisionRow]) -> tuple[list[SampleRow], list[RevisionRow]]:
+def _revised(
+    samples: list[rows.PackedSample], revisions: list[RevisionRow]
+) -> tuple[list[rows.PackedSample], list[RevisionRow]]:
     """The samples with what was learnt of them, and the revisions of samples that are not among them."""
     if not revisions:
         return samples, []
-    at = {(row.birth, row.sequence): index for index, row in enumerate(samples)}
+    at = {sample[:2]: index for index, sample in enumerate(samples)}  # by birth and sequence
     revised, others = list(samples), []
     for one in revisions:
         index = at.get((one.birth, one.sequence))
         if index is None:
             others.append(one)
         else:
-            revised[index] = _with_status(revised[index], one.channel, one.status)
+            revised[index] = rows.with_status(revised[index], one.channel, one.status)
     return revised, others
-
-
-def _with_status(row: SampleRow, channel: int, status: Status) -> SampleRow:
-    statuses = (*row.statuses[:channel], status, *row.statuses[channel + 1 :])
-    return row._replace(statuses=statuses)
-
-
-def _sample(row: SampleRow) -> Sample:
-    return Sample(
-        sequence=row.sequence,
-        uptime_ms=row.uptime_ms,
-        measured_at_ms=row.measured_at_ms,
-        received_at_ms=row.received_at_ms,
-        clock="gateway" if row.resolved else "node",
-        values=row.values,
-        statuses=row.statuses,
-    )
 
 
 def _fresh(disk: Disk, book: Book, limits: Limits, highest: int) -> Store:

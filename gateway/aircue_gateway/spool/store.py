@@ -2,8 +2,11 @@
 
 import secrets
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
+from aircue_gateway.alerts import Key
+from aircue_gateway.episodes import State
 from aircue_gateway.spool import rows
 from aircue_gateway.spool.book import Book, Position
 from aircue_gateway.spool.disk import Disk
@@ -33,7 +36,7 @@ class Store:
         self.catch_up()
         mark = self._letters.add(window.dead_letters, self.book.letters)
         runs, packed = rows.pack_samples(window.samples)
-        header = {name: value for name, value in _told(window).items() if value}
+        header = {name: value for name, value in _told(window, self.book.states).items() if value}
         place = self.log.append(Kind.WINDOW, rows.join({**header, "d": mark, "n": runs}, packed))
         self.book.window(window, Position(place.segment, place.offset), mark)
 
@@ -80,6 +83,11 @@ class Store:
             raise BodyDamaged(f"segment {entry.segment}, bytes {entry.offset} to {entry.offset + entry.size}")
         return body
 
+    def wanted(self, segment: int) -> bool:
+        """Needed, or worth having: what the filters have learnt, and the samples since."""
+        memory = self.book.memory_at
+        return self.needed(segment) or (memory is not None and segment >= memory.segment)
+
     def needed(self, segment: int) -> bool:
         start = self.book.waiting_from
         return segment in self.book.live or (start is not None and segment >= start.segment)
@@ -90,15 +98,19 @@ def _start(place: Place, body: bytes) -> Position:
     return Position(place.segment, place.end - len(body))
 
 
-def _told(window: Window) -> rows.Header:
+def _told(window: Window, states: Mapping[Key, State]) -> rows.Header:
+    """states: as they were before."""
     return {
         "b": list(map(rows.birth_row, window.births)),
         "t": [rows.stream_row(*item) for item in window.streams.items()],
         "l": list(map(rows.loss_row, window.losses)),
-        "s": [rows.state_row(*item) for item in window.states.items()],
+        "s": [rows.state_row(key, state, states.get(key)) for key, state in window.states.items()],
         "r": {topic: rows.bytes_text(payload) for topic, payload in window.retained.items()},
         "c": window.counts,
+        "g": list(window.forgotten),
         "v": window.revisions,
+        "late": rows.runs(window.backlog),
+        "m": window.memory,
         "at": window.samples[0].received_at_ms if window.samples else None,
     }
 

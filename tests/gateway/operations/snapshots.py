@@ -17,6 +17,12 @@ _SNAPSHOT: dict[str, Any] = {
     "waiting_batches": 3,
     "uplink": {"to": "https://cloud.example", "delivered_at_ms": NOW_MS - 60_000, "trouble": ""},
     "counters": {"samples_stored": 1200, "samples_redelivered": 0, "readings_flagged": 2, "batches_delivered": 4},
+    "rooms": [
+        {
+            "room": "bath", "site": "home-1", "nodes": ["bathroom", "shelf"], "measured_at_ms": NOW_MS - 4000,
+            "values": [{"quantity": "temperature", "unit": "Cel", "value": 21.4, "apart": ["shelf"]}],
+        }
+    ],
     "needs": [{"node": "bathroom", "need": "damp-air", "phase": "firing", "since": 1_763_699_000.0}],
     "nodes": [
         {

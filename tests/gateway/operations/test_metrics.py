@@ -7,7 +7,7 @@ from tests.gateway.operations.snapshots import NOW_MS, snapshot
 
 from aircue_gateway.operations import metrics
 
-_LABELS = ("site", "node", "need", "quantity", "unit")
+_LABELS = ("site", "node", "room", "need", "quantity", "unit")
 
 
 def scraped(**fields: Any) -> dict[tuple[str, ...], float]:
@@ -47,3 +47,7 @@ def test_an_episode_that_goes_on_is_1() -> None:
     assert scraped()["aircue_need_firing", "bathroom", "damp-air"] == 1
     quiet = [{"node": "bathroom", "need": "damp-air", "phase": "pending", "since": 1.0}]
     assert scraped(needs=quiet)["aircue_need_firing", "bathroom", "damp-air"] == 0
+
+
+def test_a_room_has_its_merged_value() -> None:
+    assert scraped()["aircue_room_reading", "home-1", "bath", "temperature", "Cel"] == 21.4

@@ -57,3 +57,13 @@ def test_no_name_from_outside_becomes_markup() -> None:
     found = read(gateway=evil, nodes=[node], uplink=uplink, needs=needs, counters={evil: 1})
     assert "script" not in found.tags
     assert found.text.count(evil) >= 11
+
+
+def test_a_room_shows_its_merged_air_and_who_stands_apart() -> None:
+    assert "bath home-1 temperature 21.4 °C apart: shelf bathroom, shelf" in read().text
+    assert "Rooms" not in read(rooms=[]).text
+
+
+def test_one_connection_is_one() -> None:
+    assert "1 connection " in read().text + " "
+    assert "2 connections" in read(connections=2).text

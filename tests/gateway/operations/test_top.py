@@ -7,9 +7,10 @@ from aircue_gateway.operations.top import picture
 
 def test_it_shows_the_gateway_its_uplink_and_every_node() -> None:
     assert list(picture(snapshot(), None)) == [
-        "gw-1  up 2.0 h  31 MB  1 connections  CPU - %",
+        "gw-1  up 2.0 h  31 MB  1 connection  CPU - %",
         "samples 1,200 stored (-/s)  0 redelivered  2 readings flagged",
-        "uplink in order  12 samples and 3 batches wait  4 delivered",
+        "uplink in order  waiting: 12 samples and 3 batches  4 delivered",
+        "bath                 home-1       merged from bathroom, shelf  temperature 21.4°C",
         "damp-air on bathroom: firing",
         "",
         "NODE                 SITE             LAST   SAMPLES  AIR",

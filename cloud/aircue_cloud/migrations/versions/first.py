@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_2bc10b084891"
+revision = "0001_2181d6fff36e"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -37,6 +37,13 @@ def upgrade() -> None:
     sa.Column('value', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name')
     )
+    op.create_table('erasures',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('asked_by', sa.Text(), nullable=False),
+    sa.Column('proof', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('feed',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
@@ -44,6 +51,12 @@ def upgrade() -> None:
     sa.Column('text', sa.Text(), nullable=False),
     sa.Column('fields', sa.JSON(), nullable=False),
     sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('forgotten_sites',
+    sa.Column('hash', sa.Text(), nullable=False),
+    sa.Column('salt', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('hash')
     )
     op.create_table('gateways',
     sa.Column('name', sa.Text(), nullable=False),
@@ -97,6 +110,7 @@ def upgrade() -> None:
     sa.Column('stock', sa.Integer(), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
     sa.Column('attributes', sa.JSON(), nullable=False),
+    sa.Column('retired_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_products_category'), 'products', ['category'], unique=False)
@@ -120,6 +134,26 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('token_hash')
     )
     op.create_index('session_subject', 'sessions', ['kind', 'subject'], unique=False)
+    op.create_table('weather',
+    sa.Column('area', sa.Text(), nullable=False),
+    sa.Column('hour', sa.BigInteger(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('temperature', sa.Float(), nullable=True),
+    sa.Column('humidity', sa.Float(), nullable=True),
+    sa.Column('condition', sa.Text(), nullable=True),
+    sa.Column('told_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('area', 'hour', 'source')
+    )
+    op.create_table('weather_requests',
+    sa.Column('area', sa.Text(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('asked_at', sa.BigInteger(), nullable=False),
+    sa.Column('next_at', sa.BigInteger(), nullable=False),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.Column('hours', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('area', 'source')
+    )
     op.create_table('windows',
     sa.Column('what', sa.Text(), nullable=False),
     sa.Column('whom', sa.Text(), nullable=False),
@@ -149,6 +183,7 @@ def upgrade() -> None:
     sa.Column('granted', sa.Boolean(), nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('receipt', sa.Text(), nullable=False),
+    sa.Column('document', sa.JSON(), nullable=True),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('receipt')
@@ -182,6 +217,7 @@ def upgrade() -> None:
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('household', sa.Text(), nullable=True),
     sa.Column('tz', sa.Text(), nullable=False),
+    sa.Column('area', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
@@ -214,9 +250,17 @@ def upgrade() -> None:
     sa.Column('text', sa.Text(), nullable=True),
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('pushed', sa.Boolean(), nullable=False),
+    sa.Column('event', sa.Text(), nullable=True),
+    sa.Column('referrer', sa.Text(), nullable=True),
+    sa.Column('path', sa.Text(), nullable=True),
+    sa.Column('dwell_s', sa.Float(), nullable=True),
+    sa.Column('quantity', sa.Integer(), nullable=True),
+    sa.Column('price_minor', sa.BigInteger(), nullable=True),
+    sa.Column('currency', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['person'], ['people.id'], ),
     sa.ForeignKeyConstraint(['product'], ['products.id'], ),
-    sa.PrimaryKeyConstraint('id')
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('event')
     )
     op.create_index('interaction_person', 'interactions', ['person', 'kind'], unique=False)
     op.create_index('interaction_product', 'interactions', ['product', 'at'], unique=False)
@@ -233,6 +277,18 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['site'], ['sites.id'], ),
     sa.PrimaryKeyConstraint('site', 'node', 'quantity')
     )
+    op.create_table('observations',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('device', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('value', sa.Float(), nullable=True),
+    sa.Column('area', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('observation_course', 'observations', ['person', 'kind', 'at'], unique=False)
     op.create_table('readings',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('site', sa.Text(), nullable=False),
@@ -302,6 +358,7 @@ def upgrade() -> None:
     sa.Column('reason', sa.Text(), nullable=False),
     sa.Column('trigger', sa.JSON(), nullable=False),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('withdrawn_at', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['episode'], ['episodes.id'], ),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.ForeignKeyConstraint(['person'], ['people.id'], ),

@@ -1,0 +1,1 @@
+"""Who lives where, and what their wearables and phones observe."""

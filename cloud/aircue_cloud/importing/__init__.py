@@ -1,0 +1,1 @@
+"""Files of rows taken in as a whole or not at all."""

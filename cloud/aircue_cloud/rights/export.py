@@ -1,0 +1,70 @@
+"""Everything about a household or a person, as one ZIP of JSON lines, with a page that says what is what.
+
+Written row by row: a home with years of readings takes little memory.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+from typing import IO, Any
+
+from sqlalchemy import Connection
+
+from aircue_cloud.rights import subject as subjects
+from aircue_cloud.rights.register import HOLDINGS, Holding
+from aircue_cloud.rights.subject import Subject
+
+_MEANINGS = {
+    "feed": "what happened in your home and what we did about it",
+    "pushes": "offers we sent",
+    "decisions": "each time we considered an offer, and why we sent it or not",
+    "rule_states": "where each need stands in your home now",
+    "episodes": "times at which the air of your home needed something",
+    "revisions": "readings whose trust changed afterwards",
+    "losses": "readings that were dropped, as sensors and gateway declared",
+    "node_state": "the latest reading of each sensor",
+    "tallies": "counts of values that were held back or missing",
+    "readings": "what your sensors measured",
+    "interactions": "what you viewed, liked, bought and rated",
+    "consents": "what you agreed to and took back, with receipts",
+    "observations": "what your phone or wearable told us",
+    "audit": "what the store's people did with your data",
+    "sessions": "where you are signed in",
+    "codes": "links that were made for you to sign in by",
+    "sites": "your homes",
+    "people": "the people of your household",
+    "households": "your household",
+}
+
+_SECRET = ("token_hash", "code_hash")
+
+
+def write(connection: Connection, subject: Subject, out: IO[bytes], now: datetime) -> dict[str, int]:
+    """How many rows of each table went into the ZIP that is written to `out`."""
+    counts: dict[str, int] = {}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for holding in HOLDINGS:
+            name = holding.table.name
+            with archive.open(f"{name}.jsonl", "w", force_zip64=True) as file:
+                counts[name] = sum(1 for line in _lines(connection, subject, holding) if file.write(line))
+        archive.writestr("README.txt", "\n".join(_page(counts, now)) + "\n")
+    return counts
+
+
+def _lines(connection: Connection, subject: Subject, holding: Holding) -> Iterator[bytes]:
+    for row in subjects.rows(connection, subject, holding):
+        told = {name: value for name, value in row.items() if name not in _SECRET}
+        yield json.dumps(told, default=_text, ensure_ascii=False).encode() + b"\n"
+
+
+def _text(value: Any) -> str:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else str(value)
+
+
+def _page(counts: dict[str, int], now: datetime) -> Iterator[str]:
+    yield f"Everything this store holds about you, as of {now:%Y-%m-%d %H:%M} UTC."
+    yield "Each file holds one JSON object a line."
+    yield ""
+    for name, count in counts.items():
+        yield f"{name}.jsonl: {_MEANINGS[name]} ({count})"

@@ -1,0 +1,101 @@
+"""Whom a request is about, by all the names that the tables know them by."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, or_, select, true
+
+from aircue_cloud import tables
+from aircue_cloud.errors import CommandError
+from aircue_cloud.rights.register import Holding, Ids, Names, identifiers
+
+_AT_ONCE = 500  # names in one query
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A household with its people and homes, or one person of it. ids: by kind; nodes as (site, node)."""
+
+    household: str | None
+    ids: Ids = field(repr=False)
+
+    @property
+    def identifiers(self) -> frozenset[str]:
+        """What must be found nowhere once they are erased."""
+        return identifiers(self.ids)
+
+    @property
+    def sites(self) -> frozenset[str]:
+        return self.ids[Names.SITE]
+
+    @property
+    def people(self) -> frozenset[str]:
+        return self.ids[Names.PERSON]
+
+
+def household(connection: Connection, name: str) -> Subject:
+    """CommandError where there is none of this name."""
+    h, s, p = tables.households.c, tables.sites.c, tables.people.c
+    if connection.execute(select(h.id).where(h.id == name)).first() is None:
+        raise CommandError(f"household {name} is not known; aircue-cloud household list shows those that are")
+    sites = _all(connection, select(s.id).where(s.household == name))
+    people = _all(connection, select(p.id).where(p.household == name))
+    return Subject(household=name, ids=_ids(connection, frozenset({name}), people, sites))
+
+
+def person(connection: Connection, name: str) -> Subject:
+    """One person alone: the air of the home and the household's answers are everybody's who lives there."""
+    table = tables.people.c
+    if connection.execute(select(table.id).where(table.id == name)).first() is None:
+        raise CommandError(f"person {name} is not known; export the household to see its people")
+    return Subject(household=None, ids=_ids(connection, frozenset(), frozenset({name}), frozenset()))
+
+
+def _ids(connection: Connection, households: frozenset[str], people: frozenset[str], sites: frozenset[str]) -> Ids:
+    state, episodes, pushes = tables.node_state.c, tables.episodes.c, tables.pushes.c
+    nodes = connection.execute(select(state.site, state.node).where(state.site.in_(sites)).distinct())
+    return {
+        Names.HOUSEHOLD: households,
+        Names.PERSON: people,
+        Names.SITE: sites,
+        Names.NODE: frozenset((row.site, row.node) for row in nodes),
+        Names.EPISODE: _all(connection, select(episodes.id).where(episodes.site.in_(sites))),
+        Names.PUSH: _all(connection, select(pushes.id).where(pushes.household.in_(households))),
+    }
+
+
+def _all(connection: Connection, query: Select[Any]) -> frozenset[str]:
+    return frozenset(connection.execute(query).scalars())
+
+
+def rows(connection: Connection, subject: Subject, holding: Holding) -> Iterator[RowMapping]:
+    """What a table holds about them, in the order of its key."""
+    for condition in conditions(subject, holding):
+        query = select(holding.table).where(condition).order_by(*holding.table.primary_key)
+        found = connection.execute(query).mappings()
+        yield from (row for row in found if holding.tells is None or holding.tells(row, subject.ids))
+
+
+def conditions(subject: Subject, holding: Holding) -> Iterator[ColumnElement[bool]]:
+    """Together they select the rows that are about them; every row where names stand in texts."""
+    if holding.names is None:
+        yield true()
+        return
+    narrowed = true() if holding.only is None else holding.table.c[holding.only[0]] == holding.only[1]
+    names = sorted(subject.ids[holding.names])
+    for start in range(0, len(names), _AT_ONCE):
+        yield and_(_named(holding, names[start : start + _AT_ONCE]), narrowed)
+
+
+def _named(holding: Holding, names: Sequence[Any]) -> ColumnElement[bool]:
+    if holding.names is Names.NODE:
+        return or_(*(_node(holding, *one) for one in names))
+    return holding.table.c[holding.column].in_(names)
+
+
+def _node(holding: Holding, site: str, node: str) -> ColumnElement[bool]:
+    """By the streams that the site's readings came in: another home may have a node of the same name."""
+    r, c = tables.readings.c, holding.table.c
+    streams = select(r.installation).where(r.site == site, r.node == node)
+    return and_(c.node == node, c.installation.in_(streams))

@@ -1,0 +1,1 @@
+"""The shop: its catalogue, and what people do with its products."""

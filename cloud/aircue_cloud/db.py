@@ -25,6 +25,7 @@ __all__ = [
     "open_database",
     "reading",
     "schema",
+    "snapshot",
     "sqlite_url",
     "store_of",
     "to_ms",
@@ -42,14 +43,21 @@ def open_database(url: str, store: str = MAIN) -> Engine:
     SettingsError where there is no driver, no such database, or one of a newer version.
     """
     try:
-        engine = _engine(url, store)
-        _upgrade(engine)
+        return _ready(_engine(url, store))
     except ModuleNotFoundError as error:
         remedy = "install psycopg and begin database_url with postgresql+psycopg://"
         raise SettingsError(f"database driver {error.name} is not installed: {remedy}") from error
     except OperationalError as error:
         shown = make_url(url).render_as_string(hide_password=True)
         raise SettingsError(f"database {shown} cannot be opened: {error.orig}; check database_url, data_dir") from error
+
+
+def _ready(engine: Engine) -> Engine:
+    try:
+        _upgrade(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -144,6 +152,14 @@ def _turn(engine: Engine) -> AbstractContextManager[object]:
 def reading(engine: Engine) -> Iterator[Connection]:
     """One consistent view of the database."""
     with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """The database as of one moment, however long it is read; writers go on."""
+    level = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    with engine.connect().execution_options(**level) as connection, connection.begin():
         yield connection
 
 

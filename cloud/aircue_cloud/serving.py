@@ -8,6 +8,7 @@ from waitress.server import create_server
 from aircue_cloud.app import create_app
 from aircue_cloud.config import Config
 from aircue_cloud.errors import SettingsError
+from aircue_cloud.routes.services import stores
 
 # Above the application's own limit, so that it is the application that refuses, and says so as a problem document.
 _TRANSPORT_LIMIT = 1024 * 1024 * 1024
@@ -23,12 +24,18 @@ def serve(config: Config, announce: Callable[[str], object]) -> None:
         threads=config.threads,
         max_request_body_size=_TRANSPORT_LIMIT,
         ident="aircue-cloud",
+        # The application knows which proxies to believe; without any it has to see that there was one.
+        clear_untrusted_proxy_headers=False,
     )
+    with app.app_context():
+        opened = stores()
+    opened.start()
     announce(f"aircue-cloud: http://{_address(listening)} (console: /console)")
     try:
         server.run()
     finally:
         server.close()
+        opened.close()
 
 
 def _listen(config: Config) -> socket.socket:

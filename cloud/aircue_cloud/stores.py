@@ -4,7 +4,7 @@ No query can reach another store's rows, because its connection does not: a stor
 PostgreSQL's with nothing else on its search path. The store `main` is there from the start.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
@@ -16,11 +16,22 @@ from aircue_cloud.db import MAIN
 from aircue_cloud.errors import CommandError
 
 
+class Background(Protocol):
+    """What goes on beside the requests."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class Opened(Protocol):
     """What a store is when it is open."""
 
     @property
     def engine(self) -> Engine: ...
+
+    @property
+    def background(self) -> Sequence[Background]: ...
 
 
 S = TypeVar("S", bound=Opened)
@@ -34,6 +45,7 @@ class Stores(Generic[S]):
         self._build = build
         self._lock = Lock()
         self._open: dict[str, S] = {}
+        self._running = False
 
     def get(self, name: str) -> S:
         """CommandError where there is no such store."""
@@ -43,17 +55,37 @@ class Stores(Generic[S]):
     def knows(self, name: str) -> bool:
         return name in self._open or exists(self._config, name)
 
+    def start(self) -> None:
+        """Opens every store, and sets going what goes on beside the requests; in a later one, when it is opened."""
+        with self._lock:
+            for store in self._open.values():
+                _start(store)
+            self._running = True
+        for name in (MAIN, *names(self._config)):
+            self.get(name)
+
     def close(self) -> None:
         with self._lock:
             for store in self._open.values():
+                for each in store.background if self._running else ():
+                    each.stop()
                 store.engine.dispose()
             self._open.clear()
+            self._running = False
 
     def _opened(self, name: str) -> S:
         with self._lock:
             if name not in self._open:
-                self._open[name] = self._build(must_exist(self._config, name))
+                made = self._build(must_exist(self._config, name))
+                if self._running:
+                    _start(made)
+                self._open[name] = made
             return self._open[name]
+
+
+def _start(store: Opened) -> None:
+    for each in store.background:
+        each.start()
 
 
 def add(config: Config, name: str) -> Place:

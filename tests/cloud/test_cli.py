@@ -14,11 +14,11 @@ class Terminal:
     """Runs commands on one configuration."""
 
     def __init__(self, folder: Path) -> None:
-        self._config = folder / "cloud.toml"
-        self._config.write_text("", encoding="utf-8")
+        self.config = folder / "cloud.toml"
+        self.config.write_text("", encoding="utf-8")
 
     def __call__(self, *words: str) -> Result:
-        return CliRunner().invoke(main, [*words, "--config", str(self._config)])
+        return CliRunner().invoke(main, [*words, "--config", str(self.config)])
 
 
 @pytest.fixture
@@ -98,3 +98,67 @@ def test_what_cannot_be_trained_or_found_is_told_with_the_remedy(run: Terminal) 
     assert "record some, or ask them" in run("train").stderr
     assert "no version; there are none" in run("models", "activate", "../x").stderr
     assert "train one" in run("models", "rollback").stderr
+
+
+def with_password(run: Terminal, *words: str, password: str = "correct horse battery") -> Result:
+    return CliRunner().invoke(main, [*words, "--config", str(run.config)], input=f"{password}\n")
+
+
+def test_operators_are_added_listed_changed_and_removed(run: Terminal) -> None:
+    assert with_password(run, "operator", "add", "olga", "--role", "owner").exit_code == 0
+    assert with_password(run, "operator", "add", "vera", "--role", "viewer").exit_code == 0
+    assert "there already" in with_password(run, "operator", "add", "olga").stderr
+    assert run("operator", "role", "vera", "operator").exit_code == 0
+    assert with_password(run, "operator", "password", "vera", password="another long one").exit_code == 0
+    assert run("operator", "totp-reset", "vera").exit_code == 0
+    assert [line.split()[:2] for line in run("operator", "list").stdout.splitlines()] == [
+        ["olga", "owner"],
+        ["vera", "operator"],
+    ]
+    assert "last owner" in run("operator", "remove", "olga").stderr
+    assert run("operator", "remove", "vera").exit_code == 0
+    assert "operator vera is not known" in run("operator", "remove", "vera").stderr
+
+
+def test_a_password_is_never_an_argument_and_never_shown(run: Terminal) -> None:
+    assert "expected 12 to 1024" in with_password(run, "operator", "add", "olga", password="short").stderr
+    added = with_password(run, "operator", "add", "olga")
+    assert "horse" not in added.output + run("audit").output
+    assert run("operator", "add", "olga", "--password", "x").exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["gateway", "node", "partner"])
+def test_keys_of_every_kind_are_added_rotated_listed_and_revoked(run: Terminal, kind: str) -> None:
+    scope = ["--scope", "events:write", "--scope", "feed:read"] if kind == "partner" else []
+    first = run(kind, "add", "one", *scope).stdout
+    second = run(kind, "rotate", "one", "--overlap-hours", "0").stdout
+    assert (len(first), first != second) == (len(second), True)
+    lines = run(kind, "list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["one", "one"]
+    assert ("events:write feed:read" in lines[-1]) == (kind == "partner")
+    assert first.strip() not in "".join(lines)
+    assert "1 of the keys" in run(kind, "revoke", "one").stderr
+    assert "has no key that holds" in run(kind, "revoke", "one").stderr
+
+
+def test_a_scope_that_is_none_is_named(run: Terminal) -> None:
+    assert "no scope events:eat" in run("partner", "add", "shop", "--scope", "events:eat").stderr
+
+
+def test_enrolling_a_gateway_prints_a_code(run: Terminal) -> None:
+    enrolled = run("gateway", "enrol", "gw-1")
+    assert re.fullmatch(r"main\.[\w-]{43}", enrolled.stdout.strip())
+    assert "within 15 minutes" in enrolled.stderr
+
+
+def test_a_link_is_made_for_a_person_who_is_there(run: Terminal) -> None:
+    assert "person nobody is not known" in run("person", "link", "nobody").stderr
+
+
+def test_what_commands_change_is_in_the_audit_log(run: Terminal) -> None:
+    run("household", "add", "ada")
+    run("gateway", "add", "gw-1")
+    run("household", "add", "ada")
+    lines = [line.split(" ", 3)[3] for line in run("audit").stdout.splitlines()]
+    assert [line.split(": ", 1)[1] for line in lines] == ["household add ada: done", "gateway add gw-1: done"]
+    assert run("audit", "--after", "1").stdout.count("\n") == 1

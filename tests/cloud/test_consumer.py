@@ -1,6 +1,7 @@
 """Batches by way of a broker, without one: what is answered to which message."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.cloud.stage import NOW, Cloud, batch, humidity
 from aircue_cloud import db
 from aircue_cloud.consumer import Answerer, Consumer, Source
 from aircue_cloud.errors import SettingsError
-from aircue_cloud.identity import gateway_keys
+from aircue_cloud.identity import gateway_keys, keys
 from aircue_gateway.batch import encode
 from aircue_gateway.uplink import messages
 
@@ -98,3 +99,15 @@ def test_other_topics_say_nothing(cloud: Cloud, topic: str) -> None:
 def test_a_broker_that_is_no_address_is_named(cloud: Cloud, broker: str) -> None:
     with pytest.raises(SettingsError, match="expected mqtt://HOST:PORT"):
         Consumer(Source(broker=broker), answerer(cloud), print)
+
+
+def test_while_a_key_is_rotated_messages_under_either_are_answered_under_their_own(cloud: Cloud) -> None:
+    with db.writing(cloud.engine) as connection:
+        new = gateway_keys.rotate(connection, "gw-1", NOW)
+    assert asked(cloud, CONTENT)["duplicate"] is False
+    assert asked(replace(cloud, key=new), CONTENT)["duplicate"] is True
+    cloud.clock.now += keys.OVERLAP
+    topic = messages.topic("gw-1", messages.BATCH)
+    old = messages.sealed(messages.secret(cloud.key), topic, CONTENT)
+    assert answerer(cloud).answer(topic, old) is None
+    assert asked(replace(cloud, key=new), CONTENT)["duplicate"] is True

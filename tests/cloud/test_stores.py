@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from werkzeug.routing import Rule
 
 from aircue_cloud import db, stores, tables
 from aircue_cloud.cli import main
-from aircue_cloud.config import Config
+from aircue_cloud.config import Config, Place
 from aircue_cloud.errors import CommandError, SettingsError
 from aircue_cloud.identity import gateway_keys, keys, operators, scopes, sessions
 from aircue_cloud.routes import access
 from aircue_cloud.routes.services import services
+from aircue_cloud.stores import Stores
 
 SECRET = "zq7first"  # in every id of the first store, and nowhere else
 HOME, NODE, SITE = f"{SECRET}-home", f"{SECRET}-node", f"{SECRET}-site"
@@ -117,13 +119,14 @@ def paths(cloud: Cloud, rule: Rule) -> list[str]:
 def requests(cloud: Cloud) -> list[tuple[str, str]]:
     rules = list(cloud.app.url_map.iter_rules())
     methods = {"GET", "POST", "PUT", "PATCH", "DELETE"}
-    return [
+    found = [
         (method, path)
         for rule in rules
         if not rule.endpoint.endswith("static")
         for path in paths(cloud, rule)
         for method in sorted((rule.methods or set()) & methods)
     ]
+    return sorted(found, key=lambda request: request[0] != "GET")  # what is written may be read afterwards, rightly
 
 
 def test_every_route_says_whom_it_is_for(bare: Cloud) -> None:
@@ -198,6 +201,53 @@ def test_a_token_counts_in_the_store_that_made_it_alone(both: Cloud, store: str)
     moved = {"Authorization": re.sub(r"other\.", f"{store}.", headers["Authorization"])}
     status = both.app.test_client().get("/api/v1/feed", headers=moved).status_code
     assert status == (200 if store == "other" else 401)
+
+
+@pytest.mark.parametrize("cookie", ["aircue-operator=other.x", "aircue-shopper=other.x", "aircue-operator=other."])
+def test_naming_another_store_is_no_way_around_the_sign_in(both: Cloud, cookie: str) -> None:
+    """The other store has no operator; the first has one, so nobody comes in without signing in."""
+    with db.writing(both.engine) as connection:
+        operators.add(connection, "olga", "no hash", "owner", NOW)
+    client = both.app.test_client(use_cookies=False)  # one that keeps cookies sends its own alone
+    assert client.get("/api/v1/feed", headers={"Cookie": cookie}).status_code == 401
+
+
+@dataclass
+class Running:
+    """A store with something beside the requests."""
+
+    engine: Any
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def background(self) -> list["Running"]:
+        return [self]
+
+    def start(self) -> None:
+        self.log.append("start")
+
+    def stop(self) -> None:
+        self.log.append("stop")
+
+
+def test_what_goes_on_beside_the_requests_begins_with_the_server_or_with_its_store(bare: Cloud) -> None:
+    where = config(bare)
+    stores.add(where, "second")
+    opened: dict[str, Running] = {}
+
+    def build(place: Place) -> Running:
+        opened[place.store] = Running(bare.engine)
+        return opened[place.store]
+
+    several = Stores(where, build)
+    several.get("main")
+    assert opened["main"].log == []
+    several.start()
+    assert {name: one.log for name, one in opened.items()} == {"main": ["start"], "second": ["start"]}
+    stores.add(where, "third")
+    several.get("third")
+    several.close()
+    assert [one.log for one in opened.values()] == [["start", "stop"]] * 3
 
 
 def test_both_stores_work_side_by_side(both: Cloud) -> None:

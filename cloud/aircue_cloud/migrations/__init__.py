@@ -22,13 +22,13 @@ _alone = Lock()  # Alembic keeps what it works on in a module of its own
 
 def is_current(connection: Connection) -> bool:
     """SettingsError where the database is ahead of this program."""
-    step = _step(connection)
-    if step is not None and step not in _known():
+    found = step(connection)
+    if found is not None and found not in _known():
         raise SettingsError(
-            f"the database is at step {step}, which this version does not know: a newer aircue-cloud has opened it; "
+            f"the database is at step {found}, which this version does not know: a newer aircue-cloud has opened it; "
             "install that one again, or restore a backup"
         )
-    return step == _head()
+    return found == _head()
 
 
 def upgrade(connection: Connection) -> None:
@@ -38,13 +38,14 @@ def upgrade(connection: Connection) -> None:
         command.upgrade(config, "head")
 
 
-def _step(connection: Connection) -> str | None:
+def step(connection: Connection) -> str | None:
+    """Where a database stands; None for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(step.revision for step in _scripts().walk_revisions())
+    return frozenset(each.revision for each in _scripts().walk_revisions())
 
 
 @cache

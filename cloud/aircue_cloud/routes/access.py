@@ -1,7 +1,7 @@
 """Who is behind a request, and whether they may do what it asks for.
 
-Every view says what kind of credential it takes: `requires(scope)`, `by_gateway`, `by_shopper` or `public`. A test
-walks all routes and fails at one that says nothing.
+Every view says what kind of credential it takes: `requires(scope)`, `by_gateway`, `by_operator`, `by_shopper` or
+`public`. A test walks all routes and fails at one that says nothing.
 """
 
 from collections.abc import Callable
@@ -14,20 +14,19 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from aircue_cloud import counters, db
+from aircue_cloud.db import MAIN
 from aircue_cloud.identity import keys, operators, scopes, sessions, tokens
 from aircue_cloud.identity.keys import Key
 from aircue_cloud.identity.scopes import ROLES
 from aircue_cloud.identity.sessions import Session
 from aircue_cloud.routes import browsers, limits
-from aircue_cloud.routes.services import config, enter, services
+from aircue_cloud.routes.services import config, enter, services, store
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _GATEWAY_HINT = "send the gateway's key as 'Authorization: Bearer KEY'; make one with: aircue-cloud gateway add NAME"
 _KEY_HINT = "sign in, or send a key as 'Authorization: Bearer KEY'; make one with: aircue-cloud partner add NAME"
-
-
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
 
 
@@ -48,7 +47,10 @@ def register(app: Flask) -> None:
 
 
 def requires(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Only for a key of the request's store that has this scope, or an operator whose role allows it."""
+    """Only for a key of the request's store that has this scope, or an operator whose role allows it. ValueError,
+    where the route is defined, for a scope that nobody knows."""
+    if scope not in scopes.ALL:
+        raise ValueError(f"scope {scope!r}: expected one of {', '.join(sorted(scopes.ALL))}; see identity/scopes.py")
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         return _guarded(view, scope, lambda: must_have(scope))
@@ -184,8 +186,9 @@ def _nobody() -> Actor:
 
 
 def sign_in_is_needed() -> bool:
-    """Not while there is no operator, or it is switched off, and the request comes from this very machine."""
-    if not config().is_private or any(name in request.headers for name in _FORWARDED):
+    """Not while there is no operator, or it is switched off, and the request comes from this very machine. A request
+    that names another store than the first has to prove it."""
+    if store() != MAIN or not config().is_private or any(name in request.headers for name in _FORWARDED):
         return True
     if config().sign_in == "off":
         return False

@@ -10,7 +10,7 @@ from aircue_cloud.db import MAIN
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.needs.needs import Needs
-from aircue_cloud.stores import Stores
+from aircue_cloud.stores import Background, Stores
 
 _STORES = "aircue"
 _CONFIG = "aircue-config"
@@ -23,6 +23,7 @@ class Services:
     needs: Needs
     intake: Intake
     uploads: Uploads | None  # None where no store takes them
+    background: tuple[Background, ...] = ()
 
 
 def services() -> Services:

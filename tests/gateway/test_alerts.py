@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aircue_gateway.alerts import (
@@ -274,6 +274,16 @@ EVENTS = st.lists(
 )
 
 
+@example(
+    events=[
+        ("read", "bath", "temperature", 2, 10),
+        ("read", "bath", "humidity", 3, 10),
+        ("read", "bath", "temperature", 2, 10),
+    ],
+    shared=True,
+    lateness_s=0,
+    on_start="fire",
+)
 @given(
     events=EVENTS,
     shared=st.booleans(),

@@ -40,7 +40,7 @@ def series(steps: list[tuple[float, str, float]], level: float) -> Series:
     return found
 
 
-def both(config: CleaningConfig, quantity: str) -> tuple[Pipeline, Pipeline, list[list[tuple[float, float]]]]:
+def both(config: CleaningConfig, quantity: str) -> tuple[Usual, Pipeline, list[list[tuple[float, float]]]]:
     seen: list[list[tuple[float, float]]] = [[], []]
 
     def watch(which: int) -> pipeline.Watch:
@@ -86,7 +86,12 @@ def test_a_long_calm_series_takes_the_short_way_alone(monkeypatch: pytest.Monkey
     """And the draws above are seen to flag: neither way is tested against nothing."""
     usual, _, _ = both(CONFIG, "humidity")
     long_way: list[float] = []
-    monkeypatch.setattr(usual, "_the_long_way", lambda at, _: long_way.append(at) or (Status.OK, False))
+
+    def noted(at: float, _value: float) -> tuple[Status, bool]:
+        long_way.append(at)
+        return Status.OK, False
+
+    monkeypatch.setattr(usual, "_the_long_way", noted)
     usual._at, usual._value = 1e9, 55.0
     for place in range(1, 500):
         usual.update(1e9 + 30.0 * place, 55.0 + place % 3 / 10)

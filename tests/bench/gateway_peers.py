@@ -53,6 +53,12 @@ _TELEGRAF = "github.com/influxdata/telegraf@v1.33.1"
 _TAGS = "custom,inputs.mqtt_consumer,outputs.http,parsers.value,serializers.json"
 
 
+_ASKED, _ANSWERED = "v1/devices/me/rpc/request/", "v1/devices/me/rpc/response/"
+_TELEMETRY = "v1/gateway/telemetry"
+_NONE = {"messages": "", "telemetryMessages": "", "telemetryDataPoints": ""}
+_NO_LIMITS = {"maxPayloadSize": 65536, "maxInflightMessages": 100, "rateLimits": _NONE, "gatewayRateLimits": _NONE}
+
+
 class NotHere(Exception):
     """A peer cannot be installed or does not run; the text says why."""
 
@@ -159,9 +165,16 @@ class BrokerSink:
             client = self._client = paho.Client(CallbackAPIVersion.VERSION2, "sink", clean_session=False)
             client.reconnect_delay_set(1, 1)
             client.on_connect = lambda one, *_: one.subscribe("v1/#", 1)
-            client.on_message = lambda _, __, message: self._came.update(numbers(message.payload))
+            client.on_message = self._told
             client.connect("127.0.0.1", self.port)
             client.loop_start()
+
+    def _told(self, client: paho.Client, _: object, message: paho.MQTTMessage) -> None:
+        """Its gateway sends nothing before it was told the platform's limits: there are none."""
+        if message.topic.startswith(_ASKED):
+            client.publish(_ANSWERED + message.topic.removeprefix(_ASKED), json.dumps(_NO_LIMITS), 1)
+        elif message.topic == _TELEMETRY:
+            self._came.update(numbers(message.payload))
 
     def go(self) -> None:
         self._broker.stop()

@@ -13,8 +13,6 @@ from typing import Any
 from aircue_gateway import control, daemon, deadletter, log, report
 from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning, Refused
-from aircue_gateway.offline import clean, rules_test
-from aircue_gateway.operations import doctor, setting_up, top
 from aircue_gateway.spool.spool import SpoolError
 
 Act = Callable[[argparse.Namespace], int | None]
@@ -25,7 +23,8 @@ _DEFAULT_DATA_DIR = "/var/lib/aircue"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0, or 1 where the gateway cannot do it, or 2 where its configuration is wrong."""
-    options = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    options = _parser(daemon_alone=argv[:1] == ["run"]).parse_args(argv)
     if "main" in options:
         return int(options.main(options))
     act: Act = options.act
@@ -42,13 +41,16 @@ def _failed(error: Exception, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(daemon_alone: bool) -> argparse.ArgumentParser:
+    """daemon_alone: the daemon is to run, for months, in little memory: it loads nothing of the other commands."""
     parser = argparse.ArgumentParser(
         prog="aircue-gateway", description="Readings from the nodes of a home to the cloud."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = _add(commands, "run", _run, "run the gateway")
     run.add_argument("--log", choices=log.FORMATS, default=log.FORMATS[0], help=f"default: {log.FORMATS[0]}")
+    if daemon_alone:
+        return parser
     for name, act, summary in _COMMANDS:
         _add(commands, name, act, summary)
     deadletter.add(_add(commands, "deadletter", _deadletter, deadletter.SUMMARY))
@@ -57,9 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     top = _add(commands, "top", _top, "watch the running gateway on this terminal")
     top.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between pictures (default: 1)")
     top.add_argument("--once", action="store_true", help="print one picture and end")
-    for module in _OWN:
-        module.add(commands)
+    _add_offline(commands)
     return parser
+
+
+def _add_offline(commands: Any) -> None:
+    """Commands that need no running gateway: each module adds its own and says its exit status."""
+    from aircue_gateway.offline import clean, rules_test
+
+    clean.add(commands)
+    rules_test.add(commands)
 
 
 def _add(commands: Any, name: str, act: Act, summary: str) -> argparse.ArgumentParser:
@@ -148,6 +157,8 @@ def _reload(options: argparse.Namespace) -> None:
 def _init(options: argparse.Namespace) -> None:
     url = options.cloud or _asked("the cloud's address (https://...): ", "--cloud URL", input)
     key = options.key or _asked("the key the cloud gave this gateway: ", "--key KEY", getpass.getpass)
+    from aircue_gateway.operations import setting_up
+
     config = setting_up.init(options.config, name=options.name, url=url, key=key, data_dir=options.data_dir)
     print(f"{config.file} written. Next: aircue-gateway node add NAME --site SITE, then aircue-gateway doctor")
 
@@ -160,6 +171,8 @@ def _asked(question: str, option: str, ask: Callable[[str], str]) -> str:
 
 def _add_node(options: argparse.Namespace) -> None:
     config = load(options.config)
+    from aircue_gateway.operations import setting_up
+
     node = setting_up.add_node(config, options.id, options.site)
     print(f"put this into the node's settings, where its page asks for it:\n"
           f"  gateway  {setting_up.gateway_address()}:{config.listener.port}\n"
@@ -168,6 +181,8 @@ def _add_node(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from aircue_gateway.operations import doctor
+
     findings = list(doctor.examine(load(options.config)))
     for finding in findings:
         print(f"{finding.level:<8} {finding.what}" + (f"\n         -> {finding.remedy}" if finding.remedy else ""))
@@ -175,6 +190,8 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _top(options: argparse.Namespace) -> None:
+    from aircue_gateway.operations import top
+
     top.run(load(options.config), options.every, options.once)
 
 
@@ -183,5 +200,3 @@ _COMMANDS: tuple[tuple[str, Act, str], ...] = (
     ("doctor", _doctor, "look for what keeps this gateway from its work, and say what to do"),
     ("reload", _reload, "have the running gateway read its configuration again"),
 )
-# Commands that need no running gateway: each module adds its own and says its exit status.
-_OWN = (clean, rules_test)

@@ -48,7 +48,7 @@ class Stream:
         self._watch = watch
         self._derived = derived
         self._scales: list[int] = []
-        self._all_ok: list[Status] = []
+        self._all_ok: tuple[Status, ...] = ()
         self._air = Air(config.mould_surface) if air is None else air
         self._lanes: dict[Lane, list[pipeline.Pipeline]] = {}
         self._climate: tuple[int, int] | None = None
@@ -62,7 +62,7 @@ class Stream:
         """The samples from now on have these channels."""
         self.birth = birth
         self._scales = [channel.scale for channel in birth.channels]
-        self._all_ok = [_OK] * len(birth.channels)
+        self._all_ok = (_OK,) * len(birth.channels)
         self._lanes = {}
         self._suspects = {}
         quantities = [channel.quantity for channel in birth.channels]
@@ -149,13 +149,14 @@ class Stream:
                 changed = True
             if one.revised:
                 revised = True
-        if revised or statuses != self._all_ok:
-            values = self._doubted(lane, at, sample, statuses)
+        found = tuple(statuses) if any(statuses) else self._all_ok
+        if revised or found is not self._all_ok:
+            values = self._doubted(lane, at, sample, found)
         if self._climate is not None:
-            changed = self._derive(self._climate, at, pipelines, statuses) or changed
-        return values, tuple(statuses), changed
+            changed = self._derive(self._climate, at, pipelines, found) or changed
+        return values, found, changed
 
-    def _doubted(self, lane: Lane, at: float, sample: Sample, statuses: list[Status]) -> tuple[int | None, ...]:
+    def _doubted(self, lane: Lane, at: float, sample: Sample, statuses: Sequence[Status]) -> tuple[int | None, ...]:
         """Remembers what may be cleared later, and what was cleared now; the values without those held back."""
         for index, (status, one) in enumerate(zip(statuses, self._pipelines(lane), strict=True)):
             if status is Status.SPIKE:
@@ -183,7 +184,7 @@ class Stream:
         one.revised.clear()
 
     def _derive(
-        self, climate: tuple[int, int], at: float, pipelines: list[pipeline.Pipeline], statuses: list[Status]
+        self, climate: tuple[int, int], at: float, pipelines: list[pipeline.Pipeline], statuses: Sequence[Status]
     ) -> bool:
         """Whether a derived quantity changed a phase: where both of its sources are there and trusted."""
         if statuses[climate[0]] not in _TRUSTED or statuses[climate[1]] not in _TRUSTED:

@@ -252,3 +252,58 @@ def test_two_episodes_that_a_late_reading_makes_one_are_the_first() -> None:
     assert [one.id for one in standing(alerts).episodes] == ["id-1", "id-2"]
     alerts.update("bath", "humidity", 210, 85)
     assert [(one.id, one.started, one.ended) for one in standing(alerts).episodes] == [("id-1", 60, None)]
+
+
+class Watchful(Alerts):
+    """Looks at every rule for every reading."""
+
+    def _calm(self, series: Any) -> None:
+        """Never."""
+
+
+QUANTITIES = {"humidity": (60.0, 75.0, 79.0, 85.0), "temperature": (10.0, 16.5, 20.0, 30.0)}
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(("read", "read", "read", "read", "read", "take", "replace", "rewind")),
+        st.sampled_from(("bath", "kitchen")),
+        st.sampled_from(tuple(QUANTITIES)),
+        st.integers(0, 3),
+        st.integers(-60, 300),
+    ),
+    max_size=60,
+)
+
+
+@given(
+    events=EVENTS,
+    shared=st.booleans(),
+    lateness_s=st.sampled_from((0, 120)),
+    on_start=st.sampled_from(("fire", "suppress")),
+)
+def test_rules_that_are_idle_miss_nothing(
+    events: list[tuple[str, str, str, int, int]], shared: bool, lateness_s: int, on_start: str
+) -> None:
+    """Readings that can change nothing take a short way; what is found, told and stored is the same as on the long."""
+    heat = {**DAMP, "need": "heat", "quantity": "temperature", "enter": 28, "exit": 27, "on_start": on_start}
+    cold = {**heat, "need": "damp-air" if shared else "cold", "direction": "below", "enter": 16, "exit": 17}
+    dry = {**DAMP, "need": "dry", "direction": "below", "enter": 65, "exit": 70, "lateness_s": lateness_s}
+    rules = [
+        decode_rules(document(DAMP, heat, cold, dry)),
+        decode_rules(document({**DAMP, "enter": 76, "exit": 74}, cold)),
+    ]
+    quick, watchful = (kind(rules[0], {}, iter(map(str, range(1000))).__next__) for kind in (Alerts, Watchful))
+    at = 0
+    for place, (what, node, quantity, which, passed) in enumerate(events):
+        at += passed
+        if what == "read":
+            reading = (node, quantity, float(at), QUANTITIES[quantity][which])
+            assert quick.update(*reading) == watchful.update(*reading)
+        elif what == "take":
+            assert quick.take() == watchful.take()
+        elif what == "replace":
+            quick.replace(rules[place % 2])
+            watchful.replace(rules[place % 2])
+        else:
+            quick.rewind(node, at - 1000.0)
+            watchful.rewind(node, at - 1000.0)
+    assert quick.take() == watchful.take()

@@ -503,6 +503,31 @@ def test_pausing_for_the_disk_costs_nobody_the_connection(monkeypatch: pytest.Mo
     played(story)
 
 
+def test_after_a_pause_whoever_was_read_longest_ago_is_read_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a load that fills every window the last ones in a fixed order would never be read."""
+    resumed: list[str] = []
+    resume = Connection.resume
+
+    def noted(connection: Connection, reason: str) -> None:
+        resumed.append(connection.name)
+        resume(connection, reason)
+
+    monkeypatch.setattr(Connection, "resume", noted)
+
+    async def story(hall: Hall) -> None:
+        clients = {one.id: await (await hall.client()).join(one) for one in (NODE, OTHER)}
+        for order in ([NODE, OTHER], [OTHER, NODE], [NODE, OTHER]):
+            for one in order:
+                said = len(hall.taken)
+                await clients[one.id].send(mqtt.publish(contract.topic(one.site, one.id, "samples"), live(1)))
+                await hall.until(lambda said=said: len(hall.taken) > said)  # type: ignore[misc]  # bound at once
+            hall.listener.pause()
+            hall.listener.resume()
+        assert resumed == [one.id for one in (NODE, OTHER, OTHER, NODE, NODE, OTHER)]
+
+    played(story)
+
+
 HOUSE, STRANGERS = Authority("the house"), Authority("strangers")
 
 

@@ -57,7 +57,8 @@ _LARGEST_PLAIN = 8 * 1024 * 1024
 
 T = TypeVar("T")
 
-_LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20}]
+_LARGEST_DICTIONARY = 1 << 20
+_LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": _LARGEST_DICTIONARY}]
 _USUAL_INTERVAL_MS = 30_000
 _FURTHEST_MS = 2**58
 _STEPS = (1, 10, 100, 1000)
@@ -128,7 +129,9 @@ def _inflate(data: bytes) -> bytes:
 
 
 def _lzma(data: bytes) -> bytes:
-    return lzma.compress(data, lzma.FORMAT_RAW, filters=_LZMA)
+    """With tables no larger than the data is worth; a reader has room for the largest."""
+    dictionary = min(max(4096, len(data)), _LARGEST_DICTIONARY)
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=[{**_LZMA[0], "dict_size": dictionary}])
 
 
 def _unlzma(data: bytes) -> bytes:
@@ -500,7 +503,7 @@ def _delays(coder: Coder, memory: _Memory, given: Columns, interval_s: int) -> l
 
 
 def _is_burst(delays: list[int], interval_s: int) -> bool:
-    falls = sum([abs(fall - interval_s) < abs(fall) for fall in map(sub, delays, delays[1:])])
+    falls: int = sum([abs(fall - interval_s) < abs(fall) for fall in map(sub, delays, delays[1:])])
     return falls * 2 > len(delays)
 
 

@@ -80,8 +80,9 @@ def build(config: CleaningConfig, quantity: str, watch: Watch) -> Pipeline:
     filters = tuple(_CHECKS[name](config, quantity, limits) for name in config.stages)
     smoother = _smoother(config.smoothing, limits)
     match filters:
-        case (Range(), Rate(), Stuck(), Spike()) if isinstance(smoother, smoothing.Median) and width is None:
-            return Usual(filters=filters, median=smoother, watch=watch)
+        case (Range() as range_, Rate() as rate, Stuck() as stuck, Spike() as spike):
+            if isinstance(smoother, smoothing.Median) and width is None:
+                return Usual(filters=(range_, rate, stuck, spike), median=smoother, watch=watch)
     deadband = None if width is None else Deadband(width=width, heartbeat_s=config.deadband.heartbeat_s)
     return Pipeline(filters=filters, smoother=smoother, watch=watch, deadband=deadband)
 

@@ -18,7 +18,8 @@ class Host(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """key: the client's, once it logged in. silent_until: the time by which it must be heard of. secure: it speaks TLS.
+    """key: the client's, once it logged in. silent_until: the time by which it must be heard of. turn:
+    counts on through what was read from any connection; here, of the last of it. secure: it speaks TLS.
     session: none before the TLS handshake is over."""
 
     def __init__(self, host: Host, secure: bool) -> None:
@@ -33,6 +34,7 @@ class Connection(asyncio.Protocol):
         self.key: tuple[str, str] | None = None
         self.filters: set[str] = set()
         self.silent_until = 0.0
+        self.turn = 0
 
     @property
     def name(self) -> str:

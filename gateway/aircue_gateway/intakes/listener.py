@@ -75,6 +75,7 @@ class Listener:
         self._handshakes: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
         self._paused = False
+        self._turns = 0
         self._complain_from = 0.0
         self._tls = None if self._limits.tls is None else tls.context(self._limits.tls)
         self._handlers: dict[type, Callable[[Connection, Any], None]] = {
@@ -161,11 +162,12 @@ class Listener:
             connection.pause(_DISK)
 
     def resume(self) -> None:
-        """Who could not be heard meanwhile is given the time he had."""
+        """Who could not be heard meanwhile is given the time he had; who was heard longest ago comes first, or those at
+        the end would never get their turn under a load that fills every window."""
         if not self._paused:
             return
         self._paused = False
-        for connection in self._connections:
+        for connection in sorted(self._connections, key=_turn):
             self._heard(connection)
             connection.resume(_DISK)
 
@@ -274,6 +276,8 @@ class Listener:
         session = connection.session
         assert session is not None
         before = session.packets
+        self._turns += 1
+        connection.turn = self._turns
         self._handle(connection, session.receive(data))
         self._heard(connection)
         self._slow_down(connection, session.packets - before)
@@ -287,6 +291,9 @@ class Listener:
 
     def _handle(self, connection: Connection, events: Iterable[Any]) -> None:
         for event in events:
+            if type(event) is Message:  # nearly all of them are, and they give the sender nothing to read at once
+                self._message(connection, event)
+                continue
             self._handlers[type(event)](connection, event)
             if connection.overfull:
                 self.cut_off(connection)
@@ -335,7 +342,7 @@ class Listener:
 
     def _message(self, connection: Connection, message: Message) -> None:
         self._take(message, connection)
-        if message.leaf in _RELAYED:
+        if message.leaf in _RELAYED and self._routes.find(message.topic):
             self.publish(message.topic, message.payload)
 
     def _said(self, connection: Connection, event: Said) -> None:
@@ -415,6 +422,10 @@ def _remedy(config: Config, event: Refused) -> str:
     if event.reason == WRONG_KEY:
         return f"make key under [[nodes]] id = '{event.username}' in {config.file} the one the node was given"
     return f"set the client to MQTT 3.1.1, a client id, and the site that {config.file} gives this node"
+
+
+def _turn(connection: Connection) -> int:
+    return connection.turn
 
 
 def _now() -> float:

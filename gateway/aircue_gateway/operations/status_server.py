@@ -11,16 +11,10 @@ from typing import Any
 
 from aircue_gateway import log
 from aircue_gateway.config import StatusConfig
-from aircue_gateway.operations import metrics, status_page
 
 Snapshot = dict[str, Any]
 
 _WITHIN_S = 5.0
-_PAGES: dict[str, tuple[str, Callable[[Snapshot], bytes]]] = {
-    "/": ("text/html; charset=utf-8", status_page.page),
-    "/status.json": ("application/json", lambda snapshot: json.dumps(snapshot).encode()),
-    "/metrics": (metrics.CONTENT_TYPE, metrics.encode),
-}
 
 
 class StatusServer:
@@ -95,6 +89,28 @@ _HEADERS = (
 _TEXT = "text/plain; charset=utf-8"
 
 
+# What a page is made with is loaded when somebody asks for it: most gateways are never asked.
+
+
+def _page(snapshot: Snapshot) -> tuple[str, bytes]:
+    from aircue_gateway.operations import status_page
+
+    return "text/html; charset=utf-8", status_page.page(snapshot)
+
+
+def _json(snapshot: Snapshot) -> tuple[str, bytes]:
+    return "application/json", json.dumps(snapshot).encode()
+
+
+def _metrics(snapshot: Snapshot) -> tuple[str, bytes]:
+    from aircue_gateway.operations import metrics
+
+    return metrics.CONTENT_TYPE, metrics.encode(snapshot)
+
+
+_PAGES: dict[str, Callable[[Snapshot], tuple[str, bytes]]] = {"/": _page, "/status.json": _json, "/metrics": _metrics}
+
+
 def _answer(server: StatusServer, path: str, host: str) -> tuple[int, str, bytes]:
     """Status, content type, body."""
     if not _is_ours(host):
@@ -107,8 +123,7 @@ def _answer(server: StatusServer, path: str, host: str) -> tuple[int, str, bytes
         return 503, _TEXT, b"the gateway is too busy to answer\n"
     if path == "/health":
         return _health(snapshot)
-    kind, encode = _PAGES[path]
-    return 200, kind, encode(snapshot)
+    return 200, *_PAGES[path](snapshot)
 
 
 def _health(snapshot: Snapshot) -> tuple[int, str, bytes]:

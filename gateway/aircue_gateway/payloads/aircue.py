@@ -4,6 +4,7 @@ Errors: PayloadError, naming the topic, the field and what was expected.
 """
 
 import json
+import json.scanner
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ _LARGEST_EPOCH_S = 2**40
 _MOST_CHANNELS = 32
 _MOST_LOSSES = 1000
 _LONGEST_TEXT = 100
-_decode = json.JSONDecoder().scan_once
+_decode = json.scanner.make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # the stub takes it for a copy
 _tuple = tuple.__new__
 
 

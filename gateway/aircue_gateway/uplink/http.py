@@ -74,10 +74,12 @@ class Cloud:
 def pool(url: str, ca: Path | None, *, or_system: bool = False) -> urllib3.PoolManager:
     """Through the proxy that the environment names for this address (HTTPS_PROXY, NO_PROXY ...), if any. ca: of the
     server, instead of those that the system trusts, or beside them."""
-    context = tls_context(ca)
-    if or_system:
-        context.load_default_certs()
     address = urlsplit(url)
+    context = None
+    if address.scheme == "https" or ca is not None:  # the system's certificates take megabytes
+        context = tls_context(ca)
+        if or_system:
+            context.load_default_certs()
     proxy = urllib.request.getproxies().get(address.scheme)
     if proxy and not urllib.request.proxy_bypass(address.netloc):
         return urllib3.ProxyManager(proxy, timeout=_TIMEOUT, retries=False, ssl_context=context)

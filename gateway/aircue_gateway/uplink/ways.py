@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from aircue_gateway.config import Config, ConfigError
 from aircue_gateway.uplink.http import Cloud
-from aircue_gateway.uplink.object_store import Uploads
 from aircue_gateway.uplink.uplink import Api
 
 
@@ -18,6 +17,8 @@ def _http(config: Config) -> Api:
 
 
 def _object_store(config: Config) -> Api:
+    from aircue_gateway.uplink.object_store import Uploads
+
     return Uploads(Cloud(config.uplink), config.uplink.ca)
 
 

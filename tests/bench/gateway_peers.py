@@ -398,6 +398,7 @@ def _awaken(program: Program, sink: Sink, node: PahoNode) -> None:
 def _through_an_outage(program: Program, sink: Sink, node: PahoNode, first: int, last: int, away_s: float) -> None:
     fifth, dies = first + (last - first) // 5, first + (last - first) // 2
     published(node, first, fifth)
+    until(lambda: fifth in sink.came())
     sink.go()
     back = time.monotonic() + away_s
     pause_s = away_s / 2 / (last - first)

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from aircue_cloud.errors import Refused
 from aircue_cloud.layers.course import Point
@@ -21,6 +21,14 @@ _LATEST_MS = 253_402_300_799_999  # the end of the year 9999
 _INTEGER_LIMIT = 2**53  # JSON readers keep integers up to here exact
 _VALUE_LIMIT = 10**15  # decimals of 15 digits survive a double
 _SCALE_LIMIT = 10**9
+
+# Least and most of what a batch holds in columns.
+LIMITS = {
+    "sequence": (0, _INTEGER_LIMIT),
+    "measured_at_ms": (0, _LATEST_MS),
+    "received_at_ms": (0, _LATEST_MS),
+    "value": (-_VALUE_LIMIT, _VALUE_LIMIT),
+}
 
 _FLAGS = {status: status.name for status in Status}
 
@@ -42,17 +50,45 @@ def read(data: bytes, gateway: str) -> Batch:
         batch = decode(data)
     except BatchError as error:
         raise Refused(str(error)) from error
-    _check_header(batch, gateway)
+    check_header(batch, gateway)
     for group in batch.groups:
         _check_group(group)
     for loss in batch.losses:
-        _check_loss(loss)
+        check_loss(loss)
     for revision in batch.revisions:
-        _check_revision(revision)
+        check_revision(revision)
     return batch
 
 
-def _check_header(batch: Batch, gateway: str) -> None:
+class Header(Protocol):
+    """Who sealed a batch, which one it is, and when."""
+
+    @property
+    def gateway(self) -> str: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def sealed_at_ms(self) -> int: ...
+
+
+class Named(Protocol):
+    """Whose readings a group holds, and of what."""
+
+    @property
+    def site(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def installation(self) -> int: ...
+    @property
+    def boot(self) -> int: ...
+    @property
+    def channels(self) -> tuple[Channel, ...]: ...
+
+
+def check_header(batch: Header, gateway: str) -> None:
     if batch.gateway != gateway:
         raise Refused(
             f"batch is from gateway {batch.gateway!r}, the key is that of {gateway!r}: "
@@ -63,19 +99,22 @@ def _check_header(batch: Batch, gateway: str) -> None:
     _check_integer("sealed_at_ms", batch.sealed_at_ms, 0, _LATEST_MS)
 
 
-def _check_group(group: Group) -> None:
+def check_names(group: Named) -> None:
     for field in ("site", "node"):
         _check_text(field, getattr(group, field), _NAME)
     _check_integer("installation", group.installation, 0, 2**32 - 1)
     _check_integer("boot", group.boot, 0, _INTEGER_LIMIT)
     for channel in group.channels:
         _check_channel(channel)
-    _check_column("sequence", [sample.sequence for sample in group.samples], 0, _INTEGER_LIMIT)
-    _check_column("measured_at_ms", [sample.measured_at_ms for sample in group.samples], 0, _LATEST_MS)
-    _check_column("received_at_ms", [sample.received_at_ms for sample in group.samples], 0, _LATEST_MS)
+
+
+def _check_group(group: Group) -> None:
+    check_names(group)
+    for field in ("sequence", "measured_at_ms", "received_at_ms"):
+        _check_column(field, [getattr(sample, field) for sample in group.samples], *LIMITS[field])
     for index, channel in enumerate(group.channels):
         values = [value for sample in group.samples if (value := sample.values[index]) is not None]
-        _check_column(f"value of {channel.quantity}", values, -_VALUE_LIMIT, _VALUE_LIMIT)
+        _check_column(f"value of {channel.quantity}", values, *LIMITS["value"])
 
 
 def _check_channel(channel: Channel) -> None:
@@ -84,7 +123,7 @@ def _check_channel(channel: Channel) -> None:
     _check_integer("scale", channel.scale, 1, _SCALE_LIMIT)
 
 
-def _check_loss(loss: Loss) -> None:
+def check_loss(loss: Loss) -> None:
     _check_text("node of a loss", loss.node, _NAME)
     _check(loss.where in ("node", "gateway"), "where of a loss", loss.where)
     for field in ("installation", "boot", "first", "last", "samples"):
@@ -92,7 +131,7 @@ def _check_loss(loss: Loss) -> None:
     _check(loss.first <= loss.last, "range of a loss", (loss.first, loss.last))
 
 
-def _check_revision(revision: Revision) -> None:
+def check_revision(revision: Revision) -> None:
     _check_text("node of a revision", revision.node, _NAME)
     _check_text("quantity of a revision", revision.quantity, _NAME)
     for field in ("installation", "boot", "sequence"):

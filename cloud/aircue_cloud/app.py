@@ -12,6 +12,8 @@ from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
+from aircue_cloud.layers.lake import Lake
+from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import batches, decisions, episodes, feed, hosts, households, readings, rules, status, uploads
@@ -46,23 +48,32 @@ def create_app(
 
 def _services(config: Config, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:
     objects = open_objects(config)
-    intake = open_intake(config, objects, affinity, clock)
+    layers = open_layers(config, objects, affinity, clock)
+    intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
-    return Services(engine=intake.engine, needs=intake.needs, intake=intake, uploads=uploads)
+    return Services(
+        engine=layers.engine, needs=layers.needs, intake=intake, uploads=uploads, lake=layers.lake, layers=layers
+    )
 
 
-def open_intake(
+def open_layers(
     config: Config,
     objects: ObjectStore,
     affinity: AffinitySource | None = None,
     clock: Callable[[], datetime] = _utc_now,
-) -> Intake:
-    """What takes batches in, whichever way they come."""
+) -> Worker:
+    """What derives the layers above from the base layer."""
     make_folder(config)
     engine = db.open_database(config.database)
     source = ActiveModel(config.model_dir) if affinity is None else affinity
     source.current()  # now, so that no push waits for it
-    return Intake(engine=engine, objects=objects, needs=needs.load(), affinity=source, clock=clock)
+    return Worker(engine, Lake(objects), needs.load(), source, clock)
+
+
+def open_intake(config: Config, objects: ObjectStore, clock: Callable[[], datetime] = _utc_now) -> Intake:
+    """What takes batches in, whichever way they come."""
+    make_folder(config)
+    return Intake(engine=db.open_database(config.database), objects=objects, needs=needs.load(), clock=clock)
 
 
 def open_objects(config: Config) -> FolderStore | S3Store:

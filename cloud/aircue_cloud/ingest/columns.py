@@ -9,6 +9,7 @@ Errors: Refused, as by contents.read.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -74,10 +75,16 @@ class Columns:
         return 25 * len(self.sequences) + 9 * len(self.values)
 
 
+_warm = Event()
+
+
 def warm() -> None:
-    """Loads the compiled walk, or compiles it where this machine has never done so."""
-    walk.walk(np.zeros(1, np.uint8), False)
-    walk.walk(np.zeros(1, np.uint8), True)
+    """Loads the compiled walk (under a second), or compiles it where this machine has never done so (half a minute).
+    Until it is there every batch is read by aircue_gateway: slower, and the same."""
+    data = np.frombuffer(b"\0", np.uint8)
+    for plain in (False, True):
+        walk.walk(data, plain)
+    _warm.set()
 
 
 def read(data: bytes, gateway: str) -> Columns:
@@ -90,7 +97,12 @@ def read(data: bytes, gateway: str) -> Columns:
 
 def _walked(data: bytes) -> Columns | None:
     """None for what is left to the other reader."""
-    if len(data) <= _HEAD or data[0] != 2 or hashlib.sha256(data[_HEAD:]).digest() != data[1:_HEAD]:
+    if (
+        not _warm.is_set()
+        or len(data) <= _HEAD
+        or data[0] != 2
+        or hashlib.sha256(data[_HEAD:]).digest() != data[1:_HEAD]
+    ):
         return None
     coding, body = data[_HEAD], data[_HEAD + 1 :]
     try:

@@ -307,7 +307,9 @@ def _residual(coder, scale):  # type: ignore[no-untyped-def]
 @compiled
 def _column(coder, first, still, expected, scale, found):  # type: ignore[no-untyped-def]
     """Fills found, which is not empty."""
-    begins = _limited(coder, expected + _limited(coder, _number(coder, first), -_MOST_VALUE, _MOST_VALUE), -_MOST_VALUE, _MOST_VALUE)
+    begins = _limited(
+        coder, expected + _limited(coder, _number(coder, first), -_MOST_VALUE, _MOST_VALUE), -_MOST_VALUE, _MOST_VALUE
+    )
     found[0] = begins
     if _flag(coder, still):
         found[:] = begins
@@ -583,7 +585,10 @@ def walk(data, plain):  # type: ignore[no-untyped-def]
         end = samples + here
         sequence, measured, received = _room(sequence, end), _room(measured, end), _room(received, end)
         clock = _room(clock, end)
-        values, statuses = _room(values, readings + here * channel_count), _room(statuses, readings + here * channel_count)
+        values, statuses = (
+            _room(values, readings + here * channel_count),
+            _room(statuses, readings + here * channel_count),
+        )
         if here:
             _times(
                 coder, interval, scales, header[3],

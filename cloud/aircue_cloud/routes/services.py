@@ -7,6 +7,8 @@ from sqlalchemy import Engine
 
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
+from aircue_cloud.layers.lake import Lake
+from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs.needs import Needs
 
 _KEY = "aircue"
@@ -18,6 +20,8 @@ class Services:
     needs: Needs
     intake: Intake
     uploads: Uploads | None  # None where no store takes them
+    lake: Lake
+    layers: Worker
 
 
 def services() -> Services:

@@ -23,7 +23,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 # Commands whose modules bring numpy and more are loaded when they are asked for.
-_LATE = {"evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate")}
+_LATE = {
+    "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
+    "layers": ("aircue_cloud.layers.command", "layers"),
+    "query": ("aircue_cloud.layers.command", "query"),
+}
 
 
 class _Commands(click.Group):

@@ -9,6 +9,7 @@ Errors: Refused, as by contents.read.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Event
 from typing import Any
 
@@ -117,7 +118,7 @@ def _columns(found: walk.Walked) -> Columns | None:
     if not found.mine:
         return None
     raw, at = found.text.tobytes(), found.text_at.tolist()
-    texts = [raw[first:last].decode() for first, last in zip(at, at[1:], strict=False)]
+    texts = [raw[first:last].decode() for first, last in pairwise(at)]
     channels = [_channel(row, texts) for row in found.channels.tolist()]
     if any(channel is None for channel in channels):
         return None

@@ -93,7 +93,7 @@ class Intake:
 
     @cached_property
     def _commits(self) -> GroupCommit[_Delivery, Receipt]:
-        return GroupCommit(self._store)
+        return GroupCommit(lambda deliveries: self._store(deliveries))
 
     def _store(self, deliveries: Sequence[_Delivery]) -> Sequence[Receipt | Exception]:
         """One transaction for all that wait."""

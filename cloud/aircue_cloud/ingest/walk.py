@@ -101,8 +101,8 @@ class Walked(NamedTuple):
     """What a batch holds. Texts are numbers of rows of text_at, -1 none.
 
     header: gateway, epoch, sequence, sealed_at_ms. groups: site, node, installation, boot, first channel, channels,
-    first sample, samples, first value. channels: preset (0 for none), quantity, unit, scale. losses: node, installation,
-    boot, first, last, samples, at the gateway. revisions: node, installation, boot, sequence, quantity, status.
+    first sample, samples, first value. channels: preset (0 for none), quantity, unit, scale. losses: node,
+    installation, boot, first, last, samples, at the gateway. revisions: node, installation, boot, sequence, quantity, status.
     """
 
     mine: bool

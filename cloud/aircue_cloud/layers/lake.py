@@ -27,11 +27,14 @@ BESIDE, AWAITED, FOLDED = "beside", "awaited", "folded"
 
 _COLUMNS = ", ".join(f"files.{name}" for name in parquet.SCHEMA.names if name != "flag")
 _PLAIN = f"SELECT {_COLUMNS}, files.flag FROM files"
-_REVISED = f"SELECT {_COLUMNS}, coalesce(beside.flag, files.flag) AS flag FROM files LEFT JOIN beside USING ({', '.join(_KEY)})"
+_REVISED = (
+    f"SELECT {_COLUMNS}, if(files.flag = 'FUTURE', files.flag, coalesce(beside.flag, files.flag)) AS flag "
+    f"FROM files LEFT JOIN beside USING ({', '.join(_KEY)})"
+)
 # What people ask: exact times and decimals.
 _READINGS = """
-CREATE TEMP VIEW readings AS SELECT id, site, node, installation, boot, sequence, quantity, value / scale AS value, unit,
-    flag, clock, make_timestamp_ms(measured_at) AS measured_at, make_timestamp_ms(measured_at + received_after) AS
+CREATE TEMP VIEW readings AS SELECT id, site, node, installation, boot, sequence, quantity, value / scale AS value,
+    unit, flag, clock, make_timestamp_ms(measured_at) AS measured_at, make_timestamp_ms(measured_at + received_after) AS
     received_at, make_timestamp_ms(ingested_at) AS ingested_at, batch, value AS raw, scale FROM lake
 """
 
@@ -48,6 +51,10 @@ class Span:
 EVERYTHING = Span()
 
 
+class Superseded(Exception):
+    """Somebody else has written to the lake since this began; begin again."""
+
+
 class Lake:
     def __init__(self, objects: ObjectStore, threads: int = 2) -> None:
         self.objects = objects
@@ -58,16 +65,29 @@ class Lake:
 
     @contextmanager
     def open(
-        self, connection: Connection, span: Span = EVERYTHING, beside: Mapping[str, pa.Table] | None = None
+        self,
+        connection: Connection,
+        span: Span = EVERYTHING,
+        beside: Mapping[str, pa.Table] | None = None,
+        *,
+        alone: bool = False,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """DuckDB with the views `lake` (as stored) and `readings` (as people ask), over what the connection's
-        transaction sees. beside: tables of the caller."""
+        transaction sees. beside: tables of the caller. alone: for questions of others, which no file but the lake's
+        may answer."""
         paths = self.paths(keys(connection, span))
-        with self._duckdb.cursor() as found:
+        with self._shut(paths) if alone else self._duckdb.cursor() as found:
             for name, content in (beside or {}).items():
                 found.register(name, content)
             _views(found, paths, _beside(connection))
             yield found
+
+    def _shut(self, paths: list[str]) -> duckdb.DuckDBPyConnection:
+        found = duckdb.connect(":memory:")
+        found.execute(f"SET allowed_paths = [{', '.join(map(_quoted, paths))}]")
+        found.execute("SET enable_external_access = false")
+        found.execute("SET lock_configuration = true")
+        return found
 
     def paths(self, found: Sequence[str]) -> list[str]:
         """Where these objects lie on this machine; what lies elsewhere is fetched once."""

@@ -50,10 +50,6 @@ _POLL_S = 0.5  # for batches that other processes acknowledged
 _RETRY_S = 2.0
 
 
-class Superseded(Exception):
-    """Somebody else has written to the lake since this turn began."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
     """One turn, before its transaction."""
@@ -79,13 +75,10 @@ class Worker:
         needs: Needs,
         affinity: AffinitySource,
         clock: Callable[[], datetime],
-        *,
-        deciding: bool = True,
     ) -> None:
-        """deciding: whether episodes that are new lead to decisions; a rebuild's do not."""
         self.engine, self.lake, self.needs = engine, lake_, needs
         self._affinity, self._clock = affinity, clock
-        self._deciding = deciding
+        self.rebuilding = False  # then nothing is told or decided again, and all series are followed at the end
         self._memory = Memory()
         self._turn = Lock()
         self._decoded: OrderedDict[str, Columns] = OrderedDict()
@@ -145,7 +138,7 @@ class Worker:
             return 0
         try:
             self._take(waiting)
-        except Superseded:
+        except lake.Superseded:
             self._memory.forget()
         except (OSError, MemoryError):
             self._memory.forget()
@@ -261,14 +254,15 @@ class Worker:
         now = self._clock()
         with db.writing(self.engine) as connection:
             if lake.version(connection)[0] != plan.version:
-                raise Superseded
+                raise lake.Superseded
             lake.advance(connection, plan.version + 1, plan.first_id - 1 + len(plan.rows))
             self._store(connection, plan, now)
             stands = self._series(connection, plan)
             hours(connection, plan.rows)
             self._revise(connection, plan)
-            started, active = self._follow(connection, plan, stands, now)
-            pushes = self._decide(connection, started, now) if self._deciding else []
+            following = self._unfollowed if self.rebuilding else self._follow
+            started, active = following(connection, plan, stands, now)
+            pushes = self._decide(connection, started, now)
         self._memory.version = plan.version + 1
         self._memory.series.update(stands)
         self._memory.active = active
@@ -306,11 +300,11 @@ class Worker:
         rows, newest = plan.rows, summary.latest(plan.rows)
         known = self._memory.know_series(connection, [one.series for one in newest])
         stands: dict[Series, Stand | None] = {}
-        changing = []
+        changing, first_seen = [], _first_seen(rows)
         for series, row in newest:
             at_ms, before = int(rows.measured_at[row]), known[series]
             if before is None or at_ms > before.measured_ms:
-                changing.append(_state_row(rows, series, row))
+                changing.append(_state_row(rows, series, row, first_seen[series]))
                 stands[series] = Stand(at_ms, None, "") if before is None else before._replace(measured_ms=at_ms)
             else:
                 stands[series] = before
@@ -318,7 +312,8 @@ class Worker:
         if changing:
             connection.execute(db.insert_or_update(connection, tables.node_state, _CHANGING), changing)
         joined = _joined(connection, plan, [series for series, _ in newest if known[series] is None])
-        feed.append(connection, joined, self._clock())
+        if not self.rebuilding:
+            feed.append(connection, joined, self._clock())
         return stands
 
     def _revise(self, connection: Connection, plan: _Plan) -> None:
@@ -352,9 +347,12 @@ class Worker:
             trusted.append((series, last_ms, rules))
             if stand is not None:
                 stands[series] = stand._replace(trusted_ms=last_ms, rules=rules)
-        self._store_trusted(connection, trusted)
+        self.store_trusted(connection, trusted)
         started = self._step(connection, arrivals, now)
         return started, self._active(connection, arrivals)
+
+    def _unfollowed(self, *_: object) -> tuple[list[episodes.Started], set[tuple[str, str]]]:
+        return [], self._memory.active
 
     def _is_quiet(self, course: summary.Course, stand: Stand | None, rules: str) -> bool:
         """Whether every need that watches the series is idle and stays it."""
@@ -383,7 +381,7 @@ class Worker:
         table = tables.rule_states.c
         return {(row.site, row.node) for row in connection.execute(select(table.site, table.node).distinct())}
 
-    def _store_trusted(self, connection: Connection, trusted: Sequence[tuple[Series, int, str]]) -> None:
+    def store_trusted(self, connection: Connection, trusted: Sequence[tuple[Series, int, str]]) -> None:
         rows = [{**_of(series), "at": db.from_ms(at_ms), "by": rules} for series, at_ms, rules in trusted]
         if rows:
             connection.execute(_TRUSTED, rows)
@@ -472,7 +470,17 @@ def _insert_sites(connection: Connection, sites: set[str]) -> None:
         connection.execute(db.insert_absent(connection, tables.sites), rows)
 
 
-def _state_row(rows: Rows, series: Series, row: int) -> dict[str, Any]:
+def _first_seen(rows: Rows) -> dict[Series, int]:
+    """When the first batch of each series arrived, in ms."""
+    found: dict[Series, int] = {}
+    for place in np.unique(rows.run).tolist():
+        run = rows.runs[place]
+        ingested_ms = rows.arrived[run.batch].ingested_ms
+        found.setdefault(Series(site=run.site, node=run.node, quantity=run.quantity), ingested_ms)
+    return found
+
+
+def _state_row(rows: Rows, series: Series, row: int, first_seen_ms: int) -> dict[str, Any]:
     run = rows.runs[int(rows.run[row])]
     return {
         **vars(series),
@@ -485,7 +493,7 @@ def _state_row(rows: Rows, series: Series, row: int) -> dict[str, Any]:
         "boot": run.boot,
         "sequence": int(rows.sequence[row]),
         "ingested_at": db.from_ms(rows.arrived[run.batch].ingested_ms),
-        "first_seen_at": db.from_ms(rows.arrived[run.batch].ingested_ms),
+        "first_seen_at": db.from_ms(first_seen_ms),
     }
 
 

@@ -4,7 +4,7 @@ from aircue_cloud.tables.base import batches, refused, tallies
 from aircue_cloud.tables.columns import metadata
 from aircue_cloud.tables.followed import counters, feed
 from aircue_cloud.tables.homes import consents, households, people, sites
-from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, revisions
+from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.senders import gateways
@@ -31,6 +31,7 @@ __all__ = [
     "products",
     "pushes",
     "refused",
+    "retention",
     "revisions",
     "rule_states",
     "sites",

@@ -19,6 +19,7 @@ batches = Table(
     Column("deliveries", Integer, nullable=False, default=1),
     Column("object_key", Text, nullable=False),
     Column("layered_at", Moment),  # null: the layers above have not taken it up yet
+    Column("base_removed_at", Moment),  # when retention removed its object
     Column("held", Text),  # why the layers cannot take it up; the batch stays in the base layer
 )
 Index(

@@ -95,6 +95,15 @@ node_state = Table(
     Column("rules", Text, nullable=False, default=""),  # version of the rules that they were followed by
 )
 
+# For how many days a layer is kept; quantity "": all that have no row of their own.
+retention = Table(
+    "retention",
+    metadata,
+    Column("layer", Text, primary_key=True),
+    Column("quantity", Text, primary_key=True),
+    Column("days", Integer, nullable=False),
+)
+
 # Samples that nodes or gateways say they dropped: ranges that do not overlap within one (node, installation, boot).
 losses = Table(
     "losses",

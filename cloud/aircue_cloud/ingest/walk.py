@@ -102,7 +102,8 @@ class Walked(NamedTuple):
 
     header: gateway, epoch, sequence, sealed_at_ms. groups: site, node, installation, boot, first channel, channels,
     first sample, samples, first value. channels: preset (0 for none), quantity, unit, scale. losses: node,
-    installation, boot, first, last, samples, at the gateway. revisions: node, installation, boot, sequence, quantity, status.
+    installation, boot, first, last, samples, at the gateway. revisions: node, installation, boot, sequence, quantity,
+    status.
     """
 
     mine: bool

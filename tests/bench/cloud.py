@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,6 @@ HOMES = 8
 CONNECTIONS = 24
 WINDOW_MS = 1_875_000  # 62 or 63 samples of four nodes with four quantities: 1,000 readings
 _DAY_MS = 86_400_000
-_KEYS = "gateways"
 
 
 def _say(line: str) -> None:
@@ -80,15 +80,25 @@ def stock(folder: Path, batches: int, homes: int) -> int:
     """Puts a file for each batch: home after home of one window, then the next. How many readings are in them."""
     kept = home_batches(HOMES, min(86_400, 3600 + 1875 * (batches // homes + 3)))
     shift_ms = int(time.time() * 1000) // 1000 * 1000 - kept[0][0].sealed_at_ms - 3 * _DAY_MS
-    readings = 0
-    for number in range(batches):
-        window, home = divmod(number, homes)
-        mine = kept[home % HOMES]
-        day, place = divmod(window, len(mine))
-        batch = mine[place]
-        readings += sum(len(group.samples) * len(group.channels) for group in batch.groups)
-        (folder / f"{number}.batch").write_bytes(as_home(batch, home, shift_ms + day * _DAY_MS, number))
-    return readings
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_know, initargs=(kept, folder, homes, shift_ms)) as pool:
+        return sum(pool.map(_seal, range(batches), chunksize=32))
+
+
+_known: list[Any] = []
+
+
+def _know(*what: Any) -> None:
+    _known[:] = what
+
+
+def _seal(number: int) -> int:
+    """One batch into its file; how many readings it holds."""
+    kept, folder, homes, shift_ms = _known
+    window, home = divmod(number, homes)
+    mine = kept[home % HOMES]
+    day, place = divmod(window, len(mine))
+    (folder / f"{number}.batch").write_bytes(as_home(mine[place], home, shift_ms + day * _DAY_MS, number))
+    return sum(len(group.samples) * len(group.channels) for group in mine[place].groups)
 
 
 # The server.
@@ -157,8 +167,9 @@ def postgresql() -> Iterator[str]:
 # The sender, a process of its own.
 
 
-async def _send_all(port: int, keys: Sequence[str], folder: Path, homes: int, seconds: float) -> dict[str, Any]:
-    total = len(list(folder.glob("*.batch")))
+async def _send_all(
+    port: int, keys: Sequence[str], folder: Path, total: int, homes: int, seconds: float
+) -> dict[str, Any]:
     waiting = iter(range(total))
     taken: list[tuple[float, float]] = []
     began = time.time()
@@ -343,6 +354,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.send:
         told = json.load(sys.stdin)
+        folder = Path(told["folder"])
+        total = len(list(folder.glob("*.batch")))
         sent = asyncio.run(_send_all(told["port"], told["keys"], Path(told["folder"]), told["homes"], told["seconds"]))
         sys.stdout.write(json.dumps(sent))
         return 0

@@ -194,7 +194,7 @@ class TestFuture:
         assert [row["flag"] for row in rows].count("FUTURE") == 31
         assert [row["value"] for row in cloud.rows(tables.node_state)] == [6100]
         assert cloud.get("episodes")["episodes"] == []
-        assert [row["count"] for row in cloud.rows(tables.hourly)] == [1]
+        assert [row["readings"] for row in cloud.rows(tables.hourly)] == [1]
 
 
 class TestDuplicates:
@@ -235,7 +235,7 @@ class TestHours:
     def test_hours_hold_what_trusted_readings_come_to_even_after_a_revision(self, cloud: Cloud) -> None:
         told(cloud)
         [counted] = ask(
-            cloud, "SELECT sum(count) AS n, min(low) AS low, max(high) AS high, sum(total) AS t FROM hourly"
+            cloud, "SELECT sum(readings) AS n, min(low) AS low, max(high) AS high, sum(total) AS t FROM hourly"
         )
         [from_lake] = ask(
             cloud,

@@ -8,6 +8,9 @@ Texts are places in one run of bytes. Samples of all groups lie behind each othe
 channel by channel, sample by sample.
 """
 
+# The compiler finds the types of what it compiles, from the one call of walk in columns.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, untyped-decorator, type-var"
+
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -27,8 +30,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """A part of the walk: without what would make Python able to call it, which takes the compiler long."""
-    part = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    return cast("F", part(function))
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return cast("F", numba.njit(nogil=True, error_model="numpy", **options)(function))
 
 
 # Where a batch stands while it is read.
@@ -126,7 +129,7 @@ class Walked(NamedTuple):
 
 
 @compiled
-def _opened(data, plain):  # type: ignore[no-untyped-def]
+def _opened(data, plain):
     state = np.zeros(6, np.int64)
     state[_LENGTH], state[_PLAIN] = len(data), plain
     if plain:
@@ -141,7 +144,7 @@ def _opened(data, plain):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _shift(data, state):  # type: ignore[no-untyped-def]
+def _shift(data, state):
     while state[_RANGE] < _LOW:
         at = state[_AT]
         if at >= state[_LENGTH] + 6:
@@ -153,7 +156,7 @@ def _shift(data, state):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _decide(coder, at):  # type: ignore[no-untyped-def]
+def _decide(coder, at):
     data, state, odds, counts = coder
     chance, count = odds[at], counts[at]
     bound = (state[_RANGE] >> 16) * chance
@@ -174,7 +177,7 @@ def _decide(coder, at):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _plain(coder, count):  # type: ignore[no-untyped-def]
+def _plain(coder, count):
     data, state, _, _ = coder
     state[_RANGE] >>= count
     value = state[_CODE] // state[_RANGE]
@@ -188,7 +191,7 @@ def _plain(coder, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _tree(coder, base, bits):  # type: ignore[no-untyped-def]
+def _tree(coder, base, bits):
     node = 1
     for _ in range(bits):
         node = node * 2 + _decide(coder, base + node)
@@ -196,7 +199,7 @@ def _tree(coder, base, bits):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _bits(coder, count):  # type: ignore[no-untyped-def]
+def _bits(coder, count):
     found = 0
     while count > 0:
         step = min(count, _PLAIN_STEP)
@@ -206,7 +209,7 @@ def _bits(coder, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _byte(coder):  # type: ignore[no-untyped-def]
+def _byte(coder):
     data, state, _, _ = coder
     at = state[_AT]
     if at >= state[_LENGTH]:
@@ -217,7 +220,7 @@ def _byte(coder):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _varint(coder):  # type: ignore[no-untyped-def]
+def _varint(coder):
     whole = 0
     for place in range(_LONGEST_VARINT):
         byte = _byte(coder)
@@ -229,7 +232,7 @@ def _varint(coder):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _number(coder, field):  # type: ignore[no-untyped-def]
+def _number(coder, field):
     if coder[1][_PLAIN]:
         whole = _varint(coder)
     else:
@@ -242,21 +245,21 @@ def _number(coder, field):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _flag(coder, context):  # type: ignore[no-untyped-def]
+def _flag(coder, context):
     if coder[1][_PLAIN]:
         return _byte(coder) != 0
     return _decide(coder, _FLAGS_AT + context) == 1
 
 
 @compiled
-def _symbol(coder):  # type: ignore[no-untyped-def]
+def _symbol(coder):
     if coder[1][_PLAIN]:
         return _byte(coder) & 127
     return _tree(coder, _SYMBOLS_AT, _SYMBOL_BITS)
 
 
 @compiled
-def _limited(coder, value, low, high):  # type: ignore[no-untyped-def]
+def _limited(coder, value, low, high):
     """The value, or low and a failure where it lies outside."""
     if low <= value <= high:
         return value
@@ -265,7 +268,7 @@ def _limited(coder, value, low, high):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _bucket(size):  # type: ignore[no-untyped-def]
+def _bucket(size):
     if size < 2:
         return 0
     length = 0
@@ -277,7 +280,7 @@ def _bucket(size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _size(coder, base, low):  # type: ignore[no-untyped-def]
+def _size(coder, base, low):
     found = 0
     while found < _UNARY and _decide(coder, base + found):
         found += 1
@@ -290,7 +293,7 @@ def _size(coder, base, low):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _residual(coder, scale):  # type: ignore[no-untyped-def]
+def _residual(coder, scale):
     bucket = _bucket(scale[_SIZE])
     base = _RESIDUALS_AT + bucket * _BUCKET_CONTEXTS
     residual = 0
@@ -306,7 +309,7 @@ def _residual(coder, scale):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _column(coder, first, still, expected, scale, found):  # type: ignore[no-untyped-def]
+def _column(coder, first, still, expected, scale, found):
     """Fills found, which is not empty."""
     begins = _limited(
         coder, expected + _limited(coder, _number(coder, first), -_MOST_VALUE, _MOST_VALUE), -_MOST_VALUE, _MOST_VALUE
@@ -332,7 +335,7 @@ def _column(coder, first, still, expected, scale, found):  # type: ignore[no-unt
 
 
 @compiled
-def _hex_text(coder, text, end):  # type: ignore[no-untyped-def]
+def _hex_text(coder, text, end):
     """Writes a text of hex digits to text from end on; its length."""
     digits = _limited(coder, _number(coder, _BYTE), 4, 14)
     value = _limited(coder, _number(coder, _EPOCH), 0, (1 << (4 * digits)) - 1)
@@ -343,7 +346,7 @@ def _hex_text(coder, text, end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _spelt(coder, text, end):  # type: ignore[no-untyped-def]
+def _spelt(coder, text, end):
     """Writes a text that is spelt out; its length."""
     length = 0
     while not coder[1][_FAILED]:
@@ -364,7 +367,7 @@ def _spelt(coder, text, end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _text(coder, texts):  # type: ignore[no-untyped-def]
+def _text(coder, texts):
     """The place of a text. texts: bytes, where each begins, and how many there are."""
     text, text_at, count = texts
     told = count[0]
@@ -382,7 +385,7 @@ def _text(coder, texts):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _same(texts, one, other):  # type: ignore[no-untyped-def]
+def _same(texts, one, other):
     text, text_at, _ = texts
     if text_at[one + 1] - text_at[one] != text_at[other + 1] - text_at[other]:
         return False
@@ -393,7 +396,7 @@ def _same(texts, one, other):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _stream(coder, texts, streams, count):  # type: ignore[no-untyped-def]
+def _stream(coder, texts, streams, count):
     """The place of a stream in streams: node, installation, boot."""
     place = _limited(coder, _number(coder, _STREAM), 0, count[1])
     if place:
@@ -410,7 +413,7 @@ def _stream(coder, texts, streams, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _course(coder, texts, courses, known, channel):  # type: ignore[no-untyped-def]
+def _course(coder, texts, courses, known, channel):
     """The place of a channel's course; a new one is begun."""
     for place in range(known[0]):
         row = courses[place]
@@ -433,7 +436,7 @@ def _course(coder, texts, courses, known, channel):  # type: ignore[no-untyped-d
 
 
 @compiled
-def _channel(coder, texts, row):  # type: ignore[no-untyped-def]
+def _channel(coder, texts, row):
     number = _limited(coder, _number(coder, _CHANNEL), 0, _PRESETS)
     row[0], row[1], row[2], row[3] = number, -1, -1, 0
     if number == 0:
@@ -442,14 +445,14 @@ def _channel(coder, texts, row):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _begun(size):  # type: ignore[no-untyped-def]
+def _begun(size):
     scale = np.zeros(4, np.int64)
     scale[_SIZE], scale[_WEIGHT], scale[_SHIFT] = size, 3, 1
     return scale
 
 
 @compiled
-def _checked_product(coder, one, other):  # type: ignore[no-untyped-def]
+def _checked_product(coder, one, other):
     """one * other, 0 and a failure where that is out of all bounds."""
     if other != 0 and abs(one) > _MOST_PRODUCT // abs(other):
         coder[1][_FAILED] = 1
@@ -458,7 +461,7 @@ def _checked_product(coder, one, other):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _times(coder, memory, scales, sealed_at, sequence, measured, received, clock):  # type: ignore[no-untyped-def]
+def _times(coder, memory, scales, sealed_at, sequence, measured, received, clock):
     """Fills the four columns of a group's samples, at least one. memory: the interval so far."""
     count = len(sequence)
     _column(coder, _SEQUENCE, _STILL_TIME, 0, scales[0], sequence)
@@ -486,7 +489,7 @@ def _times(coder, memory, scales, sealed_at, sequence, measured, received, clock
 
 
 @compiled
-def _statuses(coder, statuses):  # type: ignore[no-untyped-def]
+def _statuses(coder, statuses):
     """Fills the statuses of one channel; how many of them carry a value."""
     if _flag(coder, _ALL_OK):
         statuses[:] = 0
@@ -503,7 +506,7 @@ def _statuses(coder, statuses):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _values(coder, course, statuses, values):  # type: ignore[no-untyped-def]
+def _values(coder, course, statuses, values):
     """Fills statuses and values of one channel; 0 where there is none."""
     carried = _statuses(coder, statuses)
     values[:] = 0
@@ -522,7 +525,7 @@ def _values(coder, course, statuses, values):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _room(array, needed):  # type: ignore[no-untyped-def]
+def _room(array, needed):
     """The array, or a larger one that begins with it."""
     if needed <= len(array):
         return array
@@ -532,7 +535,7 @@ def _room(array, needed):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _rows_room(array, needed):  # type: ignore[no-untyped-def]
+def _rows_room(array, needed):
     if needed <= len(array):
         return array
     larger = np.zeros((max(needed, 2 * len(array)), array.shape[1]), array.dtype)
@@ -540,8 +543,8 @@ def _rows_room(array, needed):  # type: ignore[no-untyped-def]
     return larger
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[misc]  # numba gives it no type
-def walk(data, plain):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def walk(data, plain):
     """The fields of Walked. data: behind the coding's byte, unpacked where plain."""
     coder = _opened(data, plain)
     state = coder[1]
@@ -615,7 +618,7 @@ def walk(data, plain):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _losses(coder, texts, streams, count):  # type: ignore[no-untyped-def]
+def _losses(coder, texts, streams, count):
     total = 0 if coder[1][_FAILED] else _limited(coder, _number(coder, _COUNT), 0, _MOST_ROWS)
     rows = np.zeros((total, 7), np.int64)
     for place in range(total):
@@ -633,7 +636,7 @@ def _losses(coder, texts, streams, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _revisions(coder, texts, streams, count):  # type: ignore[no-untyped-def]
+def _revisions(coder, texts, streams, count):
     total = 0 if coder[1][_FAILED] else _limited(coder, _number(coder, _COUNT), 0, _MOST_ROWS)
     rows = np.zeros((total, 6), np.int64)
     sequence = 0

@@ -1,5 +1,6 @@
 """aircue-cloud layers ..., aircue-cloud query ...: what is done with the layers by hand."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,9 +65,11 @@ def work(config_path: Path | None) -> None:
 @_configured
 def rebuild(source: str, config_path: Path | None) -> None:
     """Make the layers above SOURCE again. Best while no server runs: readers see the lake grow."""
-    again = {"base": rebuilding.from_base, "middle": rebuilding.from_middle}[source]
     with _opened(config_path) as worker:
-        again(worker, _now, _say)
+        _AGAIN[source](worker, _now, _say)
+
+
+_AGAIN = {"base": rebuilding.from_base, "middle": rebuilding.from_middle}
 
 
 @layers.command()
@@ -116,8 +119,9 @@ def query(question: str, form: str, config_path: Path | None) -> None:
 
 
 def _as_csv(answer: pa.Table) -> None:
-    stream = click.get_binary_stream("stdout")
-    pc.write_csv(answer, stream)
+    sink = io.BytesIO()
+    pc.write_csv(answer, sink)
+    click.echo(sink.getvalue().decode(), nl=False)
 
 
 def _as_table(answer: pa.Table) -> None:

@@ -93,7 +93,7 @@ def _load_states(connection: Connection, series: set[Series]) -> dict[_Key, tupl
     """Those that are not idle, and the version of the rule they stand by."""
     table = tables.rule_states.c
     nodes = sorted({(one.site, one.node) for one in series})
-    found = {}
+    found: dict[_Key, tuple[str, State]] = {}
     for first in range(0, len(nodes), CHUNK):
         some = tuple_(table.site, table.node).in_(nodes[first : first + CHUNK])
         for row in connection.execute(select(tables.rule_states).where(some)):

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.layers import parquet
@@ -120,7 +120,7 @@ def asked(opened: duckdb.DuckDBPyConnection, query: str, named: Mapping[str, Any
 
 
 def keys(connection: Connection, span: Span) -> list[str]:
-    conditions = [_F.removed_at.is_(None)]
+    conditions: list[ColumnElement[bool]] = [_F.removed_at.is_(None)]
     if span.first_ms is not None:
         conditions.append(_F.last_measured >= db.from_ms(span.first_ms))
     if span.last_ms is not None:

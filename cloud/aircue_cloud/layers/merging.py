@@ -58,7 +58,8 @@ def waiting(connection: Connection, least: int) -> list[Merge]:
 
 def _some(files: Sequence[Any]) -> list[Any]:
     """As many as fit into memory; at least one."""
-    taken, rows = [], 0
+    taken: list[Any] = []
+    rows = 0
     for file in files:
         rows += file.rows
         if taken and rows > MOST_ROWS:

@@ -6,9 +6,10 @@ next merge folds it in.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import Connection, Row, select, tuple_, update
 
 from aircue_cloud import db, tables
 from aircue_cloud.layers.lake import AWAITED, BESIDE, FOLDED, Lake, asked
@@ -38,7 +39,7 @@ def newest(connection: Connection, arrived: Sequence[Arrived]) -> dict[Key, tupl
     return said
 
 
-def _of_keys(connection: Connection, keys: Sequence[Key]) -> Iterable[object]:
+def _of_keys(connection: Connection, keys: Sequence[Key]) -> Iterable[Row[Any]]:
     key = tuple_(*(_T[name] for name in KEY))
     for first in range(0, len(keys), _CHUNK):
         yield from connection.execute(select(tables.revisions).where(key.in_(keys[first : first + _CHUNK])))

@@ -7,7 +7,7 @@ clock and times.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -141,7 +141,7 @@ def gather(arrived: Sequence[Arrived], delivered: Delivered) -> Rows:
     return _canonical(_dated(rows))
 
 
-def _joined(parts: Sequence[npt.NDArray[np.generic]], kind: type) -> npt.NDArray[np.generic]:  # type: ignore[type-arg]
+def _joined(parts: Sequence[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:
     return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 

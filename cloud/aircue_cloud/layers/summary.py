@@ -35,7 +35,7 @@ class Hour(NamedTuple):
     quantity: str
     hour: int
     scale: int
-    count: int
+    readings: int
     low: int
     high: int
     total: int
@@ -106,10 +106,11 @@ def hours(rows: Rows) -> list[Hour]:
     columns = zip(
         (groups.keys >> 32).tolist(), (groups.keys & 0xFFFFFFFF).tolist(), *(f.tolist() for f in figures), strict=True
     )
-    return [
-        Hour(*names[slot][:3], hour, names[slot][3], count, low, high, total)
-        for slot, hour, count, low, high, total in columns
-    ]
+    found = []
+    for slot, hour, *told in columns:
+        site, node, quantity, scale = names[slot]
+        found.append(Hour(site, node, quantity, hour, scale, *told))
+    return found
 
 
 def stored_by_batch(rows: Rows) -> Mapping[int, int]:

@@ -97,6 +97,7 @@ class Worker:
         self._woken.set()
 
     def start(self) -> None:
+        Thread(target=columns.warm, name="warming", daemon=True).start()  # nobody waits for it, not even the end
         self._thread = Thread(target=self._run, name="layers", daemon=True)
         self._thread.start()
 
@@ -108,7 +109,6 @@ class Worker:
             self._thread.join()
 
     def _run(self) -> None:
-        columns.warm()
         while not self._stopping.is_set():
             self._woken.wait(_POLL_S)
             self._woken.clear()
@@ -174,7 +174,8 @@ class Worker:
         query = select(*wanted).where(_B.layered_at.is_(None)).order_by(_B.number).limit(MOST_BATCHES)
         with db.reading(self.engine) as connection:
             rows = connection.execute(query).all()
-        taken, carried = [], 0
+        taken: list[Any] = []
+        carried = 0
         for row in rows:
             carried += row.carried
             if taken and carried > _MOST_CARRIED:
@@ -278,7 +279,7 @@ class Worker:
             connection.execute(insert(tables.tallies), tallied)
         losses.declare(connection, tuple(loss for one in plan.arrived for loss in one.columns.losses))
         stored = summary.stored_by_batch(plan.rows)
-        figures = [
+        figures: list[dict[str, Any]] = [
             {"of": one.id, "stored": stored[place], "kept_out": one.columns.readings - stored[place]}
             for place, one in enumerate(plan.arrived)
         ]
@@ -522,10 +523,10 @@ def hours(connection: Connection, rows: Rows) -> None:
         connection.execute(db.insert_or_merge(connection, tables.hourly, _MERGED), found)
 
 
-_MERGED = {"count": "add", "low": "min", "high": "max", "total": "add"}
+_MERGED = {"readings": "add", "low": "min", "high": "max", "total": "add"}
 
 _HOUR = """
-SELECT site, node, quantity, measured_at // 3600000 AS hour, scale, count(*) AS count, min(value) AS low,
+SELECT site, node, quantity, measured_at // 3600000 AS hour, scale, count(*) AS readings, min(value) AS low,
     max(value) AS high, CAST(sum(value) AS BIGINT) AS total
 FROM lake JOIN wanted USING (site, node, quantity)
 WHERE flag = 'OK' AND measured_at // 3600000 = wanted.of_hour GROUP BY ALL

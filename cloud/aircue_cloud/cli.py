@@ -26,6 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _LATE = {
     "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
     "layers": ("aircue_cloud.layers.command", "layers"),
+    "storage": ("aircue_cloud.storage_command", "storage"),
     "query": ("aircue_cloud.layers.command", "query"),
 }
 

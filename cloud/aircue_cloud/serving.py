@@ -8,6 +8,7 @@ from waitress.server import create_server
 from aircue_cloud.app import create_app
 from aircue_cloud.config import Config
 from aircue_cloud.errors import SettingsError
+from aircue_cloud.layers.upkeep import Upkeep
 from aircue_cloud.routes.services import services
 
 # Above the application's own limit, so that it is the application that refuses, and says so as a problem document.
@@ -27,13 +28,16 @@ def serve(config: Config, announce: Callable[[str], object]) -> None:
     )
     with app.app_context():
         layers = services().layers
+    upkeep = Upkeep(layers.engine, layers.lake)
     layers.start()
+    upkeep.start()
     announce(f"aircue-cloud: http://{_address(listening)} (console: /console)")
     try:
         server.run()
     finally:
         server.close()
         layers.stop()
+        upkeep.stop()
 
 
 def _listen(config: Config) -> socket.socket:

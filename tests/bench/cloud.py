@@ -356,7 +356,7 @@ def main() -> int:
         told = json.load(sys.stdin)
         folder = Path(told["folder"])
         total = len(list(folder.glob("*.batch")))
-        sent = asyncio.run(_send_all(told["port"], told["keys"], Path(told["folder"]), told["homes"], told["seconds"]))
+        sent = asyncio.run(_send_all(told["port"], told["keys"], folder, total, told["homes"], told["seconds"]))
         sys.stdout.write(json.dumps(sent))
         return 0
     sys.stdout.write(json.dumps(run(asked.seconds, asked.batches, asked.homes)) + "\n")

@@ -11,9 +11,7 @@ from aircue_cloud.config import load as load_config
 from aircue_cloud.errors import CommandError
 from aircue_cloud.s3 import S3Store
 
-_CONFIG = click.option(
-    "--config", "config_path", type=click.Path(path_type=Path), help="TOML file that names s3_bucket."
-)
+_CONFIG = click.option("--config", "config_path", type=click.Path(path_type=Path), help="TOML file with s3_bucket.")
 
 
 def _config(path: Path | None) -> Config:
@@ -41,5 +39,5 @@ def create(config_path: Path | None) -> None:
 @click.argument("gateway")
 @_CONFIG
 def policy(gateway: str, config_path: Path | None) -> None:
-    """Print the policy of a GATEWAY that has credentials of its own: it may put below its own name, and nothing else."""
+    """Print the policy of a GATEWAY with credentials of its own: it may put below its own name, and nothing else."""
     click.echo(json.dumps(s3.policy(_config(config_path).s3_bucket, gateway), indent=2))

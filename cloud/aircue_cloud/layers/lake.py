@@ -4,7 +4,9 @@ A file counts only once its row in the catalogue is committed. Readers take the 
 each sees one state; a file that was merged away stays for a while, for those who began before.
 """
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,7 +62,7 @@ class Lake:
         self.objects = objects
         self._duckdb = duckdb.connect(":memory:", config={"threads": threads})
         self._copies: dict[str, Path] = {}
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._lock = Lock()
 
     @contextmanager
@@ -97,8 +99,9 @@ class Lake:
     def _copy(self, key: str) -> Path:
         with self._lock:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="aircue-lake-")
-            path = Path(self._folder.name) / key.replace("/", "~")
+                self._folder = Path(tempfile.mkdtemp(prefix="aircue-lake-"))
+                weakref.finalize(self, shutil.rmtree, self._folder)
+            path = self._folder / key.replace("/", "~")
             if key not in self._copies:
                 path.write_bytes(self.objects.get(key))
                 self._copies[key] = path

@@ -5,7 +5,6 @@ import hashlib
 import random
 from contextlib import suppress
 from dataclasses import fields, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,7 +59,7 @@ CHANNELS = st.lists(
     max_size=4,
     unique=True,
 ).map(tuple)
-VALUES = st.one_of(st.integers(-3000, 3000), st.integers(-(10**15), 10**15), st.just(2150))
+VALUES = st.one_of(st.integers(-3000, 3000), st.integers(-(10**8), 10**8), st.just(2150))
 
 
 @st.composite
@@ -132,12 +131,10 @@ def test_whatever_a_gateway_seals_it_reads_itself_and_reads_the_same(content: Ba
 
 
 def test_the_golden_batch_comes_out_the_same() -> None:
-    path = Path(__file__).parents[1] / "contract" / "batch2.json"
-    assert path.exists()
-    for name in ("batch2", "batch"):
-        data = bytes.fromhex(golden(name)["hex"])
-        gateway = contents.decode(data).gateway
-        same(columns.read(data, gateway), columns.of_batch(contents.read(data, gateway)))
+    data = bytes.fromhex(golden("batch2")["hex"])
+    found = columns._walked(data)
+    assert found is not None
+    same(found, columns.of_batch(contents.decode(data)))
 
 
 def test_version_1_is_read_by_the_gateways_reader() -> None:

@@ -17,6 +17,9 @@ from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import operators
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
+from aircue_cloud.layers.lake import Lake
+from aircue_cloud.layers.upkeep import Upkeep
+from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
@@ -121,22 +124,37 @@ def _check_somebody_may_sign_in(config: Config, engine: Engine) -> None:
 
 def _services(config: Config, place: Place, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:
     objects = open_objects(config, place)
-    intake = open_intake(place, objects, affinity, clock)
+    layers = open_layers(place, objects, affinity, clock)
+    intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
-    return Services(place=place, engine=intake.engine, needs=intake.needs, intake=intake, uploads=uploads)
+    return Services(
+        place=place,
+        engine=layers.engine,
+        needs=layers.needs,
+        intake=intake,
+        uploads=uploads,
+        lake=layers.lake,
+        layers=layers,
+        background=(layers, Upkeep(layers.engine, layers.lake)),
+    )
 
 
-def open_intake(
+def open_layers(
     place: Place,
     objects: ObjectStore,
     affinity: AffinitySource | None = None,
     clock: Callable[[], datetime] = _utc_now,
-) -> Intake:
-    """What takes batches into a store, whichever way they come."""
+) -> Worker:
+    """What derives a store's layers from its base layer."""
     engine = stores.open_database(place)
     source = ActiveModel(place.model_dir) if affinity is None else affinity
     source.current()  # now, so that no push waits for it
-    return Intake(engine=engine, objects=objects, needs=needs.load(), affinity=source, clock=clock)
+    return Worker(engine, Lake(objects), needs.load(), source, clock)
+
+
+def open_intake(place: Place, objects: ObjectStore, clock: Callable[[], datetime] = _utc_now) -> Intake:
+    """What takes batches into a store, whichever way they come."""
+    return Intake(engine=stores.open_database(place), objects=objects, needs=needs.load(), clock=clock)
 
 
 def open_objects(config: Config, place: Place) -> FolderStore | S3Store:

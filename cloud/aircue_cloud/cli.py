@@ -14,13 +14,16 @@ from aircue_cloud import consents, db, status, tables
 from aircue_cloud.commands import audit, backup, keys, models, operators, people, rights, stores, training
 from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
 from aircue_cloud.errors import CloudError, CommandError
-from aircue_cloud.rights import erasure
+from aircue_cloud.rights import forgotten
 
 # Commands whose modules bring numpy and more are loaded when they are asked for.
 _LATE = {
     "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
     "import": ("aircue_cloud.importing.command", "import_"),
     "weather": ("aircue_cloud.weather.command", "weather"),
+    "layers": ("aircue_cloud.layers.command", "layers"),
+    "storage": ("aircue_cloud.storage_command", "storage"),
+    "query": ("aircue_cloud.layers.command", "query"),
 }
 
 
@@ -127,7 +130,7 @@ def site_link(site_id: str, household_id: str, config_path: Path | None) -> None
     with changing(config_path, "site link", site_id) as connection:
         _must_know(connection, household_id)
         connection.execute(db.insert_or_update(connection, tables.sites, ["household"]), [row])
-        erasure.remember(connection, site_id)
+        forgotten.remember(connection, site_id)
     say(f"site {site_id} is the home of household {household_id}")
 
 

@@ -1,27 +1,29 @@
 """The database: how to open it, read it and write to it. SQLite by default, PostgreSQL by its URL."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from threading import Lock
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateSchema
 
-from aircue_cloud import migrations, tables
+from aircue_cloud import migrations
 from aircue_cloud.errors import SettingsError
-from aircue_cloud.tables.columns import from_ms, to_ms
+from aircue_cloud.tables.columns import aware, from_ms, to_ms
 
 __all__ = [
+    "aware",
     "from_ms",
     "insert_absent",
     "insert_or_add",
+    "insert_or_merge",
     "insert_or_update",
-    "insert_readings",
     "open_database",
     "reading",
     "schema",
@@ -197,6 +199,26 @@ def _insert_or_add(dialect: str, table: Table, column: str) -> sqlite.Insert:
     )
 
 
+def insert_or_merge(connection: Connection, table: Table, columns: Mapping[str, str]) -> sqlite.Insert:
+    """An insert that, where the primary key is there already, puts two numbers together: add, min, max."""
+    return _insert_or_merge(connection.dialect.name, table, tuple(columns.items()))
+
+
+@cache
+def _insert_or_merge(dialect: str, table: Table, columns: tuple[tuple[str, str], ...]) -> sqlite.Insert:
+    insert = _insert(dialect, table)
+    together = {name: _TOGETHER[how](dialect)(table.c[name], insert.excluded[name]) for name, how in columns}
+    return insert.on_conflict_do_update(index_elements=_key(table), set_=together)
+
+
+# SQLite's own min and max take two numbers; PostgreSQL calls them least and greatest.
+_TOGETHER: Mapping[str, Callable[[str], Callable[[Any, Any], Any]]] = {
+    "add": lambda _: operator.add,
+    "min": lambda dialect: func.min if dialect == "sqlite" else func.least,
+    "max": lambda dialect: func.max if dialect == "sqlite" else func.greatest,
+}
+
+
 def _insert(dialect: str, table: Table) -> sqlite.Insert:
     """Both dialects' inserts know the same on_conflict methods, though SQLAlchemy gives them no common type.
 
@@ -207,11 +229,3 @@ def _insert(dialect: str, table: Table) -> sqlite.Insert:
 
 def _key(table: Table) -> list[str]:
     return [column.name for column in table.primary_key]
-
-
-def insert_readings(connection: Connection) -> sqlite.Insert:
-    """insert_absent for many readings at once, which bring their instants as milliseconds."""
-    instants = ("measured_at", "received_at", "ingested_at")
-    values = {name: bindparam(name, type_=BigInteger) for name in instants}
-    columns = [column.name for column in tables.readings.columns if column.name not in ("id", *instants)]
-    return insert_absent(connection, tables.readings).values({name: bindparam(name) for name in columns} | values)

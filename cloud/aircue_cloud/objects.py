@@ -27,7 +27,7 @@ class ObjectStore(Protocol):
         """Keys that begin with prefix, in order."""
 
     def remove(self, key: str) -> None:
-        """For what is on its way alone: a base layer's object is never removed."""
+        """For what is on its way, and what can be made again: retention alone removes a base layer's object."""
 
 
 def checked(key: str) -> str:
@@ -59,6 +59,10 @@ class FolderStore:
             return self._path(key).read_bytes()
         except FileNotFoundError as error:
             raise KeyError(key) from error
+
+    def local(self, key: str) -> Path:
+        """Where the object lies, for readers who can do with a file."""
+        return self._path(key)
 
     def list(self, prefix: str) -> Iterator[str]:
         paths = (path for path in self._folder.rglob("*") if path.is_file() and not path.name.startswith(_DRAFT))

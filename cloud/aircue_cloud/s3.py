@@ -6,6 +6,7 @@ refuses is boto3's ClientError.
 """
 
 import base64
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +14,8 @@ from typing import Any
 
 from aircue_cloud.errors import ObjectConflict, SettingsError
 from aircue_cloud.objects import checked
+
+log = logging.getLogger(__name__)
 
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412")
 
@@ -23,6 +26,61 @@ class Upload:
 
     url: str
     headers: dict[str, str]
+
+
+# What a bucket is set to, by the call that does it.
+_BUCKET_SETTINGS: dict[str, dict[str, Any]] = {
+    "put_public_access_block": {
+        "PublicAccessBlockConfiguration": {
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        }
+    },
+    "put_bucket_encryption": {
+        "ServerSideEncryptionConfiguration": {
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        }
+    },
+    "put_bucket_lifecycle_configuration": {
+        "LifecycleConfiguration": {
+            "Rules": [
+                {
+                    "ID": "uploads-nobody-took-in",
+                    "Filter": {"Prefix": "incoming/"},
+                    "Status": "Enabled",
+                    "Expiration": {"Days": 7},
+                },
+                {
+                    "ID": "parts-of-uploads",
+                    "Filter": {"Prefix": ""},
+                    "Status": "Enabled",
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                },
+            ]
+        }
+    },
+}
+
+
+def policy(bucket: str, gateway: str) -> dict[str, Any]:
+    """What a gateway's own credentials may do, for stores whose gateways have some: put what is on its way, below its
+    own name, over an encrypted connection; read, list and remove nothing."""
+    own = f"arn:aws:s3:::{bucket}/incoming/{checked(gateway)}/*"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "PutBelowItsOwnName", "Effect": "Allow", "Action": "s3:PutObject", "Resource": own},
+            {
+                "Sid": "NothingInTheClear",
+                "Effect": "Deny",
+                "Action": "s3:*",
+                "Resource": f"arn:aws:s3:::{bucket}/*",
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+        ],
+    }
 
 
 class S3Store:
@@ -45,6 +103,17 @@ class S3Store:
 
     def _name(self, key: str) -> str:
         return self._prefix + checked(key)
+
+    def make_bucket(self, region: str) -> None:
+        """Creates the bucket where it is missing; then no public access, encryption at rest, and an end for what was
+        left on its way. May be repeated."""
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            self._client.create_bucket(Bucket=self._bucket, **where)
+        except self._client.exceptions.BucketAlreadyOwnedByYou:
+            log.info("bucket %s is there already", self._bucket)
+        for call, settings in _BUCKET_SETTINGS.items():
+            getattr(self._client, call)(Bucket=self._bucket, **settings)
 
     def put(self, key: str, data: bytes) -> bool:
         try:

@@ -32,6 +32,17 @@ class Intervals:
         self._insert(right, number)
         return True
 
+    def extend(self, first: int, last: int) -> bool:
+        """Adds first to last, both included, where all of them lie behind every number so far; whether they do."""
+        if self._lasts and first <= self._lasts[-1]:
+            return False
+        if self._lasts and first == self._lasts[-1] + 1:
+            self._lasts[-1] = last
+        else:
+            self._firsts.append(first)
+            self._lasts.append(last)
+        return True
+
     def _insert(self, right: int, number: int) -> None:
         """Puts a new number before the range at index right, and closes the gaps that it fills."""
         touches_left = right > 0 and self._lasts[right - 1] == number - 1

@@ -123,7 +123,8 @@ def test_a_clock_that_runs_ahead_does_not_hide_the_others(home: Cloud) -> None:
     home.post(batch(temperature(253_402_300_799_000, 2000), sequence=2))
     html = page(home)
     assert html.count("<polyline") == 1
-    assert "attic" in html
+    assert "attic" not in html  # what the future says is kept, and believed by no page
+    assert [row["flag"] for row in home.readings()][-1] == "FUTURE"
 
 
 def test_the_live_part_is_fetched_again_only_when_something_came(home: Cloud) -> None:

@@ -14,6 +14,8 @@ from werkzeug.test import TestResponse
 
 from aircue_cloud import consents, db
 from aircue_cloud.decision.affinity import Affinity, ByRule
+from aircue_cloud.layers.lake import asked
+from aircue_cloud.layers.worker import Worker
 from aircue_cloud.recommender.asked import NOTHING, Told
 from aircue_cloud.recommender.explanations import Explanation, Reason, explanation
 from aircue_cloud.routes.services import Services, services
@@ -114,18 +116,37 @@ class Cloud:
         with self.app.app_context():
             return services()
 
+    @property
+    def layers(self) -> Worker:
+        return self.services.layers
+
+    def settle(self) -> None:
+        """The layers take up what waits for them; no thread does it here."""
+        while self.layers.work():
+            pass
+
+    def readings(self) -> list[dict[str, Any]]:
+        """Everything in the lake, in the order of its ids."""
+        self.settle()
+        with db.reading(self.engine) as connection, self.layers.lake.open(connection) as opened:
+            return list(asked(opened, "SELECT * FROM lake ORDER BY id").to_pylist())
+
     def post(self, content: Batch | bytes, key: str | None = None) -> TestResponse:
         data = encode(content) if isinstance(content, Batch) else content
         headers = {"Authorization": f"Bearer {key or self.key}"}
-        return self.app.test_client().post("/api/v1/batches", data=data, headers=headers)
+        response = self.app.test_client().post("/api/v1/batches", data=data, headers=headers)
+        self.settle()
+        return response
 
     def get(self, path: str, key: str | None = None) -> Any:
+        self.settle()
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         response = self.app.test_client().get(f"/api/v1/{path}", headers=headers)
         assert response.status_code == 200, response.text
         return response.get_json()
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
+        self.settle()
         with db.reading(self.engine) as connection:
             ordered = select(table).order_by(*table.primary_key.columns)  # PostgreSQL has no order of its own
             return [dict(row) for row in connection.execute(ordered).mappings()]

@@ -44,6 +44,7 @@ def facts(**changes: object) -> Facts:
         household="ada",
         need="damp-air",
         episode="e1",
+        confirmed_at=NOW - timedelta(minutes=1),
         pushed_before=False,
         consent=True,
         candidates=tuple(found()),

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from tests.cloud.stage import DAMP, Cloud, batch, humidity
 from tests.contract import batch1
 from tests.contract.golden import golden
 from werkzeug.test import TestResponse
 
-from aircue_cloud import tables
+from aircue_cloud import db, tables
 from aircue_cloud.errors import ObjectConflict
+from aircue_cloud.ingest.columns import Columns
+from aircue_cloud.layers import worker
 from aircue_cloud.objects import FolderStore
-from aircue_gateway.batch import Batch, Loss, Status, encode
+from aircue_gateway.batch import Loss, Status, encode
 
 
 def refusal(response: TestResponse, status: int) -> str:
@@ -276,21 +279,47 @@ class TestKeptWhole:
             raise OSError("simulated: the disk is full")
 
         monkeypatch.setattr("aircue_cloud.delivery.inbox.send", fail)
-        content: Batch = batch(humidity(DAMP))
-        assert "its log says why" in refusal(cloud.post(content), 500)
+        headers = {"Authorization": f"Bearer {cloud.key}"}
+        content = encode(batch(humidity(DAMP)))
+        assert cloud.app.test_client().post("/api/v1/batches", data=content, headers=headers).status_code == 200
+        with pytest.raises(OSError, match="disk is full"):
+            cloud.settle()
         untouched = (
-            tables.readings,
-            tables.batches,
+            tables.lake,
+            tables.lake_files,
+            tables.delivered,
+            tables.hourly,
             tables.episodes,
             tables.decisions,
             tables.feed,
             tables.node_state,
-            tables.counters,
         )
-        assert [cloud.rows(table) for table in untouched] == [[]] * len(untouched)
+        with db.reading(cloud.engine) as connection:
+            found = [connection.execute(select(table)).all() for table in untouched]
+        assert found == [[]] * len(untouched)
+        assert list(FolderStore(cloud.folder / "objects").list("lake/")) == []
         monkeypatch.undo()
-        assert cloud.post(content).get_json()["duplicate"] is False
-        assert cloud.get("status")["pushes"] == 1
+        assert (cloud.get("status")["readings"], cloud.get("status")["pushes"]) == (20, 1)
+
+    def test_a_batch_the_layers_cannot_take_up_is_held_and_stops_no_other(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = worker.tallies
+
+        def fail(content: Columns) -> list[dict[str, Any]]:
+            if content.sequence == 2:
+                raise RuntimeError("simulated: a defect of ours")
+            return real(content)
+
+        monkeypatch.setattr(worker, "tallies", fail)
+        headers = {"Authorization": f"Bearer {cloud.key}"}
+        for sequence in (1, 2, 3):
+            content = encode(batch(humidity({sequence: 60.0}), sequence=sequence))
+            assert cloud.app.test_client().post("/api/v1/batches", data=content, headers=headers).status_code == 200
+        assert [row["sequence"] for row in cloud.readings()] == [2, 4]
+        held = {row["number"]: row["held"] for row in cloud.rows(tables.batches)}
+        assert (held[1], held[3]) == (None, None)
+        assert "a defect of ours" in held[2]
 
 
 class TestObjects:

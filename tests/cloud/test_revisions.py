@@ -22,7 +22,7 @@ def revising(number: int, *revisions: Revision) -> Batch:
 
 
 def flags(cloud: Cloud) -> dict[int, str]:
-    return {row["sequence"] - 1: row["flag"] for row in cloud.rows(tables.readings)}
+    return {row["sequence"] - 1: row["flag"] for row in cloud.readings()}
 
 
 def taken(response: TestResponse) -> dict[str, Any]:
@@ -33,10 +33,10 @@ def taken(response: TestResponse) -> dict[str, Any]:
 
 def test_a_revision_changes_the_flag_of_a_stored_reading_and_nothing_else(cloud: Cloud) -> None:
     cloud.post(batch(humidity([60.0, 99.0, 61.0])))
-    before = cloud.rows(tables.readings)
+    before = cloud.readings()
     taken(cloud.post(revising(2, revision(1, Status.SPIKE))))
     assert flags(cloud) == {0: "OK", 1: "SPIKE", 2: "OK"}
-    assert [{**row, "flag": ""} for row in cloud.rows(tables.readings)] == [{**row, "flag": ""} for row in before]
+    assert [{**row, "flag": ""} for row in cloud.readings()] == [{**row, "flag": ""} for row in before]
     figures = cloud.get("status")
     assert (figures["revised"], figures["unknown_revisions"], figures["readings"]) == (1, 0, 3)
 

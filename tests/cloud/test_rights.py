@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +16,14 @@ from tests.cloud.stage import NOW, Cloud, batch, humidity
 
 from aircue_cloud import consents, db, tables
 from aircue_cloud.errors import CommandError
-from aircue_cloud.rights import erasure, export, receipts, retention, small_groups, subject
+from aircue_cloud.layers import rebuilding
+from aircue_cloud.recommender import store, training
+from aircue_cloud.rights import erasure, export, forgotten, receipts, retention, small_groups, subject
+from aircue_cloud.rights.places import BasePlace, LakePlace, places
 from aircue_cloud.rights.register import HOLDINGS, IMPERSONAL
 from aircue_cloud.rights.search import found
 from aircue_cloud.rights.subject import Subject
+from aircue_gateway.batch import Group, decode
 
 DAMP = [85.0] * 60
 
@@ -41,6 +45,11 @@ class Papers:
         yield from (f"paper {place}" for place, one in enumerate(self.kept) if one in identifiers)
 
 
+def bobs(course: Any) -> Group:
+    """What Bob's node measured, of the same name as Ada's."""
+    return replace(humidity(course, site="home-2"), installation=7)
+
+
 @pytest.fixture
 def lived_in(cloud: Cloud) -> Cloud:
     """Two homes whose air was damp, with a node of the same name; both households bought and viewed."""
@@ -53,13 +62,13 @@ def lived_in(cloud: Cloud) -> Cloud:
             row = {"person": person, "product": "lamp", "kind": kind, "weight": 1.0, "at": NOW, "text": f"by {person}"}
             cloud.add(tables.interactions, row)
     assert cloud.post(batch(humidity(DAMP))).status_code == 200
-    assert cloud.post(batch(humidity(DAMP, site="home-2", boot=2), sequence=2)).status_code == 200
+    assert cloud.post(batch(bobs(DAMP), sequence=2)).status_code == 200
     return cloud
 
 
 def of(cloud: Cloud, household: str) -> Subject:
     with db.reading(cloud.engine) as connection:
-        return subject.household(connection, household)
+        return subject.household(connection, cloud.services.lake, household)
 
 
 def count(cloud: Cloud, table: Any) -> int:
@@ -70,7 +79,7 @@ def count(cloud: Cloud, table: Any) -> int:
 def exported(cloud: Cloud, who: Subject) -> dict[str, list[dict[str, Any]]]:
     out = io.BytesIO()
     with db.reading(cloud.engine) as connection:
-        export.write(connection, who, out, NOW)
+        export.write(connection, cloud.services.lake, who, out, NOW)
     with zipfile.ZipFile(out) as archive:
         names = [name for name in archive.namelist() if name.endswith(".jsonl")]
         return {name[:-6]: [json.loads(line) for line in archive.read(name).splitlines()] for name in names}
@@ -91,7 +100,7 @@ def test_every_column_that_points_to_a_household_a_person_or_a_site_is_in_a_tabl
 
 def test_an_export_holds_what_is_theirs_from_every_table_and_nothing_of_others(lived_in: Cloud) -> None:
     found_rows = exported(lived_in, of(lived_in, "ada"))
-    assert set(found_rows) == {holding.table.name for holding in HOLDINGS}
+    assert set(found_rows) == {holding.table.name for holding in HOLDINGS} | {"readings"}
     assert len(found_rows["readings"]) == len(DAMP)
     assert {row["kind"] for row in found_rows["interactions"]} == {"view", "purchase"}
     for name in ("episodes", "decisions", "pushes", "feed", "consents", "sites", "node_state", "rule_states"):
@@ -101,20 +110,19 @@ def test_an_export_holds_what_is_theirs_from_every_table_and_nothing_of_others(l
 
 def test_an_export_of_one_person_leaves_the_household_out(lived_in: Cloud) -> None:
     with db.reading(lived_in.engine) as connection:
-        who = subject.person(connection, "ada-1")
+        who = subject.person(connection, lived_in.services.lake, "ada-1")
     found_rows = exported(lived_in, who)
     assert {name for name, rows in found_rows.items() if rows} == {"interactions", "people"}
 
 
 def test_an_erasure_leaves_no_identifier_and_touches_nobody_else(lived_in: Cloud) -> None:
-    bobs = exported(lived_in, of(lived_in, "bob"))
+    before = exported(lived_in, of(lived_in, "bob"))
     papers = Papers(kept=["home-1", "home-2", "ada-1"])
     proof = erasure.erase(lived_in.engine, of(lived_in, "ada"), [papers], "operator", NOW)
     assert proof.complete
     assert papers.kept == ["home-2"]
     assert proof.places == {"papers": 2}
-    assert proof.removed["readings"] == len(DAMP)
-    assert exported(lived_in, of(lived_in, "bob")) == bobs
+    assert exported(lived_in, of(lived_in, "bob")) == before
     assert not found(lived_in.rows(tables.erasures)[0]["proof"], frozenset({"ada", "home-1"}))
     with pytest.raises(CommandError, match="household ada is not known"):
         of(lived_in, "ada")
@@ -149,10 +157,74 @@ def test_a_row_that_an_erasure_forgets_is_found(lived_in: Cloud, monkeypatch: py
 def test_an_erased_site_is_known_by_its_hash_until_it_is_linked_anew(lived_in: Cloud) -> None:
     erasure.erase(lived_in.engine, of(lived_in, "ada"), [], "operator", NOW)
     with db.writing(lived_in.engine) as connection:
-        assert erasure.is_forgotten(connection, "home-1")
-        assert not erasure.is_forgotten(connection, "home-2")
-        erasure.remember(connection, "home-1")
-        assert not erasure.is_forgotten(connection, "home-1")
+        assert forgotten.among(connection, ["home-1", "home-2"]) == {"home-1"}
+        forgotten.remember(connection, "home-1")
+        assert forgotten.among(connection, ["home-1"]) == frozenset()
+
+
+def test_what_an_erased_site_still_sends_is_not_kept(lived_in: Cloud) -> None:
+    erased(lived_in, "ada")
+    both = batch(humidity({90: 85.0}), bobs({91: 86.0}), sequence=3)
+    assert lived_in.post(both).status_code == 200
+    assert {row["site"] for row in exported(lived_in, of(lived_in, "bob"))["readings"]} == {"home-2"}
+    assert not [row for row in lived_in.rows(tables.sites) if row["id"] == "home-1"]
+    assert sites_in_base(lived_in) == {"home-2"}
+    assert lived_in.post(both).get_json()["duplicate"]
+
+
+def erased(cloud: Cloud, household: str) -> erasure.Proof:
+    where = places(cloud.engine, cloud.services.lake, cloud.services.place.model_dir, NOW)
+    return erasure.erase(cloud.engine, of(cloud, household), where, "operator", NOW)
+
+
+def sites_in_base(cloud: Cloud) -> set[str]:
+    objects = cloud.services.lake.objects
+    batches = [decode(objects.get(key)) for key in objects.list("base/")]
+    return {group.site for one in batches for group in one.groups}
+
+
+def test_every_layer_is_free_of_an_erased_home_and_keeps_the_others(lived_in: Cloud) -> None:
+    train(lived_in)
+    proof = erased(lived_in, "ada")
+    assert proof.complete, proof.left
+    assert proof.places["base"] == 1
+    assert proof.places["lake"] == len(DAMP)
+    assert proof.places["models"] == 1
+    assert sites_in_base(lived_in) == {"home-2"}
+    assert len(exported(lived_in, of(lived_in, "bob"))["readings"]) == len(DAMP)
+    model = store.load_active(lived_in.services.place.model_dir)
+    assert model.users == ("bob-1",)
+
+
+def train(cloud: Cloud) -> None:
+    """By what stands in the database, however little that is."""
+    with db.writing(cloud.engine) as connection:
+        for household in ("ada", "bob"):
+            said = {"purpose": "marketing", "data_category": "behaviour", "channel": "in-app"}
+            consents.record(connection, household, **said, granted=True, now=NOW)
+    with db.reading(cloud.engine) as connection:
+        training.train(connection, cloud.services.place.model_dir, force=True, budget_s=0)
+
+
+def test_an_erased_home_does_not_come_back_when_its_gateway_sends_a_batch_again(lived_in: Cloud) -> None:
+    erased(lived_in, "ada")
+    assert lived_in.post(batch(humidity(DAMP))).get_json()["duplicate"]
+    assert sites_in_base(lived_in) == {"home-2"}
+
+
+def test_layers_are_rebuilt_from_a_base_that_was_erased_from(lived_in: Cloud) -> None:
+    before = exported(lived_in, of(lived_in, "bob"))["readings"]
+    erased(lived_in, "ada")
+    rebuilding.from_base(lived_in.services.layers, lambda: NOW, lambda line: None)
+    after = exported(lived_in, of(lived_in, "bob"))["readings"]
+    assert [row["value"] for row in after] == [row["value"] for row in before]
+
+
+def test_a_place_that_forgets_nothing_is_found_out(lived_in: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in (BasePlace, LakePlace):
+        monkeypatch.setattr(place, "forget", lambda self, subject: 0)
+    left = erased(lived_in, "ada").left
+    assert {one.split(":")[0] for one in left} == {"base", "lake"}
 
 
 def test_a_name_counts_as_a_whole_word_alone() -> None:

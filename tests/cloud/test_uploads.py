@@ -7,17 +7,22 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from click.testing import CliRunner
 from tests.cloud.stage import Cloud, batch, humidity
 from werkzeug.serving import make_server
 
 from aircue_cloud import tables
+from aircue_cloud.cli import main
 from aircue_cloud.errors import ObjectConflict, SettingsError
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
+from aircue_cloud.layers import merging, rebuilding
+from aircue_cloud.layers.lake import Lake
 from aircue_cloud.routes import services as built
 from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Stores
@@ -249,6 +254,67 @@ def test_a_cloud_without_a_store_says_so_and_the_batch_is_kept(cloud: Cloud) -> 
     assert answer.status_code == 501
     with pytest.raises(TryAgain, match="via = "):
         verdict(Answer(501, answer.data), SEALED.id)
+
+
+class TestStorage:
+    def run(self, tmp_path: Any, s3_url: str, *words: str) -> str:
+        config = tmp_path / "s3.toml"
+        config.write_text(f's3_bucket = "made-here"\ns3_endpoint_url = "{s3_url}"\n', encoding="utf-8")
+        result = CliRunner().invoke(main, ["storage", *words, "--config", str(config)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def test_a_bucket_is_made_shut_encrypted_and_tidy_and_may_be_made_again(
+        self, store: S3Store, s3_url: str, tmp_path: Any
+    ) -> None:
+        for _ in range(2):
+            assert "bucket made-here is ready" in self.run(tmp_path, s3_url, "create")
+        client = store._client
+        shut = client.get_public_access_block(Bucket="made-here")["PublicAccessBlockConfiguration"]
+        assert set(shut.values()) == {True}
+        rules = client.get_bucket_encryption(Bucket="made-here")["ServerSideEncryptionConfiguration"]["Rules"]
+        assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        ends = client.get_bucket_lifecycle_configuration(Bucket="made-here")["Rules"]
+        assert [(rule["Filter"]["Prefix"], rule.get("Expiration")) for rule in ends] == [
+            ("incoming/", {"Days": 7}),
+            ("", None),
+        ]
+
+    def test_a_gateways_policy_lets_it_put_below_its_own_name_and_nothing_else(
+        self, s3_url: str, tmp_path: Any
+    ) -> None:
+        policy = json.loads(self.run(tmp_path, s3_url, "policy", "gw-1"))
+        [allowed] = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+        assert (allowed["Action"], allowed["Resource"]) == (
+            "s3:PutObject",
+            "arn:aws:s3:::made-here/incoming/gw-1/*",
+        )
+
+    def test_a_folder_needs_no_bucket(self) -> None:
+        assert "s3_bucket is not set" in CliRunner().invoke(main, ["storage", "create"]).output
+
+
+class TestLayersInABucket:
+    def test_the_lake_lies_in_the_bucket_and_is_read_merged_and_made_again_there(
+        self, cloud: Cloud, store: S3Store
+    ) -> None:
+        worker = cloud.layers
+        worker.lake = Lake(store)
+        known = cloud.services
+        intake = replace(known.intake, objects=store)
+        built.register(cloud.app.extensions, replace(known, intake=intake, lake=worker.lake))
+        for sequence in range(4):
+            cloud.post(batch(humidity({sequence: 60.0 + sequence}), sequence=sequence))
+        rows = cloud.readings()
+        assert [row["value"] for row in rows] == [6000, 6100, 6200, 6300]
+        assert len(list(store.list("lake/"))) == 4
+        assert merging.merge_all(cloud.engine, worker.lake, cloud.clock) == 4
+        assert cloud.readings() == rows
+        assert merging.forget_old(cloud.engine, worker.lake, cloud.clock() + timedelta(days=1)) == 4
+        assert len(list(store.list("lake/"))) == 1
+        rebuilding.from_base(worker, cloud.clock, lambda _: None)
+        assert cloud.readings() == rows
+        assert [row["id"] for row in cloud.get("readings")["rows"]] == [1, 2, 3, 4]
 
 
 class TestS3Store:

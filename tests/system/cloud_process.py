@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import urllib3
@@ -39,6 +40,13 @@ class Server:
 
     def get(self, path: str) -> urllib3.BaseHTTPResponse:
         return HTTP.request("GET", f"{self.url}{path}")
+
+    def visible(self, readings: int) -> None:
+        """When the layers hold at least so many readings."""
+        end = time.monotonic() + 60
+        while self.get("/api/v1/status").json()["readings"] < readings:
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """As a power cut would: nothing is told, nothing is finished."""

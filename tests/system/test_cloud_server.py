@@ -31,6 +31,7 @@ def test_a_batch_leads_to_a_push_in_the_log_and_the_inbox(config: Path, server: 
     key = command(config, "gateway", "add", "gw-1")
     command(config, "demo-data")
     assert server.post(batch(humidity(DAMP)), key).json()["readings"] == 20
+    server.visible(20)
     [push] = server.get("/api/v1/households/fern/inbox").json()["pushes"]
     log = (config.parent / "server.log").read_text()
     assert push["id"] in log

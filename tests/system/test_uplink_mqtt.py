@@ -12,13 +12,15 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import create_engine, text
 from tests.cloud.stage import batch, humidity
 from tests.gateway import samples
 from tests.gateway.processes import Gateway, PahoNode, eventually
 from tests.node.certificates import Authority
 from tests.system.cloud_process import command
 
+from aircue_cloud import db
+from aircue_cloud.app import open_layers, open_objects
+from aircue_cloud.config import load
 from aircue_gateway.alerts import decode_rules
 from aircue_gateway.batch import encode
 from aircue_gateway.config import UplinkConfig
@@ -152,12 +154,15 @@ def delivered(broker: Broker, one: Sealed) -> int:
 
 
 def stored(config: Path) -> list[int]:
-    """Sequences of all readings there are."""
-    engine = create_engine(f"sqlite:///{config.parent / 'cloud' / 'stores' / 'main' / 'aircue.db'}")
-    with engine.connect() as connection:
-        found = [row[0] for row in connection.execute(text("SELECT sequence FROM readings ORDER BY sequence"))]
-    engine.dispose()
-    return found
+    """Sequences of all readings there are; the layers take up what the consumers have acknowledged."""
+    known = load(config)
+    where = known.place("main")
+    layers = open_layers(where, open_objects(known, where))
+    layers.work()
+    with db.reading(layers.engine) as connection, layers.lake.open(connection) as opened:
+        found = opened.execute("SELECT sequence FROM lake ORDER BY sequence").fetchall()
+    layers.engine.dispose()
+    return [row[0] for row in found]
 
 
 def test_a_batch_counts_once_the_cloud_itself_has_answered_and_rules_come_the_same_way(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from aircue_cloud import audit, db, tables
 from aircue_cloud.commands.terminal import changing, command_line, database, load, now, place, say, with_config
+from aircue_cloud.layers.lake import Lake
 from aircue_cloud.rights import erasure, export, retention
 from aircue_cloud.rights import subject as subjects
 from aircue_cloud.rights.places import places
@@ -30,8 +31,9 @@ def _one_person(command: click.Command) -> click.Command:
 @with_config
 def export_all(name: str, out: Path, config_path: Path | None, person: bool) -> None:
     """Write down everything about a household, or one person of it."""
+    lake = _lake(config_path)
     with changing(config_path, "rights export", name) as connection, out.open("xb") as file:
-        counts = export.write(connection, _subject(connection, name, person), file, now())
+        counts = export.write(connection, lake, _subject(connection, lake, name, person), file, now())
     say(f"{out}: {sum(counts.values()):,} rows of {sum(1 for count in counts.values() if count)} tables")
 
 
@@ -41,12 +43,13 @@ def export_all(name: str, out: Path, config_path: Path | None, person: bool) -> 
 @with_config
 def erase(name: str, yes: bool, config_path: Path | None, person: bool) -> None:
     """Erase a household, or one person of it, from every layer, and print the proof."""
+    lake = _lake(config_path)
     with database(config_path) as engine:
         with db.reading(engine) as connection:
-            who = _subject(connection, name, person)
+            who = _subject(connection, lake, name, person)
         if not yes:
             click.confirm(f"erase {name}, {len(who.people)} people and {len(who.sites)} homes? no way back", abort=True)
-        where = places(load(config_path), place(config_path), engine)
+        where = places(engine, lake, place(config_path).model_dir, now())
         proof = erasure.erase(engine, who, where, command_line(), now())
         with db.writing(engine) as connection:
             act = audit.Act(actor=command_line(), action="rights erase", target=proof.pseudonym)
@@ -75,8 +78,14 @@ def retain(config_path: Path | None) -> None:
         click.echo(f"{table:24} {count:>12,}")
 
 
-def _subject(connection: Connection, name: str, person: bool) -> Subject:
-    return subjects.person(connection, name) if person else subjects.household(connection, name)
+def _lake(path: Path | None) -> Lake:
+    from aircue_cloud.app import open_objects
+
+    return Lake(open_objects(load(path), place(path)))
+
+
+def _subject(connection: Connection, lake: Lake, name: str, person: bool) -> Subject:
+    return subjects.person(connection, lake, name) if person else subjects.household(connection, lake, name)
 
 
 rights.add_command(_one_person(export_all))

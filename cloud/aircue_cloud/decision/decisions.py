@@ -78,6 +78,7 @@ def _facts(
         household=household,
         need=need.name,
         episode=episode.id,
+        confirmed_at=db.from_ms(episode.confirmed.at_ms),
         pushed_before=household is not None and _pushed_before(connection, household, need.name, episode.id),
         consent=None if household is None else _consent(connection, household),
         candidates=judged.candidates,

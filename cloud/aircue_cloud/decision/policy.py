@@ -15,6 +15,7 @@ PURPOSE = "marketing"
 DATA_CATEGORY = "sensor"
 CHANNEL = "in-app"
 COOLDOWN = timedelta(days=14)
+PUSH_TTL = timedelta(hours=24)
 
 SEND = "send"
 SUPPRESS = "suppress"
@@ -38,6 +39,7 @@ class Facts:
     household: str | None
     need: str
     episode: str
+    confirmed_at: datetime
     pushed_before: bool
     consent: bool | None
     candidates: tuple[Candidate, ...]
@@ -71,6 +73,13 @@ def _linked(facts: Facts) -> tuple[dict[str, Any], str | None]:
     remedy = f"link it with: aircue-cloud site link {facts.site} HOUSEHOLD"
     missing = f"site {facts.site} is linked to no household; {remedy}"
     return {"site": facts.site, "household": facts.household}, missing if facts.household is None else None
+
+
+def _timely(facts: Facts) -> tuple[dict[str, Any], str | None]:
+    """Readings may come late: from a backlog, a file, or layers that are made again."""
+    inputs = {"confirmed_at": facts.confirmed_at.isoformat(timespec="milliseconds"), "ttl_h": PUSH_TTL.days * 24}
+    late = facts.now - facts.confirmed_at > PUSH_TTL
+    return inputs, f"{facts.need} began at {facts.confirmed_at:%d %b %Y %H:%M} UTC: too long ago" if late else None
 
 
 def _not_pushed_before(facts: Facts) -> tuple[dict[str, Any], str | None]:
@@ -121,6 +130,7 @@ def _worth_it(facts: Facts) -> tuple[dict[str, Any], str | None]:
 
 GATES: dict[str, Gate] = {
     "linked": _linked,
+    "timely": _timely,
     "dedupe": _not_pushed_before,
     "consent": _consented,
     "eligible": _eligible,

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+from sqlalchemy import Connection, select
 
-from aircue_cloud import consents, tables
+from aircue_cloud import consents, db, tables
 from aircue_cloud.recommender import replenishment, wear
 from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.replenishment import Due, Purchase
@@ -105,15 +105,14 @@ def _told(
     connection: Connection, quantity: str, households: Sequence[str], now: datetime
 ) -> dict[str, list[tuple[int, float]]]:
     """(hour, level) of each home, an entry a node."""
-    readings, sites = tables.readings.c, tables.sites.c
-    hour = type_coerce(readings.measured_at, BigInteger) // _HOUR_MS
+    hours, sites = tables.hourly.c, tables.sites.c
+    level = hours.total * 1.0 / (hours.readings * hours.scale)
     query = (
-        select(sites.household, readings.node, hour.label("hour"), func.avg(readings.value * 1.0 / readings.scale))
-        .join(tables.sites, sites.id == readings.site)
-        .where(sites.household.in_(households), readings.quantity == quantity, readings.flag == "OK")
-        .where(readings.measured_at <= now)
+        select(sites.household, hours.node, hours.hour, level)
+        .join(tables.sites, sites.id == hours.site)
+        .where(sites.household.in_(households), hours.quantity == quantity)
+        .where(hours.hour <= db.to_ms(now) // _HOUR_MS)
         .where(sites.household.in_(consents.granting(purpose=PURPOSE, data_category=SENSOR)))
-        .group_by(sites.household, readings.node, hour)
     )
     found: dict[str, list[tuple[int, float]]] = {}
     for household, _, at, level in connection.execute(query):

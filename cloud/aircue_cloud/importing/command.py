@@ -69,14 +69,16 @@ def online_retail(file: Path, encoding: str, delimiter: str | None, config_path:
 @with_config
 def readings_(file: Path, site: str | None, encoding: str, delimiter: str | None, config_path: Path | None) -> None:
     """CSV with the columns node, quantity, measured_at, value."""
-    from aircue_cloud.app import open_intake, open_objects
+    from aircue_cloud.app import open_intake, open_layers, open_objects
 
-    config, where = load(config_path), place(config_path)
-    intake = open_intake(where, open_objects(config, where))
+    where = place(config_path)
+    objects = open_objects(load(config_path), where)
+    intake, layers = open_intake(where, objects), open_layers(where, objects)
     try:
-        _tell(file, readings.take(intake, file, site, _dialect(encoding, delimiter), Progress(say)))
+        _tell(file, readings.take(intake, layers, file, site, _dialect(encoding, delimiter), Progress(say)))
     finally:
         intake.engine.dispose()
+        layers.engine.dispose()
 
 
 def _dialect(encoding: str, delimiter: str | None) -> Dialect:

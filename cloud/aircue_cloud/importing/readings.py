@@ -5,19 +5,21 @@ layers can be rebuilt from it. All rows are read and checked before the first ba
 after the other, each whole; one that was taken before is known by its id and its content, which follow from the file
 alone. An import that was cut short is therefore completed by running it again, and nothing is in there twice.
 
-What was measured long ago opens no episode here, so that nobody is offered a dehumidifier for last winter.
+The layers take the batches up at the end. What was measured long ago leads to no offer: the policy sees to that.
 """
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from aircue_cloud import db, strict
+from sqlalchemy import func, select
+
+from aircue_cloud import db, strict, tables
 from aircue_cloud.errors import CommandError
 from aircue_cloud.fields import Reason
 from aircue_cloud.identity import gateway_keys
@@ -28,7 +30,7 @@ from aircue_cloud.importing.progress import Progress
 from aircue_cloud.importing.records import Columns, Dialect, Record, Source
 from aircue_cloud.importing.taking import Taken
 from aircue_cloud.ingest.intake import Intake
-from aircue_cloud.needs.needs import Needs
+from aircue_cloud.layers.worker import Worker
 from aircue_cloud.shop.events import untimely
 from aircue_cloud.strict import Unfit
 from aircue_cloud.tables.columns import to_ms
@@ -51,6 +53,7 @@ CREATE TABLE readings (
 CREATE TABLE rejections (line INTEGER PRIMARY KEY, reason TEXT NOT NULL);
 """
 _MANY = 10_000
+_AT_ONCE = 500  # batches asked about in one query
 
 # site, node, at in ms, quantity, value in units of 1 / scale, line
 Row: TypeAlias = tuple[str, str, int, str, int, int]
@@ -72,7 +75,7 @@ class Checked:
         return int(self.connection.execute("SELECT count(*) FROM rejections").fetchone()[0])
 
 
-def take(intake: Intake, path: Path, site: str | None, dialect: Dialect, progress: Progress) -> Taken:
+def take(intake: Intake, layers: Worker, path: Path, site: str | None, dialect: Dialect, progress: Progress) -> Taken:
     """site: of rows that name none."""
     with staging.private() as connection:
         connection.executescript(_TABLE)
@@ -81,7 +84,7 @@ def take(intake: Intake, path: Path, site: str | None, dialect: Dialect, progres
         _list_rejected(checked, path, dialect, rejected)
         if checked.rows and rejected == checked.rows:
             raise CommandError(f"{path}: none of its {checked.rows} rows could be taken; see {rejects.place(path)}")
-        stored, known = _deliver(intake, checked, progress)
+        stored, known = _deliver(intake, layers, checked, progress)
     return Taken(rows=checked.rows, stored=stored, duplicates=known + checked.same, rejected=rejected)
 
 
@@ -165,20 +168,35 @@ def _stage(connection: sqlite3.Connection, rows: list[Row]) -> int:
     return same
 
 
-def _deliver(intake: Intake, checked: Checked, progress: Progress) -> tuple[int, int]:
+def _deliver(intake: Intake, layers: Worker, checked: Checked, progress: Progress) -> tuple[int, int]:
     """How many readings were new, and how many there already."""
     progress.begin("stored")
     _know_gateway(intake)
-    quiet = replace(intake, needs=Needs({}))
-    stored = known = 0
+    known, new = 0, []
     for batch, readings in _batches(checked):
-        receipt = quiet.take(GATEWAY, encode(batch))
-        new = 0 if receipt.duplicate else receipt.readings
-        stored += new
-        known += readings - new
+        receipt = intake.take(GATEWAY, encode(batch))
+        if receipt.duplicate:
+            known += readings
+        else:
+            new.append(receipt.batch)
         progress.add(readings)
+    stored, duplicates = _layered(layers, new)
     progress.end()
-    return stored, known
+    return stored, known + duplicates
+
+
+def _layered(layers: Worker, batches: Sequence[str]) -> tuple[int, int]:
+    """What the layers made of these batches, once they have taken them up: readings that were new, and not."""
+    table = tables.batches.c
+    layers.work()
+    stored = duplicates = 0
+    with db.reading(layers.engine) as connection:
+        for start in range(0, len(batches), _AT_ONCE):
+            mine = table.id.in_(batches[start : start + _AT_ONCE])
+            sums = select(func.coalesce(func.sum(table.readings), 0), func.coalesce(func.sum(table.duplicates), 0))
+            new, old = connection.execute(sums.where(mine)).one()
+            stored, duplicates = stored + int(new), duplicates + int(old)
+    return stored, duplicates
 
 
 def _know_gateway(intake: Intake) -> None:

@@ -1,18 +1,14 @@
-"""What a batch holds, checked and turned into rows. Pure.
+"""What a batch holds, checked. Pure.
 
 Errors: Refused, for a batch that is whole by its hash and yet holds what no gateway of ours would write.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 from aircue_cloud.errors import Refused
-from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Arrivals, Series
-from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Status, decode
+from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, decode
 
 _NAME = re.compile(r"[^\x00-\x20/\x7f]{1,128}")
 _UNIT = re.compile(r"[^\x00-\x1f\x7f]{0,32}")
@@ -22,18 +18,13 @@ _INTEGER_LIMIT = 2**53  # JSON readers keep integers up to here exact
 _VALUE_LIMIT = 10**15  # decimals of 15 digits survive a double
 _SCALE_LIMIT = 10**9
 
-_FLAGS = {status: status.name for status in Status}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tally:
-    """Values of one quantity of one node that are no readings."""
-
-    site: str
-    node: str
-    quantity: str
-    gaps: int
-    suppressed: int
+# Least and most of what a batch holds in columns.
+LIMITS = {
+    "sequence": (0, _INTEGER_LIMIT),
+    "measured_at_ms": (0, _LATEST_MS),
+    "received_at_ms": (0, _LATEST_MS),
+    "value": (-_VALUE_LIMIT, _VALUE_LIMIT),
+}
 
 
 def read(data: bytes, gateway: str) -> Batch:
@@ -42,17 +33,45 @@ def read(data: bytes, gateway: str) -> Batch:
         batch = decode(data)
     except BatchError as error:
         raise Refused(str(error)) from error
-    _check_header(batch, gateway)
+    check_header(batch, gateway)
     for group in batch.groups:
         _check_group(group)
     for loss in batch.losses:
-        _check_loss(loss)
+        check_loss(loss)
     for revision in batch.revisions:
-        _check_revision(revision)
+        check_revision(revision)
     return batch
 
 
-def _check_header(batch: Batch, gateway: str) -> None:
+class Header(Protocol):
+    """Who sealed a batch, which one it is, and when."""
+
+    @property
+    def gateway(self) -> str: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def sealed_at_ms(self) -> int: ...
+
+
+class Named(Protocol):
+    """Whose readings a group holds, and of what."""
+
+    @property
+    def site(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def installation(self) -> int: ...
+    @property
+    def boot(self) -> int: ...
+    @property
+    def channels(self) -> tuple[Channel, ...]: ...
+
+
+def check_header(batch: Header, gateway: str) -> None:
     if batch.gateway != gateway:
         raise Refused(
             f"batch is from gateway {batch.gateway!r}, the key is that of {gateway!r}: "
@@ -63,19 +82,22 @@ def _check_header(batch: Batch, gateway: str) -> None:
     _check_integer("sealed_at_ms", batch.sealed_at_ms, 0, _LATEST_MS)
 
 
-def _check_group(group: Group) -> None:
+def check_names(group: Named) -> None:
     for field in ("site", "node"):
         _check_text(field, getattr(group, field), _NAME)
     _check_integer("installation", group.installation, 0, 2**32 - 1)
     _check_integer("boot", group.boot, 0, _INTEGER_LIMIT)
     for channel in group.channels:
         _check_channel(channel)
-    _check_column("sequence", [sample.sequence for sample in group.samples], 0, _INTEGER_LIMIT)
-    _check_column("measured_at_ms", [sample.measured_at_ms for sample in group.samples], 0, _LATEST_MS)
-    _check_column("received_at_ms", [sample.received_at_ms for sample in group.samples], 0, _LATEST_MS)
+
+
+def _check_group(group: Group) -> None:
+    check_names(group)
+    for field in ("sequence", "measured_at_ms", "received_at_ms"):
+        _check_column(field, [getattr(sample, field) for sample in group.samples], *LIMITS[field])
     for index, channel in enumerate(group.channels):
         values = [value for sample in group.samples if (value := sample.values[index]) is not None]
-        _check_column(f"value of {channel.quantity}", values, -_VALUE_LIMIT, _VALUE_LIMIT)
+        _check_column(f"value of {channel.quantity}", values, *LIMITS["value"])
 
 
 def _check_channel(channel: Channel) -> None:
@@ -84,7 +106,7 @@ def _check_channel(channel: Channel) -> None:
     _check_integer("scale", channel.scale, 1, _SCALE_LIMIT)
 
 
-def _check_loss(loss: Loss) -> None:
+def check_loss(loss: Loss) -> None:
     _check_text("node of a loss", loss.node, _NAME)
     _check(loss.where in ("node", "gateway"), "where of a loss", loss.where)
     for field in ("installation", "boot", "first", "last", "samples"):
@@ -92,7 +114,7 @@ def _check_loss(loss: Loss) -> None:
     _check(loss.first <= loss.last, "range of a loss", (loss.first, loss.last))
 
 
-def _check_revision(revision: Revision) -> None:
+def check_revision(revision: Revision) -> None:
     _check_text("node of a revision", revision.node, _NAME)
     _check_text("quantity of a revision", revision.quantity, _NAME)
     for field in ("installation", "boot", "sequence"):
@@ -117,82 +139,3 @@ def _check_column(field: str, values: Sequence[int], low: int, high: int) -> Non
 def _check(holds: object, field: str, value: object) -> None:
     if not holds:
         raise Refused(f"batch holds an impossible {field}: {value!r:.100}; the gateway that wrote it needs an update")
-
-
-def rows(batch: Batch, ingested_at_ms: int) -> list[dict[str, Any]]:
-    """Rows for the table of readings, with instants in ms."""
-    return [row for group in batch.groups for row in _group_rows(batch.id, group, ingested_at_ms)]
-
-
-def _group_rows(batch_id: str, group: Group, ingested_at_ms: int) -> Iterator[dict[str, Any]]:
-    for sample in group.samples:
-        for channel, value, status in zip(group.channels, sample.values, sample.statuses, strict=True):
-            if value is None:
-                continue
-            yield {
-                "site": group.site,
-                "node": group.node,
-                "installation": group.installation,
-                "boot": group.boot,
-                "sequence": sample.sequence,
-                "quantity": channel.quantity,
-                "value": value,
-                "scale": channel.scale,
-                "unit": channel.unit,
-                "flag": _FLAGS[status],
-                "clock": sample.clock,
-                "measured_at": sample.measured_at_ms,
-                "received_at": sample.received_at_ms,
-                "ingested_at": ingested_at_ms,
-                "batch": batch_id,
-            }
-
-
-def tallies(batch: Batch) -> list[Tally]:
-    """What is no reading, by site, node and quantity; none where everything is one."""
-    counts: Counter[tuple[str, str, str, Status]] = Counter()
-    for group in batch.groups:
-        for index, channel in enumerate(group.channels):
-            for status, count in Counter(sample.statuses[index] for sample in group.samples).items():
-                counts[group.site, group.node, channel.quantity, status] += count
-    keys = sorted({key[:3] for key in counts if not key[3].carries_value})
-    return [
-        Tally(
-            site=site,
-            node=node,
-            quantity=quantity,
-            gaps=counts[site, node, quantity, Status.GAP],
-            suppressed=counts[site, node, quantity, Status.SUPPRESSED],
-        )
-        for site, node, quantity in keys
-    ]
-
-
-def arrivals(
-    readings: Iterable[dict[str, Any]], revised: Iterable[dict[str, Any]], *, stored_before: bool
-) -> list[Arrivals]:
-    """The trusted points of each series, in order, and with them those that were revised, whatever they are now."""
-    series: dict[tuple[str, str, str], list[Point]] = {}
-    for row in readings:
-        if row["flag"] == "OK":
-            series.setdefault(_series_key(row), []).append(_point(row))
-    again = set()
-    for row in revised:
-        series.setdefault(_series_key(row), []).append(_point(row))
-        again.add(_series_key(row))
-    return [
-        Arrivals(
-            series=Series(site=site, node=node, quantity=quantity),
-            points=sorted(points),
-            stored_before=stored_before or (site, node, quantity) in again,
-        )
-        for (site, node, quantity), points in series.items()
-    ]
-
-
-def _series_key(row: dict[str, Any]) -> tuple[str, str, str]:
-    return row["site"], row["node"], row["quantity"]
-
-
-def _point(row: dict[str, Any]) -> Point:
-    return Point(row["measured_at"], row["installation"], row["boot"], row["sequence"], row["value"] / row["scale"])

@@ -1,25 +1,25 @@
-"""One batch from the wire to rows, episodes and pushes: kept as it came first, then stored in one transaction."""
+"""One batch from the wire to the base layer: read whole, kept as it came, and its row committed. Then it is answered.
+
+What is derived from it (layers/worker.py) follows within a second.
+"""
 
 import hashlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from aircue_cloud import counters, db, tables
-from aircue_cloud.decision import decisions
-from aircue_cloud.decision.affinity import AffinitySource
-from aircue_cloud.delivery import inbox
-from aircue_cloud.delivery import log as log_channel
-from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.errors import ObjectConflict, Refused
-from aircue_cloud.ingest import contents, losses, revisions
-from aircue_cloud.layers import episodes, latest
+from aircue_cloud.ingest import columns
+from aircue_cloud.ingest.columns import Columns
+from aircue_cloud.ingest.group_commit import GroupCommit
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.objects import ObjectStore
-from aircue_gateway.batch import Batch
+from aircue_cloud.rights import forgotten
 
 log = logging.getLogger(__name__)
 _T = tables.batches.c
@@ -27,7 +27,7 @@ _T = tables.batches.c
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """readings: how many are stored from this batch."""
+    """readings: how many the batch carries, all of them stored."""
 
     batch: str
     duplicate: bool
@@ -35,14 +35,26 @@ class Receipt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Delivery:
+    batch: Columns
+    sha256: str
+    object_key: str
+    now: datetime
+
+
+def _nobody(_: Columns) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
 class Intake:
-    """Takes batches in; any number of threads may."""
+    """Takes batches in; any number of threads may. announce: is told of each batch that is new."""
 
     engine: Engine
     objects: ObjectStore
     needs: Needs
-    affinity: AffinitySource
     clock: Callable[[], datetime]
+    announce: Callable[[Columns], None] = field(default=_nobody)
 
     def take(self, gateway: str, data: bytes) -> Receipt:
         """The receipt of a batch that is stored now, or was before. Refused: set aside, and its text says why."""
@@ -54,77 +66,62 @@ class Intake:
 
     def stored(self, batch_id: str, sha256: str) -> Receipt | None:
         """The receipt of a batch with this hash that is stored already."""
-        columns = (_T.sha256, _T.readings)
         with db.reading(self.engine) as connection:
-            row = connection.execute(select(*columns).where(_T.id == batch_id)).one_or_none()
+            row = connection.execute(select(_T.sha256, _T.carried).where(_T.id == batch_id)).one_or_none()
         if row is None or row.sha256 != sha256:
             return None
-        return Receipt(batch=batch_id, duplicate=True, readings=row.readings)
+        return Receipt(batch=batch_id, duplicate=True, readings=row.carried)
 
     def _take(self, gateway: str, data: bytes) -> Receipt:
-        batch = contents.read(data, gateway)
+        batch = columns.read(data, gateway)
+        kept = self._without_forgotten(batch, data)
+        batch = batch if kept is data else columns.read(kept, gateway)
         delivery = _Delivery(
             batch=batch,
             sha256=hashlib.sha256(data).hexdigest(),
             object_key=f"base/{batch.id}.batch",
             now=self.clock(),
         )
-        known = self._known(delivery)
-        if known is not None:
-            return known
-        self._keep(delivery, data)
-        return self._store(delivery)
+        self._keep(delivery, kept)
+        receipt = self._commits.submit(delivery)
+        if not receipt.duplicate:
+            self.announce(batch)
+        return receipt
 
-    def _known(self, delivery: "_Delivery") -> Receipt | None:
-        """Looked up without the write lock, so that the many that are new pay little for it."""
+    def _without_forgotten(self, batch: Columns, data: bytes) -> bytes:
+        """What sites that were erased still send goes no further."""
         with db.reading(self.engine) as connection:
-            if _stored_hash(connection, delivery.batch.id) is None:
-                return None
-        with db.writing(self.engine) as connection:
-            return _again(connection, delivery)
+            sites = forgotten.among(connection, {stretch.site for stretch in batch.stretches})
+        return forgotten.without(data, sites) if sites else data
 
-    def _keep(self, delivery: "_Delivery", data: bytes) -> None:
+    def _keep(self, delivery: _Delivery, data: bytes) -> None:
         try:
             self.objects.put(delivery.object_key, data)
         except ObjectConflict as conflict:
             raise Refused(_other_content(delivery.batch.id)) from conflict
 
-    def _store(self, delivery: "_Delivery") -> Receipt:
+    @cached_property
+    def _commits(self) -> GroupCommit[_Delivery, Receipt]:
+        return GroupCommit(lambda deliveries: self._store(deliveries))
+
+    def _store(self, deliveries: Sequence[_Delivery]) -> Sequence[Receipt | Exception]:
+        """One transaction for all that wait."""
         with db.writing(self.engine) as connection:
-            if _stored_hash(connection, delivery.batch.id) is not None:
-                return _again(connection, delivery)
-            receipt, started = self._rows(connection, delivery)
-            pushes = self._decide(connection, started, delivery.now)
-        for push in pushes:
-            log_channel.send(push)
-        return receipt
-
-    def _rows(self, connection: Connection, delivery: "_Delivery") -> tuple[Receipt, list[episodes.Started]]:
-        batch, now = delivery.batch, delivery.now
-        readings = contents.rows(batch, db.to_ms(now))
-        _insert_sites(connection, batch)
-        connection.execute(insert(tables.batches), _batch_row(delivery))
-        revisions.foretold(connection, readings)
-        stored = _insert_readings(connection, readings)
-        duplicates = len(readings) - stored
-        counts = {"readings": stored, "duplicates": duplicates}
-        connection.execute(update(tables.batches).where(_T.id == batch.id).values(counts))
-        counters.add(connection, {"batches": 1, **counts, **_insert_tallies(connection, batch)})
-        losses.declare(connection, batch.losses)
-        latest.update(connection, readings, now)
-        revised = revisions.apply(connection, batch)
-        counters.add(connection, {"revised": len(revised.changed), "unknown_revisions": revised.unknown})
-        arrivals = contents.arrivals(readings, revised.changed, stored_before=duplicates > 0)
-        started = episodes.follow(connection, self.needs, arrivals, now)
-        return Receipt(batch=batch.id, duplicate=False, readings=stored), started
-
-    def _decide(self, connection: Connection, started: list[episodes.Started], now: datetime) -> list[Push]:
-        pushes = []
-        for episode in started:
-            push = decisions.about(connection, self.needs, self.affinity, episode, now)
-            if push is not None and inbox.send(connection, push):
-                pushes.append(push)
-        return pushes
+            known = _hashes(connection, [delivery.batch.id for delivery in deliveries])
+            number = connection.execute(select(func.coalesce(func.max(_T.number), 0))).scalar_one()
+            results: list[Receipt | Exception] = []
+            rows = []
+            for delivery in deliveries:
+                results.append(_verdict(known, delivery))
+                if delivery.batch.id not in known:
+                    number += 1
+                    rows.append(_batch_row(delivery, number))
+                    known[delivery.batch.id] = delivery.sha256
+            if rows:
+                connection.execute(insert(tables.batches), rows)
+                counters.add(connection, {"batches": len(rows)})
+            _count_again(connection, [one for one in results if isinstance(one, Receipt) and one.duplicate])
+        return results
 
     def _set_aside(self, gateway: str, data: bytes, reason: str) -> None:
         key = f"refused/{gateway}/{hashlib.sha256(data).hexdigest()}.batch"
@@ -139,28 +136,24 @@ class Intake:
                 connection.execute(again.values(deliveries=tables.refused.c.deliveries + 1))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Delivery:
-    batch: Batch
-    sha256: str
-    object_key: str
-    now: datetime
+def _hashes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    rows = connection.execute(select(_T.id, _T.sha256).where(_T.id.in_(ids)))
+    return {row.id: row.sha256 for row in rows}
 
 
-def _stored_hash(connection: Connection, batch_id: str) -> str | None:
-    found: str | None = connection.execute(select(_T.sha256).where(_T.id == batch_id)).scalar_one_or_none()
-    return found
+def _verdict(known: dict[str, str], delivery: _Delivery) -> Receipt | Refused:
+    sha256 = known.get(delivery.batch.id)
+    if sha256 is not None and sha256 != delivery.sha256:
+        return Refused(_other_content(delivery.batch.id))
+    return Receipt(batch=delivery.batch.id, duplicate=sha256 is not None, readings=delivery.batch.readings)
 
 
-def _again(connection: Connection, delivery: _Delivery) -> Receipt:
-    """A batch that is stored already: counted, and nothing else. Refused where it has changed since."""
-    mine = _T.id == delivery.batch.id
-    row = connection.execute(select(_T.sha256, _T.readings).where(mine)).one()
-    if row.sha256 != delivery.sha256:
-        raise Refused(_other_content(delivery.batch.id))
-    connection.execute(update(tables.batches).where(mine).values(deliveries=_T.deliveries + 1))
-    counters.add(connection, {"redelivered_batches": 1})
-    return Receipt(batch=delivery.batch.id, duplicate=True, readings=row.readings)
+def _count_again(connection: Connection, receipts: Sequence[Receipt]) -> None:
+    """Batches that are stored already: counted, and nothing else."""
+    for receipt in receipts:
+        again = update(tables.batches).where(_T.id == receipt.batch)
+        connection.execute(again.values(deliveries=_T.deliveries + 1))
+    counters.add(connection, {"redelivered_batches": len(receipts)})
 
 
 def _other_content(batch_id: str) -> str:
@@ -170,37 +163,14 @@ def _other_content(batch_id: str) -> str:
     )
 
 
-def _batch_row(delivery: _Delivery) -> dict[str, object]:
+def _batch_row(delivery: _Delivery, number: int) -> dict[str, object]:
     return {
         "id": delivery.batch.id,
         "gateway": delivery.batch.gateway,
         "sha256": delivery.sha256,
         "sealed_at": db.from_ms(delivery.batch.sealed_at_ms),
         "received_at": delivery.now,
-        "readings": 0,
-        "duplicates": 0,
+        "number": number,
+        "carried": delivery.batch.readings,
         "object_key": delivery.object_key,
-    }
-
-
-def _insert_sites(connection: Connection, batch: Batch) -> None:
-    rows = [{"id": site, "tz": "UTC"} for site in sorted({group.site for group in batch.groups})]
-    if rows:
-        connection.execute(db.insert_absent(connection, tables.sites), rows)
-
-
-def _insert_readings(connection: Connection, readings: list[dict[str, object]]) -> int:
-    """How many were new."""
-    if not readings:
-        return 0
-    return connection.execute(db.insert_readings(connection), readings).rowcount
-
-
-def _insert_tallies(connection: Connection, batch: Batch) -> dict[str, int]:
-    tallies = contents.tallies(batch)
-    if tallies:
-        connection.execute(insert(tables.tallies), [{"batch": batch.id, **vars(tally)} for tally in tallies])
-    return {
-        "gaps": sum(tally.gaps for tally in tallies),
-        "suppressed": sum(tally.suppressed for tally in tallies),
     }

@@ -1,12 +1,15 @@
-"""Keeps episodes and the state of every need in step with the readings stored, within the caller's transaction."""
+"""Keeps episodes and the state of every need in step with the readings stored, within the caller's transaction.
+
+A need that is idle has no state of its own: it has been idle since the latest trusted reading of its series.
+"""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, insert, select, tuple_, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, tuple_, update
 
 from aircue_cloud import db, feed, tables
 from aircue_cloud.layers.course import Course, Known, Point, Span, idle_before, reconcile, run
@@ -25,14 +28,27 @@ class Series:
     quantity: str
 
 
+class History(Protocol):
+    """The trusted points of each series, in order, those included that have just arrived."""
+
+    def before(self, series: Series, at_ms: int, size: int) -> list[Point]:
+        """The latest of them before an instant, at most size."""
+
+    def after(self, series: Series, at_ms: int) -> Iterable[Point]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Arrivals:
-    """What one batch brought to one series: its trusted points in order, at least one, and whether some of its readings
-    were stored before, perhaps with another value: then only the stored ones count."""
+    """What came to one series: its trusted points in order, at least one, and those whose flag has changed.
+
+    followed_ms: the latest point that was followed before, by the rules as they are now; None where there was none.
+    again: some were there before and are others now.
+    """
 
     series: Series
     points: Sequence[Point]
-    stored_before: bool
+    followed_ms: int | None
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,29 +63,66 @@ class Started:
     started_at: datetime
 
 
-def follow(connection: Connection, needs: Needs, arrivals: Sequence[Arrivals], now: datetime) -> list[Started]:
+def rules_version(needs: Needs, quantity: str) -> str:
+    """Stands for all rules that watch a quantity."""
+    return ".".join(rule_version(rule) for rule in needs.by_quantity.get(quantity, ()))
+
+
+def follow(
+    connection: Connection, needs: Needs, arrivals: Sequence[Arrivals], history: History, now: datetime
+) -> list[Started]:
     """Brings every need that watches these series up to date; the episodes that are new."""
     watched = [(arrival, rule) for arrival in arrivals for rule in needs.by_quantity.get(arrival.series.quantity, ())]
     stored = _load_states(connection, {arrival.series for arrival, _ in watched})
     states: list[dict[str, Any]] = []
     started: list[Started] = []
     for arrival, rule in watched:
-        follower = _Follower(connection, rule, arrival.series, now)
-        state, found = follower.take(arrival, stored.get((*follower.key.values(), rule_version(rule))))
+        follower = _Follower(connection, rule, arrival.series, history, now)
+        state, found = follower.take(arrival, _standing_of(stored, follower.key, rule, arrival))
         started += found
         if state is not None:
             states.append({**follower.key, "rule": rule_version(rule), "state": vars(state)})
-    if states:
-        connection.execute(db.insert_or_update(connection, tables.rule_states, ("rule", "state")), states)
+    _store_states(connection, states, stored)
     return started
 
 
-def _load_states(connection: Connection, series: set[Series]) -> dict[tuple[str, ...], State]:
-    """By need, site, node and the rule's version."""
+_Key = tuple[str, ...]  # need, site, node
+
+
+def _load_states(connection: Connection, series: set[Series]) -> dict[_Key, tuple[str, State]]:
+    """Those that are not idle, and the version of the rule they stand by."""
     table = tables.rule_states.c
     nodes = sorted({(one.site, one.node) for one in series})
-    rows = connection.execute(select(tables.rule_states).where(tuple_(table.site, table.node).in_(nodes)))
-    return {(row.need, row.site, row.node, row.rule): _state(row.state) for row in rows}
+    found: dict[_Key, tuple[str, State]] = {}
+    for first in range(0, len(nodes), CHUNK):
+        some = tuple_(table.site, table.node).in_(nodes[first : first + CHUNK])
+        for row in connection.execute(select(tables.rule_states).where(some)):
+            found[row.need, row.site, row.node] = row.rule, _state(row.state)
+    return found
+
+
+def _standing_of(
+    stored: Mapping[_Key, tuple[str, State]], key: Mapping[str, str], rule: Rule, arrival: Arrivals
+) -> State | None:
+    """None where it is not known by the rule as it is now."""
+    version, state = stored.get(tuple(key.values()), ("", None))
+    if state is not None:
+        return state if version == rule_version(rule) else None
+    return None if arrival.followed_ms is None else State(last_at=arrival.followed_ms / 1000)
+
+
+def _store_states(
+    connection: Connection, states: Sequence[dict[str, Any]], stored: Mapping[_Key, tuple[str, State]]
+) -> None:
+    idle = [row for row in states if row["state"]["phase"] is Phase.IDLE]
+    active = [row for row in states if row["state"]["phase"] is not Phase.IDLE]
+    if active:
+        connection.execute(db.insert_or_update(connection, tables.rule_states, ("rule", "state")), active)
+    table = tables.rule_states.c
+    for row in idle:
+        if (row["need"], row["site"], row["node"]) in stored:
+            mine = [table[name] == row[name] for name in ("need", "site", "node")]
+            connection.execute(delete(tables.rule_states).where(*mine))
 
 
 def _state(fields: dict[str, Any]) -> State:
@@ -79,17 +132,18 @@ def _state(fields: dict[str, Any]) -> State:
 class _Follower:
     """One need on one node, during one transaction."""
 
-    def __init__(self, connection: Connection, rule: Rule, series: Series, now: datetime) -> None:
+    def __init__(self, connection: Connection, rule: Rule, series: Series, history: History, now: datetime) -> None:
         self._connection = connection
         self._rule = rule
         self._series = series
+        self._history = history
         self._now = now
         self.key = {"need": rule.need, "site": series.site, "node": series.node}
 
     def take(self, arrival: Arrivals, state: State | None) -> tuple[State | None, list[Started]]:
         """state: where the need stands by the rule as it is now, None where that is not known. The state afterwards,
         None where it is the same, and the episodes that are new."""
-        if state is None or arrival.stored_before or not _in_order(state, arrival.points):
+        if state is None or arrival.again or not _in_order(state, arrival.points):
             return self._replay(arrival.points[0].at_ms, arrival.points[-1].at_ms, known=state is not None)
         course = run(self._rule, state, arrival.points)
         started = self._settle(course, since_ms=_last_ms(state)) if course.spans else []
@@ -100,7 +154,8 @@ class _Follower:
         idle = self._idle_before(first_ms)
         state = State() if idle is None else State(last_at=idle.at)
         since_ms = None if idle is None else idle.at_ms
-        course = run(self._rule, state, self._points_after(since_ms), last_ms if known else None)
+        points = self._history.after(self._series, -1 if since_ms is None else since_ms)
+        course = run(self._rule, state, points, last_ms if known else None)
         return course.state if course.until_ms is None else None, self._settle(course, since_ms=since_ms)
 
     def _settle(self, course: Course, *, since_ms: int | None) -> list[Started]:
@@ -184,7 +239,7 @@ class _Follower:
         """The latest stored point before at_ms at which the need was surely idle."""
         size = CHUNK
         while True:
-            points = self._points_before(at_ms, size)
+            points = self._history.before(self._series, at_ms, size)
             whole = len(points) < size
             # The oldest instant of a part may have more points than were read.
             reliable = points if whole else [point for point in points if point.at_ms > points[0].at_ms]
@@ -192,38 +247,6 @@ class _Follower:
             if idle is not None or whole:
                 return idle
             size *= 4
-
-    def _points_before(self, at_ms: int, size: int) -> list[Point]:
-        query = _points(self._series).where(at_ms > _MEASURED_MS)
-        newest_first = query.order_by(*(column.desc() for column in _ORDER)).limit(size)
-        return [Point(*row) for row in reversed(_floats(self._connection.execute(newest_first).all()))]
-
-    def _points_after(self, at_ms: int | None) -> Iterator[Point]:
-        """Stored points in order, read in parts."""
-        after = -1 if at_ms is None else at_ms
-        while True:
-            query = _points(self._series).where(after < _MEASURED_MS).order_by(*_ORDER).limit(CHUNK)
-            points = [Point(*row) for row in _floats(self._connection.execute(query).all())]
-            yield from points
-            if len(points) < CHUNK:
-                return
-            # Points of this last instant that were not read would not count: the first of an instant does.
-            after = points[-1].at_ms
-
-
-_R = tables.readings.c
-_MEASURED_MS = type_coerce(_R.measured_at, BigInteger)
-_ORDER = (_R.measured_at, _R.installation, _R.boot, _R.sequence)
-
-
-def _points(series: Series) -> Any:
-    columns = (_MEASURED_MS, _R.installation, _R.boot, _R.sequence, _R.value, _R.scale)
-    mine = (_R.site == series.site, _R.node == series.node, _R.quantity == series.quantity, _R.flag == "OK")
-    return select(*columns).where(*mine)
-
-
-def _floats(rows: Sequence[Any]) -> list[tuple[int, int, int, int, float]]:
-    return [(at_ms, i, b, s, value / scale) for at_ms, i, b, s, value, scale in rows]
 
 
 def _in_order(state: State, points: Sequence[Point]) -> bool:

@@ -1,7 +1,7 @@
 """A trained model as one thing: ids, parts, how the parts are mixed into heads, and what it was trained on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,17 @@ class Artefact:
         for weighting in {MET, *(part.weighting for part in self.parts)}:
             if weighting not in self.profiles:
                 raise ValueError(f"a model without the profile of {weighting}")
+
+    def without(self, users: frozenset[str]) -> "Artefact":
+        """The same model for everybody else: who it was learnt from is in its items' arrays as a sum alone."""
+        kept = [row for row, user in enumerate(self.users) if user not in users]
+        return replace(
+            self,
+            info=replace(self.info, users=len(kept), version=""),
+            users=tuple(self.users[row] for row in kept),
+            parts=tuple(part.of_users(kept) for part in self.parts),
+            profiles={weighting: profile[kept] for weighting, profile in self.profiles.items()},
+        )
 
     def file(self) -> FactorFile:
         weightings = list(self.profiles)

@@ -12,8 +12,8 @@ Each kind says of a score what it is made of; the pieces add up to the score.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -73,6 +73,10 @@ class Part(ABC):
     @abstractmethod
     def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
         """What the scores of these items are made of, for the one user of r, shape (1, items)."""
+
+    def of_users(self, rows: Sequence[int]) -> "Part":
+        """The same for these users alone; only what has a row for each user differs."""
+        return self
 
     @abstractmethod
     def arrays(self) -> Arrays:
@@ -160,6 +164,9 @@ class FactorsPart(Part):
         by_own = FOLDS[self.fold].because(self, r, items)
         whole = self.y[items].astype(np.float64) @ self.users(r, rows)[0].astype(np.float64)
         return Pieces(own=r.indices, by_own=by_own, taste=whole - by_own.sum(axis=0))
+
+    def of_users(self, rows: Sequence[int]) -> Part:
+        return replace(self, x=self.x[list(rows)])
 
     def arrays(self) -> Arrays:
         return {"x": self.x, "y": self.y}

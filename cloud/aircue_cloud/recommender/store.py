@@ -112,6 +112,10 @@ def active_version(model_dir: Path) -> str:
     return named[0]
 
 
+def is_active(model_dir: Path, version: str) -> bool:
+    return _before(model_dir)[:1] == [version]
+
+
 def _named(model_dir: Path) -> list[str]:
     """The active version and those before it; none where nothing was ever active."""
     try:

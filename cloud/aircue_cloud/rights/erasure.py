@@ -4,7 +4,6 @@ The database's rows go in one transaction, the proof with them. The other places
 through `Place`; each is asked again until it has nothing left, and the proof is written only then.
 """
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy import JSON, Connection, Engine, Text, and_, delete, func, insert, null, select, update
 
 from aircue_cloud import db, tables
-from aircue_cloud.rights import search
+from aircue_cloud.rights import forgotten, search
 from aircue_cloud.rights import subject as subjects
 from aircue_cloud.rights.register import HOLDINGS, Holding, Then
 from aircue_cloud.rights.subject import Subject
@@ -24,7 +23,8 @@ from aircue_cloud.rights.subject import Subject
 class Place(Protocol):
     """What holds data beside the database."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def forget(self, subject: Subject) -> int:
         """Removes what is about them; how much that was. Doing it again changes nothing."""
@@ -55,16 +55,17 @@ class Proof:
 
 
 def erase(engine: Engine, subject: Subject, places: Sequence[Place], asked_by: str, now: datetime) -> Proof:
+    """What cannot be removed is told in the proof's `left`."""
     salt, pseudonym = secrets.token_hex(16), f"erased-{secrets.token_hex(6)}"
     with db.writing(engine) as connection:
         removed, kept = _rows(connection, subject, pseudonym)
-        _forget_sites(connection, subject, salt, now)
+        forgotten.forget(connection, subject.sites, salt, now)
     told = {place.name: place.forget(subject) for place in places}
     left = _left(engine, subject.identifiers, places)
     proof = Proof(
         id=str(uuid.uuid4()),
         at=now,
-        subject=hashed(salt, subject.household or min(subject.people)),
+        subject=forgotten.hashed(salt, subject.household or min(subject.people)),
         salt=salt,
         pseudonym=pseudonym,
         removed=removed,
@@ -77,31 +78,6 @@ def erase(engine: Engine, subject: Subject, places: Sequence[Place], asked_by: s
         row = {"id": proof.id, "at": now, "asked_by": asked_by, "proof": as_json(proof)}
         connection.execute(insert(tables.erasures), row)
     return proof
-
-
-def hashed(salt: str, name: str) -> str:
-    return hashlib.sha256(f"{salt}\n{name}".encode()).hexdigest()
-
-
-def is_forgotten(connection: Connection, site: str) -> bool:
-    """Whether a site was erased: what it still sends is not kept until somebody links it anew."""
-    table = tables.forgotten_sites.c
-    rows = connection.execute(select(table.hash, table.salt))
-    return any(secrets.compare_digest(row.hash, hashed(row.salt, site)) for row in rows)
-
-
-def remember(connection: Connection, site: str) -> None:
-    """A site that is linked anew sends again."""
-    table = tables.forgotten_sites
-    for row in connection.execute(select(table)).all():
-        if secrets.compare_digest(row.hash, hashed(row.salt, site)):
-            connection.execute(delete(table).where(table.c.hash == row.hash))
-
-
-def _forget_sites(connection: Connection, subject: Subject, salt: str, now: datetime) -> None:
-    rows = [{"hash": hashed(salt, site), "salt": salt, "at": now} for site in sorted(subject.sites)]
-    if rows:
-        connection.execute(db.insert_absent(connection, tables.forgotten_sites), rows)
 
 
 def _rows(connection: Connection, subject: Subject, pseudonym: str) -> tuple[dict[str, int], dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from sqlalchemy import Connection
 
+from aircue_cloud.layers.lake import Lake
 from aircue_cloud.rights import subject as subjects
 from aircue_cloud.rights.register import HOLDINGS, Holding
 from aircue_cloud.rights.subject import Subject
@@ -26,6 +27,8 @@ _MEANINGS = {
     "node_state": "the latest reading of each sensor",
     "tallies": "counts of values that were held back or missing",
     "readings": "what your sensors measured",
+    "hourly": "the same by the hour",
+    "delivered": "which of your sensors' samples arrived",
     "interactions": "what you viewed, liked, bought and rated",
     "consents": "what you agreed to and took back, with receipts",
     "observations": "what your phone or wearable told us",
@@ -37,10 +40,11 @@ _MEANINGS = {
     "households": "your household",
 }
 
+_ROWS = 10_000
 _SECRET = ("token_hash", "code_hash")
 
 
-def write(connection: Connection, subject: Subject, out: IO[bytes], now: datetime) -> dict[str, int]:
+def write(connection: Connection, lake: Lake, subject: Subject, out: IO[bytes], now: datetime) -> dict[str, int]:
     """How many rows of each table went into the ZIP that is written to `out`."""
     counts: dict[str, int] = {}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -48,6 +52,8 @@ def write(connection: Connection, subject: Subject, out: IO[bytes], now: datetim
             name = holding.table.name
             with archive.open(f"{name}.jsonl", "w", force_zip64=True) as file:
                 counts[name] = sum(1 for line in _lines(connection, subject, holding) if file.write(line))
+        with archive.open("readings.jsonl", "w", force_zip64=True) as file:
+            counts["readings"] = sum(1 for line in _readings(connection, lake, subject) if file.write(line))
         archive.writestr("README.txt", "\n".join(_page(counts, now)) + "\n")
     return counts
 
@@ -56,6 +62,17 @@ def _lines(connection: Connection, subject: Subject, holding: Holding) -> Iterat
     for row in subjects.rows(connection, subject, holding):
         told = {name: value for name, value in row.items() if name not in _SECRET}
         yield json.dumps(told, default=_text, ensure_ascii=False).encode() + b"\n"
+
+
+def _readings(connection: Connection, lake: Lake, subject: Subject) -> Iterator[bytes]:
+    query = "SELECT * FROM readings WHERE list_contains($sites, site) ORDER BY id"
+    with lake.open(connection) as opened:
+        found = opened.execute(query, {"sites": sorted(subject.sites)})
+        names = [column[0] for column in found.description]
+        while rows := found.fetchmany(_ROWS):
+            for row in rows:
+                told = dict(zip(names, row, strict=True))
+                yield json.dumps(told, default=_text, ensure_ascii=False).encode() + b"\n"
 
 
 def _text(value: Any) -> str:

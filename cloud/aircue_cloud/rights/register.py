@@ -20,7 +20,7 @@ class Names(Enum):
     HOUSEHOLD = "household"
     PERSON = "person"
     SITE = "site"
-    NODE = "node"  # (site, node): other homes have a bathroom as well
+    NODE = "node"  # (node, installation): other homes have a bathroom as well
     EPISODE = "episode"
     PUSH = "push"
 
@@ -84,7 +84,8 @@ HOLDINGS = (
     Holding(table=tables.losses, column="node", names=Names.NODE),
     Holding(table=tables.node_state, column="site", names=Names.SITE),
     Holding(table=tables.tallies, column="site", names=Names.SITE),
-    Holding(table=tables.readings, column="site", names=Names.SITE),
+    Holding(table=tables.hourly, column="site", names=Names.SITE),
+    Holding(table=tables.delivered, column="node", names=Names.NODE),
     Holding(
         table=tables.interactions,
         column="person",
@@ -117,7 +118,10 @@ HOLDINGS = (
 # And why.
 IMPERSONAL: Mapping[Table, str] = {
     tables.batches: "names a gateway and counts; what the batch held is in the base layer",
-    tables.refused: "names a gateway; what was refused is in the base layer",
+    tables.refused: "names a gateway; the base layer's place sees to it",
+    tables.lake: "counts",
+    tables.lake_files: "names of files; what they hold is the lake's place's",
+    tables.retention: "periods",
     tables.gateways: "names of devices, given by the operator",
     tables.keys: "keys of devices and partners, named by the operator",
     tables.operators: "accounts of the store's own people",

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, or_,
 
 from aircue_cloud import tables
 from aircue_cloud.errors import CommandError
+from aircue_cloud.layers.lake import Lake
 from aircue_cloud.rights.register import Holding, Ids, Names, identifiers
 
 _AT_ONCE = 500  # names in one query
@@ -15,10 +16,12 @@ _AT_ONCE = 500  # names in one query
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A household with its people and homes, or one person of it. ids: by kind; nodes as (site, node)."""
+    """A household with its people and homes, or one person of it. ids: by kind; nodes as (node, installation).
+    gateways: that brought their readings."""
 
     household: str | None
     ids: Ids = field(repr=False)
+    gateways: frozenset[str] = frozenset()
 
     @property
     def identifiers(self) -> frozenset[str]:
@@ -30,36 +33,58 @@ class Subject:
         return self.ids[Names.SITE]
 
     @property
+    def streams(self) -> frozenset[tuple[str, int]]:
+        return self.ids[Names.NODE]
+
+    @property
     def people(self) -> frozenset[str]:
         return self.ids[Names.PERSON]
 
 
-def household(connection: Connection, name: str) -> Subject:
+def household(connection: Connection, lake: Lake, name: str) -> Subject:
     """CommandError where there is none of this name."""
     h, s, p = tables.households.c, tables.sites.c, tables.people.c
     if connection.execute(select(h.id).where(h.id == name)).first() is None:
-        raise CommandError(f"household {name} is not known; aircue-cloud household list shows those that are")
+        raise CommandError(f"household {name} is not known")
     sites = _all(connection, select(s.id).where(s.household == name))
     people = _all(connection, select(p.id).where(p.household == name))
-    return Subject(household=name, ids=_ids(connection, frozenset({name}), people, sites))
+    senders = _senders(connection, lake, sites)
+    streams = frozenset((node, installation) for node, installation, _ in senders)
+    ids = _ids(connection, frozenset({name}), people, sites, streams)
+    return Subject(household=name, ids=ids, gateways=frozenset(gateway for *_, gateway in senders))
 
 
-def person(connection: Connection, name: str) -> Subject:
+def person(connection: Connection, _: Lake, name: str) -> Subject:
     """One person alone: the air of the home and the household's answers are everybody's who lives there."""
     table = tables.people.c
     if connection.execute(select(table.id).where(table.id == name)).first() is None:
-        raise CommandError(f"person {name} is not known; export the household to see its people")
-    return Subject(household=None, ids=_ids(connection, frozenset(), frozenset({name}), frozenset()))
+        raise CommandError(f"person {name} is not known")
+    nobody: frozenset[str] = frozenset()
+    return Subject(household=None, ids=_ids(connection, nobody, frozenset({name}), nobody, frozenset()))
 
 
-def _ids(connection: Connection, households: frozenset[str], people: frozenset[str], sites: frozenset[str]) -> Ids:
-    state, episodes, pushes = tables.node_state.c, tables.episodes.c, tables.pushes.c
-    nodes = connection.execute(select(state.site, state.node).where(state.site.in_(sites)).distinct())
+_SENDERS = "SELECT DISTINCT node, installation, split_part(batch, '/', 1) FROM lake WHERE list_contains($sites, site)"
+
+
+def _senders(connection: Connection, lake: Lake, sites: frozenset[str]) -> set[tuple[str, int, str]]:
+    """(node, installation, gateway) of everything that these sites sent."""
+    with lake.open(connection) as opened:
+        return set(opened.execute(_SENDERS, {"sites": sorted(sites)}).fetchall())
+
+
+def _ids(
+    connection: Connection,
+    households: frozenset[str],
+    people: frozenset[str],
+    sites: frozenset[str],
+    streams: frozenset[tuple[str, int]],
+) -> Ids:
+    episodes, pushes = tables.episodes.c, tables.pushes.c
     return {
         Names.HOUSEHOLD: households,
         Names.PERSON: people,
         Names.SITE: sites,
-        Names.NODE: frozenset((row.site, row.node) for row in nodes),
+        Names.NODE: streams,
         Names.EPISODE: _all(connection, select(episodes.id).where(episodes.site.in_(sites))),
         Names.PUSH: _all(connection, select(pushes.id).where(pushes.household.in_(households))),
     }
@@ -94,8 +119,5 @@ def _named(holding: Holding, names: Sequence[Any]) -> ColumnElement[bool]:
     return holding.table.c[holding.column].in_(names)
 
 
-def _node(holding: Holding, site: str, node: str) -> ColumnElement[bool]:
-    """By the streams that the site's readings came in: another home may have a node of the same name."""
-    r, c = tables.readings.c, holding.table.c
-    streams = select(r.installation).where(r.site == site, r.node == node)
-    return and_(c.node == node, c.installation.in_(streams))
+def _node(holding: Holding, node: str, installation: int) -> ColumnElement[bool]:
+    return and_(holding.table.c.node == node, holding.table.c.installation == installation)

@@ -126,10 +126,10 @@ def _need(name: str | None, status: int) -> Need | None:
 
 
 def _answers(people: Sequence[str], wish: Wish) -> list[Recommended]:
-    intake = services().intake
+    here = services()
     try:
-        with db.reading(services().engine) as connection:
-            answers = recommending.answer(connection, intake.affinity, people, wish, intake.clock())
+        with db.reading(here.engine) as connection:
+            answers = recommending.answer(connection, here.layers.affinity, people, wish, here.intake.clock())
     except PersonUnknown as error:
         abort(404, f"person {error.args[0]!r:.100} is not known")
     return [_recommended(one) for one in answers]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from aircue_cloud import audit, consents, db, tables
 from aircue_cloud.errors import CommandError
@@ -16,7 +16,7 @@ from aircue_cloud.rights.places import places
 from aircue_cloud.rights.subject import Subject
 from aircue_cloud.routes import said
 from aircue_cloud.routes.access import by_shopper, requires, shopper, who
-from aircue_cloud.routes.services import config, services
+from aircue_cloud.routes.services import Services, config, services
 
 blueprint = Blueprint("rights", __name__, url_prefix="/api/v1")
 
@@ -36,7 +36,7 @@ def get_export(kind: str, name: str) -> Response:
 def delete(kind: str, name: str) -> dict[str, Any]:
     """Erases; the proof says what went, and whether anything is left."""
     here, actor = services(), _actor()
-    where = places(config(), here.place, here.engine)
+    where = places(here.engine, here.lake, here.place.model_dir, here.intake.clock())
     proof = erasure.erase(here.engine, _subject(kind, name), where, actor, here.intake.clock())
     _write_down(actor, "rights erase", proof.pseudonym)
     return erasure.as_json(proof)
@@ -97,7 +97,7 @@ def _household() -> str:
 def _subject(kind: str, name: str) -> Subject:
     with db.reading(services().engine) as connection:
         try:
-            return _KINDS[kind](connection, name)
+            return _KINDS[kind](connection, services().lake, name)
         except CommandError as error:
             abort(404, str(error))
 
@@ -106,13 +106,13 @@ def _zip(subject: Subject, actor: str, name: str) -> Response:
     here = services()
     _write_down(actor, "rights export", name)
     headers = {"Content-Disposition": "attachment; filename=everything.zip"}
-    return Response(_parts(here.engine, subject, here.intake.clock()), mimetype="application/zip", headers=headers)
+    return Response(_parts(here, subject, here.intake.clock()), mimetype="application/zip", headers=headers)
 
 
-def _parts(engine: Engine, subject: Subject, now: datetime) -> Iterator[bytes]:
+def _parts(here: Services, subject: Subject, now: datetime) -> Iterator[bytes]:
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-        with db.reading(engine) as connection:
-            export.write(connection, subject, file, now)
+        with db.reading(here.engine) as connection:
+            export.write(connection, here.lake, subject, file, now)
         file.seek(0)
         while part := file.read(_PART):
             yield part

@@ -9,6 +9,8 @@ from aircue_cloud.config import Config, Place
 from aircue_cloud.db import MAIN
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
+from aircue_cloud.layers.lake import Lake
+from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.stores import Background, Stores
 
@@ -23,6 +25,8 @@ class Services:
     needs: Needs
     intake: Intake
     uploads: Uploads | None  # None where no store takes them
+    lake: Lake
+    layers: Worker
     background: tuple[Background, ...] = ()
 
 

@@ -5,7 +5,7 @@ from aircue_cloud.tables.base import batches, refused, tallies
 from aircue_cloud.tables.columns import metadata
 from aircue_cloud.tables.followed import counters, feed
 from aircue_cloud.tables.homes import consents, households, people, sites
-from aircue_cloud.tables.middle import losses, node_state, readings, revisions
+from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.rights import erasures, forgotten_sites
@@ -20,14 +20,18 @@ __all__ = [
     "consents",
     "counters",
     "decisions",
+    "delivered",
     "episodes",
     "erasures",
     "feed",
     "forgotten_sites",
     "gateways",
+    "hourly",
     "households",
     "interactions",
     "keys",
+    "lake",
+    "lake_files",
     "losses",
     "metadata",
     "node_state",
@@ -36,9 +40,9 @@ __all__ = [
     "people",
     "products",
     "pushes",
-    "readings",
     "recovery_codes",
     "refused",
+    "retention",
     "revisions",
     "rule_states",
     "sessions",

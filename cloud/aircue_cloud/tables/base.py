@@ -1,6 +1,6 @@
 """The base layer's index, and what came out of each batch."""
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
 
 from aircue_cloud.tables.columns import Moment, metadata
 
@@ -12,13 +12,24 @@ batches = Table(
     Column("sha256", Text, nullable=False),
     Column("sealed_at", Moment, nullable=False),
     Column("received_at", Moment, nullable=False),
-    Column("readings", Integer, nullable=False),  # stored from this batch
-    Column("duplicates", Integer, nullable=False),  # kept out, because their key was stored before
+    Column("number", BigInteger, nullable=False, unique=True),  # in the order of acknowledgement, from 1 on
+    Column("carried", Integer, nullable=False),  # values it brings
+    Column("readings", Integer, nullable=False, default=0),  # of these, in the lake
+    Column("duplicates", Integer, nullable=False, default=0),  # kept out, because their sample was stored before
     Column("deliveries", Integer, nullable=False, default=1),
     Column("object_key", Text, nullable=False),
+    Column("layered_at", Moment),  # null: the layers above have not taken it up yet
+    Column("base_removed_at", Moment),  # when retention removed its object
+    Column("held", Text),  # why the layers cannot take it up; the batch stays in the base layer
+)
+Index(
+    "batch_waiting",
+    batches.c.number,
+    sqlite_where=batches.c.layered_at.is_(None),
+    postgresql_where=batches.c.layered_at.is_(None),
 )
 
-# What each batch says about the values that are no rows in readings.
+# What each batch says about the values that are no readings.
 tallies = Table(
     "tallies",
     metadata,

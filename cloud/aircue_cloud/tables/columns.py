@@ -24,6 +24,11 @@ def from_ms(ms: int) -> datetime:
     return EPOCH + ms * _MILLISECOND
 
 
+def aware(at: datetime) -> datetime:
+    """An instant in UTC that does not say so."""
+    return at.replace(tzinfo=UTC)
+
+
 class Moment(TypeDecorator[datetime]):
     """An aware UTC datetime, kept as milliseconds since the epoch."""
 

@@ -4,6 +4,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Ind
 
 from aircue_cloud.tables.columns import Moment, metadata
 
+# Where a need stands that is not idle; one without a row is idle since its series' trusted_at.
 rule_states = Table(
     "rule_states",
     metadata,

@@ -29,7 +29,7 @@ _STEPS_MS = tuple(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Bucket:
     """Readings that share a slice of time: first and last time in ms, lowest, mean and highest value, and how many."""
 
@@ -45,7 +45,7 @@ class Bucket:
         return (self.first_ms + self.last_ms) / 2
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Flagged:
     """A reading kept with its flag: shown as a mark, not part of the line."""
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, make_response, render_template, re
 from sqlalchemy import Connection
 
 from aircue_cloud import db
+from aircue_cloud.layers.lake import Lake
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.routes.access import requires, who
 from aircue_cloud.routes.services import services
@@ -75,7 +76,7 @@ def _answer(template: str, asked: str | None) -> Response:
     now = known.intake.clock()
     with db.reading(known.engine) as connection:
         version = _version(connection, asked, now)
-        view = build(connection, known.needs, asked, now)
+        view = build(connection, known.lake, known.needs, asked, now)
     mine = who()
     shown = {"view": view, "windows": page.WINDOWS, "asked": asked, "version": version, "mine": mine}
     response = make_response(render_template(template, **shown))
@@ -95,17 +96,17 @@ def _guard(response: Response) -> Response:
     return response
 
 
-def build(connection: Connection, needs: Needs, asked: str | None, now: datetime) -> View:
+def build(connection: Connection, lake: Lake, needs: Needs, asked: str | None, now: datetime) -> View:
     """The page's content as of one moment."""
     every = queries.series(connection)
-    first = None if asked is not None else queries.first_measured(connection, every)
+    first = None if asked is not None else queries.first_measured(connection)
     shown = page.window(asked, first, [one.measured_at for one in every], now)
     zones = {site: page.zone(name) for site, name in queries.zones(connection).items()}
     units = {one.quantity: wording.unit(one.unit) for one in every}
     return View(
         figures=page.figures(queries.figures(connection)),
         window=shown,
-        cards=_cards(connection, needs, every, shown, zones, now),
+        cards=_cards(connection, lake, needs, every, shown, zones, now),
         episodes=[
             page.episode_line(row, needs, zones[row["site"]], units, shown.end)
             for row in queries.episodes(connection, limit=EPISODES)
@@ -117,6 +118,7 @@ def build(connection: Connection, needs: Needs, asked: str | None, now: datetime
 
 def _cards(
     connection: Connection,
+    lake: Lake,
     needs: Needs,
     every: list[Series],
     shown: page.Window,
@@ -125,18 +127,15 @@ def _cards(
 ) -> list[page.Card]:
     """The nodes by site and name, which is the order of `every`."""
     episodes = queries.episodes(connection, start=shown.start)
+    courses = queries.courses(connection, lake, shown.start_ms, shown.end_ms, charts.BUCKETS)
     homes = queries.households(connection)
     cards = []
     for (site, _), found in groupby(every, key=lambda one: (one.site, one.node)):
         series = page.in_order(found)
         newest = max(series, key=lambda one: one.measured_at)
-        drawn = [page.draw(one, shown, _course(connection, one, shown), episodes, needs, zones[site]) for one in series]
-        sender, home = queries.sender(connection, newest), homes.get(site, "")
-        cards.append(page.card(newest, sender, drawn, tz=zones[site], home=home, now=now))
+        drawn = [
+            page.draw(one, shown, courses[one.site, one.node, one.quantity], episodes, needs, zones[site])
+            for one in series
+        ]
+        cards.append(page.card(newest, newest.sender, drawn, tz=zones[site], home=homes.get(site, ""), now=now))
     return cards
-
-
-def _course(
-    connection: Connection, one: Series, shown: page.Window
-) -> tuple[list[charts.Bucket], list[charts.Flagged]]:
-    return queries.course(connection, one, shown.start_ms, shown.end_ms, charts.BUCKETS)

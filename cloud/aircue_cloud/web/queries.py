@@ -3,15 +3,17 @@
 Each function takes a connection; call them within one transaction for one consistent view.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Float, cast, func, select, type_coerce, union_all
+from sqlalchemy import Connection, func, select, union_all
 
 from aircue_cloud import status, tables
 from aircue_cloud.decision.policy import SUPPRESS
+from aircue_cloud.layers.lake import Lake, Span
 from aircue_cloud.web.charts import Bucket, Flagged
 
 MOST_FLAGGED = 200
@@ -29,6 +31,7 @@ class Series:
     scale: int
     flag: str
     measured_at: datetime
+    sender: "Sender"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,8 @@ class Sender:
 
 def version(connection: Connection) -> str:
     """Another one whenever something was added that the console shows."""
-    latest = [select(func.max(table.c.id)) for table in (tables.readings, tables.feed, tables.decisions)]
+    latest = [select(func.max(table.c.id)) for table in (tables.feed, tables.decisions)]
+    latest.append(select(func.max(tables.lake.c.version)))
     total = select(func.sum(tables.counters.c.value))
     parts = connection.execute(union_all(*latest, total)).scalars()
     return "-".join(str(part or 0) for part in parts)
@@ -67,68 +71,49 @@ def series(connection: Connection) -> list[Series]:
     return [
         Series(
             value=row["value"] / row["scale"],
+            sender=Sender(**{name: row[name] for name in ("installation", "boot", "sequence", "ingested_at")}),
             **{name: row[name] for name in ("site", "node", "quantity", "unit", "scale", "flag", "measured_at")},
         )
         for row in rows
     ]
 
 
-def sender(connection: Connection, one: Series) -> Sender:
-    table = tables.readings.c
-    query = select(table.installation, table.boot, table.sequence, table.ingested_at)
-    latest = query.where(*_is(one)).order_by(table.measured_at.desc(), table.id.desc()).limit(1)
-    return Sender(**connection.execute(latest).mappings().one())
+def first_measured(connection: Connection) -> datetime | None:
+    """Of the oldest reading there is."""
+    files = tables.lake_files.c
+    return connection.execute(select(func.min(files.first_measured)).where(files.removed_at.is_(None))).scalar()
 
 
-def first_measured(connection: Connection, all_series: Sequence[Series]) -> datetime | None:
-    """The oldest reading of any series."""
-    table = tables.readings.c
-    found = [connection.execute(select(func.min(table.measured_at)).where(*_is(one))).scalar() for one in all_series]
-    return min((at for at in found if at is not None), default=None)
+Course = tuple[list[Bucket], list[Flagged]]
+
+_BUCKETS = """
+SELECT site, node, quantity, min(measured_at), max(measured_at), min(value / scale), avg(value / scale),
+    max(value / scale), count(*)
+FROM lake WHERE flag = 'OK' AND measured_at BETWEEN $first AND $last
+GROUP BY site, node, quantity, (measured_at - $first) // $width ORDER BY site, node, quantity, min(measured_at)
+"""
+_FLAGGED = """
+SELECT site, node, quantity, measured_at, value / scale, flag
+FROM lake WHERE flag <> 'OK' AND measured_at BETWEEN $first AND $last
+QUALIFY row_number() OVER (PARTITION BY site, node, quantity ORDER BY measured_at DESC) <= $most
+ORDER BY site, node, quantity, measured_at
+"""
 
 
-def course(
-    connection: Connection, one: Series, start_ms: int, end_ms: int, buckets: int
-) -> tuple[list[Bucket], list[Flagged]]:
-    """Trusted readings from start to end in at most `buckets` + 1 slices of time, and the newest flagged ones."""
+def courses(
+    connection: Connection, lake: Lake, start_ms: int, end_ms: int, buckets: int
+) -> Mapping[tuple[str, str, str], Course]:
+    """By site, node and quantity: trusted readings from start to end in at most `buckets` + 1 slices of time, and the
+    newest flagged ones. Of every series; empty for one without readings there."""
+    span = {"first": start_ms, "last": end_ms}
     width = max((end_ms - start_ms) // buckets, 1)
-    at, value = _at_ms(), _value()
-    slice_ = ((at - start_ms) // width).label("slice")
-    query = (
-        select(func.min(at), func.max(at), func.min(value), func.avg(value), func.max(value), func.count())
-        .where(*_is(one), *_between(start_ms, end_ms), tables.readings.c.flag == "OK")
-        .group_by(slice_)
-        .order_by(slice_)
-    )
-    rows = connection.execute(query).all()
-    found = [Bucket(first_ms=r[0], last_ms=r[1], low=r[2], mean=r[3], high=r[4], count=r[5]) for r in rows]
-    return found, _flagged(connection, one, start_ms, end_ms)
-
-
-def _flagged(connection: Connection, one: Series, start_ms: int, end_ms: int) -> list[Flagged]:
-    at = _at_ms()
-    query = select(at, _value(), tables.readings.c.flag).where(
-        *_is(one), *_between(start_ms, end_ms), tables.readings.c.flag != "OK"
-    )
-    rows = connection.execute(query.order_by(at.desc()).limit(MOST_FLAGGED)).all()
-    return [Flagged(at_ms=row[0], value=row[1], flag=row[2]) for row in reversed(rows)]
-
-
-def _is(one: Series) -> tuple[Any, ...]:
-    table = tables.readings.c
-    return table.site == one.site, table.node == one.node, table.quantity == one.quantity
-
-
-def _between(start_ms: int, end_ms: int) -> tuple[Any, ...]:
-    return _at_ms() >= start_ms, _at_ms() <= end_ms
-
-
-def _at_ms() -> Any:
-    return type_coerce(tables.readings.c.measured_at, BigInteger)
-
-
-def _value() -> Any:
-    return cast(tables.readings.c.value, Float) / tables.readings.c.scale
+    found: dict[tuple[str, str, str], Course] = defaultdict(lambda: ([], []))
+    with lake.open(connection, Span(first_ms=start_ms, last_ms=end_ms)) as opened:
+        for site, node, quantity, *row in opened.execute(_BUCKETS, {**span, "width": width}).fetchall():
+            found[site, node, quantity][0].append(Bucket(*row))
+        for site, node, quantity, *row in opened.execute(_FLAGGED, {**span, "most": MOST_FLAGGED}).fetchall():
+            found[site, node, quantity][1].append(Flagged(*row))
+    return found
 
 
 def zones(connection: Connection) -> dict[str, str]:

@@ -108,9 +108,14 @@ def decode(body: bytes) -> Batch:
 def _reader(coding: int, data: bytes) -> Coder:
     if coding == _RANGE:
         return RangeReader(data)
+    return PlainReader(unpacked(coding, data))
+
+
+def unpacked(coding: int, data: bytes) -> bytes:
+    """The varints in data, whose coding is not the range coder's."""
     if coding not in _PACKED:
         raise BatchError(f"batch has coding {coding}, this reader knows 0 to {len(_PACKED)}: update the cloud first")
-    return PlainReader(_PACKED[coding][1](data))
+    return _PACKED[coding][1](data)
 
 
 def _deflate(data: bytes) -> bytes:

@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_2181d6fff36e"
+revision = "0001_633d62b09292"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -37,6 +37,14 @@ def upgrade() -> None:
     sa.Column('value', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name')
     )
+    op.create_table('delivered',
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('installation', sa.BigInteger(), nullable=False),
+    sa.Column('boot', sa.BigInteger(), nullable=False),
+    sa.Column('first', sa.BigInteger(), nullable=False),
+    sa.Column('last', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('node', 'installation', 'boot', 'first')
+    )
     op.create_table('erasures',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
@@ -63,6 +71,18 @@ def upgrade() -> None:
     sa.Column('added_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name')
     )
+    op.create_table('hourly',
+    sa.Column('site', sa.Text(), nullable=False),
+    sa.Column('node', sa.Text(), nullable=False),
+    sa.Column('quantity', sa.Text(), nullable=False),
+    sa.Column('hour', sa.Integer(), nullable=False),
+    sa.Column('scale', sa.BigInteger(), nullable=False),
+    sa.Column('readings', sa.BigInteger(), nullable=False),
+    sa.Column('low', sa.BigInteger(), nullable=False),
+    sa.Column('high', sa.BigInteger(), nullable=False),
+    sa.Column('total', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('site', 'node', 'quantity', 'hour', 'scale')
+    )
     op.create_table('households',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
@@ -81,6 +101,28 @@ def upgrade() -> None:
     sa.UniqueConstraint('key_hash')
     )
     op.create_index('key_owner', 'keys', ['kind', 'owner'], unique=False)
+    op.create_table('lake',
+    sa.Column('one', sa.Integer(), nullable=False),
+    sa.Column('version', sa.BigInteger(), nullable=False),
+    sa.Column('rows', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('one')
+    )
+    op.create_table('lake_files',
+    sa.Column('object_key', sa.Text(), nullable=False),
+    sa.Column('day', sa.Integer(), nullable=False),
+    sa.Column('rows', sa.BigInteger(), nullable=False),
+    sa.Column('bytes', sa.BigInteger(), nullable=False),
+    sa.Column('first_id', sa.BigInteger(), nullable=False),
+    sa.Column('last_id', sa.BigInteger(), nullable=False),
+    sa.Column('first_measured', sa.BigInteger(), nullable=False),
+    sa.Column('last_measured', sa.BigInteger(), nullable=False),
+    sa.Column('merged', sa.Integer(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.Column('removed_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('object_key')
+    )
+    op.create_index('lake_file_course', 'lake_files', ['last_measured'], unique=False)
+    op.create_index('lake_file_ids', 'lake_files', ['last_id'], unique=False)
     op.create_table('losses',
     sa.Column('node', sa.Text(), nullable=False),
     sa.Column('installation', sa.BigInteger(), nullable=False),
@@ -114,6 +156,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_products_category'), 'products', ['category'], unique=False)
+    op.create_table('retention',
+    sa.Column('layer', sa.Text(), nullable=False),
+    sa.Column('quantity', sa.Text(), nullable=False),
+    sa.Column('days', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('layer', 'quantity')
+    )
     op.create_table('revisions',
     sa.Column('node', sa.Text(), nullable=False),
     sa.Column('installation', sa.BigInteger(), nullable=False),
@@ -122,8 +170,10 @@ def upgrade() -> None:
     sa.Column('quantity', sa.Text(), nullable=False),
     sa.Column('flag', sa.Text(), nullable=False),
     sa.Column('sealed_at', sa.BigInteger(), nullable=False),
+    sa.Column('place', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('node', 'installation', 'boot', 'sequence', 'quantity')
     )
+    op.create_index('revision_place', 'revisions', ['place'], unique=False)
     op.create_table('sessions',
     sa.Column('token_hash', sa.Text(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
@@ -167,13 +217,20 @@ def upgrade() -> None:
     sa.Column('sha256', sa.Text(), nullable=False),
     sa.Column('sealed_at', sa.BigInteger(), nullable=False),
     sa.Column('received_at', sa.BigInteger(), nullable=False),
+    sa.Column('number', sa.BigInteger(), nullable=False),
+    sa.Column('carried', sa.Integer(), nullable=False),
     sa.Column('readings', sa.Integer(), nullable=False),
     sa.Column('duplicates', sa.Integer(), nullable=False),
     sa.Column('deliveries', sa.Integer(), nullable=False),
     sa.Column('object_key', sa.Text(), nullable=False),
+    sa.Column('layered_at', sa.BigInteger(), nullable=True),
+    sa.Column('base_removed_at', sa.BigInteger(), nullable=True),
+    sa.Column('held', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['gateway'], ['gateways.name'], ),
-    sa.PrimaryKeyConstraint('id')
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('number')
     )
+    op.create_index('batch_waiting', 'batches', ['number'], unique=False, sqlite_where=sa.text('layered_at IS NULL'), postgresql_where=sa.text('layered_at IS NULL'))
     op.create_table('consents',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('household', sa.Text(), nullable=False),
@@ -273,7 +330,13 @@ def upgrade() -> None:
     sa.Column('unit', sa.Text(), nullable=False),
     sa.Column('flag', sa.Text(), nullable=False),
     sa.Column('measured_at', sa.BigInteger(), nullable=False),
+    sa.Column('installation', sa.BigInteger(), nullable=False),
+    sa.Column('boot', sa.BigInteger(), nullable=False),
+    sa.Column('sequence', sa.BigInteger(), nullable=False),
+    sa.Column('ingested_at', sa.BigInteger(), nullable=False),
     sa.Column('first_seen_at', sa.BigInteger(), nullable=False),
+    sa.Column('trusted_at', sa.BigInteger(), nullable=True),
+    sa.Column('rules', sa.Text(), nullable=False),
     sa.ForeignKeyConstraint(['site'], ['sites.id'], ),
     sa.PrimaryKeyConstraint('site', 'node', 'quantity')
     )
@@ -289,29 +352,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     op.create_index('observation_course', 'observations', ['person', 'kind', 'at'], unique=False)
-    op.create_table('readings',
-    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
-    sa.Column('site', sa.Text(), nullable=False),
-    sa.Column('node', sa.Text(), nullable=False),
-    sa.Column('installation', sa.BigInteger(), nullable=False),
-    sa.Column('boot', sa.BigInteger(), nullable=False),
-    sa.Column('sequence', sa.BigInteger(), nullable=False),
-    sa.Column('quantity', sa.Text(), nullable=False),
-    sa.Column('value', sa.BigInteger(), nullable=False),
-    sa.Column('scale', sa.BigInteger(), nullable=False),
-    sa.Column('unit', sa.Text(), nullable=False),
-    sa.Column('flag', sa.Text(), nullable=False),
-    sa.Column('clock', sa.Text(), nullable=False),
-    sa.Column('measured_at', sa.BigInteger(), nullable=False),
-    sa.Column('received_at', sa.BigInteger(), nullable=False),
-    sa.Column('ingested_at', sa.BigInteger(), nullable=False),
-    sa.Column('batch', sa.Text(), nullable=False),
-    sa.ForeignKeyConstraint(['batch'], ['batches.id'], ),
-    sa.ForeignKeyConstraint(['site'], ['sites.id'], ),
-    sa.PrimaryKeyConstraint('id'),
-    sa.UniqueConstraint('node', 'installation', 'boot', 'sequence', 'quantity', name='reading_key')
-    )
-    op.create_index('reading_course', 'readings', ['site', 'node', 'quantity', 'measured_at'], unique=False)
     op.create_table('rule_states',
     sa.Column('need', sa.Text(), nullable=False),
     sa.Column('site', sa.Text(), nullable=False),

@@ -1,0 +1,552 @@
+"""The layer worker: takes up every batch that waits, and derives from it, in one transaction a turn.
+
+    base objects -> dedupe -> Parquet files -> catalogue, latest state, hours, episodes, losses, counters, `layered_at`
+
+The files are written before the transaction: until it commits nobody knows them. What is taken up after a crash is
+whatever has no `layered_at`, from the base layer.
+"""
+
+import logging
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Event, Lock, Thread
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+
+from aircue_cloud import counters, db, feed, tables
+from aircue_cloud.decision import decisions
+from aircue_cloud.decision.affinity import AffinitySource
+from aircue_cloud.delivery import inbox
+from aircue_cloud.delivery import log as log_channel
+from aircue_cloud.delivery.inbox import Push
+from aircue_cloud.ingest import columns, losses
+from aircue_cloud.ingest.columns import Columns
+from aircue_cloud.layers import episodes, lake, parquet, revisions, summary
+from aircue_cloud.layers.course import Point
+from aircue_cloud.layers.episodes import Arrivals, Series
+from aircue_cloud.layers.history import LakeHistory
+from aircue_cloud.layers.lake import BESIDE, FOLDED, Lake, Span
+from aircue_cloud.layers.memory import Memory, Stand
+from aircue_cloud.layers.rows import FLAGS, Arrived, Delivered, Rows, gather, streams, with_flags
+from aircue_cloud.layers.tallies import tallies
+from aircue_cloud.needs.needs import Needs
+
+log = logging.getLogger(__name__)
+_B = tables.batches.c
+
+MOST_BATCHES = 256  # of one turn
+_MOST_CARRIED = 400_000
+_KEPT_DECODED = 512
+_MOST_DAYS = 4  # files of one turn; a turn that touches more days writes one file, and the next merge parts it
+_DAY_MS = 86_400_000
+_TURN_S = 0.2  # between two turns, so that a file holds more than one batch where many come
+_POLL_S = 0.5  # for batches that other processes acknowledged
+_RETRY_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """One turn, before its transaction."""
+
+    version: int
+    arrived: Sequence[Arrived]
+    rows: Rows
+    first_id: int
+    written: Sequence[tuple[tuple[str, int, int], int, int]]
+    gone: Sequence[tuple[tuple[str, int, int], int]]
+    said: Mapping[revisions.Key, tuple[int, datetime]]
+    awaited: Sequence[revisions.Key]
+    places: Mapping[revisions.Key, str]
+    changed: Sequence[Mapping[str, Any]]
+    files: Sequence[dict[str, Any]]
+
+
+class Worker:
+    def __init__(
+        self,
+        engine: Engine,
+        lake_: Lake,
+        needs: Needs,
+        affinity: AffinitySource,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.engine, self.lake, self.needs = engine, lake_, needs
+        self.affinity, self._clock = affinity, clock
+        self.rebuilding = False  # then nothing is told or decided again, and all series are followed at the end
+        self._memory = Memory()
+        self._turn = Lock()
+        self._decoded: OrderedDict[str, Columns] = OrderedDict()
+        self._decoded_lock = Lock()
+        self._woken, self._stopping = Event(), Event()
+        self._thread: Thread | None = None
+
+    # Of the thread.
+
+    def announce(self, batch: Columns) -> None:
+        """A batch was just acknowledged in this process; it need not be read again."""
+        with self._decoded_lock:
+            self._decoded[batch.id] = batch
+            while len(self._decoded) > _KEPT_DECODED:
+                self._decoded.popitem(last=False)
+        self._woken.set()
+
+    def start(self) -> None:
+        Thread(target=columns.warm, name="warming", daemon=True).start()  # nobody waits for it, not even the end
+        self._thread = Thread(target=self._run, name="layers", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when the turn that is under way is over."""
+        self._stopping.set()
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.wait(_POLL_S)
+            self._woken.clear()
+            try:
+                self.work()
+            except Exception:
+                log.exception("the layers could not take batches up; they stay in the base layer and are tried again")
+                self._stopping.wait(_RETRY_S)
+            self._stopping.wait(_TURN_S)
+
+    def work(self) -> int:
+        """Takes up all batches that wait; how many."""
+        done = 0
+        while not self._stopping.is_set():
+            with self._turn:
+                taken = self._one_turn()
+            done += taken
+            if not taken:
+                break
+        return done
+
+    # One turn.
+
+    def _one_turn(self) -> int:
+        waiting = self._waiting()
+        if not waiting:
+            return 0
+        try:
+            self._take(waiting)
+        except lake.Superseded:
+            self._memory.forget()
+        except (OSError, MemoryError):
+            self._memory.forget()
+            raise
+        except Exception as error:
+            self._memory.forget()
+            if type(error).__module__.startswith(("sqlalchemy.", "botocore.")):
+                raise
+            self._one_by_one(waiting, error)
+        return len(waiting)
+
+    def _one_by_one(self, waiting: Sequence[Any], error: Exception) -> None:
+        """Finds the batch that cannot be taken up, and holds it back, so that the others go on."""
+        if len(waiting) > 1:
+            for row in waiting:
+                with_one = [row]
+                try:
+                    self._take(with_one)
+                except Exception as own:  # noqa: BLE001 - it is logged, and kept with the batch
+                    self._memory.forget()
+                    self._hold(row.id, own)
+            return
+        self._hold(waiting[0].id, error)
+
+    def _hold(self, batch: str, error: Exception) -> None:
+        log.error("batch %s is held back from the layers: %r; `aircue-cloud layers rebuild` tries again", batch, error)
+        with db.writing(self.engine) as connection:
+            held = {"held": repr(error)[:500], "layered_at": self._clock()}
+            connection.execute(update(tables.batches).where(_B.id == batch).values(held))
+
+    def _waiting(self) -> list[Any]:
+        wanted = (_B.id, _B.number, _B.gateway, _B.object_key, _B.received_at, _B.carried)
+        query = select(*wanted).where(_B.layered_at.is_(None)).order_by(_B.number).limit(MOST_BATCHES)
+        with db.reading(self.engine) as connection:
+            rows = connection.execute(query).all()
+        taken: list[Any] = []
+        carried = 0
+        for row in rows:
+            carried += row.carried
+            if taken and carried > _MOST_CARRIED:
+                break
+            taken.append(row)
+        return taken
+
+    def _arrived(self, row: Any) -> Arrived:
+        with self._decoded_lock:
+            known = self._decoded.pop(row.id, None)
+        batch = known or columns.read(self.lake.objects.get(row.object_key), row.gateway)
+        return Arrived(id=row.id, number=row.number, columns=batch, ingested_ms=db.to_ms(row.received_at))
+
+    def _take(self, waiting: Sequence[Any]) -> None:
+        arrived = [self._arrived(row) for row in waiting]
+        plan = self._plan(arrived)
+        try:
+            pushes = self._commit(plan)
+        except BaseException:
+            for row in plan.files:
+                self.lake.forget(row["object_key"])
+            raise
+        for push in pushes:
+            log_channel.send(push)
+
+    def _plan(self, arrived: Sequence[Arrived]) -> _Plan:
+        with db.reading(self.engine) as connection:
+            version, first_id = lake.version(connection)
+            self._memory.renew(connection, version)
+            said = revisions.newest(connection, arrived)
+            touched = streams(arrived) | {key[:3] for key in said}
+            delivered = Delivered(self._memory.know_streams(connection, touched))
+            known_before = {key for key in said if key[3] in self._memory.streams[key[:3]]}
+            awaited = revisions.awaited(connection, streams(arrived))
+            rows = gather(arrived, delivered)
+            here = with_flags(rows, awaited | {key: flag for key, (flag, _) in said.items()})
+            stored = revisions.stored(self.lake, connection, sorted(known_before))
+        found = {_key_of(rows, row) for row in here}
+        written, gone = delivered.changes()
+        places = dict.fromkeys(found & said.keys(), FOLDED) | {_key(row): _place(row) for row in stored}
+        return _Plan(
+            version=version,
+            arrived=arrived,
+            rows=rows,
+            first_id=first_id + 1,
+            written=written,
+            gone=gone,
+            said=said,
+            awaited=[key for key in awaited if key in found and key not in said],
+            places=places,
+            changed=[_changed(row, said[_key(row)][0]) for row in stored if _differs(row, said[_key(row)][0])],
+            files=self._write(rows, first_id + 1),
+        )
+
+    def _write(self, rows: Rows, first_id: int) -> list[dict[str, Any]]:
+        if not len(rows):
+            return []
+        content, now = parquet.table(rows, first_id), self._clock()
+        days = rows.measured_at // _DAY_MS
+        different = np.unique(days).tolist()
+        if len(different) > _MOST_DAYS:
+            today = db.to_ms(now) // _DAY_MS
+            return [self._put(content, today, now)]
+        if len(different) == 1:
+            return [self._put(content, different[0], now)]
+        return [self._put(content.filter(pa.array(days == day)), day, now) for day in different]
+
+    def _put(self, content: pa.Table, day: int, now: datetime) -> dict[str, Any]:
+        data = parquet.encode(content, level=1)
+        key = f"lake/{day}/{uuid.uuid4()}.parquet"
+        self.lake.objects.put(key, data)
+        return lake.file_row(content, key, len(data), day, now)
+
+    # The transaction.
+
+    def _commit(self, plan: _Plan) -> list[Push]:
+        now = self._clock()
+        with db.writing(self.engine) as connection:
+            if lake.version(connection)[0] != plan.version:
+                raise lake.Superseded
+            lake.advance(connection, plan.version + 1, plan.first_id - 1 + len(plan.rows))
+            self._store(connection, plan, now)
+            stands = self._series(connection, plan)
+            hours(connection, plan.rows)
+            self._revise(connection, plan)
+            following = self._unfollowed if self.rebuilding else self._follow
+            started, active = following(connection, plan, stands, now)
+            pushes = self._decide(connection, started, now)
+        self._memory.version = plan.version + 1
+        self._memory.series.update(stands)
+        self._memory.active = active
+        return pushes
+
+    def _store(self, connection: Connection, plan: _Plan, now: datetime) -> None:
+        """The lake's index, and what each batch says of itself."""
+        if plan.files:
+            connection.execute(insert(tables.lake_files), list(plan.files))
+        _store_delivered(connection, plan)
+        tallied = [row for one in plan.arrived for row in tallies(one.columns)]
+        if tallied:
+            connection.execute(insert(tables.tallies), tallied)
+        losses.declare(connection, tuple(loss for one in plan.arrived for loss in one.columns.losses))
+        stored = summary.stored_by_batch(plan.rows)
+        figures: list[dict[str, Any]] = [
+            {"of": one.id, "stored": stored[place], "kept_out": one.columns.readings - stored[place]}
+            for place, one in enumerate(plan.arrived)
+        ]
+        connection.execute(_LAYERED, [{**row, "at": now} for row in figures])
+        counters.add(
+            connection,
+            {
+                "readings": len(plan.rows),
+                "duplicates": sum(row["kept_out"] for row in figures),
+                "gaps": sum(row["gaps"] for row in tallied),
+                "suppressed": sum(row["suppressed"] for row in tallied),
+                "revised": len(plan.changed) + sum(place == FOLDED for place in plan.places.values()),
+                "unknown_revisions": len(plan.said.keys() - plan.places.keys()),
+            },
+        )
+
+    def _series(self, connection: Connection, plan: _Plan) -> dict[Series, Stand | None]:
+        """Brings the latest state up to date; where each series of this turn stands now."""
+        rows, newest = plan.rows, summary.latest(plan.rows)
+        known = self._memory.know_series(connection, [one.series for one in newest])
+        stands: dict[Series, Stand | None] = {}
+        changing, first_seen = [], _first_seen(rows)
+        for series, row in newest:
+            at_ms, before = int(rows.measured_at[row]), known[series]
+            if before is None or at_ms > before.measured_ms:
+                changing.append(_state_row(rows, series, row, first_seen[series]))
+                stands[series] = Stand(at_ms, None, "") if before is None else before._replace(measured_ms=at_ms)
+            else:
+                stands[series] = before
+        _insert_sites(connection, {run.site for run in rows.runs})
+        if changing:
+            connection.execute(db.insert_or_update(connection, tables.node_state, _CHANGING), changing)
+        joined = _joined(connection, plan, [series for series, _ in newest if known[series] is None])
+        if not self.rebuilding:
+            feed.append(connection, joined, self._clock())
+        return stands
+
+    def _revise(self, connection: Connection, plan: _Plan) -> None:
+        revisions.remember(connection, plan.said, plan.places)
+        revisions.found(connection, plan.awaited)
+        revisions.change_latest(connection, plan.changed)
+        count_again(connection, self.lake, plan.changed)
+
+    def _follow(
+        self, connection: Connection, plan: _Plan, stands: dict[Series, Stand | None], now: datetime
+    ) -> tuple[list[episodes.Started], set[tuple[str, str]]]:
+        """Steps every need on; the episodes that are new, and the nodes on which a need is not idle."""
+        courses = {one.series: one for one in summary.courses(plan.rows)}
+        again = _points_by_series(plan.changed)
+        self._memory.know_series(connection, again)
+        arrivals, trusted = [], []
+        for series in [*courses, *(series for series in again if series not in courses)]:
+            stand = stands.get(series) or self._memory.series[series]
+            course, rules = courses.get(series), episodes.rules_version(self.needs, series.quantity)
+            points = again.get(series, [])
+            if course is not None:
+                quiet = not points and self._is_quiet(course, stand, rules)
+                points = points if quiet else sorted([*points, *_points(course.columns)])
+                last_ms = int(course.columns["measured_at"][-1])
+            else:
+                quiet, last_ms = False, points[-1].at_ms
+            followed_ms = None if stand is None or stand.rules != rules else stand.trusted_ms
+            if not quiet:
+                arrivals.append(Arrivals(series=series, points=points, followed_ms=followed_ms, again=series in again))
+            last_ms = last_ms if stand is None or stand.trusted_ms is None else max(last_ms, stand.trusted_ms)
+            trusted.append((series, last_ms, rules))
+            if stand is not None:
+                stands[series] = stand._replace(trusted_ms=last_ms, rules=rules)
+        self.store_trusted(connection, trusted)
+        started = self._step(connection, arrivals, now)
+        return started, self._active(connection, arrivals)
+
+    def _unfollowed(self, *_: object) -> tuple[list[episodes.Started], set[tuple[str, str]]]:
+        return [], self._memory.active
+
+    def _is_quiet(self, course: summary.Course, stand: Stand | None, rules: str) -> bool:
+        """Whether every need that watches the series is idle and stays it."""
+        watching = self.needs.by_quantity.get(course.series.quantity, ())
+        if not watching:
+            return True
+        if stand is None or stand.trusted_ms is None:
+            earlier = False
+        elif stand.rules != rules or (course.series.site, course.series.node) in self._memory.active:
+            return False
+        else:
+            earlier = int(course.columns["measured_at"][0]) <= stand.trusted_ms
+        return not earlier and not any(rule.holds(course.low) or rule.holds(course.high) for rule in watching)
+
+    def _step(self, connection: Connection, arrivals: Sequence[Arrivals], now: datetime) -> list[episodes.Started]:
+        if not arrivals:
+            return []
+        # The catalogue's new rows are part of this transaction, so the lake holds what has just come.
+        first_ms = min(arrival.points[0].at_ms for arrival in arrivals)
+        history = LakeHistory(self.lake, connection, [arrival.series for arrival in arrivals], first_ms)
+        return episodes.follow(connection, self.needs, arrivals, history, now)
+
+    def _active(self, connection: Connection, arrivals: Sequence[Arrivals]) -> set[tuple[str, str]]:
+        if not arrivals:
+            return self._memory.active
+        table = tables.rule_states.c
+        return {(row.site, row.node) for row in connection.execute(select(table.site, table.node).distinct())}
+
+    def store_trusted(self, connection: Connection, trusted: Sequence[tuple[Series, int, str]]) -> None:
+        rows = [{**_of(series), "at": db.from_ms(at_ms), "by": rules} for series, at_ms, rules in trusted]
+        if rows:
+            connection.execute(_TRUSTED, rows)
+
+    def _decide(self, connection: Connection, started: list[episodes.Started], now: datetime) -> list[Push]:
+        pushes = []
+        for episode in started:
+            push = decisions.about(connection, self.needs, self.affinity, episode, now)
+            if push is not None and inbox.send(connection, push):
+                pushes.append(push)
+        return pushes
+
+
+_CHANGING = (
+    "value", "scale", "unit", "flag", "measured_at", "installation", "boot", "sequence", "ingested_at"
+)  # fmt: skip
+_LAYERED = (
+    update(tables.batches)
+    .where(_B.id == bindparam("of"))
+    .values(readings=bindparam("stored"), duplicates=bindparam("kept_out"), layered_at=bindparam("at"), held=None)
+)
+_S = tables.node_state.c
+_TRUSTED = (
+    update(tables.node_state)
+    .where(*(_S[name] == bindparam(f"of_{name}") for name in ("site", "node", "quantity")))
+    .values(trusted_at=bindparam("at"), rules=bindparam("by"))
+)
+
+
+def _of(series: Series) -> dict[str, str]:
+    return {"of_site": series.site, "of_node": series.node, "of_quantity": series.quantity}
+
+
+def _key(row: Mapping[str, Any]) -> revisions.Key:
+    return row["node"], row["installation"], row["boot"], row["sequence"], row["quantity"]
+
+
+def _key_of(rows: Rows, place: int) -> revisions.Key:
+    run = rows.runs[int(rows.run[place])]
+    return run.node, run.installation, run.boot, int(rows.sequence[place]), run.quantity
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    """A reading of the future keeps its flag."""
+    return FOLDED if row["flag"] == FLAGS[-1] else BESIDE
+
+
+def _differs(row: Mapping[str, Any], flag: int) -> bool:
+    return row["flag"] not in (FLAGS[flag], FLAGS[-1])
+
+
+def _changed(row: Mapping[str, Any], flag: int) -> dict[str, Any]:
+    return {**row, "flag": FLAGS[flag]}
+
+
+def _points(course: Mapping[str, Any]) -> list[Point]:
+    names = ("measured_at", "installation", "boot", "sequence", "value")
+    return list(map(Point, *(course[name].tolist() for name in names)))
+
+
+def _points_by_series(changed: Sequence[Mapping[str, Any]]) -> dict[Series, list[Point]]:
+    found: dict[Series, list[Point]] = {}
+    for row in changed:
+        series = Series(site=row["site"], node=row["node"], quantity=row["quantity"])
+        key = (row["measured_at"], row["installation"], row["boot"], row["sequence"])
+        found.setdefault(series, []).append(Point(*key, row["value"] / row["scale"]))
+    return {series: sorted(points) for series, points in found.items()}
+
+
+def _store_delivered(connection: Connection, plan: _Plan) -> None:
+    table = tables.delivered.c
+    for (node, installation, boot), first in plan.gone:
+        mine = (table.node == node, table.installation == installation, table.boot == boot, table.first == first)
+        connection.execute(delete(tables.delivered).where(*mine))
+    rows = [
+        {"node": node, "installation": installation, "boot": boot, "first": first, "last": last}
+        for (node, installation, boot), first, last in plan.written
+    ]
+    if rows:
+        connection.execute(db.insert_or_update(connection, tables.delivered, ("last",)), rows)
+
+
+def _insert_sites(connection: Connection, sites: set[str]) -> None:
+    rows = [{"id": site, "tz": "UTC"} for site in sorted(sites)]
+    if rows:
+        connection.execute(db.insert_absent(connection, tables.sites), rows)
+
+
+def _first_seen(rows: Rows) -> dict[Series, int]:
+    """When the first batch of each series arrived, in ms."""
+    found: dict[Series, int] = {}
+    for place in np.unique(rows.run).tolist():
+        run = rows.runs[place]
+        ingested_ms = rows.arrived[run.batch].ingested_ms
+        found.setdefault(Series(site=run.site, node=run.node, quantity=run.quantity), ingested_ms)
+    return found
+
+
+def _state_row(rows: Rows, series: Series, row: int, first_seen_ms: int) -> dict[str, Any]:
+    run = rows.runs[int(rows.run[row])]
+    return {
+        **vars(series),
+        "value": int(rows.value[row]),
+        "scale": run.scale,
+        "unit": run.unit,
+        "flag": FLAGS[rows.flag[row]],
+        "measured_at": db.from_ms(int(rows.measured_at[row])),
+        "installation": run.installation,
+        "boot": run.boot,
+        "sequence": int(rows.sequence[row]),
+        "ingested_at": db.from_ms(rows.arrived[run.batch].ingested_ms),
+        "first_seen_at": db.from_ms(first_seen_ms),
+    }
+
+
+def _joined(connection: Connection, plan: _Plan, new: Sequence[Series]) -> list[feed.Entry]:
+    """Nodes that were not known before."""
+    nodes: dict[tuple[str, str], list[str]] = {}
+    for series in new:
+        nodes.setdefault((series.site, series.node), []).append(series.quantity)
+    entries = []
+    for (site, node), quantities in nodes.items():
+        mine = (_S.site == site, _S.node == node, _S.quantity.not_in(quantities))
+        if connection.execute(select(_S.quantity).where(*mine).limit(1)).first() is None:
+            text = f"Node {node} joined ({site}): {', '.join(quantities)}"
+            fields = {"event": "joined", "site": site, "node": node, "quantities": quantities}
+            entries.append(feed.Entry(kind="node", text=text, fields=fields))
+    return entries
+
+
+_HOUR_KEY = ("site", "node", "quantity", "hour", "scale")
+
+
+def hours(connection: Connection, rows: Rows) -> None:
+    """Adds trusted rows to their hours."""
+    found = [one._asdict() for one in summary.hours(rows)]
+    if found:
+        connection.execute(db.insert_or_merge(connection, tables.hourly, _MERGED), found)
+
+
+_MERGED = {"readings": "add", "low": "min", "high": "max", "total": "add"}
+
+_HOUR = """
+SELECT site, node, quantity, measured_at // 3600000 AS hour, scale, count(*) AS readings, min(value) AS low,
+    max(value) AS high, CAST(sum(value) AS BIGINT) AS total
+FROM lake JOIN wanted USING (site, node, quantity)
+WHERE flag = 'OK' AND measured_at // 3600000 = wanted.of_hour GROUP BY ALL
+"""
+
+
+def count_again(connection: Connection, lake_: Lake, changed: Sequence[Mapping[str, Any]]) -> None:
+    """The hours of readings whose flag has changed, counted anew from the lake."""
+    wanted = sorted({(r["site"], r["node"], r["quantity"], int(r["measured_at"]) // summary.HOUR_MS) for r in changed})
+    if not wanted:
+        return
+    table = tables.hourly.c
+    for site, node, quantity, hour in wanted:
+        mine = (table.site == site, table.node == node, table.quantity == quantity, table.hour == hour)
+        connection.execute(delete(tables.hourly).where(*mine))
+    names = ("site", "node", "quantity", "of_hour")
+    content = pa.table(dict(zip(names, map(list, zip(*wanted, strict=True)), strict=True)))
+    times = [hour * summary.HOUR_MS for *_, hour in wanted]
+    span = Span(first_ms=min(times), last_ms=max(times) + summary.HOUR_MS)
+    with lake_.open(connection, span, {"wanted": content}) as opened:
+        found = lake.asked(opened, _HOUR).to_pylist()
+    if found:
+        connection.execute(insert(tables.hourly), found)

@@ -1,0 +1,367 @@
+"""What the cloud's ground holds: `python -m tests.bench.cloud`; its last line is one JSON object.
+
+One server process (waitress, as `aircue-cloud serve` starts it) is sent whole batches of 1,000 readings, sealed by the
+gateway's own code from simulated homes (four rooms, simulated SHT4x, SCD4x and PMS5003 with noise at bus level), over
+HTTP with keys, by a process of its own. Acknowledged is what got its 200: base object synced, batch row committed.
+Visible is what `layered_at` says: deduplicated rows, latest state, hours and episodes in one transaction.
+
+A run counts only if the backlog does not grow: at its end no more wait than a second's worth. Batches are those of a
+few homes under many names, each home of its own; their content is real to the codec and to the layers alike.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import create_engine, func, select
+from tests.bench.gateway_batch import home_nodes, sealed
+from tests.bench.proc import rss_mb
+
+from aircue_cloud import db, tables
+from aircue_gateway.batch import Batch, Group, encode
+
+SECONDS = 60
+HOMES = 8
+CONNECTIONS = 24
+WINDOW_MS = 1_875_000  # 62 or 63 samples of four nodes with four quantities: 1,000 readings
+_DAY_MS = 86_400_000
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+# Batches.
+
+
+def home_batches(homes: int, seconds: int) -> list[list[Batch]]:
+    """By home, one after the other, each of about 1,000 readings."""
+    return [sealed(home_nodes(seconds=seconds, seed=f"cloud-{n}"), f"home-{n}", WINDOW_MS)[1:-1] for n in range(homes)]
+
+
+def as_home(batch: Batch, number: int, shift_ms: int, sequence: int) -> bytes:
+    """The batch as another home's, later or earlier."""
+    groups = tuple(_moved(group, number, shift_ms) for group in batch.groups)
+    moved = replace(
+        batch,
+        gateway=f"gw-{number}",
+        sequence=sequence,
+        sealed_at_ms=batch.sealed_at_ms + shift_ms,
+        groups=groups,
+    )
+    return encode(moved)
+
+
+def _moved(group: Group, number: int, shift_ms: int) -> Group:
+    samples = tuple(
+        replace(one, measured_at_ms=one.measured_at_ms + shift_ms, received_at_ms=one.received_at_ms + shift_ms)
+        for one in group.samples
+    )
+    return replace(group, site=f"site-{number}", samples=samples, node=f"{group.node}-{number}")
+
+
+def stock(folder: Path, batches: int, homes: int) -> int:
+    """Puts a file for each batch: home after home of one window, then the next. How many readings are in them."""
+    kept = home_batches(HOMES, min(86_400, 3600 + 1875 * (batches // homes + 3)))
+    shift_ms = int(time.time() * 1000) // 1000 * 1000 - kept[0][0].sealed_at_ms - 3 * _DAY_MS
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_know, initargs=(kept, folder, homes, shift_ms)) as pool:
+        return sum(pool.map(_seal, range(batches), chunksize=32))
+
+
+_known: list[Any] = []
+
+
+def _know(*what: Any) -> None:
+    _known[:] = what
+
+
+def _seal(number: int) -> int:
+    """One batch into its file; how many readings it holds."""
+    kept, folder, homes, shift_ms = _known
+    window, home = divmod(number, homes)
+    mine = kept[home % HOMES]
+    day, place = divmod(window, len(mine))
+    (folder / f"{number}.batch").write_bytes(as_home(mine[place], home, shift_ms + day * _DAY_MS, number))
+    return sum(len(group.samples) * len(group.channels) for group in mine[place].groups)
+
+
+# The server.
+
+
+class Server:
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.config = folder / "cloud.toml"
+        (folder / "data").mkdir()
+        lines = ["port = 0", 'data_dir = "data"', f"threads = {CONNECTIONS}"]
+        lines += [f'database_url = "{database_url}"'] if database_url else []
+        self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.database = database_url or db.sqlite_url(str(folder / "data" / "aircue.db"))
+        self.log = (folder / "server.log").open("ab")
+        self.folder = folder
+
+    def start(self) -> None:
+        line = [sys.executable, "-m", "aircue_cloud", "serve", "--config", str(self.config)]
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        assert self.process.stdout is not None
+        found = re.search(r"127\.0\.0\.1:(\d+)", self.process.stdout.readline())
+        assert found is not None, (self.folder / "server.log").read_text()
+        self.port = int(found[1])
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(120)
+
+    def keys(self, homes: int) -> list[str]:
+        from aircue_cloud.identity import gateway_keys
+
+        engine = db.open_database(self.database)
+        with db.writing(engine) as connection:
+            found = [gateway_keys.add(connection, f"gw-{n}", db.from_ms(0)) for n in range(homes)]
+        engine.dispose()
+        return found
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of a database on a server of this run's own, with its usual durability; "" where there is none."""
+    program = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
+    if program is None:
+        yield ""
+        return
+    folder = Path(tempfile.mkdtemp(prefix="aircue-bench-postgresql-", dir="/tmp"))
+    user = "postgres" if os.geteuid() == 0 else None
+    if user is not None:
+        shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
+    port = 54_000 + os.getpid() % 10_000
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+
+    def run(name: str, *words: str) -> None:
+        line = [Path(program).resolve().parent / name, "-D", folder / "data", *words]
+        subprocess.run(line, check=True, cwd=folder, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
+    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        run("pg_ctl", "-m", "fast", "stop")
+        shutil.rmtree(folder)
+
+
+# The sender, a process of its own.
+
+
+async def _send_all(
+    port: int, keys: Sequence[str], folder: Path, total: int, homes: int, seconds: float
+) -> dict[str, Any]:
+    waiting = iter(range(total))
+    taken: list[tuple[float, float]] = []
+    began = time.time()
+    await asyncio.gather(*(_connection(port, keys, folder, homes, waiting, taken, began + seconds) for _ in range(24)))
+    return {"began": began, "ended": time.time(), "acks": taken, "left": sum(1 for _ in waiting)}
+
+
+async def _connection(
+    port: int,
+    keys: Sequence[str],
+    folder: Path,
+    homes: int,
+    waiting: Iterator[int],
+    taken: list[tuple[float, float]],
+    end: float,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for number in waiting:
+        body = (folder / f"{number}.batch").read_bytes()
+        head = (
+            f"POST /api/v1/batches HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {keys[number % homes]}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        sent = time.time()
+        writer.write(head.encode() + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)
+        assert length is not None
+        content = await reader.readexactly(int(length[1]))
+        assert answer.startswith(b"HTTP/1.1 200"), (answer, content)
+        taken.append((time.time(), time.time() - sent))
+        if time.time() > end:
+            break
+    writer.close()
+
+
+def send(port: int, keys: Sequence[str], folder: Path, homes: int, seconds: float) -> dict[str, Any]:
+    """Runs the sender in its own process."""
+    asked = json.dumps({"port": port, "keys": list(keys), "folder": str(folder), "homes": homes, "seconds": seconds})
+    line = [sys.executable, "-m", "tests.bench.cloud", "--send"]
+    done = subprocess.run(line, input=asked, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+# What is measured.
+
+
+def _delays(database: str) -> tuple[np.ndarray[Any, Any], int]:
+    """Seconds from acknowledgement to visibility of every batch, and how many wait."""
+    engine = create_engine(database)
+    table = tables.batches.c
+    with engine.connect() as connection:
+        rows = connection.execute(
+            select(table.received_at, table.layered_at).where(table.layered_at.is_not(None))
+        ).all()
+        waiting = connection.execute(select(func.count()).where(table.layered_at.is_(None))).scalar_one()
+    engine.dispose()
+    return np.array([(row.layered_at - row.received_at).total_seconds() for row in rows]), waiting
+
+
+def ingest(folder: Path, database: str, batches: Path, homes: int, seconds: float, per_batch: float) -> dict[str, Any]:
+    """The server stays in folder with all it has stored."""
+    server = Server(folder, database)
+    keys = server.keys(homes)
+    server.start()
+    try:
+        _warm(server)
+        sent = send(server.port, keys, batches, homes, seconds)
+        _, waiting = _delays(server.database)
+        rss = rss_mb(server.process.pid)
+        _drained(server)
+        delays, _ = _delays(server.database)
+    finally:
+        server.stop()
+    took = np.array([took for _, took in sent["acks"]])
+    span = sent["ended"] - sent["began"]
+    found = {
+        "readings_per_s": round(len(took) * per_batch / span),
+        "seconds": round(span, 1),
+        "waiting_at_end": waiting,
+        "ingest_p99_ms": round(float(np.quantile(took, 0.99)) * 1000, 1),
+        "visible_p50_s": round(float(np.quantile(delays, 0.5)), 2),
+        "visible_p99_s": round(float(np.quantile(delays, 0.99)), 2),
+        "rss_mb": round(rss),
+    }
+    _say(f"{database.split(':')[0] or 'sqlite'}: {found}")
+    return found
+
+
+def _warm(server: Server) -> None:
+    """Until the compiled reader is there: a start compiles it at most once on a machine."""
+    from aircue_cloud.ingest import columns
+
+    columns.warm()
+    time.sleep(3)
+
+
+def _drained(server: Server) -> None:
+    end = time.time() + 120
+    while _delays(server.database)[1] and time.time() < end:
+        time.sleep(0.2)
+
+
+def command(config: Path, *words: str) -> str:
+    line = [sys.executable, "-m", "aircue_cloud", *words, "--config", str(config)]
+    done = subprocess.run(line, check=True, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+_QUESTION = """
+SELECT quantity, count(*), avg(value) FROM readings
+WHERE measured_at >= (SELECT max(measured_at) FROM readings) - INTERVAL 7 DAY AND site IN ({sites}) GROUP BY quantity
+"""
+
+
+def lake_figures(folder: Path, database: str) -> dict[str, Any]:
+    """Of a cloud that has taken everything in: its size after merging, a question, and making it again."""
+    from aircue_cloud.app import open_layers, open_objects
+    from aircue_cloud.config import load
+    from aircue_cloud.layers import lake as lakes
+    from aircue_cloud.layers import merging
+
+    config = load(folder / "cloud.toml")
+    worker = open_layers(config, open_objects(config))
+    clock = lambda: db.from_ms(int(time.time() * 1000))  # noqa: E731
+    merging.merge_all(worker.engine, worker.lake, clock)
+    files = tables.lake_files.c
+    with db.reading(worker.engine) as connection:
+        query = select(func.sum(files.bytes), func.sum(files.rows)).where(files.removed_at.is_(None))
+        size, rows = connection.execute(query).one()
+    sites = ", ".join(f"'site-{n}'" for n in range(100))
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        with db.reading(worker.engine) as connection, worker.lake.open(connection) as opened:
+            lakes.asked(opened, _QUESTION.format(sites=sites))
+        took.append(time.perf_counter() - began)
+    worker.engine.dispose()
+    began = time.perf_counter()
+    command(folder / "cloud.toml", "layers", "rebuild", "--from", "base")
+    again = time.perf_counter() - began
+    found = {
+        "lake_bytes_per_reading": round(size / rows, 2),
+        "query_7_days_100_homes_ms": round(sorted(took)[2] * 1000, 1),
+        "rebuild_readings_per_s": round(rows / again),
+        "lake_readings": rows,
+    }
+    _say(f"lake: {found}")
+    return found
+
+
+def run(seconds: float = SECONDS, batches: int = 9000, homes: int = 100) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="aircue-bench-cloud-") as name, postgresql() as postgres:
+        root = Path(name)
+        (root / "batches").mkdir()
+        began = time.perf_counter()
+        per_batch = stock(root / "batches", batches, homes) / batches
+        _say(f"{batches} batches of {per_batch:.0f} readings sealed in {time.perf_counter() - began:.0f} s")
+        for kind, database in (("sqlite", ""), ("postgresql", postgres)):
+            if kind == "postgresql" and not postgres:
+                found["ingest_readings_per_s_postgresql"] = None
+                continue
+            folder = root / kind
+            folder.mkdir()
+            one = ingest(folder, database, root / "batches", homes, seconds, per_batch)
+            found[f"ingest_readings_per_s_{kind}"] = one.pop("readings_per_s")
+            found |= {f"{key}_{kind}": value for key, value in one.items()}
+        found |= lake_figures(root / "sqlite", "")
+        for key in ("visible_p99_s", "ingest_p99_ms", "rss_mb"):
+            found[key] = max(value for name_, value in found.items() if name_.startswith(key))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--send", action="store_true", help="be the sender; what to send comes on standard input")
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--batches", type=int, default=9000)
+    parser.add_argument("--homes", type=int, default=100)
+    asked = parser.parse_args()
+    if asked.send:
+        told = json.load(sys.stdin)
+        folder = Path(told["folder"])
+        total = len(list(folder.glob("*.batch")))
+        sent = asyncio.run(_send_all(told["port"], told["keys"], folder, total, told["homes"], told["seconds"]))
+        sys.stdout.write(json.dumps(sent))
+        return 0
+    sys.stdout.write(json.dumps(run(asked.seconds, asked.batches, asked.homes)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -50,6 +50,18 @@ bench-firmware: setup oracle micropython ## measure the firmware's figures (abou
 bench-gateway: setup system-packages ## measure the gateway's figures (about 25 minutes); AIRCUE_DATA names the data sets
 	@$(BIN)/python -m tests.bench.gateway
 
+.PHONY: bench-gateway-peers
+bench-gateway-peers: setup system-packages ## the gateway beside Node-RED, ThingsBoard's gateway and Telegraf, with one load
+	@$(BIN)/python -m tests.bench.gateway_peers
+
+.PHONY: bench-cloud
+bench-cloud: setup system-packages ## measure the cloud's figures: ingest on both databases, the lake, queries
+	@$(BIN)/python -m tests.bench.cloud
+
+.PHONY: bench-recommender
+bench-recommender: setup ## measure the recommender's figures; AIRCUE_DATA names the data sets
+	@$(BIN)/python -m tests.bench.recommender
+
 .PHONY: soak
 soak: setup system-packages ## run the gateway's fault tests in their long form (hours)
 	@AIRCUE_LONG=1 $(BIN)/pytest tests/gateway/test_power_cut.py tests/system -k "gateway or uplink or power_cut" $(PYTEST_ARGS)

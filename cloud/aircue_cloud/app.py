@@ -1,7 +1,7 @@
 """The web application: everything is built and put together here."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, Response, redirect
@@ -124,7 +124,7 @@ def _check_somebody_may_sign_in(config: Config, engine: Engine) -> None:
 
 def _services(config: Config, place: Place, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:
     objects = open_objects(config, place)
-    layers = open_layers(place, objects, affinity, clock)
+    layers = open_layers(config, place, objects, affinity, clock)
     intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
     return Services(
@@ -140,6 +140,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
 
 
 def open_layers(
+    config: Config,
     place: Place,
     objects: ObjectStore,
     affinity: AffinitySource | None = None,
@@ -149,7 +150,7 @@ def open_layers(
     engine = stores.open_database(place)
     source = ActiveModel(place.model_dir) if affinity is None else affinity
     source.current()  # now, so that no push waits for it
-    return Worker(engine, Lake(objects), needs.load(), source, clock)
+    return Worker(engine, Lake(objects), needs.load(), source, clock, timedelta(hours=config.push_ttl_h))
 
 
 def open_intake(place: Place, objects: ObjectStore, clock: Callable[[], datetime] = _utc_now) -> Intake:

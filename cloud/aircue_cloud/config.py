@@ -49,7 +49,7 @@ class Config:
     than this machine reaches it. trusted_proxies: how many stand in front of it. sign_in: auto, needed as soon as there
     is an operator or anybody else can reach this server; or off, for loopback alone. requests_per_minute: of each
     partner's or node's key. controller, controller_contact, privacy_url, jurisdiction: who answers for the data, as
-    receipts name them."""
+    receipts name them. push_ttl_h: how old an episode may be that still leads to a push."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -64,6 +64,7 @@ class Config:
     public_url: str = ""
     trusted_proxies: int = 0
     sign_in: str = "auto"
+    push_ttl_h: int = 24
     requests_per_minute: int = 1200
     controller: str = Controller.name
     controller_contact: str = ""
@@ -124,6 +125,7 @@ _RANGES = (
     ("max_batch_bytes", 1024, 64 * 1024 * 1024),
     ("upload_url_s", 10, 3600),
     ("trusted_proxies", 0, 8),
+    ("push_ttl_h", 1, 24 * 365 * 100),
     ("requests_per_minute", 1, 1_000_000),
 )
 

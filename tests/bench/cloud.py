@@ -294,7 +294,8 @@ def lake_figures(folder: Path, database: str) -> dict[str, Any]:
     from aircue_cloud.layers import merging
 
     config = load(folder / "cloud.toml")
-    worker = open_layers(config, open_objects(config))
+    place = config.place("main")
+    worker = open_layers(config, place, open_objects(config, place))
     clock = lambda: db.from_ms(int(time.time() * 1000))  # noqa: E731
     merging.merge_all(worker.engine, worker.lake, clock)
     files = tables.lake_files.c

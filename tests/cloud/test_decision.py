@@ -45,6 +45,7 @@ def facts(**changes: object) -> Facts:
         need="damp-air",
         episode="e1",
         confirmed_at=NOW - timedelta(minutes=1),
+        push_ttl=timedelta(hours=24),
         pushed_before=False,
         consent=True,
         candidates=tuple(found()),
@@ -94,6 +95,7 @@ class TestPolicy:
         ("gate", "changes", "said"),
         [
             ("linked", {"household": None}, "aircue-cloud site link home-1"),
+            ("timely", {"confirmed_at": NOW - timedelta(hours=25)}, "too long ago"),
             ("dedupe", {"pushed_before": True}, "has had its push"),
             ("consent", {"consent": None}, "has not agreed to the use of sensor data for marketing"),
             ("consent", {"consent": False}, "has withdrawn its agreement"),
@@ -121,6 +123,7 @@ class TestPolicy:
         """Each gate is the only one that holds its case back."""
         held_back: dict[str, dict[str, object]] = {
             "linked": {"household": None},
+            "timely": {"confirmed_at": NOW - timedelta(hours=25)},
             "dedupe": {"pushed_before": True},
             "consent": {"consent": False},
             "cooldown": {"last_offer": LastOffer(category="dryer", at=NOW)},

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "cloud.toml"
-    path.write_text("port = 0\nmax_batch_bytes = 2048\n", encoding="utf-8")
+    path.write_text("port = 0\nmax_batch_bytes = 2048\npush_ttl_h = 876000\n", encoding="utf-8")
     return path
 
 

@@ -157,7 +157,7 @@ def stored(config: Path) -> list[int]:
     """Sequences of all readings there are; the layers take up what the consumers have acknowledged."""
     known = load(config)
     where = known.place("main")
-    layers = open_layers(where, open_objects(known, where))
+    layers = open_layers(known, where, open_objects(known, where))
     layers.work()
     with db.reading(layers.engine) as connection, layers.lake.open(connection) as opened:
         found = opened.execute("SELECT sequence FROM lake ORDER BY sequence").fetchall()

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import log
 from typing import Any
 
@@ -20,6 +20,7 @@ from aircue_cloud.decision.policy import (
     CHANNEL,
     DATA_CATEGORY,
     PURPOSE,
+    PUSH_TTL,
     SEND,
     Facts,
     LastOffer,
@@ -45,14 +46,21 @@ class _Judged:
     note: str | None = None
 
 
-def about(connection: Connection, needs: Needs, source: AffinitySource, episode: Started, now: datetime) -> Push | None:
+def about(
+    connection: Connection,
+    needs: Needs,
+    source: AffinitySource,
+    episode: Started,
+    now: datetime,
+    push_ttl: timedelta = PUSH_TTL,
+) -> Push | None:
     """Decides, stores the decision with its trace, and returns the push where there is to be one."""
     need = needs.by_name[episode.rule.need]
     household = _household(connection, episode.series.site)
     judged = _Judged()
     if household is not None and _consent(connection, household):
         judged = _judge(connection, source, need, household, now)
-    facts = _facts(connection, need, episode, household, judged, now)
+    facts = _facts(connection, need, episode, household, judged, now, push_ttl)
     verdict = decide(facts)
     _record(connection, facts, verdict, judged, _occasion_fields(episode))
     return None if verdict.winner is None else _push(facts, verdict.winner, need, episode)
@@ -70,7 +78,13 @@ def _consent(connection: Connection, household: str) -> bool | None:
 
 
 def _facts(
-    connection: Connection, need: Need, episode: Started, household: str | None, judged: _Judged, now: datetime
+    connection: Connection,
+    need: Need,
+    episode: Started,
+    household: str | None,
+    judged: _Judged,
+    now: datetime,
+    push_ttl: timedelta,
 ) -> Facts:
     return Facts(
         now=now,
@@ -79,6 +93,7 @@ def _facts(
         need=need.name,
         episode=episode.id,
         confirmed_at=db.from_ms(episode.confirmed.at_ms),
+        push_ttl=push_ttl,
         pushed_before=household is not None and _pushed_before(connection, household, need.name, episode.id),
         consent=None if household is None else _consent(connection, household),
         candidates=judged.candidates,

@@ -15,7 +15,7 @@ PURPOSE = "marketing"
 DATA_CATEGORY = "sensor"
 CHANNEL = "in-app"
 COOLDOWN = timedelta(days=14)
-PUSH_TTL = timedelta(hours=24)
+PUSH_TTL = timedelta(hours=24)  # unless the configuration says otherwise
 
 SEND = "send"
 SUPPRESS = "suppress"
@@ -40,6 +40,7 @@ class Facts:
     need: str
     episode: str
     confirmed_at: datetime
+    push_ttl: timedelta
     pushed_before: bool
     consent: bool | None
     candidates: tuple[Candidate, ...]
@@ -77,8 +78,9 @@ def _linked(facts: Facts) -> tuple[dict[str, Any], str | None]:
 
 def _timely(facts: Facts) -> tuple[dict[str, Any], str | None]:
     """Readings may come late: from a backlog, a file, or layers that are made again."""
-    inputs = {"confirmed_at": facts.confirmed_at.isoformat(timespec="milliseconds"), "ttl_h": PUSH_TTL.days * 24}
-    late = facts.now - facts.confirmed_at > PUSH_TTL
+    ttl_h = facts.push_ttl / timedelta(hours=1)
+    inputs = {"confirmed_at": facts.confirmed_at.isoformat(timespec="milliseconds"), "ttl_h": ttl_h}
+    late = facts.now - facts.confirmed_at > facts.push_ttl
     return inputs, f"{facts.need} began at {facts.confirmed_at:%d %b %Y %H:%M} UTC: too long ago" if late else None
 
 

@@ -71,9 +71,9 @@ def readings_(file: Path, site: str | None, encoding: str, delimiter: str | None
     """CSV with the columns node, quantity, measured_at, value."""
     from aircue_cloud.app import open_intake, open_layers, open_objects
 
-    where = place(config_path)
-    objects = open_objects(load(config_path), where)
-    intake, layers = open_intake(where, objects), open_layers(where, objects)
+    config, where = load(config_path), place(config_path)
+    objects = open_objects(config, where)
+    intake, layers = open_intake(where, objects), open_layers(config, where, objects)
     try:
         _tell(file, readings.take(intake, layers, file, site, _dialect(encoding, delimiter), Progress(say)))
     finally:

@@ -21,8 +21,8 @@ _FORMATS = ("table", "csv")
 
 @contextmanager
 def _opened(path: Path | None) -> Iterator[Worker]:
-    where = place(path)
-    worker = open_layers(where, open_objects(load(path), where))
+    config, where = load(path), place(path)
+    worker = open_layers(config, where, open_objects(config, where))
     try:
         yield worker
     finally:

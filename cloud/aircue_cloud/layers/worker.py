@@ -11,7 +11,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from aircue_cloud import counters, db, feed, tables
 from aircue_cloud.decision import decisions
 from aircue_cloud.decision.affinity import AffinitySource
+from aircue_cloud.decision.policy import PUSH_TTL
 from aircue_cloud.delivery import inbox
 from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
@@ -75,9 +76,10 @@ class Worker:
         needs: Needs,
         affinity: AffinitySource,
         clock: Callable[[], datetime],
+        push_ttl: timedelta = PUSH_TTL,
     ) -> None:
         self.engine, self.lake, self.needs = engine, lake_, needs
-        self.affinity, self._clock = affinity, clock
+        self.affinity, self._clock, self._push_ttl = affinity, clock, push_ttl
         self.rebuilding = False  # then nothing is told or decided again, and all series are followed at the end
         self._memory = Memory()
         self._turn = Lock()
@@ -390,7 +392,7 @@ class Worker:
     def _decide(self, connection: Connection, started: list[episodes.Started], now: datetime) -> list[Push]:
         pushes = []
         for episode in started:
-            push = decisions.about(connection, self.needs, self.affinity, episode, now)
+            push = decisions.about(connection, self.needs, self.affinity, episode, now, self._push_ttl)
             if push is not None and inbox.send(connection, push):
                 pushes.append(push)
         return pushes

@@ -31,7 +31,7 @@ flash: setup ## put MicroPython and the firmware on a board: BOARD=pico_w, PORT=
 	  $(if $(DRIVE),--drive '$(DRIVE)') $(FLASH_ARGS)
 
 .PHONY: test
-test: setup system-packages oracle micropython ## run every test (PYTEST_ARGS="-k name" for some)
+test: setup system-packages oracle spark micropython ## run every test (PYTEST_ARGS="-k name" for some)
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: unit
@@ -118,6 +118,10 @@ oracle: setup ## compile Sensirion's VOC index for the tests; without a C compil
 	@test -e $(VENV)/.oracle || { $(BIN)/python -m pip install --quiet --require-hashes -r .ci/oracle.lock 2>$(VENV)/oracle.log \
 	  && touch $(VENV)/.oracle; } || echo "oracle: not built, see $(VENV)/oracle.log: a C compiler and Python's headers are needed"
 
+.PHONY: spark
+spark: setup ## install Spark for the tests of that engine (half a gigabyte, once); they need Java as well
+	@test -e $(VENV)/.spark || { $(BIN)/python -m pip install --quiet --require-hashes -r .ci/spark.lock && touch $(VENV)/.spark; }
+
 .PHONY: system-packages
 system-packages: ## install what the tests need from the system: Mosquitto, Chromium, PostgreSQL (as root; otherwise says what to type)
 	@.ci/system-packages test
@@ -127,11 +131,12 @@ micropython: ## find MicroPython's unix port, or fetch it once (no root needed)
 	@PYTHONPATH=hil $(PYTHON) -m aircue_hil.micropython >/dev/null
 
 .PHONY: lock
-lock: requirements.lock-new .ci/oracle.lock-new $(PORTS:%=.ci/stubs-%.lock-new) ## write the lock files anew from pyproject.toml
+lock: requirements.lock-new .ci/oracle.lock-new .ci/spark.lock-new $(PORTS:%=.ci/stubs-%.lock-new) ## write the lock files anew from pyproject.toml
 	@for new in $^; do mv "$$new" "$${new%-new}"; done
 
 requirements.lock-new: LOCKED := --all-extras pyproject.toml
 .ci/oracle.lock-new: LOCKED := --group pyproject.toml:oracle
+.ci/spark.lock-new: LOCKED := --group pyproject.toml:spark
 .ci/stubs-%.lock-new: LOCKED = --group pyproject.toml:$(patsubst stubs-%,%,$(notdir $*))
 %.lock-new: FORCE
 	@test -x $(LOCK_VENV)/bin/uv || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv; }

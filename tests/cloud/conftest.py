@@ -62,7 +62,7 @@ def new_database() -> str:
 
 def _bare(folder: Path) -> Cloud:
     clock, affinity = Clock(), FixedAffinity()
-    config = Config(data_dir=str(folder), database_url=new_database())
+    config = Config(data_dir=str(folder), database_url=new_database(), push_ttl_h=24 * 30)
     app = create_app(config, affinity=affinity, clock=clock)
     with app.app_context():
         engine, place = services().engine, services().place

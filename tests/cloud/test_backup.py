@@ -97,7 +97,7 @@ def test_a_restored_store_has_the_same_rows_objects_and_models(
     assert {key: target.objects.get(key) for key in target.objects.list("")} == {
         key: objects.get(key) for key in objects.list("")
     }
-    assert len(list(objects.list(""))) == 2
+    assert len(list(objects.list(""))) == 3
     names = {path.relative_to(target.place.model_dir).as_posix() for path in target.place.model_dir.rglob("*.*")}
     assert names == {"0001-x/model.json"}
     assert (target.place.model_dir / "active").read_text() == "0001-x"

@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.cloud.conftest import new_database
 
-from aircue_cloud import db, tables
+from aircue_cloud import db, stores, tables
 from aircue_cloud.cli import main
+from aircue_cloud.config import load
 
 
 class Terminal:
@@ -15,14 +16,13 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self.config = folder / "cloud.toml"
-        self.url = new_database() or db.sqlite_url(str(folder / "aircue.db"))
-        self.config.write_text(f'database_url = "{self.url}"\n', encoding="utf-8")
+        self.config.write_text(f'database_url = "{new_database()}"\n', encoding="utf-8")
 
     def __call__(self, *words: str) -> Result:
         return CliRunner().invoke(main, [*words, "--config", str(self.config)])
 
     def add(self, table: object, **row: object) -> None:
-        with db.writing(db.open_database(self.url)) as connection:
+        with db.writing(stores.open_database(load(self.config).place("main"))) as connection:
             connection.execute(db.insert_absent(connection, table), [row])  # type: ignore[arg-type]
 
 

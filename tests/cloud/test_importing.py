@@ -334,7 +334,7 @@ SENSOR = "node,quantity,measured_at,value"
 
 def take_readings(cloud: Cloud, path: Path, site: str | None = "home-9") -> Taken:
     with cloud.app.app_context():
-        return readings.take(services().intake, path, site, Dialect(), SILENT)
+        return readings.take(services().intake, services().layers, path, site, Dialect(), SILENT)
 
 
 def test_readings_are_sealed_and_every_one_knows_its_batch(cloud: Cloud, tmp_path: Path) -> None:
@@ -388,7 +388,7 @@ def test_an_import_of_readings_that_was_cut_short_is_completed(cloud: Cloud, tmp
             super().add(count)
 
     with cloud.app.app_context(), pytest.raises(Cut):
-        readings.take(services().intake, path, "home-9", Dialect(), Cutting(lambda _line: None))
+        readings.take(services().intake, services().layers, path, "home-9", Dialect(), Cutting(lambda _line: None))
     assert len(cloud.get("readings")["rows"]) == 200
     assert take_readings(cloud, path) == Taken(rows=300, stored=100, duplicates=200, rejected=0)
 

@@ -301,9 +301,10 @@ class TestRetention:
 
 class TestCommands:
     def run(self, cloud: Cloud, *words: str) -> Result:
-        config = cloud.folder.parent / "cloud.toml"
-        url = str(cloud.engine.url.render_as_string(hide_password=False))
-        config.write_text(f'data_dir = {json.dumps(str(cloud.folder))}\ndatabase_url = "{url}"\n', encoding="utf-8")
+        data = cloud.folder.parent.parent
+        config = data / "cloud.toml"
+        lines = [f"data_dir = {json.dumps(str(data))}", f"database_url = {json.dumps(cloud.database_url)}"]
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         result = CliRunner().invoke(main, [*words, "--config", str(config)])
         assert result.exit_code == 0, result.output
         return result

@@ -12,6 +12,7 @@ from tests.cloud.stage import DAMP, NOW, Cloud, batch, humidity, product
 
 from aircue_cloud import tables
 from aircue_cloud.decision.affinity import RecentPopularity
+from aircue_cloud.decision.policy import GATES
 
 QUIET = dict.fromkeys(range(20, 40), 60.0)
 DAMP_AGAIN = dict.fromkeys(range(40, 60), 85.0)
@@ -167,7 +168,7 @@ def test_the_trace_holds_every_gate_and_every_candidate(cloud: Cloud) -> None:
     cloud.post(batch(humidity(DAMP)))
     [row] = cloud.get("decisions")["rows"]
     trace = row["trace"]
-    assert [gate["result"] for gate in trace["gates"]] == ["pass"] * 6
+    assert [gate["result"] for gate in trace["gates"]] == ["pass"] * len(GATES)
     assert trace["model"] == "fixed"
     assert [candidate["product"] for candidate in trace["candidates"]] == ["drymax", "tumble", "salt"]
     assert trace["candidates"][0].keys() >= {"affinity", "lift", "cost", "score", "hindrance"}

@@ -302,7 +302,9 @@ class TestLayersInABucket:
         worker.lake = Lake(store)
         known = cloud.services
         intake = replace(known.intake, objects=store)
-        built.register(cloud.app.extensions, replace(known, intake=intake, lake=worker.lake))
+        with cloud.app.app_context():
+            changed = Stores(built.config(), lambda _: replace(known, intake=intake, lake=worker.lake))
+            built.register(cloud.app.extensions, changed, built.config())
         for sequence in range(4):
             cloud.post(batch(humidity({sequence: 60.0 + sequence}), sequence=sequence))
         rows = cloud.readings()

@@ -180,7 +180,7 @@ def test_the_benchs_fault_is_one_that_it_can_play() -> None:
 def test_the_gateways_configuration_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(block("docs/gateway.md", "toml"))
-    assert gateway_config.load(path).nodes.keys() == {"bathroom"}
+    assert gateway_config.load(path).nodes.keys() == {"bathroom", "shelf"}
 
 
 def test_the_gateways_table_of_tls_is_accepted(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import click
 from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, status, tables
-from aircue_cloud.commands import audit, backup, keys, models, operators, people, rights, stores, training
+from aircue_cloud.commands import audit, backup, keys, models, operators, people, stores, training
 from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
 from aircue_cloud.errors import CloudError, CommandError
 from aircue_cloud.rights import forgotten
@@ -23,6 +23,7 @@ _LATE = {
     "weather": ("aircue_cloud.weather.command", "weather"),
     "layers": ("aircue_cloud.layers.command", "layers"),
     "storage": ("aircue_cloud.storage_command", "storage"),
+    "rights": ("aircue_cloud.commands.rights", "rights"),
     "query": ("aircue_cloud.layers.command", "query"),
 }
 
@@ -86,7 +87,6 @@ def consume(config_path: Path | None, **source: Any) -> None:
 
 main.add_command(stores.store)
 main.add_command(operators.operator)
-main.add_command(rights.rights)
 main.add_command(people.person)
 main.add_command(models.models)
 main.add_command(training.train)

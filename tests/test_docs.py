@@ -6,11 +6,14 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
 from aircue_cloud import config as cloud_config
+from aircue_cloud.cli import main as cloud
 from aircue_cloud.rights import retention
 from aircue_gateway import config as gateway_config
 from aircue_gateway.payloads.formats import FORMATS
@@ -82,17 +85,32 @@ def commands() -> list[str]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("command", commands())
-def test_commands_exist(command: str) -> None:
-    """The longest part of the words that is a command; the rest are arguments."""
-    script, *words = command.split()
-    assert script in SCRIPTS
+@cache
+def helps(script: str, word: str) -> bool:
     path = Path(sys.executable).parent / script
-    helps = [
-        subprocess.run([path, *words[:count], "--help"], capture_output=True, check=False, timeout=60).returncode == 0
-        for count in range(1, len(words) + 1)
-    ]
-    assert helps[0], f"{script} has no command {words[0]}"
+    return subprocess.run([path, word, "--help"], capture_output=True, check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("command", [one for one in commands() if not one.startswith("aircue-cloud")])
+def test_commands_exist(command: str) -> None:
+    script, word, *_ = command.split()
+    assert script in SCRIPTS
+    assert helps(script, word), f"{script} has no command {word}"
+
+
+@pytest.mark.parametrize("command", [one for one in commands() if one.startswith("aircue-cloud")])
+def test_the_clouds_commands_exist(command: str) -> None:
+    """What stands behind the last one are arguments."""
+    found: click.Command | None = cloud
+    for word in command.split()[1:]:
+        if not isinstance(found, click.Group):
+            break
+        found = found.get_command(click.Context(found), word) or (None if not _may_stand_alone(found) else found)
+        assert found is not None, f"there is no {word} in {command}"
+
+
+def _may_stand_alone(group: click.Group) -> bool:
+    return group.invoke_without_command
 
 
 def test_the_firmwares_settings_are_accepted() -> None:

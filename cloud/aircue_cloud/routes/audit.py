@@ -38,7 +38,7 @@ def _write_down(response: Response) -> Response:
         act = Act(
             actor=f"{actor.kind} {actor.name}".strip(),
             action=f"{request.method} {request.endpoint}",
-            target=request.path,
+            target=request.path.replace("\0", "%00"),  # which PostgreSQL cannot hold
             outcome=audit.DONE if response.status_code < _OK else str(response.status_code),
             address=browsers.address(),
         )

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import Engine, func, select
 from tests.bench.gateway_batch import home_nodes, sealed
 from tests.bench.proc import rss_mb
 
@@ -111,13 +111,12 @@ class Server:
         lines = ["port = 0", 'data_dir = "data"', f"threads = {CONNECTIONS}"]
         lines += [f'database_url = "{database_url}"'] if database_url else []
         self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self.database = database_url or db.sqlite_url(str(folder / "data" / "aircue.db"))
-        self.log = (folder / "server.log").open("ab")
         self.folder = folder
 
     def start(self) -> None:
         line = [sys.executable, "-m", "aircue_cloud", "serve", "--config", str(self.config)]
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         found = re.search(r"127\.0\.0\.1:(\d+)", self.process.stdout.readline())
         assert found is not None, (self.folder / "server.log").read_text()
@@ -125,12 +124,19 @@ class Server:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(120)
+        self.process.communicate(timeout=120)
+
+    def open(self) -> Engine:
+        """The database of the store that is there from the start."""
+        from aircue_cloud import stores
+        from aircue_cloud.config import load
+
+        return stores.open_database(load(self.config).place(db.MAIN))
 
     def keys(self, homes: int) -> list[str]:
         from aircue_cloud.identity import gateway_keys
 
-        engine = db.open_database(self.database)
+        engine = self.open()
         with db.writing(engine) as connection:
             found = [gateway_keys.add(connection, f"gw-{n}", db.from_ms(0)) for n in range(homes)]
         engine.dispose()
@@ -218,11 +224,11 @@ def send(port: int, keys: Sequence[str], folder: Path, homes: int, seconds: floa
 # What is measured.
 
 
-def _delays(database: str) -> tuple[np.ndarray[Any, Any], int]:
+def _delays(server: Server) -> tuple[np.ndarray[Any, Any], int]:
     """Seconds from acknowledgement to visibility of every batch, and how many wait."""
-    engine = create_engine(database)
+    engine = server.open()
     table = tables.batches.c
-    with engine.connect() as connection:
+    with db.reading(engine) as connection:
         rows = connection.execute(
             select(table.received_at, table.layered_at).where(table.layered_at.is_not(None))
         ).all()
@@ -239,10 +245,10 @@ def ingest(folder: Path, database: str, batches: Path, homes: int, seconds: floa
     try:
         _warm(server)
         sent = send(server.port, keys, batches, homes, seconds)
-        _, waiting = _delays(server.database)
+        _, waiting = _delays(server)
         rss = rss_mb(server.process.pid)
         _drained(server)
-        delays, _ = _delays(server.database)
+        delays, _ = _delays(server)
     finally:
         server.stop()
     took = np.array([took for _, took in sent["acks"]])
@@ -270,7 +276,7 @@ def _warm(server: Server) -> None:
 
 def _drained(server: Server) -> None:
     end = time.time() + 120
-    while _delays(server.database)[1] and time.time() < end:
+    while _delays(server)[1] and time.time() < end:
         time.sleep(0.2)
 
 

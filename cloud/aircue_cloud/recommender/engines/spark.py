@@ -16,6 +16,7 @@ needs the package org.apache.hadoop:hadoop-aws among spark.jars.packages.
 """
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,6 +68,8 @@ def session(master: str = "local[*]", **settings: str) -> Iterator[Any]:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise RecommenderError("the engine spark needs pyspark and Java 17: pip install pyspark") from error
+    if master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine may not know its own name
     builder = SparkSession.builder.appName("aircue-train").master(master)
     for name, value in {**(_HERE if master.startswith("local") else {}), **settings}.items():
         builder = builder.config(name, value)

@@ -16,6 +16,7 @@ from tests.cloud.stage import NOW, Cloud, batch, humidity
 
 from aircue_cloud import consents, db, tables
 from aircue_cloud.errors import CommandError
+from aircue_cloud.layers import lake as lakes
 from aircue_cloud.layers import rebuilding
 from aircue_cloud.recommender import store, training
 from aircue_cloud.rights import erasure, export, forgotten, receipts, retention, small_groups, subject
@@ -350,3 +351,15 @@ def test_the_audit_log_keeps_what_was_done_and_not_to_whom(lived_in: Cloud) -> N
     rows = lived_in.rows(tables.audit)
     exports = [row["target"] for row in rows if row["action"] == "rights export"]
     assert exports == [proof["pseudonym"]]
+
+
+def test_a_worker_forgets_what_it_remembers_of_an_erased_home(lived_in: Cloud) -> None:
+    with db.reading(lived_in.engine) as connection:
+        before = lakes.version(connection)
+    erased(lived_in, "ada")
+    with db.reading(lived_in.engine) as connection:
+        assert lakes.version(connection) > before
+    with db.writing(lived_in.engine) as connection:
+        forgotten.remember(connection, "home-1")
+    assert lived_in.post(batch(humidity({200: 60.0}), sequence=9)).status_code == 200
+    assert [row["readings"] for row in lived_in.rows(tables.hourly) if row["site"] == "home-1"] == [1]

@@ -188,6 +188,8 @@ class Worker:
     def _arrived(self, row: Any) -> Arrived:
         with self._decoded_lock:
             known = self._decoded.pop(row.id, None)
+        if row.object_key != f"base/{row.id}.batch":
+            known = None  # somebody was erased from it since
         batch = known or columns.read(self.lake.objects.get(row.object_key), row.gateway)
         return Arrived(id=row.id, number=row.number, columns=batch, ingested_ms=db.to_ms(row.received_at))
 

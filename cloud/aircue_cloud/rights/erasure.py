@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy import JSON, Connection, Engine, Text, and_, delete, func, insert, null, select, update
 
 from aircue_cloud import db, tables
+from aircue_cloud.layers import lake
 from aircue_cloud.rights import forgotten, search
 from aircue_cloud.rights import subject as subjects
 from aircue_cloud.rights.register import HOLDINGS, Holding, Then
@@ -60,6 +61,8 @@ def erase(engine: Engine, subject: Subject, places: Sequence[Place], asked_by: s
     with db.writing(engine) as connection:
         removed, kept = _rows(connection, subject, pseudonym)
         forgotten.forget(connection, subject.sites, salt, now)
+        version, rows = lake.version(connection)
+        lake.advance(connection, version + 1, rows)  # a worker that remembers what went forgets it as well
     told = {place.name: place.forget(subject) for place in places}
     left = _left(engine, subject.identifiers, places)
     proof = Proof(

@@ -10,6 +10,7 @@ import logging
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from aircue_cloud import counters, db, feed, tables
 from aircue_cloud.decision import decisions
@@ -199,11 +201,19 @@ class Worker:
         try:
             pushes = self._commit(plan)
         except BaseException:
-            for row in plan.files:
-                self.lake.forget(row["object_key"])
+            self._forget_unnamed([row["object_key"] for row in plan.files])
             raise
         for push in pushes:
             log_channel.send(push)
+
+    def _forget_unnamed(self, keys: Sequence[str]) -> None:
+        """A connection that broke at the commit leaves open whether it came about: what the catalogue names stays, and
+        where it cannot be asked everything does."""
+        table = tables.lake_files.c
+        with suppress(SQLAlchemyError), db.reading(self.engine) as connection:
+            named = set(connection.execute(select(table.object_key).where(table.object_key.in_(keys))).scalars())
+            for key in sorted(set(keys) - named):
+                self.lake.forget(key)
 
     def _plan(self, arrived: Sequence[Arrived]) -> _Plan:
         with db.reading(self.engine) as connection:

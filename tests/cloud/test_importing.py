@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.cloud.stage import NOW, Cloud
 
@@ -227,6 +227,7 @@ GOOD = [f"row{number},x,y" for number in range(5)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@example(noise=[(0, ',,,"'), (2, '"')])
 @given(noise=st.lists(st.tuples(st.integers(0, 5), st.text('",;ab', max_size=6)), max_size=4))
 def test_a_line_that_breaks_the_rules_costs_no_other_line(tmp_path: Path, noise: list[tuple[int, str]]) -> None:
     """A stray quote may join lines that the rules of CSV join; it never makes the rest of the file disappear."""

@@ -74,7 +74,7 @@ class Source:
         with _opened(self._path) as file:
             feeder = _Feeder(self._lines(file))
             delimiter = self._begin(feeder)
-            for line, row, error in _rows(feeder, delimiter):
+            for line, row, error in _rows(feeder, delimiter, len(self.columns)):
                 yield self._record(line, row, error)
 
     def _begin(self, feeder: "_Feeder") -> str:
@@ -109,8 +109,6 @@ class Source:
             raise FileRefused(f"{self._path} line 1: unknown column {', '.join(odd)[:100]}; known ones: {listed}")
 
     def _record(self, line: int, row: list[str], error: str | None) -> Record:
-        if error is None and len(row) != len(self.columns):
-            error = f"{len(row)} cells, expected {len(self.columns)} as in the header"
         if error is not None:
             return Record(line=line, cells=dict(zip(self.columns, row, strict=False)), error=error)
         cells = {name: cell for name, cell in zip(self.columns, row, strict=True) if cell}
@@ -172,24 +170,33 @@ class _Feeder(Iterator[str]):
         self.at -= len(lines)
 
 
-def _rows(feeder: _Feeder, delimiter: str) -> Iterator[tuple[int, list[str], str | None]]:
-    """The line, the cells, and what is wrong with the line by itself."""
+def _rows(feeder: _Feeder, delimiter: str, width: int) -> Iterator[tuple[int, list[str], str | None]]:
+    """The line, its cells (`width` of them at most), and what is wrong with it by itself.
+
+    A quote may join lines into one row; where that row is none, only its first line is bad and the others are read
+    again.
+    """
     reader = csv.reader(feeder, delimiter=delimiter, strict=True)
     while True:
         feeder.taken.clear()
         line = feeder.at + 1
+        error = None
         try:
             row = next(reader, None)
-        except csv.Error as error:
+        except csv.Error as problem:
+            row, error = [], f"no CSV: {problem}"
+        if row is None:
+            return
+        if row and len(row) != width:
+            error = f"{len(row)} cells, expected {width} as in the header"
+            row = [*row[: width - 1], delimiter.join(row[width - 1 :])] if len(row) > width else row
+        if error is not None and (len(feeder.taken) > 1 or not row):
             bad, *others = feeder.taken
             feeder.put_back(others)
             reader = csv.reader(feeder, delimiter=delimiter, strict=True)
-            yield line, [bad.rstrip("\r\n")], f"no CSV: {error}"
-            continue
-        if row is None:
-            return
+            row = [bad.rstrip("\r\n")]
         if row:
-            yield line, row, None
+            yield line, row, error
 
 
 def _header(line: str, delimiter: str) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 LOCK_VENV := .cache/lock-venv
 PORTS := esp32 rp2
+# Many tests wait for processes rather than for the processor: one more at a time than a small machine has cores.
+JOBS ?= 3
 # These publish no wheels.
 SOURCE_ONLY := esptool
 
@@ -31,12 +33,12 @@ flash: setup ## put MicroPython and the firmware on a board: BOARD=pico_w, PORT=
 	  $(if $(DRIVE),--drive '$(DRIVE)') $(FLASH_ARGS)
 
 .PHONY: test
-test: setup system-packages oracle spark micropython ## run every test (PYTEST_ARGS="-k name" for some)
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: setup system-packages oracle spark micropython ## run every test, JOBS=3 at a time (PYTEST_ARGS="-k name" for some)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: setup oracle ## run the fast tests: no MicroPython, no browser, no processes
-	@$(BIN)/pytest -m "not system and not hil and not browser" $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not system and not hil and not browser" $(PYTEST_ARGS)
 
 .PHONY: hil
 hil: setup oracle micropython ## run the firmware on the bench: BACKEND=unix (default), pico_w (HIL_UF2=file) or board (PORT=/dev/ttyACM0)

@@ -16,7 +16,7 @@ PORTS := esp32 rp2
 # Many tests wait for processes rather than for the processor: one more at a time than a small machine has cores.
 JOBS ?= 3
 # These publish no wheels.
-SOURCE_ONLY := esptool
+SOURCE_ONLY := esptool,http-ece
 
 .PHONY: help
 help: ## list the targets

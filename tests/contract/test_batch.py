@@ -189,10 +189,21 @@ def test_any_batch_comes_back_in_the_codings_for_what_repeats(coding: int, origi
 
 def test_what_repeats_is_written_in_the_coding_that_suits_it() -> None:
     """A wave that comes again exactly is nothing to odds that only know how large a step usually is."""
-    noise = [random.Random(1).randrange(1000) for _ in range(100)]
-    original = _long(4_000, lambda place: noise[place % 100] * (1 + place % 100))
+    rng = random.Random(1)
+    wave = [rng.randrange(100_000) for _ in range(100)]
+    original = _long(1_000, lambda place: wave[place % 100], channels=2)
     data = batch.encode(original)
     assert data[33] != 0
+    assert batch.decode(data) == original
+
+
+@pytest.mark.parametrize(("samples", "coding"), [(1_000, 0), (1_001, 2)])
+def test_a_large_batch_is_packed_and_a_smaller_one_range_coded(samples: int, coding: int) -> None:
+    """A small board has a backlog's samples to seal while new ones come in."""
+    rng = random.Random(2)
+    original = _long(samples, lambda _: round(rng.gauss(2000, 9)))
+    data = batch.encode(original)
+    assert data[33] == coding
     assert batch.decode(data) == original
 
 
@@ -444,10 +455,15 @@ def test_coders_give_back_what_they_were_given(
     reader.close()
 
 
+@pytest.mark.parametrize("writer", [RangeWriter, PlainWriter])
 @pytest.mark.parametrize("number", [2**62, -(2**62)])
-def test_a_number_too_large_for_a_batch_is_refused_when_it_is_written(number: int) -> None:
+def test_a_number_too_large_for_a_batch_is_refused_when_it_is_written(
+    number: int, writer: type[RangeWriter | PlainWriter]
+) -> None:
     with pytest.raises(CoderError, match="too large"):
-        RangeWriter().number(Field.BOOT, number)
+        writer().number(Field.BOOT, number)
+    with pytest.raises(CoderError, match="too large"):
+        writer().residuals(Scale(16), [number])
 
 
 def test_every_word_has_a_symbol_of_its_own() -> None:

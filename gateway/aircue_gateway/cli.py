@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import getpass
 import json
 import socket
 import sys
@@ -156,6 +155,8 @@ def _reload(options: argparse.Namespace) -> None:
 
 def _init(options: argparse.Namespace) -> None:
     url = options.cloud or _asked("the cloud's address (https://...): ", "--cloud URL", input)
+    import getpass
+
     key = options.key or _asked("the key the cloud gave this gateway: ", "--key KEY", getpass.getpass)
     from aircue_gateway.operations import setting_up
 

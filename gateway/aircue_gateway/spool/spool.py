@@ -36,7 +36,7 @@ __all__ = ["Limits", "Sealed", "Spool", "SpoolError", "SpoolState", "SpoolUnavai
 
 FOLDER = "spool"
 _MB = 1_000_000
-_LARGEST_BATCH = 5_000  # samples; what is sealed at once is in memory at once
+_LARGEST_BATCH = 2_500  # samples; what is sealed at once is in memory at once
 _MOST_LOSSES = 1_000  # a batch
 _FRESH_MS = 60_000  # an urgent batch younger than this goes before those that wait
 _BROKEN = ".broken-"

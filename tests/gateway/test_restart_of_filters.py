@@ -1,5 +1,6 @@
 """A restart in the middle of a series: flags, revisions, smoothed values and the mould index go on as without it."""
 
+import json
 from random import Random
 from typing import Any
 
@@ -152,6 +153,26 @@ def test_a_rule_is_told_of_each_sample_once(caplog: pytest.LogCaptureFixture) ->
     gateway.start()
     assert gateway.intake.swap().states == {}
     assert gateway.spool.load().states == states
+
+
+def test_a_rule_that_is_new_hears_nothing_of_the_past_after_a_restart() -> None:
+    """It begins with the first sample behind it: an episode of this morning would be pushed tonight."""
+    gateway = played(CleaningConfig(), 1, 50, set())
+    damp = {
+        "need": "damp-air",
+        "quantity": "humidity",
+        "direction": "above",
+        "enter": 80,
+        "exit": 78,
+        "on_start": "fire",
+    }
+    timing = {"dwell_s": 0, "keep_s": 0, "max_gap_s": 1800}
+    gateway.spool.put_rules(json.dumps({"version": "1", "rules": [{**damp, **timing}]}))
+    gateway.start()
+    assert gateway.intake.swap().states == {}
+    gateway.sample(51, (2400, 9300))
+    (state,) = gateway.spool.load().states.values()
+    assert state.since == BEGAN_S + 51 * EVERY_S
 
 
 def fed(one: pipeline.Pipeline, seed: int, since: int, until: int) -> list[Any]:

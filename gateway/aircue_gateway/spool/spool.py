@@ -466,6 +466,10 @@ def _resumed(disk: Disk, found: Recovered, limits: Limits, now_ms: int) -> Store
     store = Store(disk, found.book, limits.segment, limits.dead_letters)
     store.log.sizes, store.log.first_serials = found.sizes, found.first_serials
     store.log.spare(found.spare_bytes)
+    if found.outdated and not found.damage:
+        store.log.continue_elsewhere(found.segment, found.serial)
+        log.event("spool_taken_over", segments=len(found.sizes))
+        return store
     if not found.damage:
         store.log.resume(found.segment, found.end, found.serial)
         return store

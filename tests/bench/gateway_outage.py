@@ -162,29 +162,29 @@ def weight(samples: int) -> dict[str, float]:
         sink.come()
         gateway.start()
         try:
-            points = _load(gateway, port, samples)
+            points = load(gateway, port, samples)
             _until(lambda: sink.samples >= samples)
-            points.append((samples, _rss_mb(gateway)))
+            points.append((samples, rss_mb(gateway)))
         finally:
             gateway.stop()
             sink.go()
     return {
         "rss_mb": round(points[-1][1], 1),
         "rss_peak_mb": round(max(rss for _, rss in points), 1),
-        "rss_slope_mb_per_million_readings": round(_slope(points[len(points) // 2 :]) * 1e6 / len(FOUR), 2),
+        "rss_slope_mb_per_million_readings": round(slope(points[len(points) // 2 :]) * 1e6 / len(FOUR), 2),
         "rss_readings": samples * len(FOUR),
         "rss_samples_delivered": sink.samples,
     }
 
 
-def _slope(points: list[tuple[int, float]]) -> float:
+def slope(points: list[tuple[int, float]]) -> float:
     """Least squares, MB a sample."""
     mean_x = sum(x for x, _ in points) / len(points)
     mean_y = sum(y for _, y in points) / len(points)
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
 
 
-def _rss_mb(gateway: Gateway) -> float:
+def rss_mb(gateway: Gateway) -> float:
     """Resident now, as the kernel tells in /proc."""
     process = gateway._process
     assert process is not None
@@ -192,8 +192,9 @@ def _rss_mb(gateway: Gateway) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
-def _load(gateway: Gateway, port: int, samples: int) -> list[tuple[int, float]]:
-    """Sends samples over one connection, at most _IN_FLIGHT of them without a PUBACK; (acked, MB) at twenty points."""
+def load(gateway: Gateway, port: int, samples: int, after: int = 0) -> list[tuple[int, float]]:
+    """Sends samples over one connection, at most _IN_FLIGHT of them without a PUBACK; (acked, MB) at twenty points.
+    after: the sequence of the sample before the first."""
     points, acked, sent = [], 0, 0
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(_connect())
@@ -202,11 +203,13 @@ def _load(gateway: Gateway, port: int, samples: int) -> list[tuple[int, float]]:
         _exactly(line, 4)
         while acked < samples:
             count = min(_IN_FLIGHT, samples - sent)
-            line.sendall(b"".join(_publish_packet("samples", _sample(sent + n + 1), n + 1) for n in range(count)))
+            line.sendall(
+                b"".join(_publish_packet("samples", _sample(after + sent + n + 1), n + 1) for n in range(count))
+            )
             _exactly(line, 4 * count)
             sent, acked = sent + count, acked + count
             if acked * 20 // samples > len(points):
-                points.append((acked, _rss_mb(gateway)))
+                points.append((acked, rss_mb(gateway)))
     return points
 
 

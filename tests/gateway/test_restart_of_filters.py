@@ -19,7 +19,7 @@ from aircue_gateway.spool.spool import Limits, Spool
 from aircue_gateway.window import RevisionRow, SampleRow
 from aircue_node import contract
 
-SMALL = Limits(segment=16 * 1024)
+SMALL = Limits(segment=2 * 1024)  # less than comes in between two looks at what was learnt
 METHODS = ("none", "median", "ewma", "one-euro", "kalman")
 EVERY_S = 20
 SAMPLES_A_COMMIT = 4

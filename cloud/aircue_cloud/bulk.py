@@ -6,6 +6,7 @@ unfolds itself: a statement a row would cost it more than the row.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -77,9 +78,9 @@ _GIVEN: Mapping[str, Callable[[Sequence[Column[Any]], Sequence[Row]], Any]] = {
 
 
 def _as_numbers(column: Column[Any], values: list[Any]) -> list[Any]:
-    """Instants as the database keeps them."""
+    """Instants as the database keeps them: datetimes, or milliseconds since the epoch as they are."""
     if isinstance(column.type, Moment):
-        return [None if value is None else to_ms(value) for value in values]
+        return [to_ms(value) if isinstance(value, datetime) else value for value in values]
     return values
 
 

@@ -1,6 +1,8 @@
 """What a gateway says later about a reading: its flag changes, and with it the episodes; in any order, once."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -126,3 +128,47 @@ def test_a_revision_no_gateway_writes_is_refused(cloud: Cloud, wrong: Revision, 
     response = cloud.post(revising(2, wrong))
     assert response.status_code == 422
     assert said in response.get_json()["detail"]
+
+
+def opened_by(cloud: Cloud, content: Batch) -> int:
+    """How many of the lake's files are looked into while this batch is taken up."""
+    lake, seen = cloud.layers.lake, set[str]()
+    paths = lake.paths
+
+    def watched(keys: Sequence[str]) -> list[str]:
+        seen.update(keys)
+        return paths(keys)
+
+    lake.paths = watched  # type: ignore[method-assign]
+    try:
+        assert cloud.post(content).status_code == 200
+    finally:
+        lake.paths = paths  # type: ignore[method-assign]
+    return len(seen)
+
+
+def test_a_revision_looks_at_the_days_before_it_however_long_the_lake_is(cloud: Cloud) -> None:
+    def day(number: int) -> Batch:
+        return batch(humidity({number * 1440 + minute: 60.0 for minute in range(3)}), sequence=number + 1)
+
+    def revising_day(number: int, sequence: int) -> Batch:
+        content = revising(sequence, revision(number * 1440, Status.SPIKE))
+        return replace(content, sealed_at_ms=START_MS + (number * 1440 + 60) * 60_000)
+
+    cloud.clock.now += timedelta(days=200)
+    counts = []
+    for days in (4, 20):
+        for number in range(days):
+            cloud.post(day(number))
+        counts.append(opened_by(cloud, revising_day(days - 1, 100 + days)))
+    assert counts[0] == counts[1] <= 4
+    assert flags(cloud)[19 * 1440] == "SPIKE"
+
+
+def test_one_of_a_reading_of_long_ago_finds_it_too(cloud: Cloud) -> None:
+    cloud.clock.now += timedelta(days=200)
+    cloud.post(batch(humidity({0: 60.0, 1: 61.0})))
+    cloud.post(batch(humidity({100 * 1440: 60.0}), sequence=2))
+    late = revising(3, revision(1, Status.SPIKE), revision(100 * 1440, Status.STUCK))
+    cloud.post(replace(late, sealed_at_ms=START_MS + 100 * 86_400_000 + 60_000))
+    assert flags(cloud) == {0: "OK", 1: "SPIKE", 100 * 1440: "STUCK"}

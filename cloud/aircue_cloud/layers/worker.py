@@ -84,8 +84,8 @@ class Worker:
         push_ttl: timedelta = PUSH_TTL,
     ) -> None:
         self.engine, self.lake, self.needs = engine, lake_, needs
-        self.affinity, self._clock, self._push_ttl = affinity, clock, push_ttl
-        self.rebuilding = False  # then nothing is told or decided again, and all series are followed at the end
+        self.affinity, self.clock, self._push_ttl = affinity, clock, push_ttl
+        self.rebuilding = False  # then nothing is told, followed or decided
         self._memory = Memory()
         self._rules: dict[str, str] = {}
         self._turn = Lock()
@@ -174,7 +174,7 @@ class Worker:
     def _hold(self, batch: str, error: Exception) -> None:
         log.error("batch %s is held back from the layers: %r; `aircue-cloud layers rebuild` tries again", batch, error)
         with db.writing(self.engine) as connection:
-            held = {"held": repr(error)[:500], "layered_at": self._clock()}
+            held = {"held": repr(error)[:500], "layered_at": self.clock()}
             connection.execute(update(tables.batches).where(_B.id == batch).values(held))
 
     def _waiting(self) -> list[Any]:
@@ -230,7 +230,7 @@ class Worker:
             awaited = revisions.awaited(connection, streams(arrived))
             rows = gather(arrived, delivered)
             here = with_flags(rows, awaited | {key: flag for key, (flag, _) in said.items()})
-            stored = revisions.stored(self.lake, connection, sorted(known_before))
+            stored = revisions.stored(self.lake, connection, said, sorted(known_before))
         found = {_key_of(rows, row) for row in here}
         written, gone = delivered.changes()
         places = dict.fromkeys(found & said.keys(), FOLDED) | {_key(row): _place(row) for row in stored}
@@ -254,7 +254,7 @@ class Worker:
     def _write(self, rows: Rows, first_id: int) -> list[dict[str, Any]]:
         if not len(rows):
             return []
-        content, now = parquet.table(rows, first_id), self._clock()
+        content, now = parquet.table(rows, first_id), self.clock()
         days = rows.measured_at // _DAY_MS
         different = np.unique(days).tolist()
         if len(different) > _MOST_DAYS:
@@ -273,7 +273,7 @@ class Worker:
     # The transaction.
 
     def _commit(self, plan: _Plan) -> list[Push]:
-        now = self._clock()
+        now = self.clock()
         with db.writing(self.engine) as connection:
             if lake.version(connection)[0] != plan.version:
                 raise lake.Superseded
@@ -328,7 +328,7 @@ class Worker:
         _insert_sites(connection, {run.site for run in plan.rows.runs})
         joined = _joined(connection, plan, [series for series, _ in plan.newest if known[series] is None])
         if not self.rebuilding:
-            feed.append(connection, joined, self._clock())
+            feed.append(connection, joined, self.clock())
         return stands
 
     def _store_stands(self, connection: Connection, plan: _Plan, stands: Mapping[Series, Stand | None]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -11,6 +11,7 @@ from tests.cloud.stage import DAMP, DRY, START_MS, Cloud, batch, humidity
 from werkzeug.test import TestResponse
 
 from aircue_cloud import db, tables
+from aircue_cloud.layers import revisions
 from aircue_gateway.batch import Batch, Revision, Status
 
 
@@ -130,39 +131,36 @@ def test_a_revision_no_gateway_writes_is_refused(cloud: Cloud, wrong: Revision, 
     assert said in response.get_json()["detail"]
 
 
-def opened_by(cloud: Cloud, content: Batch) -> int:
-    """How many of the lake's files are looked into while this batch is taken up."""
-    lake, seen = cloud.layers.lake, set[str]()
+def looked_into(cloud: Cloud, meant: Revision, sealed_at: datetime) -> tuple[list[str], int]:
+    """The flags of the readings that a revision means, and how many of the lake's files were opened to find them."""
+    lake, opened = cloud.layers.lake, set[str]()
     paths = lake.paths
 
     def watched(keys: Sequence[str]) -> list[str]:
-        seen.update(keys)
+        opened.update(keys)
         return paths(keys)
 
+    key = (meant.node, meant.installation, meant.boot, meant.sequence, meant.quantity)
     lake.paths = watched  # type: ignore[method-assign]
-    try:
-        assert cloud.post(content).status_code == 200
-    finally:
-        lake.paths = paths  # type: ignore[method-assign]
-    return len(seen)
+    with db.reading(cloud.engine) as connection:
+        rows = revisions.stored(lake, connection, {key: (int(meant.status), sealed_at)}, [key])
+    lake.paths = paths  # type: ignore[method-assign]
+    return [str(row["flag"]) for row in rows], len(opened)
 
 
 def test_a_revision_looks_at_the_days_before_it_however_long_the_lake_is(cloud: Cloud) -> None:
-    def day(number: int) -> Batch:
-        return batch(humidity({number * 1440 + minute: 60.0 for minute in range(3)}), sequence=number + 1)
-
-    def revising_day(number: int, sequence: int) -> Batch:
-        content = revising(sequence, revision(number * 1440, Status.SPIKE))
-        return replace(content, sealed_at_ms=START_MS + (number * 1440 + 60) * 60_000)
-
     cloud.clock.now += timedelta(days=200)
-    counts = []
+    opened = []
     for days in (4, 20):
         for number in range(days):
-            cloud.post(day(number))
-        counts.append(opened_by(cloud, revising_day(days - 1, 100 + days)))
-    assert counts[0] == counts[1] <= 4
-    assert flags(cloud)[19 * 1440] == "SPIKE"
+            minutes = range(number * 1440, number * 1440 + 3)
+            cloud.post(batch(humidity(dict.fromkeys(minutes, 60.0)), sequence=number + 1))
+        last = (days - 1) * 1440
+        sealed_at = db.from_ms(START_MS + (last + 60) * 60_000)
+        flags_, files = looked_into(cloud, revision(last, Status.SPIKE), sealed_at)
+        assert flags_ == ["OK"]
+        opened.append(files)
+    assert opened[0] == opened[1] <= 3
 
 
 def test_one_of_a_reading_of_long_ago_finds_it_too(cloud: Cloud) -> None:

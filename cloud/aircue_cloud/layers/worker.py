@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from aircue_cloud import bulk, counters, db, feed, tables
@@ -48,9 +48,10 @@ _MOST_CARRIED = 400_000
 _KEPT_DECODED = 512
 _MOST_DAYS = 4  # files of one turn; a turn that touches more days writes one file, and the next merge parts it
 _DAY_MS = 86_400_000
-_TURN_S = 0.2  # between two turns, so that a file holds more than one batch where many come
+_TURN_S = 0.1  # between two turns, so that a file holds more than one batch where many come
 _POLL_S = 0.5  # for batches that other processes acknowledged
 _RETRY_S = 2.0
+_NODES_AT_ONCE = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,12 @@ class _Plan:
     newest: Sequence[summary.Latest]
     courses: Mapping[Series, summary.Course]
     hours: Sequence[dict[str, Any]]
+
+
+def _warm() -> None:
+    """What the first turn would wait for."""
+    parquet.warm()
+    columns.warm()
 
 
 class Worker:
@@ -105,7 +112,7 @@ class Worker:
         self._woken.set()
 
     def start(self) -> None:
-        Thread(target=columns.warm, name="warming", daemon=True).start()  # nobody waits for it, not even the end
+        Thread(target=_warm, name="warming", daemon=True).start()  # nobody waits for it, not even the end
         self._thread = Thread(target=self._run, name="layers", daemon=True)
         self._thread.start()
 
@@ -517,14 +524,23 @@ def _joined(connection: Connection, plan: _Plan, new: Sequence[Series]) -> list[
     nodes: dict[tuple[str, str], list[str]] = {}
     for series in new:
         nodes.setdefault((series.site, series.node), []).append(series.quantity)
+    known = _known_nodes(connection, sorted(nodes))
     entries = []
     for (site, node), quantities in nodes.items():
-        mine = (_S.site == site, _S.node == node, _S.quantity.not_in(quantities))
-        if connection.execute(select(_S.quantity).where(*mine).limit(1)).first() is None:
+        if (site, node) not in known:
             text = f"Node {node} joined ({site}): {', '.join(quantities)}"
             fields = {"event": "joined", "site": site, "node": node, "quantities": quantities}
             entries.append(feed.Entry(kind="node", text=text, fields=fields))
     return entries
+
+
+def _known_nodes(connection: Connection, nodes: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these nodes that have a latest state."""
+    found: set[tuple[str, str]] = set()
+    for first in range(0, len(nodes), _NODES_AT_ONCE):
+        some = tuple_(_S.site, _S.node).in_(nodes[first : first + _NODES_AT_ONCE])
+        found.update((row.site, row.node) for row in connection.execute(select(_S.site, _S.node).where(some)))
+    return found
 
 
 _HOUR = """

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 BUSY_TIMEOUT_MS = 30_000
+_KEPT_OPEN = 16  # connections: one that is opened for a request costs more than the request
+_MORE_FOR_A_WHILE = 16
 MAIN = "main"  # the store that is there from the start
 SCHEMA_PREFIX = "store_"
 
@@ -76,13 +78,19 @@ def _upgrade(engine: Engine) -> None:
 
 def _engine(url: str, store: str) -> Engine:
     """Its connections know whose they are, and its writers take turns."""
-    engine = create_engine(url, execution_options={"store": store, "turn": Lock()})
+    options: dict[str, Any] = {} if _is_memory(url) else {"pool_size": _KEPT_OPEN, "max_overflow": _MORE_FOR_A_WHILE}
+    engine = create_engine(url, execution_options={"store": store, "turn": Lock()}, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "connect", partial(_enter_schema, store), insert=True)
     return engine
+
+
+def _is_memory(url: str) -> bool:
+    """A database of SQLite's that lives in its one connection."""
+    return make_url(url).database in (None, "", ":memory:") and make_url(url).get_backend_name() == "sqlite"
 
 
 def store_of(connection: Connection) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 
-from aircue_cloud import counters, db, tables
+from aircue_cloud import bulk, counters, db, tables
 from aircue_cloud.errors import ObjectConflict, Refused
 from aircue_cloud.ingest import columns
 from aircue_cloud.ingest.columns import Columns
@@ -23,6 +23,7 @@ from aircue_cloud.rights import forgotten
 
 log = logging.getLogger(__name__)
 _T = tables.batches.c
+_LAST = select(func.coalesce(func.max(_T.number), 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +91,8 @@ class Intake:
 
     def _without_forgotten(self, batch: Columns, data: bytes) -> bytes:
         """What sites that were erased still send goes no further."""
-        with db.reading(self.engine) as connection:
-            sites = forgotten.among(connection, {stretch.site for stretch in batch.stretches})
+        known = self._forgotten.submit(None)
+        sites = forgotten.of(known, {stretch.site for stretch in batch.stretches}) if known else frozenset()
         return forgotten.without(data, sites) if sites else data
 
     def _keep(self, delivery: _Delivery, data: bytes) -> None:
@@ -101,6 +102,14 @@ class Intake:
             raise Refused(_other_content(delivery.batch.id)) from conflict
 
     @cached_property
+    def _forgotten(self) -> GroupCommit[None, Sequence[forgotten.Trace]]:
+        return GroupCommit(lambda asked: [self._traces()] * len(asked))
+
+    def _traces(self) -> Sequence[forgotten.Trace]:
+        with db.reading(self.engine) as connection:
+            return forgotten.traces(connection)
+
+    @cached_property
     def _commits(self) -> GroupCommit[_Delivery, Receipt]:
         return GroupCommit(lambda deliveries: self._store(deliveries))
 
@@ -108,7 +117,7 @@ class Intake:
         """One transaction for all that wait."""
         with db.writing(self.engine) as connection:
             known = _hashes(connection, [delivery.batch.id for delivery in deliveries])
-            number = connection.execute(select(func.coalesce(func.max(_T.number), 0))).scalar_one()
+            number = connection.execute(_LAST).scalar_one()
             results: list[Receipt | Exception] = []
             rows = []
             for delivery in deliveries:
@@ -118,7 +127,7 @@ class Intake:
                     rows.append(_batch_row(delivery, number))
                     known[delivery.batch.id] = delivery.sha256
             if rows:
-                connection.execute(insert(tables.batches), rows)
+                bulk.insert(connection, tables.batches, rows)
                 counters.add(connection, {"batches": len(rows)})
             _count_again(connection, [one for one in results if isinstance(one, Receipt) and one.duplicate])
         return results
@@ -172,5 +181,8 @@ def _batch_row(delivery: _Delivery, number: int) -> dict[str, object]:
         "received_at": delivery.now,
         "number": number,
         "carried": delivery.batch.readings,
+        "readings": 0,
+        "duplicates": 0,
+        "deliveries": 1,
         "object_key": delivery.object_key,
     }

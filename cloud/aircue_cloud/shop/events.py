@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta
 from msgspec.structs import asdict
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from aircue_cloud import keyed, tables
 from aircue_cloud.fields import Body, Id, Line, Minor, Moment, Reason, Text
@@ -131,6 +131,21 @@ def store_rows(connection: Connection, rows: Sequence[dict[str, Any]], now: date
     fit = [one for one, reason in zip(rows, reasons, strict=True) if reason is None]
     verdicts = iter(keyed.put(connection, tables.interactions.c.event, fit, besides=("weight", "pushed")))
     return [next(verdicts) if reason is None else reason for reason in reasons]
+
+
+def page(
+    connection: Connection, *, after: int, limit: int, person: str | None, household: str | None
+) -> list[dict[str, Any]]:
+    """What is stored, by its number; of one person, of one household, or of all."""
+    table, people = tables.interactions.c, tables.people.c
+    own = [table[name] for name in ("kind", "person", "product", "at", "pushed", *_OWN)]
+    query = select(table.id.label("number"), table.event.label("id"), table.rating.label("stars"), *own)
+    query = query.where(table.id > after).order_by(table.id).limit(limit)
+    if person is not None:
+        query = query.where(table.person == person)
+    if household is not None:
+        query = query.where(table.person.in_(select(people.id).where(people.household == household)))
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def hindrances(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> list[Reason | None]:

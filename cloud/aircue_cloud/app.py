@@ -93,7 +93,6 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.wsgi_app = _behind(config.trusted_proxies, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way
     app.config["MAX_CONTENT_LENGTH"] = config.max_batch_bytes
-    sealing.load(config.secret_key)  # now, so that a file that is not right stops the start
     opened = Stores(config, lambda place: _services(config, place, affinity, clock))
     _check_somebody_may_sign_in(config, opened.get(MAIN).engine)
     built.register(app.extensions, opened, config)

@@ -49,6 +49,10 @@ class WeatherUpkeep:
         """A request that is under way is not waited for: what it would have told is asked for again."""
         self._stopping.set()
 
+    def join(self) -> None:
+        """Returns when the last request is over."""
+        self._thread.join()
+
     def _run(self) -> None:
         while not self._stopping.wait(self._every_s * (0.5 + self._jitter()) / 2):
             try:

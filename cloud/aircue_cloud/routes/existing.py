@@ -190,8 +190,8 @@ class AuditLog(Struct, kw_only=True):
 
 
 class Proof(Struct, kw_only=True):
-    """removed, kept: rows by table. places: what went beside the database. left: where something was found afterwards;
-    with any the erasure is not complete."""
+    """removed, kept: rows by table, of those kept with the reason. places: what went beside the database. left: where
+    something was found afterwards; with any the erasure is not complete."""
 
     id: str
     at: datetime
@@ -199,7 +199,7 @@ class Proof(Struct, kw_only=True):
     salt: str
     pseudonym: str
     removed: dict[str, int]
-    kept: dict[str, tuple[int, str]]
+    kept: dict[str, Annotated[list[int | str], Meta(min_length=2, max_length=2)]]
     places: dict[str, int]
     searched: list[str]
     left: list[str]

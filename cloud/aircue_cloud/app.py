@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import urllib3
 from flask import Flask, Response, redirect
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -14,7 +15,7 @@ from aircue_cloud.db import MAIN
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.errors import SettingsError
-from aircue_cloud.identity import operators
+from aircue_cloud.identity import operators, sealing
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.layers.lake import Lake
@@ -38,9 +39,11 @@ from aircue_cloud.routes import (
     observations,
     openapi,
     people,
+    personalisation,
     products,
     readings,
     recommendations,
+    reports,
     rights,
     rules,
     sites,
@@ -51,7 +54,9 @@ from aircue_cloud.routes import (
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
-from aircue_cloud.stores import Stores
+from aircue_cloud.stores import Background, Stores
+from aircue_cloud.weather import open_meteo
+from aircue_cloud.weather.upkeep import WeatherUpkeep
 
 ROUTES = (
     audit,
@@ -65,9 +70,11 @@ ROUTES = (
     observations,
     openapi,
     people,
+    personalisation,
     products,
     readings,
     recommendations,
+    reports,
     rights,
     rules,
     sites,
@@ -125,6 +132,7 @@ def _check_somebody_may_sign_in(config: Config, engine: Engine) -> None:
 def _services(config: Config, place: Place, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:
     objects = open_objects(config, place)
     layers = open_layers(config, place, objects, affinity, clock)
+    _seal_secrets(config, layers.engine)
     intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
     return Services(
@@ -135,8 +143,29 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         uploads=uploads,
         lake=layers.lake,
         layers=layers,
-        background=(layers, Upkeep(layers.engine, layers.lake)),
+        background=(layers, Upkeep(layers.engine, layers.lake), *_weather(config, layers.engine, clock)),
     )
+
+
+def _seal_secrets(config: Config, engine: Engine) -> None:
+    """Those of a time before they were sealed."""
+    box = sealing.load(config.secret_key)
+    with db.reading(engine) as connection:
+        waiting = operators.secrets_wait(connection, box)
+    if waiting:
+        with db.writing(engine) as connection:
+            operators.seal_secrets(connection, box)
+
+
+def _weather(config: Config, engine: Engine, clock: Callable[[], datetime]) -> tuple[Background, ...]:
+    if config.weather == "off":
+        return ()
+    http = urllib3.PoolManager()
+    sources = (
+        open_meteo.forecast(http, config.weather_forecast_url or open_meteo.FORECAST_URL),
+        open_meteo.archive(http, config.weather_archive_url or open_meteo.ARCHIVE_URL),
+    )
+    return (WeatherUpkeep(engine, sources, clock),)
 
 
 def open_layers(

@@ -32,6 +32,7 @@ __all__ = [
     "store_of",
     "to_ms",
     "writing",
+    "writing_on",
 ]
 
 BUSY_TIMEOUT_MS = 30_000
@@ -140,6 +141,21 @@ def writing(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_POSTGRESQL_TURN, _store_number(connection))))
         yield connection
+
+
+@contextmanager
+def writing_on(connection: Connection) -> Iterator[None]:
+    """As writing, on a connection that is there already: the temporary tables that it alone sees are at hand."""
+    with _turn(connection.engine):
+        connection.execution_options(writing=True)
+        try:
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    turn = func.pg_advisory_xact_lock(_POSTGRESQL_TURN, _store_number(connection))
+                    connection.execute(select(turn))
+                yield
+        finally:
+            connection.execution_options(writing=False)
 
 
 # With the store's, the number of the advisory lock that PostgreSQL's writers take in turn; SQLite has one writer at a

@@ -1,7 +1,7 @@
 """Answers for people who are asked about through the API: what they may be offered, ranked, and why."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -9,10 +9,13 @@ from sqlalchemy import Connection, select
 from aircue_cloud import tables
 from aircue_cloud.decision import shopping
 from aircue_cloud.decision.affinity import Affinity, AffinitySource
+from aircue_cloud.homes import personalisation
 from aircue_cloud.needs.needs import Need
 from aircue_cloud.recommender.artefact import NEW
 from aircue_cloud.recommender.asked import AllBut, Context, Told
 from aircue_cloud.recommender.explanations import Explanation
+
+IMPERSONAL = "not personalised, as was asked for: what is popular, the same for everybody"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +38,11 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """basis: what is known of the person, one of explanations.BASES. note: where no trained model answers."""
+    """basis: what is known of the person, one of explanations.BASES. note: where no trained model answers.
+    personalised: False where the person, or their household, said no to it."""
 
     person: str
+    personalised: bool
     basis: str
     model: str
     note: str | None
@@ -58,10 +63,22 @@ def answer(
     newcomers = shopping.newcomers(connection, model.items)
     found = []
     for person in people:
+        if not personalisation.personalised(connection, homes[person], person):
+            found.append(_for_anybody(connection, person, wish.n, sold_out, now))
+            continue
         told = shopping.told(connection, model, homes[person], [person], newcomers, now)
         barred = sold_out | _owned(connection, homes[person], wish)
         found.append(_answer(connection, model, note, person, wish, told, AllBut(products=barred)))
     return found
+
+
+def _for_anybody(connection: Connection, person: str, n: int, sold_out: frozenset[str], now: datetime) -> Answer:
+    """What is popular: nothing that this person or home did or measured is read, nor the need of its air."""
+    popular = shopping.recent_popularity(connection, now)
+    told = Told(now=now.timestamp(), withheld=frozenset((person,)))
+    eligible = AllBut(products=sold_out)
+    found = _answer(connection, popular, IMPERSONAL, person, Wish(n=n), told, eligible)
+    return replace(found, personalised=False)
 
 
 def _households(connection: Connection, people: Sequence[str]) -> dict[str, str]:
@@ -92,7 +109,7 @@ def _answer(
         for one, why in zip(ranked, reasons, strict=True)
     )
     basis = reasons[0].basis if reasons else "nothing left"
-    return Answer(person=person, basis=basis, model=model.version, note=note, offers=offers)
+    return Answer(person=person, personalised=True, basis=basis, model=model.version, note=note, offers=offers)
 
 
 def _named(reasons: Sequence[Explanation]) -> set[str]:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from aircue_cloud import consents, tables
 from aircue_cloud.decision.affinity import Affinity, AffinitySource, RecentPopularity
+from aircue_cloud.homes import personalisation
 from aircue_cloud.recommender import acts
 from aircue_cloud.recommender.acts import Event
 from aircue_cloud.recommender.asked import Act, Described, Told
@@ -32,7 +33,8 @@ def recent_popularity(connection: Connection, now: datetime) -> RecentPopularity
     table, products = tables.interactions.c, tables.products.c
     recent = (table.at > now - timedelta(days=POPULARITY_DAYS), table.at <= now, table.weight > 0)
     theirs = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)
-    consenting = table.person.in_(select(tables.people.c.id).where(tables.people.c.household.in_(theirs)))
+    willing = select(tables.people.c.id).where(tables.people.c.household.in_(theirs), personalisation.willing())
+    consenting = table.person.in_(willing)
     query = select(table.product, func.sum(table.weight).label("weight")).where(*recent, consenting)
     weights = {row.product: float(row.weight) for row in connection.execute(query.group_by(table.product))}
     categories = {row.id: row.category for row in connection.execute(select(products.id, products.category))}
@@ -83,9 +85,10 @@ def _did(connection: Connection, person: str, now: datetime) -> list[Act]:
 
 
 def owned(connection: Connection, household: str) -> frozenset[str]:
-    """Products that the household's people bought more often than they gave them back."""
+    """Products that the household's people bought more often than they gave them back; of those alone to whom something
+    may be fitted."""
     table = tables.interactions.c
-    theirs = select(tables.people.c.id).where(tables.people.c.household == household)
+    theirs = select(tables.people.c.id).where(tables.people.c.household == household, personalisation.willing())
     query = select(table.product, table.kind, func.count().label("times")).where(
         table.person.in_(theirs), table.kind.in_(("purchase", "return"))
     )

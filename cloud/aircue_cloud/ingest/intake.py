@@ -24,6 +24,7 @@ from aircue_cloud.rights import forgotten
 log = logging.getLogger(__name__)
 _T = tables.batches.c
 _LAST = select(func.coalesce(func.max(_T.number), 0))
+_AT_ONCE = 1000  # ids in one query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,18 @@ class Receipt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Carried:
+    """What a batch's row needs to know of it."""
+
+    id: str
+    gateway: str
+    sealed_at_ms: int
+    readings: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Delivery:
-    batch: Columns
+    batch: Columns | Carried
     sha256: str
     object_key: str
     now: datetime
@@ -88,6 +99,29 @@ class Intake:
         if not receipt.duplicate:
             self.announce(batch)
         return receipt
+
+    def keep(self, gateway: str, data: bytes) -> _Delivery:
+        """Puts a batch into the base layer and acknowledges nothing yet: until `acknowledge` nobody knows of it."""
+        batch = columns.read(data, gateway)
+        kept = self._without_forgotten(batch, data)
+        batch = batch if kept is data else columns.read(kept, gateway)
+        delivery = _Delivery(
+            batch=Carried(id=batch.id, gateway=batch.gateway, sealed_at_ms=batch.sealed_at_ms, readings=batch.readings),
+            sha256=hashlib.sha256(data).hexdigest(),
+            object_key=f"base/{batch.id}.batch",
+            now=self.clock(),
+        )
+        self._keep(delivery, kept)
+        return delivery
+
+    def acknowledge(self, deliveries: Sequence[_Delivery]) -> list[Receipt]:
+        """All that were kept, in one transaction. Refused where one was delivered before with another content."""
+        receipts = []
+        for result in self._store(deliveries):
+            if isinstance(result, Exception):
+                raise result
+            receipts.append(result)
+        return receipts
 
     def _without_forgotten(self, batch: Columns, data: bytes) -> bytes:
         """What sites that were erased still send goes no further."""
@@ -146,8 +180,11 @@ class Intake:
 
 
 def _hashes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    rows = connection.execute(select(_T.id, _T.sha256).where(_T.id.in_(ids)))
-    return {row.id: row.sha256 for row in rows}
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        some = _T.id.in_(ids[start : start + _AT_ONCE])
+        found.update((row.id, row.sha256) for row in connection.execute(select(_T.id, _T.sha256).where(some)))
+    return found
 
 
 def _verdict(known: dict[str, str], delivery: _Delivery) -> Receipt | Refused:

@@ -17,6 +17,7 @@ from sqlalchemy import CompoundSelect, Connection, select
 
 from aircue_cloud import consents, tables
 from aircue_cloud.errors import CommandError
+from aircue_cloud.homes import personalisation
 from aircue_cloud.needs import needs
 from aircue_cloud.recommender import acts, store, temperature
 from aircue_cloud.recommender import evidence as evidences
@@ -241,6 +242,7 @@ def consented_events(connection: Connection, progress: Progress = silent) -> lis
         select(table.person, table.product, table.kind, table.at, table.rating, table.weight, table.pushed)
         .join(tables.people, people.id == table.person)
         .where(people.household.in_(consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)))
+        .where(personalisation.willing())
         .order_by(table.at, table.id)
     )
     rows = connection.execute(query).all()

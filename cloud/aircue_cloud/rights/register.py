@@ -131,6 +131,7 @@ IMPERSONAL: Mapping[Table, str] = {
     tables.weather_requests: "of an area of ten kilometres",
     tables.products: "the catalogue",
     tables.counters: "sums over everybody",
+    tables.reports: "figures on 20 people and more",
     tables.erasures: "a proof names nobody",
     tables.forgotten_sites: "salted hashes",
 }

@@ -65,9 +65,11 @@ class Recommendation(Struct, kw_only=True):
 
 
 class Recommended(Struct, kw_only=True):
-    """basis: history, recent or popularity: what is known of the person. note: where no trained model answers."""
+    """basis: history, recent or popularity: what is known of the person. note: where no trained model answers.
+    personalised: false where the person, or their household, chose it; need and head are left aside then."""
 
     person: str
+    personalised: bool
     model: str
     basis: str
     note: str | None
@@ -138,6 +140,7 @@ def _answers(people: Sequence[str], wish: Wish) -> list[Recommended]:
 def _recommended(answer: Answer) -> Recommended:
     return Recommended(
         person=answer.person,
+        personalised=answer.personalised,
         model=answer.model,
         basis=answer.basis,
         note=answer.note,

@@ -8,6 +8,7 @@ from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.pushes import decisions, pushes
+from aircue_cloud.tables.reports import reports
 from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
@@ -42,6 +43,7 @@ __all__ = [
     "pushes",
     "recovery_codes",
     "refused",
+    "reports",
     "retention",
     "revisions",
     "rule_states",

@@ -83,8 +83,9 @@ def _answer(
     connection: Connection, model: Affinity, note: str | None, person: str, wish: Wish, told: Told, eligible: AllBut
 ) -> Answer:
     context = None if wish.need is None else Context(need=wish.need.name, remedies=wish.need.remedies)
-    ranked = model.recommend(person, wish.n, context, eligible, told, wish.head)
-    reasons = model.explain(person, [one.product for one in ranked], context, told, wish.head)
+    asking = model.asking(person, told, wish.head)
+    ranked = asking.recommend(wish.n, context, eligible)
+    reasons = asking.explain([one.product for one in ranked], context)
     names = shopping.names(connection, _named(reasons))
     title = "" if wish.need is None else wish.need.title
     offers = tuple(

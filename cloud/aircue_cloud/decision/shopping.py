@@ -1,7 +1,8 @@
 """What the database knows of a household's shopping, as a recommender is told it."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import inf
 
 from sqlalchemy import Connection, func, select
 
@@ -52,15 +53,12 @@ def told(
     newcomers: Sequence[Described],
     now: datetime,
 ) -> Told:
-    """What its people did lately, of those the model does not know; nothing where the household does not agree to its
+    """What its people did that the model does not know of; nothing where the household does not agree to its
     behaviour being used."""
-    agreeing = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR).where(
-        tables.consents.c.household == household
-    )
     at = now.timestamp()
-    if connection.execute(agreeing).first() is None:
+    if not _agrees(connection, household):
         return Told(now=at, newcomers=newcomers, withheld=frozenset(people))
-    did = {person: _did(connection, person, now) for person in people if not model.knows(person)}
+    did = {person: _did(connection, person, model.knows_until(person), now) for person in people}
     return Told(now=at, newcomers=newcomers, did=did)
 
 
@@ -70,10 +68,15 @@ def _agrees(connection: Connection, household: str) -> bool:
     return any(consents.granted(connection, household, channel=channel, **asked) for channel in consents.CHANNELS)
 
 
-def _did(connection: Connection, person: str, now: datetime) -> list[Act]:
+def _did(connection: Connection, person: str, after: float, now: datetime) -> list[Act]:
+    """The latest first."""
+    if after == inf:
+        return []
     table = tables.interactions.c
     columns = (table.product, table.kind, table.at, table.rating, table.weight)
     query = select(*columns).where(table.person == person, table.at <= now, table.kind.in_(sorted(WEIGHTS)))
+    if after != -inf:
+        query = query.where(table.at >= datetime.fromtimestamp(after, UTC))
     rows = connection.execute(query.order_by(table.at.desc(), table.id.desc()).limit(_ACTS)).all()
     events = (
         Event(person=person, product=row.product, kind=row.kind, at=row.at, stars=row.rating, weight=row.weight)

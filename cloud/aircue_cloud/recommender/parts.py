@@ -74,6 +74,11 @@ class Part(ABC):
     def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
         """What the scores of these items are made of, for the one user of r, shape (1, items)."""
 
+    @property
+    def folds(self) -> bool:
+        """Whether a profile alone is enough; if not, who is asked for has to be a row of the training."""
+        return True
+
     def of_users(self, rows: Sequence[int]) -> "Part":
         """The same for these users alone; only what has a row for each user differs."""
         return self
@@ -164,6 +169,10 @@ class FactorsPart(Part):
         by_own = FOLDS[self.fold].because(self, r, items)
         whole = self.y[items].astype(np.float64) @ self.users(r, rows)[0].astype(np.float64)
         return Pieces(own=r.indices, by_own=by_own, taste=whole - by_own.sum(axis=0))
+
+    @property
+    def folds(self) -> bool:
+        return self.fold != "none"
 
     def of_users(self, rows: Sequence[int]) -> Part:
         return replace(self, x=self.x[list(rows)])

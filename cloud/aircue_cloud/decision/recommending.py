@@ -12,6 +12,7 @@ from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.needs.needs import Need
 from aircue_cloud.recommender.artefact import NEW
 from aircue_cloud.recommender.asked import AllBut, Context, Told
+from aircue_cloud.recommender.contract import Asking, Ranked
 from aircue_cloud.recommender.explanations import Explanation
 
 
@@ -54,13 +55,12 @@ def answer(
     """One for each person, in order. PersonUnknown names the first that is not known."""
     homes = _households(connection, people)
     model, note = shopping.model(connection, source, now)
-    sold_out = shopping.sold_out(connection)
-    newcomers = shopping.newcomers(connection, model.items)
+    newcomers = shopping.newcomers(connection, model, now)
     found = []
     for person in people:
         told = shopping.told(connection, model, homes[person], [person], newcomers, now)
-        barred = sold_out | _owned(connection, homes[person], wish)
-        found.append(_answer(connection, model, note, person, wish, told, AllBut(products=barred)))
+        owned = _owned(connection, homes[person], wish)
+        found.append(_answer(connection, model, note, person, wish, told, owned))
     return found
 
 
@@ -80,11 +80,17 @@ def _owned(connection: Connection, household: str, wish: Wish) -> frozenset[str]
 
 
 def _answer(
-    connection: Connection, model: Affinity, note: str | None, person: str, wish: Wish, told: Told, eligible: AllBut
+    connection: Connection,
+    model: Affinity,
+    note: str | None,
+    person: str,
+    wish: Wish,
+    told: Told,
+    owned: frozenset[str],
 ) -> Answer:
     context = None if wish.need is None else Context(need=wish.need.name, remedies=wish.need.remedies)
     asking = model.asking(person, told, wish.head)
-    ranked = asking.recommend(wish.n, context, eligible)
+    ranked = _on_sale(connection, asking, wish.n, context, AllBut(products=owned))
     reasons = asking.explain([one.product for one in ranked], context)
     names = shopping.names(connection, _named(reasons))
     title = "" if wish.need is None else wish.need.title
@@ -94,6 +100,21 @@ def _answer(
     )
     basis = reasons[0].basis if reasons else "nothing left"
     return Answer(person=person, basis=basis, model=model.version, note=note, offers=offers)
+
+
+def _on_sale(
+    connection: Connection, asking: Asking, n: int, context: Context | None, eligible: AllBut
+) -> list[Ranked]:
+    """The first n that are in stock: more are ranked until there are as many, which is sooner than to read what the
+    whole catalogue has in stock."""
+    asked = n
+    while True:
+        ranked = asking.recommend(asked, context, eligible)
+        gone = shopping.sold_out(connection, [one.product for one in ranked])
+        left = [one for one in ranked if one.product not in gone]
+        if len(left) >= n or len(ranked) < asked:
+            return left[:n]
+        asked = 2 * asked + len(gone)
 
 
 def _named(reasons: Sequence[Explanation]) -> set[str]:

@@ -1,8 +1,10 @@
 """What the database knows of a household's shopping, as a recommender is told it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, func, select
 
@@ -16,7 +18,9 @@ from aircue_cloud.recommender.weights import WEIGHTS
 PURPOSE = "marketing"
 BEHAVIOUR = "behaviour"
 POPULARITY_DAYS = 90
+NEWCOMERS_KEPT = timedelta(minutes=1)
 _ACTS = 500  # the latest of a person that a folded-in profile rests on
+_IDS_AT_ONCE = 1000
 
 
 def model(connection: Connection, source: AffinitySource, now: datetime) -> tuple[Affinity, str | None]:
@@ -64,8 +68,10 @@ def told(
 
 def _agrees(connection: Connection, household: str) -> bool:
     """Through whichever channel it said so."""
-    asked = {"purpose": PURPOSE, "data_category": BEHAVIOUR}
-    return any(consents.granted(connection, household, channel=channel, **asked) for channel in consents.CHANNELS)
+    said = tables.consents.c
+    asked = (said.household == household, said.purpose == PURPOSE, said.data_category == BEHAVIOUR)
+    last = select(func.max(said.id)).where(*asked).group_by(said.channel)
+    return connection.execute(select(said.id).where(said.id.in_(last), said.granted).limit(1)).first() is not None
 
 
 def _did(connection: Connection, person: str, after: float, now: datetime) -> list[Act]:
@@ -98,22 +104,49 @@ def owned(connection: Connection, household: str) -> frozenset[str]:
     return frozenset(product for product, times in kept.items() if times > 0)
 
 
-def sold_out(connection: Connection) -> frozenset[str]:
+def sold_out(connection: Connection, among: Iterable[str]) -> frozenset[str]:
     """Those that are sold no longer with them."""
     products = tables.products.c
     gone = (products.stock <= 0) | products.retired_at.is_not(None)
-    return frozenset(connection.execute(select(products.id).where(gone)).scalars())
+    query = select(products.id).where(products.id.in_(sorted(set(among))), gone)
+    return frozenset(connection.execute(query).scalars())
 
 
-def newcomers(connection: Connection, known: Sequence[str]) -> list[Described]:
+@dataclass(frozen=True, kw_only=True)
+class _Newcomers:
+    """Of a catalogue of so many products, read at a moment."""
+
+    count: int
+    at: datetime
+    products: tuple[Described, ...]
+
+
+_newcomers: WeakKeyDictionary[Affinity, _Newcomers] = WeakKeyDictionary()
+
+
+def newcomers(connection: Connection, model: Affinity, now: datetime) -> Sequence[Described]:
     """Products that a model did not learn of. What it learnt of cannot leave the table, so where the numbers agree
-    there are none."""
-    products = tables.products.c
-    if connection.execute(select(func.count()).select_from(tables.products)).scalar_one() <= len(known):
-        return []
-    learnt = frozenset(known)
-    query = select(products.id, products.category, products.price_minor, products.attributes)
-    return [Described(**row) for row in connection.execute(query).mappings() if row["id"] not in learnt]
+    there are none. To find them takes the whole table: a model's are kept while no product comes in, and what is said
+    of them may be NEWCOMERS_KEPT old."""
+    count = connection.execute(select(func.count()).select_from(tables.products)).scalar_one()
+    if count <= len(model.items):
+        return ()
+    held = _newcomers.get(model)
+    if held is None or held.count != count or not timedelta(0) <= now - held.at < NEWCOMERS_KEPT:
+        held = _Newcomers(count=count, at=now, products=_unlearnt(connection, model))
+        _newcomers[model] = held
+    return held.products
+
+
+def _unlearnt(connection: Connection, model: Affinity) -> tuple[Described, ...]:
+    products, learnt = tables.products.c, frozenset(model.items)
+    fresh = sorted(set(connection.execute(select(products.id)).scalars()) - learnt)
+    columns = (products.id, products.category, products.price_minor, products.attributes)
+    found = []
+    for begin in range(0, len(fresh), _IDS_AT_ONCE):
+        query = select(*columns).where(products.id.in_(fresh[begin : begin + _IDS_AT_ONCE])).order_by(products.id)
+        found += [Described(**row) for row in connection.execute(query).mappings()]
+    return tuple(found)
 
 
 def names(connection: Connection, products: Iterable[str]) -> dict[str, str]:

@@ -126,7 +126,7 @@ def chosen(
     progress: Progress = lambda _: None,
 ) -> Tuned:
     """For a test that begins `at`, by the period before it."""
-    asked = families or suited(protocol, stored=False)
+    asked = families or suited(protocol)
     return tune(Split.of(log, at - PERIOD_S, at), protocol, budget_s, progress, families=asked)
 
 

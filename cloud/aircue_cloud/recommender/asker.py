@@ -12,18 +12,24 @@ from aircue_cloud.recommender.asked import Act, Told
 from aircue_cloud.recommender.interactions import Interactions, Weighting
 from aircue_cloud.recommender.models.blend import standardised
 from aircue_cloud.recommender.models.contract import Scores
-from aircue_cloud.recommender.parts import Rows
+from aircue_cloud.recommender.parts import People, Rows
 
 HISTORY, RECENT, POPULARITY = "history", "recent", "popularity"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Asker:
-    """profiles: r_u by weighting, shape (1, items); none of somebody nothing is known of."""
+    """profiles: r_u by weighting, shape (1, items); none of somebody nothing is known of. log, now: as of People."""
 
     basis: str
     row: int | None = None
     profiles: Mapping[Weighting, csr_array] = field(default_factory=dict)
+    log: Interactions | None = None
+    now: float = 0.0
+
+    @property
+    def people(self) -> People:
+        return People(profiles=self.profiles, rows=self.rows, log=self.log, now=self.now)
 
     @property
     def rows(self) -> Rows | None:
@@ -52,7 +58,8 @@ def folded_in(artefact: Artefact, columns: Mapping[str, int], acts: Sequence[Act
     if not kept:
         return STRANGER
     log = _log(artefact, kept)
-    return Asker(basis=RECENT, profiles={one: log.matrix(one, now) for one in artefact.profiles})
+    profiles = {one: log.matrix(one, now) for one in artefact.profiles}
+    return Asker(basis=RECENT, profiles=profiles, log=log, now=now)
 
 
 def _log(artefact: Artefact, kept: Sequence[tuple[float, int, float]]) -> Interactions:
@@ -67,12 +74,11 @@ def _log(artefact: Artefact, kept: Sequence[tuple[float, int, float]]) -> Intera
     )
 
 
-def scores(artefact: Artefact, head: Head, profiles: Mapping[Weighting, csr_array], rows: Rows | None) -> Scores:
-    """The head's, shape (users, items), as a Blend of the same models has them."""
+def scores(artefact: Artefact, head: Head, people: People) -> Scores:
+    """The head's, shape (people, items), as a Blend of the same models has them."""
     mixed = []
     for number, weight in head.mix:
-        part = artefact.parts[number]
-        mixed.append(np.float32(weight) * standardised(part.scores(profiles[part.weighting], rows)))
+        mixed.append(np.float32(weight) * standardised(artefact.parts[number].scores(people)))
     return np.asarray(sum(mixed), dtype=np.float32)
 
 

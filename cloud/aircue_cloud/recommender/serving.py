@@ -7,7 +7,7 @@ odds (aircue_cloud.recommender.temperature), so that
     score = utility + log lift(item, context)
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -29,7 +29,7 @@ from aircue_cloud.recommender.explanations import Explanation, Reason
 from aircue_cloud.recommender.kernels import NOBODY, Floats, Ints
 from aircue_cloud.recommender.lift import Lift, Posterior
 from aircue_cloud.recommender.models.fold_in import ItemFoldIn
-from aircue_cloud.recommender.parts import FactorsPart, Pieces
+from aircue_cloud.recommender.parts import FactorsPart, People, Pieces
 from aircue_cloud.recommender.retrieval import Retrieval
 
 _UNKNOWN = -1
@@ -38,6 +38,11 @@ _REFERENCES = 4096  # items, the most popular ones, that newcomers are described
 _USERS_AT_ONCE = 512
 
 Utilities = npt.NDArray[np.float64]
+_BESIDE: Mapping[str, Callable[[Pieces], Utilities | None]] = {
+    explanations.EVERYBODY: lambda one: one.everybody,
+    explanations.TASTE: lambda one: one.taste,
+    explanations.AVERAGE: lambda one: one.average,
+}
 _ContextKey = tuple[str, tuple[tuple[str, float], ...]]
 
 
@@ -221,7 +226,9 @@ class Recommender:
         """Utilities of users, shape (users, items)."""
         rows = np.arange(part.start, part.stop, dtype=np.intp)
         profiles = {one: r[part] for one, r in self._artefact.profiles.items()}
-        scores = head.temperature * askers.scores(self._artefact, head, profiles, rows).astype(np.float64)
+        scores = head.temperature * askers.scores(self._artefact, head, People(profiles=profiles, rows=rows)).astype(
+            np.float64
+        )
         silent = scores.std(axis=1) == 0
         scores[silent] = self._log_popularity
         return scores
@@ -242,7 +249,7 @@ class Recommender:
     def _utility(self, who: Asker, head: Head) -> tuple[str, Utilities]:
         """On what it rests, and the items' utilities; where nothing tells items apart, recent popularity does."""
         if who.profiles:
-            scores = askers.scores(self._artefact, head, who.profiles, who.rows)[0]
+            scores = askers.scores(self._artefact, head, who.people)[0]
             if len(scores) and scores.std() > 0:
                 return who.basis, head.temperature * scores.astype(np.float64)
         return askers.POPULARITY, self._log_popularity.copy()
@@ -386,10 +393,11 @@ class Recommender:
         scales = self._scales(who, head)
         own = np.unique(np.concatenate([one.own for one in pieces])).astype(np.intp)
         by_own = np.zeros((len(own), len(places)))
-        beside = {explanations.EVERYBODY: np.zeros(len(places)), explanations.TASTE: np.zeros(len(places))}
+        beside = {kind: np.zeros(len(places)) for kind in _BESIDE}
         for one, scale in zip(pieces, scales, strict=True):
             by_own[np.searchsorted(own, one.own)] += scale * one.by_own
-            for kind, amounts in ((explanations.EVERYBODY, one.everybody), (explanations.TASTE, one.taste)):
+            for kind, of in _BESIDE.items():
+                amounts = of(one)
                 beside[kind] += 0 if amounts is None else scale * amounts
         names = [self._artefact.items[item] for item in own]
         return [
@@ -398,8 +406,7 @@ class Recommender:
         ]
 
     def _pieces(self, who: Asker, number: int, places: npt.NDArray[np.intp]) -> Pieces:
-        part = self._artefact.parts[number]
-        return part.pieces(who.profiles[part.weighting], who.rows, places)
+        return self._artefact.parts[number].pieces(who.people, places)
 
     def _scales(self, who: Asker, head: Head) -> list[float]:
         """By which each part's scores enter the utility."""
@@ -410,8 +417,7 @@ class Recommender:
         ]
 
     def _spread(self, who: Asker, number: int) -> float:
-        part = self._artefact.parts[number]
-        return float(part.scores(who.profiles[part.weighting], who.rows)[0].std())
+        return float(self._artefact.parts[number].scores(who.people)[0].std())
 
     def _reasons_of_newcomer(self, utility: Utilities, product: str, told: Told) -> list[Reason]:
         described = [one for one in told.newcomers if one.id == product]

@@ -1,19 +1,21 @@
 """From recipes to a model that can be stored: fits every recipe once, mixes heads, keeps what serving needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
 
 import numpy as np
 import numpy.typing as npt
 
-from aircue_cloud.recommender import parts
+from aircue_cloud.recommender import part_kinds
 from aircue_cloud.recommender.artefact import MET, Artefact, Head, ModelInfo
 from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.attributes import Vocabulary
 from aircue_cloud.recommender.interactions import Interactions, Weighting
 from aircue_cloud.recommender.lift import Evidence
-from aircue_cloud.recommender.models.families import Recipe
+from aircue_cloud.recommender.models.contract import Model
+from aircue_cloud.recommender.models.families import FAMILIES, Recipe, started
+from aircue_cloud.recommender.models.ranker import Ranker
 from aircue_cloud.recommender.parts import Part
 
 LATELY = Weighting(half_life_d=30)  # how popularity counts that stands in for people nobody knows
@@ -39,10 +41,9 @@ def build(
     evidence: Sequence[Evidence] = (),
 ) -> Artefact:
     """catalogue: what is known of the items; those it does not name have no category and no attributes."""
-    recipes = _distinct(plans)
-    fitted = tuple(_fit(recipe, log, now) for recipe in recipes.values())
-    places = {key: place for place, key in enumerate(recipes)}
-    weightings = list(dict.fromkeys([MET, *(part.weighting for part in fitted)]))
+    fitted = tuple(_fitted(_distinct(plans), log, now))
+    places = {_key(recipe): place for place, recipe in enumerate(_distinct(plans))}
+    weightings = list(dict.fromkeys([MET, *(one for part in fitted for one in sorted(part.weightings, key=repr))]))
     popularity, floor = shares(log, now)
     described = {product.id: product for product in catalogue}
     known = [described.get(item, Described(id=item, category="", price_minor=0)) for item in log.items]
@@ -71,19 +72,36 @@ def shares(log: Interactions, now: float) -> tuple[npt.NDArray[np.float32], floa
     return (weights / weights.sum()).astype(np.float32), float(SMOOTHING / weights.sum())
 
 
-def _distinct(plans: Mapping[str, Plan]) -> dict[str, Recipe]:
-    """A recipe that both heads use is fitted and stored once."""
-    return {_key(recipe): recipe for plan in plans.values() for _, recipe in plan.mix}
+def _distinct(plans: Mapping[str, Plan]) -> list[Recipe]:
+    """A recipe that is used twice is fitted and stored once; a panel's stand before what looks at them."""
+    wanted = [recipe for plan in plans.values() for _, recipe in plan.mix]
+    panels = [recipe for one in wanted for recipe in _panel(one)]
+    return list({_key(recipe): recipe for recipe in [*panels, *wanted]}.values())
+
+
+def _panel(recipe: Recipe) -> list[Recipe]:
+    return [started(family) for _, family in FAMILIES[recipe.family].panel]
 
 
 def _key(recipe: Recipe) -> str:
     return dumps([recipe.family, dict(recipe.params)], sort_keys=True)
 
 
-def _fit(recipe: Recipe, log: Interactions, now: float) -> Part:
-    model = recipe.make()
-    model.fit(log, now)
-    return parts.of_model(model, recipe.family, recipe.params)
+def _fitted(recipes: Sequence[Recipe], log: Interactions, now: float) -> Iterator[Part]:
+    """In their order."""
+    models: dict[str, Model] = {}
+    found: dict[str, Part] = {}
+    for recipe in recipes:
+        model, panel = recipe.make(), [_key(one) for one in _panel(recipe)]
+        if isinstance(model, Ranker):
+            weights = [weight for weight, _ in model.panel]
+            model.take([(weight, models[key]) for weight, key in zip(weights, panel, strict=True)], log, now)
+        else:
+            model.fit(log, now)
+        key = _key(recipe)
+        models[key] = model
+        found[key] = part_kinds.of_model(model, recipe.family, recipe.params, [found[one] for one in panel])
+        yield found[key]
 
 
 def _head(plan: Plan, places: Mapping[str, int]) -> Head:

@@ -32,13 +32,11 @@ _PATIENCE = 8  # rounds without gain
 
 # What a user has met before is all that these rank, or the one thing that they do not.
 _MEANT_FOR = {"ranker": Protocol.REPEAT, "own-frequency": Protocol.REPEAT, "ranker-new": Protocol.NEW}
-_NOT_STORED = ("ranker", "ranker-new")  # their trees have no place among a model's files yet
 
 
-def suited(protocol: Protocol, stored: bool = True) -> tuple[str, ...]:
-    """The families worth a trial under a protocol. stored: those alone that can be kept as a model's files."""
-    families = (family for family in FAMILIES if not (stored and family in _NOT_STORED))
-    return tuple(family for family in families if _MEANT_FOR.get(family, protocol) is protocol)
+def suited(protocol: Protocol, families: Sequence[str] = ()) -> tuple[str, ...]:
+    """Of these families, by default all, those worth a trial under a protocol."""
+    return tuple(family for family in families or FAMILIES if _MEANT_FOR.get(family, protocol) is protocol)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +77,8 @@ class _Tried:
 def tune(
     split: Split, protocol: Protocol, budget_s: float, progress: Progress, seed: int = 7, families: Sequence[str] = ()
 ) -> Tuned:
-    """families: those to choose from; by default all that suit the protocol and can be stored. Each is tried once
-    whatever the budget. DatasetError where the split leaves nobody to ask about."""
+    """families: those to choose from; by default all that suit the protocol. Each is tried once whatever the budget.
+    DatasetError where the split leaves nobody to ask about."""
     asked = question(split, protocol)
     if not len(asked.rows):
         raise DatasetError(f"{protocol} protocol: the validation period leaves nobody to choose a model by")

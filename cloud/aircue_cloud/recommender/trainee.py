@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from json import dumps
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,8 @@ from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.attributes import Vocabulary
 from aircue_cloud.recommender.interactions import Interactions, Weighting
 from aircue_cloud.recommender.lift import Evidence
-from aircue_cloud.recommender.models.contract import Model
-from aircue_cloud.recommender.models.families import FAMILIES, Recipe, started
-from aircue_cloud.recommender.models.ranker import Ranker
+from aircue_cloud.recommender.models.families import Recipe
+from aircue_cloud.recommender.models.fitting import Fitting, key, panel
 from aircue_cloud.recommender.parts import Part
 
 LATELY = Weighting(half_life_d=30)  # how popularity counts that stands in for people nobody knows
@@ -42,7 +40,7 @@ def build(
 ) -> Artefact:
     """catalogue: what is known of the items; those it does not name have no category and no attributes."""
     fitted = tuple(_fitted(_distinct(plans), log, now))
-    places = {_key(recipe): place for place, recipe in enumerate(_distinct(plans))}
+    places = {key(recipe): place for place, recipe in enumerate(_distinct(plans))}
     weightings = list(dict.fromkeys([MET, *(one for part in fitted for one in sorted(part.weightings, key=repr))]))
     popularity, floor = shares(log, now)
     described = {product.id: product for product in catalogue}
@@ -75,34 +73,19 @@ def shares(log: Interactions, now: float) -> tuple[npt.NDArray[np.float32], floa
 def _distinct(plans: Mapping[str, Plan]) -> list[Recipe]:
     """A recipe that is used twice is fitted and stored once; a panel's stand before what looks at them."""
     wanted = [recipe for plan in plans.values() for _, recipe in plan.mix]
-    panels = [recipe for one in wanted for recipe in _panel(one)]
-    return list({_key(recipe): recipe for recipe in [*panels, *wanted]}.values())
-
-
-def _panel(recipe: Recipe) -> list[Recipe]:
-    return [started(family) for _, family in FAMILIES[recipe.family].panel]
-
-
-def _key(recipe: Recipe) -> str:
-    return dumps([recipe.family, dict(recipe.params)], sort_keys=True)
+    panels = [recipe for one in wanted for _, recipe in panel(one)]
+    return list({key(recipe): recipe for recipe in [*panels, *wanted]}.values())
 
 
 def _fitted(recipes: Sequence[Recipe], log: Interactions, now: float) -> Iterator[Part]:
     """In their order."""
-    models: dict[str, Model] = {}
+    fitting = Fitting(log, now)
     found: dict[str, Part] = {}
     for recipe in recipes:
-        model, panel = recipe.make(), [_key(one) for one in _panel(recipe)]
-        if isinstance(model, Ranker):
-            weights = [weight for weight, _ in model.panel]
-            model.take([(weight, models[key]) for weight, key in zip(weights, panel, strict=True)], log, now)
-        else:
-            model.fit(log, now)
-        key = _key(recipe)
-        models[key] = model
-        found[key] = part_kinds.of_model(model, recipe.family, recipe.params, [found[one] for one in panel])
-        yield found[key]
+        over = [found[key(one)] for _, one in panel(recipe)]
+        found[key(recipe)] = part_kinds.of_model(fitting.of(recipe), recipe.family, recipe.params, over)
+        yield found[key(recipe)]
 
 
 def _head(plan: Plan, places: Mapping[str, int]) -> Head:
-    return Head(mix=tuple((places[_key(recipe)], weight) for weight, recipe in plan.mix), temperature=plan.temperature)
+    return Head(mix=tuple((places[key(recipe)], weight) for weight, recipe in plan.mix), temperature=plan.temperature)

@@ -30,7 +30,6 @@ from aircue_cloud.recommender.evaluating.protocol import Protocol, Question, Spl
 from aircue_cloud.recommender.evidence import Bought, Spell
 from aircue_cloud.recommender.interactions import DAY_S
 from aircue_cloud.recommender.lift import Evidence
-from aircue_cloud.recommender.models.blend import Blend
 from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.table import MODELS
@@ -199,7 +198,7 @@ def _under(protocol: Protocol, progress: Progress) -> Progress:
 
 
 def _checked(tuned: Tuned, check: Split, asked: Question, protocol: Protocol, progress: Progress) -> Chosen:
-    models: dict[str, Model] = {"chosen": Blend([(weight, recipe.make()) for weight, recipe in tuned.parts])}
+    models: dict[str, Model] = {"chosen": tuned.make()}
     models |= {name: MODELS[name]() for name in BASELINES}
     metrics: dict[str, float] = {}
     per_user = {}

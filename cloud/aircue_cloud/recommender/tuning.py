@@ -18,9 +18,10 @@ import numpy.typing as npt
 from aircue_cloud.recommender.errors import DatasetError
 from aircue_cloud.recommender.evaluating import metrics
 from aircue_cloud.recommender.evaluating.protocol import Protocol, Question, Split, counts, hits, question, top
-from aircue_cloud.recommender.models.blend import Blend, standardised
+from aircue_cloud.recommender.models.blend import standardised
 from aircue_cloud.recommender.models.contract import Model, Scores
-from aircue_cloud.recommender.models.families import FAMILIES, Recipe
+from aircue_cloud.recommender.models.families import FAMILIES, Recipe, started
+from aircue_cloud.recommender.models.fitting import Fitting, Mix
 
 Progress = Callable[[str], None]
 
@@ -58,7 +59,7 @@ class Tuned:
     trials: tuple[Trial, ...]
 
     def make(self) -> Model:
-        return Blend([(weight, recipe.make()) for weight, recipe in self.parts])
+        return Mix(self.parts)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -84,8 +85,9 @@ def tune(
         raise DatasetError(f"{protocol} protocol: the validation period leaves nobody to choose a model by")
     trials: list[Trial] = []
     library: dict[str, list[_Tried]] = {}
+    fitting = Fitting(split.known, split.at)
     for recipe in _recipes(tuple(families) or suited(protocol), library, time.monotonic() + budget_s, seed):
-        tried = _try(recipe, split, asked)
+        tried = _try(recipe, fitting, asked)
         trials.append(tried.trial)
         best = sorted([*library.get(recipe.family, []), tried], key=lambda one: -one.trial.value)
         library[recipe.family] = best[:_KEPT]
@@ -116,10 +118,10 @@ def _chances(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(weights / weights.sum())
 
 
-def _try(recipe: Recipe, split: Split, asked: Question) -> _Tried:
+def _try(recipe: Recipe, fitting: Fitting, asked: Question) -> _Tried:
+    """What a family starts as is kept: a ranker may look at it."""
     began = time.monotonic()
-    model = recipe.make()
-    model.fit(split.known, split.at)
+    model = fitting.of(recipe) if recipe == started(recipe.family) else fitting.once(recipe)
     scores = standardised(model.scores(asked.rows))
     scores[asked.hidden.toarray()] = -np.inf
     value = _value(scores, asked)

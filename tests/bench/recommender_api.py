@@ -30,7 +30,7 @@ from sqlalchemy import Connection, Table, insert
 from tests.bench.proc import rss_mb
 
 from aircue_cloud import db, tables
-from aircue_cloud.config import Config, load, make_folder
+from aircue_cloud.config import load, make_folder
 from aircue_cloud.identity import keys
 from aircue_cloud.recommender import store
 from aircue_cloud.recommender.artefact import MET, NEW, REPEAT, Artefact, Head, ModelInfo

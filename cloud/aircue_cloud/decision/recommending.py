@@ -102,9 +102,7 @@ def _answer(
     return Answer(person=person, basis=basis, model=model.version, note=note, offers=offers)
 
 
-def _on_sale(
-    connection: Connection, asking: Asking, n: int, context: Context | None, eligible: AllBut
-) -> list[Ranked]:
+def _on_sale(connection: Connection, asking: Asking, n: int, context: Context | None, eligible: AllBut) -> list[Ranked]:
     """The first n that are in stock: more are ranked until there are as many, which is sooner than to read what the
     whole catalogue has in stock."""
     asked = n

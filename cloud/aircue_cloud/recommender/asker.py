@@ -2,47 +2,37 @@
 both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from aircue_cloud.recommender import since
 from aircue_cloud.recommender.artefact import MET, Artefact, Head
 from aircue_cloud.recommender.asked import Act, Told
-from aircue_cloud.recommender.interactions import Interactions, Weighting
+from aircue_cloud.recommender.interactions import Interactions
 from aircue_cloud.recommender.models.blend import standardised
 from aircue_cloud.recommender.models.contract import Scores
-from aircue_cloud.recommender.parts import Part, Rows
+from aircue_cloud.recommender.parts import People, Rows
 
 HISTORY, RECENT, POPULARITY = "history", "recent", "popularity"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Asker:
-    """profiles: r_u by weighting, shape (1, items); none of somebody nothing is known of. row: of the training. later:
-    whether the profiles hold what came after it."""
+    """people: that one person, with no profiles where nothing is known of them."""
 
     basis: str
-    row: int | None = None
-    later: bool = False
-    profiles: Mapping[Weighting, csr_array] = field(default_factory=dict)
-
-    def rows(self, part: Part) -> Rows | None:
-        """Where the part is to answer by what it learnt of this very person, None where by the profile alone."""
-        if self.row is None or (self.later and part.folds):
-            return None
-        return np.array([self.row], dtype=np.intp)
+    people: People
 
     @property
     def met(self) -> npt.NDArray[np.integer]:
         """The items the person had to do with, ascending."""
-        return self.profiles[MET].indices if self.profiles else np.zeros(0, dtype=np.int32)
+        return self.people.profiles[MET].indices if self.people.profiles else np.zeros(0, dtype=np.int32)
 
 
-STRANGER = Asker(basis=POPULARITY)
+STRANGER = Asker(basis=POPULARITY, people=People(profiles={}))
 
 
 def asker(artefact: Artefact, rows: Mapping[str, int], columns: Mapping[str, int], person: str, told: Told) -> Asker:
@@ -69,20 +59,26 @@ def _kept(columns: Mapping[str, int], acts: Sequence[Act], after: float, now: fl
 
 
 def known(artefact: Artefact, row: int) -> Asker:
-    return Asker(basis=HISTORY, row=row, profiles={one: r[row : row + 1] for one, r in artefact.profiles.items()})
+    profiles = {one: r[row : row + 1] for one, r in artefact.profiles.items()}
+    return Asker(basis=HISTORY, people=People(profiles=profiles, rows=_rows(row)))
 
 
-def brought_up_to_date(artefact: Artefact, row: int, later: _Kept, now: float) -> Asker:
-    log, at = _log(artefact, later), artefact.info.trained_at
+def brought_up_to_date(artefact: Artefact, row: int, acts: _Kept, now: float) -> Asker:
+    log, at = _log(artefact, acts), artefact.info.trained_at
     profiles = {one: since.profile(one, r[row : row + 1], at, log, now) for one, r in artefact.profiles.items()}
-    return Asker(basis=HISTORY, row=row, later=True, profiles=profiles)
+    return Asker(basis=HISTORY, people=People(profiles=profiles, rows=_rows(row), later=True))
 
 
 def folded_in(artefact: Artefact, acts: _Kept, now: float) -> Asker:
     if not acts:
         return STRANGER
     log = _log(artefact, acts)
-    return Asker(basis=RECENT, profiles={one: log.matrix(one, now) for one in artefact.profiles})
+    profiles = {one: log.matrix(one, now) for one in artefact.profiles}
+    return Asker(basis=RECENT, people=People(profiles=profiles, log=log, now=now))
+
+
+def _rows(row: int) -> Rows:
+    return np.array([row], dtype=np.intp)
 
 
 def _log(artefact: Artefact, kept: _Kept) -> Interactions:
@@ -97,14 +93,13 @@ def _log(artefact: Artefact, kept: _Kept) -> Interactions:
     )
 
 
-def raw_scores(artefact: Artefact, head: Head, who: Asker) -> list[Scores]:
-    """Of each part of the head's mix, shape (items,), as the part has them."""
-    parts = [artefact.parts[number] for number, _ in head.mix]
-    return [part.scores(who.profiles[part.weighting], who.rows(part))[0] for part in parts]
+def raw_scores(artefact: Artefact, head: Head, people: People) -> list[Scores]:
+    """Of each part of the head's mix, shape (people, items), as the part has them."""
+    return [artefact.parts[number].scores(people) for number, _ in head.mix]
 
 
 def blended(head: Head, raw: Sequence[Scores]) -> Scores:
-    """Of the parts' scores, shape (users, items), the head's, as a Blend of the same models has them."""
+    """Of the parts' scores, shape (people, items), the head's, as a Blend of the same models has them."""
     pairs = zip(head.mix, raw, strict=True)
-    mixed = [np.float32(weight) * standardised(np.atleast_2d(scores)) for (_, weight), scores in pairs]
+    mixed = [np.float32(weight) * standardised(scores) for (_, weight), scores in pairs]
     return np.asarray(sum(mixed), dtype=np.float32)

@@ -65,7 +65,7 @@ class QuestionOf:
         self._held = held
         self._who = who
         self._head: Head = held.artefact.heads[head]
-        self._way = held.ways.get(head) if who.profiles else None
+        self._way = held.ways.get(head) if who.people.profiles else None
         self._fresh = held.newcomers.among(told.newcomers)
         self._met = self._met_columns(person, told) if head == NEW else np.zeros(0, dtype=np.intp)
 
@@ -141,7 +141,7 @@ class QuestionOf:
 
     @cached_property
     def _tells_apart(self) -> bool:
-        if not self._who.profiles or not self._held.columns:
+        if not self._who.people.profiles or not self._held.columns:
             return False
         if self._way is not None:
             return self._way.spread(self._x) > 0
@@ -153,14 +153,13 @@ class QuestionOf:
 
     @cached_property
     def _raw(self) -> list[Floats]:
-        return askers.raw_scores(self._held.artefact, self._head, self._who)
+        return askers.raw_scores(self._held.artefact, self._head, self._who.people)
 
     @cached_property
     def _x(self) -> Floats:
         """The person's factors, where there is a shortest way."""
         assert self._way is not None
-        part = self._way.factors
-        return np.asarray(part.users(self._who.profiles[part.weighting], self._who.rows(part))[0])
+        return np.asarray(self._way.factors.users(self._who.people)[0])
 
     @cached_property
     def _spreads(self) -> list[float]:
@@ -194,7 +193,7 @@ class QuestionOf:
     def _reasons(self, products: Sequence[str]) -> list[list[Reason]]:
         places = np.array([self._held.columns[one] for one in products], dtype=np.intp)
         if self._tells_apart:
-            return reasons(self._held.artefact, self._who, self._head, self._spreads, places)
+            return reasons(self._held.artefact, self._who.people, self._head, self._spreads, places)
         amounts = self.utility[places].tolist()
         return [[Reason(kind=explanations.EVERYBODY, amount=amount)] for amount in amounts]
 

@@ -1,20 +1,16 @@
 """The best items of all users of a model at once."""
 
-from collections.abc import Mapping
-
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from aircue_cloud.recommender import asker as askers
-from aircue_cloud.recommender.artefact import MET, NEW, Artefact, Head
+from aircue_cloud.recommender.artefact import MET, NEW, Head
 from aircue_cloud.recommender.asked import Eligible, Surroundings
 from aircue_cloud.recommender.asking import Held, Utilities, barred
 from aircue_cloud.recommender.evaluating.protocol import top
-from aircue_cloud.recommender.interactions import Weighting
 from aircue_cloud.recommender.kernels import NOBODY, Floats, Ints
-from aircue_cloud.recommender.models.contract import Scores
+from aircue_cloud.recommender.parts import People
 from aircue_cloud.recommender.shortest_way import ShortestWay
 
 _USERS_AT_ONCE = 512
@@ -65,17 +61,11 @@ def _by_scores(held: Held, head: Head, n: int, hidden: csr_array, added: Utiliti
 def _utilities(held: Held, head: Head, part: slice) -> Utilities:
     """Of these users, shape (users, items)."""
     rows = np.arange(part.start, part.stop, dtype=np.intp)
-    profiles = {one: r[part] for one, r in held.artefact.profiles.items()}
-    scores = head.temperature * askers.blended(head, _raw(held.artefact, head, profiles, rows)).astype(np.float64)
+    people = People(profiles={one: r[part] for one, r in held.artefact.profiles.items()}, rows=rows)
+    blended = askers.blended(head, askers.raw_scores(held.artefact, head, people))
+    scores = head.temperature * blended.astype(np.float64)
     scores[scores.std(axis=1) == 0] = held.log_popularity
     return scores
-
-
-def _raw(
-    artefact: Artefact, head: Head, profiles: Mapping[Weighting, csr_array], rows: npt.NDArray[np.intp]
-) -> list[Scores]:
-    parts = [artefact.parts[number] for number, _ in head.mix]
-    return [part.scores(profiles[part.weighting], rows) for part in parts]
 
 
 def _place(found: tuple[Ints, Floats], part: slice, scores: Utilities, n: int) -> None:

@@ -1,46 +1,48 @@
 """What a person's score of an item is made of, part by part of a head."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from aircue_cloud.recommender import explanations
 from aircue_cloud.recommender.artefact import Artefact, Head
-from aircue_cloud.recommender.asker import Asker
 from aircue_cloud.recommender.explanations import Reason
-from aircue_cloud.recommender.parts import Pieces
+from aircue_cloud.recommender.parts import People, Pieces
 
 Amounts = npt.NDArray[np.float64]
 
+_BESIDE: Mapping[str, Callable[[Pieces], Amounts | None]] = MappingProxyType(
+    {
+        explanations.EVERYBODY: lambda one: one.everybody,
+        explanations.TASTE: lambda one: one.taste,
+        explanations.AVERAGE: lambda one: one.average,
+    }
+)
+
 
 def reasons(
-    artefact: Artefact, who: Asker, head: Head, spreads: Sequence[float], places: npt.NDArray[np.intp]
+    artefact: Artefact, people: People, head: Head, spreads: Sequence[float], places: npt.NDArray[np.intp]
 ) -> list[list[Reason]]:
     """Of each of these items, in the head's scores. spreads: the standard deviation of each part's scores."""
-    pieces = [_pieces(artefact, who, number, places) for number, _ in head.mix]
+    pieces = [artefact.parts[number].pieces(people, places) for number, _ in head.mix]
     scales = [
         head.temperature * weight / spread if spread > 0 else 0.0
         for (_, weight), spread in zip(head.mix, spreads, strict=True)
     ]
     own = np.unique(np.concatenate([one.own for one in pieces])).astype(np.intp)
     by_own = np.zeros((len(own), len(places)))
-    everybody, taste = np.zeros(len(places)), np.zeros(len(places))
+    beside = {kind: np.zeros(len(places)) for kind in _BESIDE}
     for one, scale in zip(pieces, scales, strict=True):
         by_own[np.searchsorted(own, one.own)] += scale * one.by_own
-        everybody += 0 if one.everybody is None else scale * one.everybody
-        taste += 0 if one.taste is None else scale * one.taste
+        for kind, amounts in ((kind, of(one)) for kind, of in _BESIDE.items()):
+            beside[kind] += 0 if amounts is None else scale * amounts
     names = [artefact.items[item] for item in own.tolist()]
-    beside = {explanations.EVERYBODY: everybody, explanations.TASTE: taste}
     return [
         [*_own(names, by_own[:, at]), *_beside({kind: amounts[at] for kind, amounts in beside.items()})]
         for at in range(len(places))
     ]
-
-
-def _pieces(artefact: Artefact, who: Asker, number: int, places: npt.NDArray[np.intp]) -> Pieces:
-    part = artefact.parts[number]
-    return part.pieces(who.profiles[part.weighting], who.rows(part), places)
 
 
 def _own(names: Sequence[str], amounts: Amounts) -> list[Reason]:

@@ -22,8 +22,13 @@ class Blend(Model):
             model.fit(interactions, now)
 
     def scores(self, rows: Rows) -> Scores:
-        parts = [np.float32(weight) * standardised(model.scores(rows)) for weight, model in self.parts]
-        return np.asarray(sum(parts), dtype=np.float32)
+        return mixed(self.parts, rows)
+
+
+def mixed(parts: Sequence[tuple[float, Model]], rows: Rows) -> Scores:
+    """Of models that are fitted."""
+    found = [np.float32(weight) * standardised(model.scores(rows)) for weight, model in parts]
+    return np.asarray(sum(found), dtype=np.float32)
 
 
 def standardised(scores: Scores) -> Scores:

@@ -38,7 +38,7 @@ class ByRule:
         return Lift(rules, ()).product(context.need, category, product)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RecentPopularity(ByRule):
     """The same for everybody: each product's share of the recent interactions, weighted by their confidence.
 

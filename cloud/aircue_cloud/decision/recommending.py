@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from aircue_cloud import tables
 from aircue_cloud.decision import shopping
 from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.needs.needs import Need
-from aircue_cloud.recommender.artefact import NEW
+from aircue_cloud.recommender.artefact import HEADS, NEW
 from aircue_cloud.recommender.asked import AllBut, Context, Told
 from aircue_cloud.recommender.contract import Asking, Ranked
 from aircue_cloud.recommender.explanations import Explanation
@@ -64,10 +64,30 @@ def answer(
     return found
 
 
+def rehearse(connection: Connection, model: Affinity, now: datetime) -> None:
+    """Answers somebody, so that what a model's first answer has to make and read is there for the next."""
+    somebody = connection.execute(select(tables.people.c.id).limit(1)).scalar_one_or_none()
+    for head in () if somebody is None else HEADS:
+        answer(connection, _Only(model), [str(somebody)], Wish(n=1, head=head), now)
+
+
+@dataclass(frozen=True)
+class _Only:
+    """A source of one model."""
+
+    model: Affinity
+
+    def current(self) -> Affinity | None:
+        return self.model
+
+
+_HOMES = select(tables.people.c.id, tables.people.c.household).where(
+    tables.people.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
 def _households(connection: Connection, people: Sequence[str]) -> dict[str, str]:
-    table = tables.people.c
-    query = select(table.id, table.household).where(table.id.in_(sorted(set(people))))
-    homes = {row.id: row.household for row in connection.execute(query)}
+    homes = {row.id: row.household for row in connection.execute(_HOMES, {"ids": sorted(set(people))})}
     for person in people:
         if person not in homes:
             raise PersonUnknown(person)
@@ -92,7 +112,7 @@ def _answer(
     asking = model.asking(person, told, wish.head)
     ranked = _on_sale(connection, asking, wish.n, context, AllBut(products=owned))
     reasons = asking.explain([one.product for one in ranked], context)
-    names = shopping.names(connection, _named(reasons))
+    names = shopping.names(connection, frozenset().union(*(one.named for one in reasons)))
     title = "" if wish.need is None else wish.need.title
     offers = tuple(
         Offer(product=one.product, name=names[one.product], score=one.score, why=why, text=why.text(names, title))
@@ -113,8 +133,3 @@ def _on_sale(connection: Connection, asking: Asking, n: int, context: Context | 
         if len(left) >= n or len(ranked) < asked:
             return left[:n]
         asked = 2 * asked + len(gone)
-
-
-def _named(reasons: Sequence[Explanation]) -> set[str]:
-    products = {one.product for one in reasons}
-    return products | {reason.product for one in reasons for reason in one.reasons if reason.product is not None}

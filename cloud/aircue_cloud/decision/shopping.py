@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from aircue_cloud import consents, tables
 from aircue_cloud.decision.affinity import Affinity, AffinitySource, RecentPopularity
@@ -18,7 +19,7 @@ from aircue_cloud.recommender.weights import WEIGHTS
 PURPOSE = "marketing"
 BEHAVIOUR = "behaviour"
 POPULARITY_DAYS = 90
-NEWCOMERS_KEPT = timedelta(minutes=1)
+DESCRIPTIONS_KEPT, COUNT_KEPT = timedelta(minutes=1), timedelta(seconds=5)
 _ACTS = 500  # the latest of a person that a folded-in profile rests on
 _IDS_AT_ONCE = 1000
 
@@ -44,9 +45,11 @@ def recent_popularity(connection: Connection, now: datetime) -> RecentPopularity
     return RecentPopularity(weights=weights, categories=categories, days=POPULARITY_DAYS)
 
 
+_PEOPLE = select(tables.people.c.id).where(tables.people.c.household == bindparam("home")).order_by(tables.people.c.id)
+
+
 def people(connection: Connection, household: str) -> list[str]:
-    query = select(tables.people.c.id).where(tables.people.c.household == household).order_by(tables.people.c.id)
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_PEOPLE, {"home": household}).scalars())
 
 
 def told(
@@ -66,24 +69,42 @@ def told(
     return Told(now=at, newcomers=newcomers, did=did)
 
 
-def _agrees(connection: Connection, household: str) -> bool:
-    """Through whichever channel it said so."""
+def _agreeing() -> Select[int]:
+    """A row where the household agrees, through whichever channel it said so."""
     said = tables.consents.c
-    asked = (said.household == household, said.purpose == PURPOSE, said.data_category == BEHAVIOUR)
+    asked = (said.household == bindparam("home"), said.purpose == PURPOSE, said.data_category == BEHAVIOUR)
     last = select(func.max(said.id)).where(*asked).group_by(said.channel)
-    return connection.execute(select(said.id).where(said.id.in_(last), said.granted).limit(1)).first() is not None
+    return select(said.id).where(said.id.in_(last), said.granted).limit(1)
+
+
+_AGREEING = _agreeing()
+
+
+def _agrees(connection: Connection, household: str) -> bool:
+    return connection.execute(_AGREEING, {"home": household}).first() is not None
+
+
+def _acts() -> Select[Any]:
+    """What a person did, the latest first."""
+    table = tables.interactions.c
+    columns = (table.product, table.kind, table.at, table.rating, table.weight)
+    mine = (table.person == bindparam("person"), table.at <= bindparam("until"), table.kind.in_(sorted(WEIGHTS)))
+    return select(*columns).where(*mine).order_by(table.at.desc(), table.id.desc()).limit(_ACTS)
+
+
+_EVER = _acts()
+_SINCE = _EVER.where(tables.interactions.c.at >= bindparam("after"))
 
 
 def _did(connection: Connection, person: str, after: float, now: datetime) -> list[Act]:
-    """The latest first."""
+    """The latest first. after: epoch seconds, -inf for ever; inf for nothing."""
     if after == inf:
         return []
-    table = tables.interactions.c
-    columns = (table.product, table.kind, table.at, table.rating, table.weight)
-    query = select(*columns).where(table.person == person, table.at <= now, table.kind.in_(sorted(WEIGHTS)))
-    if after != -inf:
-        query = query.where(table.at >= datetime.fromtimestamp(after, UTC))
-    rows = connection.execute(query.order_by(table.at.desc(), table.id.desc()).limit(_ACTS)).all()
+    asked = {"person": person, "until": now}
+    if after == -inf:
+        rows = connection.execute(_EVER, asked).all()
+    else:
+        rows = connection.execute(_SINCE, asked | {"after": datetime.fromtimestamp(after, UTC)}).all()
     events = (
         Event(person=person, product=row.product, kind=row.kind, at=row.at, stars=row.rating, weight=row.weight)
         for row in rows
@@ -91,51 +112,69 @@ def _did(connection: Connection, person: str, after: float, now: datetime) -> li
     return [Act(product=one.product, at=one.at.timestamp(), weight=acts.signed(one)) for one in events]
 
 
+def _kept() -> Select[Any]:
+    table = tables.interactions.c
+    theirs = select(tables.people.c.id).where(tables.people.c.household == bindparam("home"))
+    query = select(table.product, table.kind, func.count().label("times"))
+    mine = (table.person.in_(theirs), table.kind.in_(("purchase", "return")))
+    return query.where(*mine).group_by(table.product, table.kind)
+
+
+_KEPT = _kept()
+
+
 def owned(connection: Connection, household: str) -> frozenset[str]:
     """Products that the household's people bought more often than they gave them back."""
-    table = tables.interactions.c
-    theirs = select(tables.people.c.id).where(tables.people.c.household == household)
-    query = select(table.product, table.kind, func.count().label("times")).where(
-        table.person.in_(theirs), table.kind.in_(("purchase", "return"))
-    )
     kept: dict[str, int] = {}
-    for row in connection.execute(query.group_by(table.product, table.kind)):
+    for row in connection.execute(_KEPT, {"home": household}):
         kept[row.product] = kept.get(row.product, 0) + (row.times if row.kind == "purchase" else -row.times)
     return frozenset(product for product, times in kept.items() if times > 0)
 
 
+_SOLD_OUT = select(tables.products.c.id).where(
+    tables.products.c.id.in_(bindparam("ids", expanding=True)),
+    (tables.products.c.stock <= 0) | tables.products.c.retired_at.is_not(None),
+)
+
+
 def sold_out(connection: Connection, among: Iterable[str]) -> frozenset[str]:
     """Those that are sold no longer with them."""
-    products = tables.products.c
-    gone = (products.stock <= 0) | products.retired_at.is_not(None)
-    query = select(products.id).where(products.id.in_(sorted(set(among))), gone)
-    return frozenset(connection.execute(query).scalars())
+    return frozenset(connection.execute(_SOLD_OUT, {"ids": sorted(set(among))}).scalars())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Newcomers:
-    """Of a catalogue of so many products, read at a moment."""
+    """Of a catalogue of so many products; when they were read, and when it was last seen that there are no more."""
 
     count: int
-    at: datetime
+    read_at: datetime
+    seen_at: datetime
     products: tuple[Described, ...]
 
 
 _newcomers: WeakKeyDictionary[Affinity, _Newcomers] = WeakKeyDictionary()
+_COUNT = select(func.count()).select_from(tables.products)
 
 
 def newcomers(connection: Connection, model: Affinity, now: datetime) -> Sequence[Described]:
-    """Products that a model did not learn of. What it learnt of cannot leave the table, so where the numbers agree
-    there are none. To find them takes the whole table: a model's are kept while no product comes in, and what is said
-    of them may be NEWCOMERS_KEPT old."""
-    count = connection.execute(select(func.count()).select_from(tables.products)).scalar_one()
+    """Products that a model did not learn of, and what is said of them: as it was up to DESCRIPTIONS_KEPT ago, and
+    where a product came in, up to COUNT_KEPT ago. To find them takes the whole table, and to count it a while."""
+    held = _newcomers.get(model)
+    if held is not None and _within(held.seen_at, now, COUNT_KEPT):
+        return held.products
+    count = connection.execute(_COUNT).scalar_one()
+    # What a model learnt of cannot leave the table.
     if count <= len(model.items):
         return ()
-    held = _newcomers.get(model)
-    if held is None or held.count != count or not timedelta(0) <= now - held.at < NEWCOMERS_KEPT:
-        held = _Newcomers(count=count, at=now, products=_unlearnt(connection, model))
-        _newcomers[model] = held
+    if held is None or held.count != count or not _within(held.read_at, now, DESCRIPTIONS_KEPT):
+        products = _unlearnt(connection, model)
+        held = _newcomers[model] = _Newcomers(count=count, read_at=now, seen_at=now, products=products)
+    held.seen_at = now
     return held.products
+
+
+def _within(at: datetime, now: datetime, time: timedelta) -> bool:
+    return timedelta(0) <= now - at < time
 
 
 def _unlearnt(connection: Connection, model: Affinity) -> tuple[Described, ...]:
@@ -149,7 +188,10 @@ def _unlearnt(connection: Connection, model: Affinity) -> tuple[Described, ...]:
     return tuple(found)
 
 
+_NAMES = select(tables.products.c.id, tables.products.c.name).where(
+    tables.products.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
 def names(connection: Connection, products: Iterable[str]) -> dict[str, str]:
-    table = tables.products.c
-    query = select(table.id, table.name).where(table.id.in_(sorted(set(products))))
-    return {row.id: row.name for row in connection.execute(query)}
+    return {row.id: row.name for row in connection.execute(_NAMES, {"ids": sorted(set(products))})}

@@ -12,7 +12,7 @@ from aircue_cloud.recommender import since
 from aircue_cloud.recommender.artefact import MET, Artefact, Head
 from aircue_cloud.recommender.asked import Act, Told
 from aircue_cloud.recommender.interactions import Interactions
-from aircue_cloud.recommender.models.blend import standardised
+from aircue_cloud.recommender.models.blend import scaled
 from aircue_cloud.recommender.models.contract import Scores
 from aircue_cloud.recommender.parts import People, Rows
 
@@ -98,8 +98,16 @@ def raw_scores(artefact: Artefact, head: Head, people: People) -> list[Scores]:
     return [artefact.parts[number].scores(people) for number, _ in head.mix]
 
 
-def blended(head: Head, raw: Sequence[Scores]) -> Scores:
-    """Of the parts' scores, shape (people, items), the head's, as a Blend of the same models has them."""
-    pairs = zip(head.mix, raw, strict=True)
-    mixed = [np.float32(weight) * standardised(scores) for (_, weight), scores in pairs]
+def blended(head: Head, raw: Sequence[Scores], spread: Sequence[Scores]) -> Scores:
+    """Of the parts' scores, shape (people, items), and their spreads: the head's, as a Blend of the same models has
+    them."""
+    mixed = [
+        np.float32(weight) * scaled(scores, each)
+        for (_, weight), scores, each in zip(head.mix, raw, spread, strict=True)
+    ]
     return np.asarray(sum(mixed), dtype=np.float32)
+
+
+def tells_apart(scores: Scores) -> npt.NDArray[np.bool_]:
+    """Of each row, whether its items differ."""
+    return np.asarray(scores.max(axis=1, initial=-np.inf) > scores.min(axis=1, initial=np.inf))

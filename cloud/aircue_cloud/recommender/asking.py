@@ -21,9 +21,9 @@ from aircue_cloud.recommender.asked import AllBut, Eligible, Surroundings, Told
 from aircue_cloud.recommender.asker import Asker
 from aircue_cloud.recommender.context_lifts import ContextLifts
 from aircue_cloud.recommender.contract import Ranked
-from aircue_cloud.recommender.evaluating.protocol import top
 from aircue_cloud.recommender.explanations import Explanation, Reason
-from aircue_cloud.recommender.kernels import Floats
+from aircue_cloud.recommender.kernels import NOBODY, Floats, best_of_scores
+from aircue_cloud.recommender.models.blend import spreads
 from aircue_cloud.recommender.newcomers import Newcomers
 from aircue_cloud.recommender.reasons import reasons
 from aircue_cloud.recommender.shortest_way import ShortestWay
@@ -66,6 +66,7 @@ class QuestionOf:
         self._who = who
         self._head: Head = held.artefact.heads[head]
         self._way = held.ways.get(head) if who.people.profiles else None
+        self._described = told.newcomers
         self._fresh = held.newcomers.among(told.newcomers)
         self._met = self._met_columns(person, told) if head == NEW else np.zeros(0, dtype=np.intp)
 
@@ -81,10 +82,9 @@ class QuestionOf:
         shortest = context is None and not self._fresh and (eligible is None or isinstance(eligible, AllBut))
         if shortest and self._way is not None and self._tells_apart:
             return self._by_way(self._way, n, eligible)
-        scores = self._scores(context)
-        scores[self._met] = -np.inf
-        scores[self._barred(eligible)] = -np.inf
-        return self._ranked(scores, n)
+        hidden = self._barred(eligible)
+        hidden[self._met] = True
+        return self._ranked(self._scores(context), hidden, n)
 
     def _by_way(self, way: ShortestWay, n: int, eligible: Eligible | None) -> list[Ranked]:
         barred = self._columns_of(eligible.products) if isinstance(eligible, AllBut) else []
@@ -95,14 +95,16 @@ class QuestionOf:
 
     def _scores(self, context: Surroundings | None) -> Utilities:
         """Of items and newcomers."""
-        scores = self._held.newcomers.extended(self.utility, self._fresh)
-        return scores.copy() if context is None else scores + self._held.lifts.logs(context, self._fresh)
+        scores = self._held.newcomers.extended(self.utility, self._described)
+        return scores if context is None else scores + self._held.lifts.logs(context, self._fresh)
 
-    def _ranked(self, scores: Utilities, n: int) -> list[Ranked]:
-        if not len(scores):
-            return []
-        places = top(scores[None], n)[0].tolist()
-        return [Ranked(product=self._name(at), score=float(scores[at])) for at in places if np.isfinite(scores[at])]
+    def _ranked(self, scores: Utilities, hidden: Mask, n: int) -> list[Ranked]:
+        count = min(n, len(scores))
+        best, items = np.full(count, -np.inf), np.full(count, NOBODY, dtype=np.int32)
+        if count:
+            best_of_scores(scores, hidden, best, items)
+        pairs = zip(items.tolist(), best.tolist(), strict=True)
+        return [Ranked(product=self._name(item), score=score) for item, score in pairs if item != NOBODY]
 
     def _name(self, at: int) -> str:
         items = self._held.artefact.items
@@ -145,15 +147,19 @@ class QuestionOf:
             return False
         if self._way is not None:
             return self._way.spread(self._x) > 0
-        return bool(self._blended.std() > 0)
+        return bool(askers.tells_apart(self._blended[None])[0])
 
     @cached_property
     def _blended(self) -> Floats:
-        return np.asarray(askers.blended(self._head, self._raw)[0])
+        return np.asarray(askers.blended(self._head, self._raw, self._raw_spreads)[0])
 
     @cached_property
     def _raw(self) -> list[Floats]:
         return askers.raw_scores(self._held.artefact, self._head, self._who.people)
+
+    @cached_property
+    def _raw_spreads(self) -> list[Floats]:
+        return [spreads(scores) for scores in self._raw]
 
     @cached_property
     def _x(self) -> Floats:
@@ -166,7 +172,7 @@ class QuestionOf:
         """The standard deviation of each part's scores."""
         if self._way is not None:
             return [self._way.spread(self._x)]
-        return [float(scores.std()) for scores in self._raw]
+        return [float(spread[0, 0]) for spread in self._raw_spreads]
 
     # Explanations.
 
@@ -207,7 +213,7 @@ class QuestionOf:
 
     def shares(self, products: Sequence[str]) -> Utilities:
         """Of the model's products they sum to 1, newcomers and what nobody heard of stand beside them."""
-        beside = np.append(self._held.newcomers.extended(self.utility, self._fresh), self.unheard_of)
+        beside = np.append(self._held.newcomers.extended(self.utility, self._described), self.unheard_of)
         columns = [self._held.columns.get(one, self._places.get(one, len(beside) - 1)) for one in products]
         found = np.exp(beside[np.array(columns, dtype=np.intp)] - logsumexp(self.utility))
         return np.maximum(found, _LEAST)

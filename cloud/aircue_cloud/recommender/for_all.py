@@ -10,6 +10,7 @@ from aircue_cloud.recommender.asked import Eligible, Surroundings
 from aircue_cloud.recommender.asking import Held, Utilities, barred
 from aircue_cloud.recommender.evaluating.protocol import top
 from aircue_cloud.recommender.kernels import NOBODY, Floats, Ints
+from aircue_cloud.recommender.models.blend import spreads
 from aircue_cloud.recommender.parts import People
 from aircue_cloud.recommender.shortest_way import ShortestWay
 
@@ -62,9 +63,10 @@ def _utilities(held: Held, head: Head, part: slice) -> Utilities:
     """Of these users, shape (users, items)."""
     rows = np.arange(part.start, part.stop, dtype=np.intp)
     people = People(profiles={one: r[part] for one, r in held.artefact.profiles.items()}, rows=rows)
-    blended = askers.blended(head, askers.raw_scores(held.artefact, head, people))
+    raw = askers.raw_scores(held.artefact, head, people)
+    blended = askers.blended(head, raw, [spreads(scores) for scores in raw])
     scores = head.temperature * blended.astype(np.float64)
-    scores[scores.std(axis=1) == 0] = held.log_popularity
+    scores[~askers.tells_apart(blended)] = held.log_popularity
     return scores
 
 

@@ -24,15 +24,25 @@ class Newcomers:
         self._artefact = artefact
         self._columns = columns
 
-    def among(self, described: Sequence[Described]) -> list[Described]:
-        """Those that the model did not learn of."""
-        return [product for product in described if product.id not in self._columns]
+        self._last: tuple[Sequence[Described], Sequence[Described], Utilities] = ((), (), np.zeros((0, 0)))
 
-    def extended(self, utility: Utilities, fresh: Sequence[Described]) -> Utilities:
+    def among(self, described: Sequence[Described]) -> Sequence[Described]:
+        """Those that the model did not learn of."""
+        return self._weighed(described)[0] if described else ()
+
+    def extended(self, utility: Utilities, described: Sequence[Described]) -> Utilities:
         """The items' utilities, behind them the newcomers'."""
-        if not fresh:
+        if not self.among(described):
             return utility
-        return np.append(utility, self._likeness(fresh) @ utility[self._references])
+        return np.append(utility, self._weighed(described)[1] @ utility[self._references])
+
+    def _weighed(self, described: Sequence[Described]) -> tuple[Sequence[Described], Utilities]:
+        """The fresh ones and their likeness. Kept for the next request, which is told the same sequence."""
+        last = self._last
+        if last[0] is not described:
+            fresh = [product for product in described if product.id not in self._columns]
+            self._last = last = (described, fresh, self._likeness(fresh))
+        return last[1], last[2]
 
     def reasons(self, utility: Utilities, product: Described) -> list[Reason]:
         middle = float(utility.mean())

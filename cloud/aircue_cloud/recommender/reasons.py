@@ -13,6 +13,7 @@ from aircue_cloud.recommender.parts import People, Pieces
 
 Amounts = npt.NDArray[np.float64]
 
+_TOLD = 20  # products of the person's own that a score is taken apart by
 _BESIDE: Mapping[str, Callable[[Pieces], Amounts | None]] = MappingProxyType(
     {
         explanations.EVERYBODY: lambda one: one.everybody,
@@ -46,8 +47,15 @@ def reasons(
 
 
 def _own(names: Sequence[str], amounts: Amounts) -> list[Reason]:
-    pairs = zip(names, amounts.tolist(), strict=True)
-    return [Reason(kind=explanations.OWN, amount=amount, product=name) for name, amount in pairs if amount != 0]
+    """The largest, and the sum of all that are too small to be told."""
+    largest = np.argsort(-np.abs(amounts), kind="stable")[:_TOLD]
+    told = [
+        Reason(kind=explanations.OWN, amount=amount, product=names[place])
+        for place, amount in zip(largest.tolist(), amounts[largest].tolist(), strict=True)
+        if amount != 0
+    ]
+    rest = float(np.delete(amounts, largest).sum()) if len(amounts) > _TOLD else 0.0
+    return [*told, Reason(kind=explanations.REST, amount=rest)] if rest else told
 
 
 def _beside(amounts: dict[str, float]) -> list[Reason]:

@@ -5,6 +5,7 @@ they did lately; where nothing is known, or may be used, recent popularity stand
 """
 
 from collections.abc import Sequence
+from itertools import product as pairs
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from aircue_cloud.recommender import asker as askers
 from aircue_cloud.recommender import for_all, shortest_way, store
 from aircue_cloud.recommender.artefact import NEW, REPEAT, Artefact, ModelInfo
-from aircue_cloud.recommender.asked import NOTHING, Act, Context, Eligible, Surroundings, Told
+from aircue_cloud.recommender.asked import NOTHING, Act, Context, Described, Eligible, Surroundings, Told
 from aircue_cloud.recommender.asking import Held, QuestionOf
 from aircue_cloud.recommender.context_lifts import ContextLifts
 from aircue_cloud.recommender.contract import Ranked
@@ -74,15 +75,15 @@ class Recommender:
         return self._artefact.info.trained_at if person in self._rows else -np.inf
 
     def warm(self) -> None:
-        """Does once what the first request would wait for: compiles, builds what is kept."""
-        told = Told(now=self._artefact.info.trained_at + 1, did={"": [self._any_act()]} if self.items else {})
-        for person in (*self._artefact.users[:1], "", "nobody"):
-            for head in self._artefact.heads:
+        """Does once what the first request would wait for: compiles, builds what is kept. Somebody the model knows,
+        the same with something done since, somebody new and a stranger ask, of items and of a newcomer."""
+        at, newcomer = self._artefact.info.trained_at, Described(id="", category="", price_minor=0)
+        acts = [Act(product=product, at=at + 1, weight=1.0) for product in self.items[:1]]
+        somebody = self._artefact.users[:1]
+        for told in (NOTHING, Told(now=at + 1, did=dict.fromkeys((*somebody, ""), acts), newcomers=[newcomer])):
+            for person, head in pairs((*somebody, ""), self._artefact.heads):
                 asking = self.asking(person, told, head)
                 asking.explain([one.product for one in asking.recommend(1)])
-
-    def _any_act(self) -> Act:
-        return Act(product=self.items[0], at=self._artefact.info.trained_at, weight=1.0)
 
     def asking(self, person: str, told: Told = NOTHING, head: str = NEW) -> QuestionOf:
         """The head "new" leaves out what the person had to do with; "repeat" does not."""

@@ -32,5 +32,13 @@ def mixed(parts: Sequence[tuple[float, Model]], rows: Rows) -> Scores:
 
 
 def standardised(scores: Scores) -> Scores:
-    spread = scores.std(axis=1, keepdims=True)
+    return scaled(scores, spreads(scores))
+
+
+def spreads(scores: Scores) -> Scores:
+    """The standard deviation of each row, shape (rows, 1)."""
+    return np.asarray(scores.std(axis=1, keepdims=True))
+
+
+def scaled(scores: Scores, spread: Scores) -> Scores:
     return np.asarray(np.divide(scores, spread, out=np.zeros_like(scores), where=spread > 0))

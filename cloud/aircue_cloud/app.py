@@ -149,7 +149,9 @@ def open_layers(
 ) -> Worker:
     """What derives a store's layers from its base layer."""
     engine = stores.open_database(place)
-    source = ActiveModel(place.model_dir, _rehearsal(engine, clock)) if affinity is None else affinity
+    source = affinity
+    if source is None:
+        source = ActiveModel(place.model_dir, _rehearsal(engine, clock), config.graph_from_items)
     source.current()  # now, so that neither a push nor a request waits for it
     return Worker(engine, Lake(objects), needs.load(), source, clock, timedelta(hours=config.push_ttl_h))
 

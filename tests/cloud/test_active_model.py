@@ -119,7 +119,7 @@ def test_while_a_model_is_being_loaded_requests_go_on_with_the_one_before(
     loading, may_go_on = Event(), Event()
     load = Recommender.load
 
-    def slowly(model_dir: Path) -> Recommender:
+    def slowly(model_dir: Path, graph_from_items: int) -> Recommender:
         loading.set()
         assert may_go_on.wait(30)
         return load(model_dir)

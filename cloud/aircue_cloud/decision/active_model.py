@@ -19,11 +19,13 @@ class ActiveModel:
     """Any number of threads may ask, and any number of processes may look at the folder. The first model is waited for;
     a newer one is loaded and warmed beside the requests, which go on with the one before until it takes its place.
 
-    rehearse: answers as a request does, before the first request comes.
+    rehearse: answers as a request does, before the first request comes. graph_from_items: how many products a model
+    has at least whose factors are searched by a graph (recommender/searching.py); 0: none.
     """
 
-    def __init__(self, model_dir: Path, rehearse: Rehearse | None = None) -> None:
+    def __init__(self, model_dir: Path, rehearse: Rehearse | None = None, graph_from_items: int = 0) -> None:
         self._model_dir = model_dir
+        self._graph_from_items = graph_from_items
         self._rehearse = rehearse
         self._loading = Lock()
         self._model: Affinity | None = None
@@ -80,7 +82,7 @@ class ActiveModel:
 
     def _load(self) -> None:
         limit_threads()
-        found = Recommender.load(self._model_dir)
+        found = Recommender.load(self._model_dir, self._graph_from_items)
         found.warm()
         self._rehearsed(found)
         self._model = found

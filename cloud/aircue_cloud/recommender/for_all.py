@@ -30,7 +30,7 @@ def recommend_all(
 
 
 def _by_way(way: ShortestWay, n: int, hidden: csr_array, threads: int) -> tuple[Ints, Floats]:
-    items, scores = way.search.many(way.factors.x, n, hidden, threads)
+    items, scores = way.exact.many(way.factors.x, n, hidden, threads)
     scales = way.scales(way.factors.x)[:, None]
     with np.errstate(invalid="ignore"):
         return items, np.where(items == NOBODY, -np.inf, scores * scales).astype(np.float32)

@@ -23,6 +23,7 @@ from aircue_cloud.recommender.explanations import Explanation
 from aircue_cloud.recommender.kernels import Floats, Ints
 from aircue_cloud.recommender.lift import Posterior
 from aircue_cloud.recommender.newcomers import Newcomers
+from aircue_cloud.recommender.searching import Exactly, Searching, searching
 
 __all__ = ["Ranked", "Recommender", "limit_threads"]
 
@@ -36,7 +37,8 @@ def limit_threads() -> None:
 class Recommender:
     """Holds one version of a model; immutable, so threads may share it and a newer version simply takes its place."""
 
-    def __init__(self, artefact: Artefact) -> None:
+    def __init__(self, artefact: Artefact, by: Searching | None = None) -> None:
+        """by: how factors are searched; exactly where None."""
         self._artefact = artefact
         self._rows = {person: row for row, person in enumerate(artefact.users)}
         columns = {product: column for column, product in enumerate(artefact.items)}
@@ -46,13 +48,14 @@ class Recommender:
             log_popularity=np.log(artefact.popularity.astype(np.float64) * len(artefact.items)),
             newcomers=Newcomers(artefact, columns),
             lifts=ContextLifts(artefact, columns),
-            ways=shortest_way.ways(artefact),
+            ways=shortest_way.ways(artefact, Exactly() if by is None else by),
         )
 
     @classmethod
-    def load(cls, model_dir: Path) -> "Recommender":
-        """The active model of model_dir; ModelMissing or ModelCorrupt otherwise."""
-        return cls(store.load_active(model_dir))
+    def load(cls, model_dir: Path, graph_from_items: int = 0) -> "Recommender":
+        """The active model of model_dir; ModelMissing or ModelCorrupt otherwise. graph_from_items: as of searching."""
+        artefact = store.load_active(model_dir)
+        return cls(artefact, searching(model_dir, artefact.info.version, graph_from_items))
 
     @property
     def version(self) -> str:

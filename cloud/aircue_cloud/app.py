@@ -12,8 +12,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from aircue_cloud import db, problems, stores, web
 from aircue_cloud.config import Config, Place, make_folder
 from aircue_cloud.db import MAIN
+from aircue_cloud.decision import recommending
 from aircue_cloud.decision.active_model import ActiveModel
-from aircue_cloud.decision.affinity import AffinitySource
+from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import operators, sealing
 from aircue_cloud.ingest.intake import Intake
@@ -177,9 +178,19 @@ def open_layers(
 ) -> Worker:
     """What derives a store's layers from its base layer."""
     engine = stores.open_database(place)
-    source = ActiveModel(place.model_dir) if affinity is None else affinity
-    source.current()  # now, so that no push waits for it
+    source = affinity
+    if source is None:
+        source = ActiveModel(place.model_dir, _rehearsal(engine, clock), config.graph_from_items)
+    source.current()  # now, so that neither a push nor a request waits for it
     return Worker(engine, Lake(objects), needs.load(), source, clock, timedelta(hours=config.push_ttl_h))
+
+
+def _rehearsal(engine: Engine, clock: Callable[[], datetime]) -> Callable[[Affinity], None]:
+    def rehearse(model: Affinity) -> None:
+        with db.reading(engine) as connection:
+            recommending.rehearse(connection, model, clock())
+
+    return rehearse
 
 
 def open_intake(place: Place, objects: ObjectStore, clock: Callable[[], datetime] = _utc_now) -> Intake:

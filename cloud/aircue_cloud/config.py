@@ -50,9 +50,10 @@ class Config:
     than this machine reaches it. trusted_proxies: how many stand in front of it. sign_in: auto, needed as soon as there
     is an operator or anybody else can reach this server; or off, for loopback alone. requests_per_minute: of each
     partner's or node's key. controller, controller_contact, privacy_url, jurisdiction: who answers for the data, as
-    receipts name them. push_ttl_h: how old an episode may be that still leads to a push. secret_file: the keys of the
-    secrets in the database; secret.key in data_dir unless given, and counts from the file's folder like data_dir.
-    weather: off, or open-meteo for a server that asks for it by itself; at its own URLs unless given."""
+    receipts name them. graph_from_items: how many products a model has at least whose factors are searched by a graph,
+    nearly instead of exactly; 0: none. push_ttl_h: how old an episode may be that still leads to a push. secret_file:
+    the keys of the secrets in the database; secret.key in data_dir unless given, and counts from the file's folder
+    like data_dir. weather: off, or open-meteo for a server that asks for it by itself; at its own URLs unless given."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -69,6 +70,7 @@ class Config:
     sign_in: str = "auto"
     push_ttl_h: int = 24
     requests_per_minute: int = 1200
+    graph_from_items: int = 0
     controller: str = Controller.name
     controller_contact: str = ""
     privacy_url: str = ""
@@ -142,6 +144,7 @@ _RANGES = (
     ("trusted_proxies", 0, 8),
     ("push_ttl_h", 1, 24 * 365 * 100),
     ("requests_per_minute", 1, 1_000_000),
+    ("graph_from_items", 0, 1_000_000_000),
 )
 
 

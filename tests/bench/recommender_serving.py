@@ -217,8 +217,8 @@ def fold_in(served: Served, users: int, rounds: int = 5, seed: int = 6) -> dict[
 def growth(served: Served, users: int) -> dict[str, float]:
     """How many times the time of one user and of one in a batch grow with 10x items and 10x users. The further items
     and users are generated: copies of the trained ones, moved at random by a tenth of their length."""
-    wide = replace(served, y=_tenfold(served.y), met=_no_one(len(served.x), 10 * len(served.y)))
-    many = replace(served, x=_tenfold(served.x), met=csr_array(_repeat(served.met)))
+    wide = replace(served, y=moved(served.y), met=_no_one(len(served.x), 10 * len(served.y)))
+    many = replace(served, x=moved(served.x), met=csr_array(_repeat(served.met)))
     small, wider = (single(one, users) for one in (served, wide))
     asked = ((served, users), (wide, users), (many, 10 * users))
     rates = [batch(one, count)["batch_users_per_s"] for one, count in asked]
@@ -229,11 +229,12 @@ def growth(served: Served, users: int) -> dict[str, float]:
     }
 
 
-def _tenfold(factors: Floats, seed: int = 3) -> Floats:
+def moved(factors: Floats, times: int = 10, seed: int = 3) -> Floats:
+    """So many copies, each moved at random by a tenth of its length."""
     random = np.random.default_rng(seed)
     lengths = np.linalg.norm(factors, axis=1, keepdims=True) / np.float32(10 * np.sqrt(factors.shape[1]))
     return np.concatenate(
-        [factors + random.standard_normal(factors.shape, dtype=np.float32) * lengths for _ in range(10)]
+        [factors + random.standard_normal(factors.shape, dtype=np.float32) * lengths for _ in range(times)]
     )
 
 

@@ -92,7 +92,7 @@ def test_figures_pool_the_users_of_all_windows() -> None:
     values = {accuracy.OURS: np.array([0.2, 0.4, 0.6]), "peer": np.array([0.1, 0.2, 0.3])}
     found = accuracy.figures(Protocol.NEW, values)
     assert (found["ndcg10_new"], found["ndcg10_new_peer"], found["ndcg10_new_vs_peer"]) == (0.4, 0.2, 2.0)
-    assert found["ndcg10_new_vs_peer_ci95"] == [2.0, 2.0]
+    assert (found["ndcg10_new_vs_peer_ci95"], found["ndcg10_new_vs_peer_lower"]) == ([2.0, 2.0], 2.0)
     assert found["users_new"] == 3
 
 

@@ -108,13 +108,13 @@ def leap(rule: Rule, state: State, points: PointColumns) -> State | None:
     if state.phase is Phase.IDLE and state.armed and not (rule.holds(low) or rule.holds(high)):
         return State(last_at=float(at[-1]))
     if state.phase is Phase.FIRING and not (rule.cleared(low) or rule.cleared(high)):
-        return _fired_on(rule, state, at, high if rule.direction == "above" else low)
+        return _fired_on(rule, state, state.last_at, at, high if rule.direction == "above" else low)
     return None
 
 
-def _fired_on(rule: Rule, state: State, at: npt.NDArray[np.float64], furthest: float) -> State | None:
+def _fired_on(rule: Rule, state: State, last_at: float, at: npt.NDArray[np.float64], furthest: float) -> State | None:
     """Sums in the order in which the steps would, so that the last digit is the same."""
-    gaps = np.diff(at, prepend=state.last_at)
+    gaps = np.diff(at, prepend=last_at)
     if rule.on_missing == "reset" and np.any(gaps > rule.max_gap_s):
         return None
     counted = gaps if rule.on_missing == "fire" else np.where(gaps <= rule.max_gap_s, gaps, 0.0)

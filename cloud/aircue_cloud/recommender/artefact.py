@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from aircue_cloud.recommender import parts
+from aircue_cloud.recommender import part_kinds, parts
 from aircue_cloud.recommender.attributes import Vocabulary
 from aircue_cloud.recommender.factor_file import Array, FactorFile, Ids, ids_of, ids_to_arrays
 from aircue_cloud.recommender.interactions import Weighting
@@ -72,9 +72,12 @@ class Artefact:
         for name in HEADS:
             if name not in self.heads:
                 raise ValueError(f"a model without the head {name!r}")
-        for weighting in {MET, *(part.weighting for part in self.parts)}:
+        for weighting in {MET, *(weighting for part in self.parts for weighting in part.weightings)}:
             if weighting not in self.profiles:
                 raise ValueError(f"a model without the profile of {weighting}")
+        for number, part in enumerate(self.parts):
+            if not all(_place(one, self.parts[:number]) is not None for one in part.over):
+                raise ValueError(f"part {number} looks at a part that does not stand before it")
 
     def without(self, users: frozenset[str]) -> "Artefact":
         """The same model for everybody else: who it was learnt from is in its items' arrays as a sum alone."""
@@ -83,7 +86,7 @@ class Artefact:
             self,
             info=replace(self.info, users=len(kept), version=""),
             users=tuple(self.users[row] for row in kept),
-            parts=tuple(part.of_users(kept) for part in self.parts),
+            parts=_of_users(self.parts, kept),
             profiles={weighting: profile[kept] for weighting, profile in self.profiles.items()},
         )
 
@@ -114,13 +117,28 @@ class Artefact:
         return {
             "info": info,
             "profiles": [asdict(weighting) for weighting in weightings],
-            "parts": [{**part.header(), "profile": weightings.index(part.weighting)} for part in self.parts],
+            "parts": [{**self._part_header(part), "profile": weightings.index(part.weighting)} for part in self.parts],
             "heads": {name: asdict(head) for name, head in self.heads.items()},
             "floor": self.floor,
             "categories": self._category_names(),
             "vocabulary": self.vocabulary.as_json(),
             "evidence": [asdict(one) for one in self.evidence],
         }
+
+    def _part_header(self, part: Part) -> dict[str, Any]:
+        over = {"over": [_place(one, self.parts) for one in part.over]} if part.over else {}
+        return {**part.header(), **over}
+
+
+def _place(part: Part, among: Sequence[Part]) -> int | None:
+    return next((place for place, one in enumerate(among) if one is part), None)
+
+
+def _of_users(of: Sequence[Part], rows: Sequence[int]) -> tuple[Part, ...]:
+    cut: dict[int, Part] = {}
+    for part in of:
+        cut[id(part)] = part.of_users(rows, [cut[id(one)] for one in part.over])
+    return tuple(cut[id(part)] for part in of)
 
 
 def info_of(header: Mapping[str, Any], version: str) -> ModelInfo:
@@ -134,15 +152,16 @@ def of_file(file: FactorFile, version: str) -> Artefact:
     shape = len(users), len(items)
     weightings = [Weighting(**said) for said in header["profiles"]]
     profiles = {one: parts.csr_of(f"profile{number}", arrays, shape) for number, one in enumerate(weightings)}
-    read = tuple(
-        parts.of_arrays(said, weightings[said["profile"]], _under(f"part{number}.", arrays), shape)
-        for number, said in enumerate(header["parts"])
-    )
+    read: list[Part] = []
+    for number, said in enumerate(header["parts"]):
+        of_part = _under(f"part{number}.", arrays)
+        over = [read[_before(place, number)] for place in said.get("over", ())]
+        read.append(part_kinds.of_arrays(said, weightings[said["profile"]], of_part, shape, over))
     return Artefact(
         info=info_of(header, version),
         users=users,
         items=items,
-        parts=read,
+        parts=tuple(read),
         heads={name: _head(said, len(read)) for name, said in header["heads"].items()},
         profiles=profiles,
         popularity=_popularity(arrays["popularity"], len(items)),
@@ -152,6 +171,12 @@ def of_file(file: FactorFile, version: str) -> Artefact:
         attributes=arrays["attributes"],
         evidence=tuple(Evidence(**one) for one in header["evidence"]),
     )
+
+
+def _before(place: int, number: int) -> int:
+    if not 0 <= place < number:
+        raise ValueError(f"part {number} looks at part {place}, which does not stand before it")
+    return place
 
 
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -31,13 +31,12 @@ from aircue_cloud.recommender.evaluating.protocol import Protocol, Question, Spl
 from aircue_cloud.recommender.evidence import Bought, Spell
 from aircue_cloud.recommender.interactions import DAY_S
 from aircue_cloud.recommender.lift import Evidence
-from aircue_cloud.recommender.models.blend import Blend
 from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.table import MODELS
-from aircue_cloud.recommender.parts import servable
+from aircue_cloud.recommender.part_kinds import servable
 from aircue_cloud.recommender.trainee import Mix, Plan, build
-from aircue_cloud.recommender.tuning import Tuned, tune
+from aircue_cloud.recommender.tuning import Tuned, suited, tune
 from aircue_cloud.recommender.weights import WEIGHTS
 
 PURPOSE = "marketing"
@@ -170,7 +169,7 @@ def choose(
         validation = split(learnt, last - 2 * PERIOD_S, last - PERIOD_S)
         check = split(learnt, last - PERIOD_S, np.inf)
         asked = _question(check, protocol)
-        tried = families or servable_families()
+        tried = families or suited(protocol)
         tuned = tune(validation, protocol, budget_s, _under(protocol, progress), seed, tried)
     except DatasetError as error:
         note = f"{protocol}: {error}; nothing was chosen or measured, recent popularity serves"
@@ -200,7 +199,7 @@ def _under(protocol: Protocol, progress: Progress) -> Progress:
 
 
 def _checked(tuned: Tuned, check: Split, asked: Question, protocol: Protocol, progress: Progress) -> Chosen:
-    models: dict[str, Model] = {"chosen": Blend([(weight, recipe.make()) for weight, recipe in tuned.parts])}
+    models: dict[str, Model] = {"chosen": tuned.make()}
     models |= {name: MODELS[name]() for name in BASELINES}
     metrics: dict[str, float] = {}
     per_user = {}

@@ -40,7 +40,7 @@ def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
     )
     file.write(tmp_path)
     found = FactorFile.read(tmp_path)
-    assert found.header == {"format": "aircue-model", "version": 2, **file.header}
+    assert found.header == {"format": "aircue-model", "version": 3, **file.header}
     for name, array in file.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array, strict=True)
 
@@ -62,7 +62,9 @@ def test_ids_of_any_letters_come_back(ids: list[str]) -> None:
     assert {array.dtype.str for array in arrays.values()} == {"|u1", "<i8"}
 
 
-@pytest.mark.parametrize(("name", "array"), [("../x", np.zeros(1, np.float32)), ("x", np.zeros(1)), ("X", np.zeros(1))])
+@pytest.mark.parametrize(
+    ("name", "array"), [("../x", np.zeros(1, np.float32)), ("x", np.zeros(1, np.int16)), ("X", np.zeros(1))]
+)
 def test_what_the_format_does_not_know_is_not_written(tmp_path: Path, name: str, array: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected"):
         FactorFile(header={}, arrays={name: array}).write(tmp_path)
@@ -181,7 +183,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no JSON": (lambda folder: (folder / "header.json").write_text("{"), "is no JSON"),
     "empty": (lambda folder: (folder / "header.json").write_text(""), "is no JSON"),
     "foreign": (lambda folder: (folder / "header.json").write_text("[1]"), "is no header of an aircue-model"),
-    "newer": (lambda folder: reworded(folder, version=3), "has format version 3, this program reads 2"),
+    "newer": (lambda folder: reworded(folder, version=4), "has format version 4, this program reads 2 and 3"),
     "a path for a name": (lambda folder: reworded(folder, arrays={"../x": {}}), "does not say which arrays"),
     "no checksums": (lambda folder: (folder / "checksums").write_text(""), "does not fit its checksum"),
     "NaN": (not_numbers, "holds NaN or infinite numbers"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aircue_cloud.recommender import parts
+from aircue_cloud.recommender import part_kinds
 from aircue_cloud.recommender.artefact import MET, NEW, REPEAT, Artefact, Head, ModelInfo
 from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.interactions import DAY_S, Interactions
@@ -60,7 +60,7 @@ def of_model(make: Callable[[], Model]) -> Artefact:
     """Of a model that no family makes."""
     model = make()
     model.fit(log(), NOW)
-    part = parts.of_model(model, type(model).__name__, {})
+    part = part_kinds.of_model(model, type(model).__name__, {})
     head = Head(mix=((0, 1.0),), temperature=1.5)
     popularity, floor = shares(log(), NOW)
     profiles = {weighting: log().matrix(weighting, NOW) for weighting in (MET, part.weighting)}

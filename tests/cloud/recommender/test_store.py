@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.cloud.recommender.trained import SERVABLE, of_recipes, start
 
-from aircue_cloud.recommender import factor_file, store
+from aircue_cloud.recommender import factor_file, pruning, store
 from aircue_cloud.recommender.artefact import Artefact
 from aircue_cloud.recommender.errors import ModelCorrupt, ModelMissing
 from aircue_cloud.recommender.factor_file import FactorFile, ids_of, ids_to_arrays
@@ -125,6 +125,42 @@ def test_nothing_trained_is_a_typed_error(tmp_path: Path) -> None:
     for asked in (store.load_active, store.rollback):
         with pytest.raises(ModelMissing, match="train one"):
             asked(tmp_path / "nowhere")
+
+
+# What is old.
+
+
+def test_old_versions_go_and_the_newest_the_active_and_the_way_back_stay(tmp_path: Path) -> None:
+    first, second, third, fourth, fifth, sixth = (saved(tmp_path) for _ in range(6))
+    store.activate(tmp_path, first)
+    store.activate(tmp_path, third)
+    assert pruning.prune(tmp_path, keep=2) == [second, fourth]
+    assert store.versions(tmp_path) == [first, third, fifth, sixth]
+    assert not list(tmp_path.glob(".*"))
+    assert store.rollback(tmp_path) == first
+    assert saved(tmp_path) > sixth
+    assert pruning.prune(tmp_path, keep=9) == []
+
+
+def test_a_way_back_that_cannot_be_read_is_not_kept_for_it(tmp_path: Path) -> None:
+    first, second, third, fourth = (saved(tmp_path) for _ in range(4))
+    (tmp_path / third / "popularity.npy").write_bytes(b"")
+    assert store.active_version(tmp_path) == fourth
+    assert pruning.prune(tmp_path, keep=1) == [first, third]
+    assert store.rollback(tmp_path) == second
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", None])
+def test_nothing_is_removed_where_nobody_knows_what_serves(tmp_path: Path, content: bytes | None) -> None:
+    kept = [saved(tmp_path), saved(tmp_path)]
+    (tmp_path / "active").unlink() if content is None else (tmp_path / "active").write_bytes(content)
+    assert pruning.prune(tmp_path, keep=1) == []
+    assert store.versions(tmp_path) == kept
+
+
+def test_keeping_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        pruning.prune(tmp_path, keep=0)
 
 
 # Damage.

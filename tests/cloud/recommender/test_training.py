@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, insert
 
 from aircue_cloud import db, tables
-from aircue_cloud.recommender import store, training
+from aircue_cloud.recommender import store, training, training_log
 from aircue_cloud.recommender.errors import DatasetError
 from aircue_cloud.recommender.serving import Recommender
 from aircue_cloud.recommender.training import Trained, train
@@ -227,3 +227,24 @@ def test_purchases_under_a_need_become_evidence_where_homes_agreed_to_both_uses(
         return
     assert evidence["p00"].observed == 6
     assert evidence["p00"].expected < 0.2
+
+
+def test_the_log_of_a_training_stays_beside_the_models_with_what_ended_it(engine: Engine, tmp_path: Path) -> None:
+    said: list[str] = []
+    with training_log.kept(tmp_path / "models", said.append) as tell, db.reading(engine) as connection:
+        train(connection, tmp_path / "models", tell, budget_s=0, families=("popularity",))
+    lines = (tmp_path / "models" / "training.log").read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == said
+    assert "is active" in said[-1]
+
+    def fails() -> None:
+        with training_log.kept(tmp_path / "models", said.append) as tell:
+            tell("begun")
+            raise DatasetError("nothing there")
+
+    with pytest.raises(DatasetError):
+        fails()
+    begun, failed = (tmp_path / "models" / "training.log").read_text().splitlines()
+    assert begun.endswith("begun")
+    assert "failed: DatasetError('nothing there')" in failed
+    assert store.versions(tmp_path / "models")

@@ -34,7 +34,9 @@ from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.table import MODELS
 from aircue_cloud.recommender.part_kinds import servable
-from aircue_cloud.recommender.trainee import Mix, Plan, build
+from aircue_cloud.recommender.rated import Rated
+from aircue_cloud.recommender.rated import rated as rated_texts
+from aircue_cloud.recommender.trainee import Beside, Mix, Plan, build
 from aircue_cloud.recommender.tuning import Tuned, suited, tune
 from aircue_cloud.recommender.weights import WEIGHTS
 
@@ -98,7 +100,8 @@ def train(
     all by default. force: activates whatever the check says.
     """
     _check_families(families)
-    learnt = acts.learnable(consented_events(connection, progress))
+    rated = read_texts(consented_events(connection, progress), progress)
+    learnt = acts.learnable(rated.events)
     now = float(learnt.log.at[-1])
     heads = {
         protocol.value: choose(learnt, protocol, _TUNING_SHARE * budget_s, progress, seed, families)
@@ -106,8 +109,9 @@ def train(
     }
     plans = {name: heads[name].plan for name in HEADS}
     progress(f"training: fitting {_described(plans)} on all {len(learnt.log)} interactions")
-    info = _info(learnt, now, heads, {"budget_s": budget_s, "seed": seed, "families": list(families)})
-    artefact = build(learnt.log, now, plans, info, _catalogue(connection), _evidence(connection, now))
+    info = _info(learnt, now, heads, {"budget_s": budget_s, "seed": seed, "families": list(families)}, rated)
+    beside = Beside(catalogue=_catalogue(connection), evidence=_evidence(connection, now), reviews=rated.summaries)
+    artefact = build(learnt.log, now, plans, info, beside)
     version = store.save(model_dir, artefact)
     active = force or all(head.passed for head in heads.values())
     if active:
@@ -135,7 +139,9 @@ def _conclude(progress: Progress, version: str, verdict: str, active: bool) -> N
     progress(f"training: model {version} is active" if active else f"training: model {version}: {remedy}")
 
 
-def _info(learnt: Learnable, now: float, heads: Mapping[str, Chosen], config: dict[str, Any]) -> ModelInfo:
+def _info(
+    learnt: Learnable, now: float, heads: Mapping[str, Chosen], config: dict[str, Any], rated: Rated
+) -> ModelInfo:
     users, items = learnt.log.shape
     return ModelInfo(
         engine=ENGINE,
@@ -144,8 +150,9 @@ def _info(learnt: Learnable, now: float, heads: Mapping[str, Chosen], config: di
         items=items,
         interactions=len(learnt.log),
         fingerprint=learnt.log.fingerprint,
-        config={**config, "pushed_interactions": int(learnt.pushed.sum())},
-        metrics={f"{name}_{figure}": value for name, head in heads.items() for figure, value in head.metrics.items()},
+        config={**config, "pushed_interactions": int(learnt.pushed.sum()), "ratings_read_from_text": rated.read},
+        metrics={f"{name}_{figure}": value for name, head in heads.items() for figure, value in head.metrics.items()}
+        | dict(rated.metrics),
         trials={name: head.trials for name, head in heads.items()},
         verdict="\n".join(head.note for head in heads.values()),
     )
@@ -237,7 +244,7 @@ def consented_events(connection: Connection, progress: Progress = silent) -> lis
     """Interactions of consenting households; those of a kind without a weight are counted and set aside."""
     table, people = tables.interactions.c, tables.people.c
     query = (
-        select(table.person, table.product, table.kind, table.at, table.rating, table.weight, table.pushed)
+        select(table.person, table.product, table.kind, table.at, table.rating, table.weight, table.pushed, table.text)
         .join(tables.people, people.id == table.person)
         .where(people.household.in_(consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)))
         .order_by(table.at, table.id)
@@ -246,7 +253,7 @@ def consented_events(connection: Connection, progress: Progress = silent) -> lis
     events = [
         Event(
             person=row.person, product=row.product, kind=row.kind, at=row.at, stars=row.rating, weight=row.weight,
-            pushed=row.pushed,
+            pushed=row.pushed, text=row.text,
         )
         for row in rows
         if row.kind in WEIGHTS
@@ -260,6 +267,14 @@ def consented_events(connection: Connection, progress: Progress = silent) -> lis
             f"no interactions of households that consent to {PURPOSE} from {BEHAVIOUR}: record some, or ask them"
         )
     return events
+
+
+def read_texts(events: Sequence[Event], progress: Progress = silent) -> Rated:
+    found = rated_texts(events)
+    if found.summaries:
+        how = f"the stars of {found.read} were read from their texts" if not found.note else found.note
+        progress(f"training: ratings of {len(found.summaries)} products; {how}")
+    return found
 
 
 def _catalogue(connection: Connection) -> list[Described]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, insert
 
 from aircue_cloud import db, tables
 from aircue_cloud.recommender import store, training, training_log
+from aircue_cloud.recommender.artefact import MET
 from aircue_cloud.recommender.errors import DatasetError
 from aircue_cloud.recommender.serving import Recommender
 from aircue_cloud.recommender.training import Trained, train
@@ -248,3 +249,23 @@ def test_the_log_of_a_training_stays_beside_the_models_with_what_ended_it(engine
     assert begun.endswith("begun")
     assert "failed: DatasetError('nothing there')" in failed
     assert store.versions(tmp_path / "models")
+
+
+def test_what_people_wrote_without_stars_counts_and_their_words_are_not_kept(engine: Engine, tmp_path: Path) -> None:
+    with db.writing(engine) as connection:
+        for number in range(25):
+            for product, stars, text in (("p00", 5, "very quiet indeed"), ("p01", 1, "far too loud")):
+                person = f"yes{number % HOUSEHOLDS:02}-1"
+                interact(connection, 50 + number / 100, [person], product, kind="rating", rating=stars, text=text)
+        interact(connection, 60, ["yes00-1"], "p02", kind="rating", text="far too loud")
+    lines: list[str] = []
+    found = trained(engine, tmp_path / "models", lines)
+    artefact = store.load(tmp_path / "models", found.info.version)
+    quality = {one.product: one.quality for one in artefact.reviews}
+    assert quality["p00"] > quality["p02"] > quality["p01"]
+    assert found.info.config["ratings_read_from_text"] == 1
+    assert any("the stars of 1 were read from their texts" in line for line in lines)
+    row, item = artefact.users.index("yes00-1"), artefact.items.index("p02")
+    assert artefact.profiles[MET].toarray()[row, item] == -1
+    header = (tmp_path / "models" / found.info.version / "header.json").read_text()
+    assert "loud" not in header

@@ -269,3 +269,34 @@ def test_what_people_wrote_without_stars_counts_and_their_words_are_not_kept(eng
     assert artefact.profiles[MET].toarray()[row, item] == -1
     header = (tmp_path / "models" / found.info.version / "header.json").read_text()
     assert "loud" not in header
+
+
+def test_what_is_dated_in_the_future_is_counted_and_set_aside(engine: Engine, tmp_path: Path) -> None:
+    """One such event would make all others look decades old."""
+    with db.writing(engine) as connection:
+        interact(connection, 365 * 60, ["yes00-1"], "p00")
+    lines: list[str] = []
+    found = trained(engine, tmp_path / "models", lines)
+    assert any(line.startswith("training: 1 interactions set aside, they are dated after") for line in lines)
+    assert found.info.trained_at < (AT + timedelta(days=365)).timestamp()
+    with db.reading(engine) as connection, pytest.raises(DatasetError, match="record some"):
+        train(connection, tmp_path / "models", budget_s=0, families=QUICK, now=AT - timedelta(days=1))
+
+
+def test_an_empty_shop_is_told_so(tmp_path: Path) -> None:
+    engine = db.open_database(db.sqlite_url(str(tmp_path / "empty.db")))
+    with db.reading(engine) as connection, pytest.raises(DatasetError, match="record some"):
+        train(connection, tmp_path / "models", budget_s=0, families=QUICK)
+    assert store.versions(tmp_path / "models") == []
+
+
+def test_training_with_trees_serves_them(engine: Engine, tmp_path: Path) -> None:
+    found = trained(engine, tmp_path / "models", families=("ranker", "ranker-new"), force=True)
+    assert found.active
+    loaded = store.load_active(tmp_path / "models")
+    assert {part.kind for part in loaded.parts} >= {"trees", "linear", "factors", "own"}
+    model = Recommender.load(tmp_path / "models")
+    best = model.recommend("yes00-1", 3, head="repeat")
+    assert len(best) == 3
+    told = model.explain("yes00-1", [one.product for one in best], head="repeat")
+    assert [one.score for one in told] == pytest.approx([one.score for one in best], rel=1e-4, abs=1e-4)

@@ -31,7 +31,13 @@ from aircue_cloud.recommender.interactions import DAY_S, Weighting
 from aircue_cloud.recommender.models.factors import Factors
 
 _BLOCK = 128  # rows that Spark multiplies at once
-_HERE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+_DEEP = "-Xss16m"  # what an iteration of ALS remembers of those before it is read back by recursion
+_HERE = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.driver.extraJavaOptions": _DEEP,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

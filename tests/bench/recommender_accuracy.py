@@ -77,8 +77,8 @@ PEERS: dict[Protocol, dict[str, tuple[Callable[[], Model], ...]]] = {
 
 
 def run(folder: Path, budget_s: float = BUDGET_S) -> dict[str, Any]:
-    """The figures by name. Windows and protocols are shared out between the processors. tune_and_train_wall_s: to choose
-    and fit both heads of one model, the mean of the windows; accuracy_wall_s: of everything here."""
+    """The figures by name. Windows and protocols are shared out between the processors. tune_and_train_wall_s: to
+    choose and fit both heads of one model, the mean of the windows; accuracy_wall_s: of everything here."""
     log = invoices(folder)
     began = time.monotonic()
     tasks = [(log, protocol, at, budget_s) for at in TESTS for protocol in PEERS]

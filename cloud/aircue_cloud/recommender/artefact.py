@@ -14,6 +14,7 @@ from aircue_cloud.recommender.factor_file import Array, FactorFile, Ids, ids_of,
 from aircue_cloud.recommender.interactions import Weighting
 from aircue_cloud.recommender.lift import Evidence
 from aircue_cloud.recommender.parts import Part
+from aircue_cloud.recommender.reviews import Aspect, Summary
 
 NEW, REPEAT = "new", "repeat"  # the heads, named like the protocols they are chosen by
 HEADS = (NEW, REPEAT)
@@ -52,7 +53,8 @@ class ModelInfo:
 class Artefact:
     """profiles: r_u by weighting, float32, shape (users, items), MET among them. popularity: float32, shape (items,),
     shares of recent interest that sum to 1; floor: that of an item nobody turned to. categories: of the items, "" where
-    nobody said. attributes: float32, shape (items, columns of the vocabulary). evidence: purchases under needs."""
+    nobody said. attributes: float32, shape (items, columns of the vocabulary). evidence: purchases under needs.
+    reviews: what ratings say of products, in figures."""
 
     info: ModelInfo
     users: Ids = field(repr=False)
@@ -66,6 +68,7 @@ class Artefact:
     vocabulary: Vocabulary = field(default_factory=Vocabulary, repr=False)
     attributes: npt.NDArray[np.float32] | None = field(default=None, repr=False)
     evidence: tuple[Evidence, ...] = field(default=(), repr=False)
+    reviews: tuple[Summary, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """What is stored is whole: ValueError names what is missing."""
@@ -123,6 +126,7 @@ class Artefact:
             "categories": self._category_names(),
             "vocabulary": self.vocabulary.as_json(),
             "evidence": [asdict(one) for one in self.evidence],
+            "reviews": [asdict(one) for one in self.reviews],
         }
 
     def _part_header(self, part: Part) -> dict[str, Any]:
@@ -170,7 +174,12 @@ def of_file(file: FactorFile, version: str) -> Artefact:
         vocabulary=Vocabulary.of_json(header["vocabulary"]),
         attributes=arrays["attributes"],
         evidence=tuple(Evidence(**one) for one in header["evidence"]),
+        reviews=tuple(_review(one) for one in header.get("reviews", ())),
     )
+
+
+def _review(said: Mapping[str, Any]) -> Summary:
+    return Summary(**{**said, "aspects": tuple(Aspect(**one) for one in said["aspects"])})
 
 
 def _before(place: int, number: int) -> int:

@@ -15,6 +15,7 @@ from aircue_cloud.recommender.lift import Evidence
 from aircue_cloud.recommender.models.families import Recipe
 from aircue_cloud.recommender.models.fitting import Fitting, key, panel
 from aircue_cloud.recommender.parts import Part
+from aircue_cloud.recommender.reviews import Summary
 
 LATELY = Weighting(half_life_d=30)  # how popularity counts that stands in for people nobody knows
 SMOOTHING = 0.5  # the weight that every product has before anybody turns to it
@@ -30,20 +31,27 @@ class Plan:
     temperature: float = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What a model keeps beside what people did. catalogue: what is known of the items; those it does not name have no
+    category and no attributes. evidence: purchases under needs. reviews: what ratings say, by product."""
+
+    catalogue: Sequence[Described] = ()
+    evidence: Sequence[Evidence] = ()
+    reviews: Sequence[Summary] = ()
+
+
+NOTHING_BESIDE = Beside()
+
+
 def build(
-    log: Interactions,
-    now: float,
-    plans: Mapping[str, Plan],
-    info: ModelInfo,
-    catalogue: Sequence[Described] = (),
-    evidence: Sequence[Evidence] = (),
+    log: Interactions, now: float, plans: Mapping[str, Plan], info: ModelInfo, beside: Beside = NOTHING_BESIDE
 ) -> Artefact:
-    """catalogue: what is known of the items; those it does not name have no category and no attributes."""
     fitted = tuple(_fitted(_distinct(plans), log, now))
     places = {key(recipe): place for place, recipe in enumerate(_distinct(plans))}
     weightings = list(dict.fromkeys([MET, *(one for part in fitted for one in sorted(part.weightings, key=repr))]))
     popularity, floor = shares(log, now)
-    described = {product.id: product for product in catalogue}
+    described = {product.id: product for product in beside.catalogue}
     known = [described.get(item, Described(id=item, category="", price_minor=0)) for item in log.items]
     vocabulary = Vocabulary.of([product for product in known if product.id in described])
     return Artefact(
@@ -58,7 +66,8 @@ def build(
         categories=tuple(product.category for product in known),
         vocabulary=vocabulary,
         attributes=vocabulary.matrix(known),
-        evidence=tuple(evidence),
+        evidence=tuple(beside.evidence),
+        reviews=tuple(beside.reviews),
     )
 
 

@@ -13,7 +13,7 @@ from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.ease import Ease
 from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.svd import Svd
-from aircue_cloud.recommender.trainee import Plan, build, shares
+from aircue_cloud.recommender.trainee import Beside, Plan, build, shares
 from aircue_cloud.recommender.training import servable_families
 
 NOW = 100 * DAY_S
@@ -48,7 +48,7 @@ def info(interactions: Interactions, fingerprint: str | None = None) -> ModelInf
 
 def of_recipes(*mix: tuple[float, Recipe], fingerprint: str | None = None, temperature: float = 1.5) -> Artefact:
     plan = Plan(mix=mix, temperature=temperature)
-    return build(log(), NOW, {NEW: plan, REPEAT: plan}, info(log(), fingerprint), CATALOGUE)
+    return build(log(), NOW, {NEW: plan, REPEAT: plan}, info(log(), fingerprint), Beside(catalogue=CATALOGUE))
 
 
 def start(family: str, **changes: object) -> Recipe:

@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_e76328707905"
+revision = "0001_137ce35d44a1"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -412,7 +412,7 @@ def upgrade() -> None:
     sa.Column('expires_at', sa.BigInteger(), nullable=True),
     sa.Column('rules_version', sa.Text(), nullable=True),
     sa.Column('model_version', sa.Text(), nullable=True),
-    sa.Column('trace', sa.JSON(), nullable=False),
+    sa.Column('trace', sa.Text(), nullable=False),
     sa.ForeignKeyConstraint(['episode'], ['episodes.id'], ),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.ForeignKeyConstraint(['person'], ['people.id'], ),

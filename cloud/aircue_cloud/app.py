@@ -13,6 +13,8 @@ from aircue_cloud.config import Config, Place, make_folder
 from aircue_cloud.db import MAIN
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import AffinitySource
+from aircue_cloud.delivery import opening, switched_on
+from aircue_cloud.delivery.live import Waiting
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import operators
 from aircue_cloud.ingest.intake import Intake
@@ -24,6 +26,7 @@ from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
     access,
+    addresses,
     audit,
     batches,
     browsers,
@@ -34,6 +37,7 @@ from aircue_cloud.routes import (
     feed,
     hosts,
     households,
+    inbox,
     limits,
     observations,
     openapi,
@@ -54,6 +58,7 @@ from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Stores
 
 ROUTES = (
+    addresses,
     audit,
     batches,
     decisions,
@@ -62,6 +67,7 @@ ROUTES = (
     events,
     feed,
     households,
+    inbox,
     observations,
     openapi,
     people,
@@ -127,6 +133,9 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
     layers = open_layers(config, place, objects, affinity, clock)
     intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
+    said, links = switched_on.settings(config), opening.links(config, place)
+    channels = switched_on.open_channels(config, place)
+    deliverer = opening.deliverer(config, layers.engine, channels, links, clock)
     return Services(
         place=place,
         engine=layers.engine,
@@ -135,7 +144,10 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         uploads=uploads,
         lake=layers.lake,
         layers=layers,
-        background=(layers, Upkeep(layers.engine, layers.lake)),
+        channels=channels,
+        links=links,
+        waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
+        background=(layers, Upkeep(layers.engine, layers.lake), *([deliverer] if said.in_server else [])),
     )
 
 

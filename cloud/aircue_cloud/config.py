@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
@@ -49,7 +50,8 @@ class Config:
     than this machine reaches it. trusted_proxies: how many stand in front of it. sign_in: auto, needed as soon as there
     is an operator or anybody else can reach this server; or off, for loopback alone. requests_per_minute: of each
     partner's or node's key. controller, controller_contact, privacy_url, jurisdiction: who answers for the data, as
-    receipts name them. push_ttl_h: how old an episode may be that still leads to a push."""
+    receipts name them. push_ttl_h: how old an episode may be that still leads to a push. delivery: how
+    pushes reach people beside the inbox, a table for each channel (aircue_cloud.delivery.switched_on)."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -70,6 +72,12 @@ class Config:
     controller_contact: str = ""
     privacy_url: str = ""
     jurisdiction: str = Controller.jurisdiction
+    delivery: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def base_url(self) -> str:
+        """What links that leave this server begin with."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def answers(self) -> Controller:

@@ -9,11 +9,14 @@ from sqlalchemy import Connection
 from aircue_cloud import db, feed, tables
 from aircue_cloud.needs.needs import Message
 
+CHANNEL = "in-app"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Push:
     """id: the same whenever the same (household, need, episode) is decided. trigger: the reading that completed the
-    dwell, by key and time."""
+    dwell, by key and time. person: None for the household as a whole. expires_at: None where nobody said. template: the
+    version of the words."""
 
     id: str
     household: str
@@ -24,6 +27,9 @@ class Push:
     message: Message
     trigger: dict[str, Any]
     created_at: datetime
+    person: str | None = None
+    expires_at: datetime | None = None
+    template: str = "1"
 
 
 def send(connection: Connection, push: Push) -> bool:
@@ -40,5 +46,5 @@ def send(connection: Connection, push: Push) -> bool:
 
 
 def _row(push: Push) -> dict[str, Any]:
-    names = ("id", "household", "need", "episode", "product", "category", "trigger", "created_at")
+    names = ("id", "household", "person", "need", "episode", "product", "category", "trigger", "created_at")
     return {**{name: getattr(push, name) for name in names}, **vars(push.message)}

@@ -25,7 +25,7 @@ from aircue_cloud import counters, db, feed, tables
 from aircue_cloud.decision import decisions
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.policy import PUSH_TTL
-from aircue_cloud.delivery import inbox
+from aircue_cloud.delivery import inbox, outbox
 from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.ingest import columns, losses
@@ -405,7 +405,7 @@ class Worker:
         pushes = []
         for episode in started:
             push = decisions.about(connection, self.needs, self.affinity, episode, now, self._push_ttl)
-            if push is not None and inbox.send(connection, push):
+            if push is not None and outbox.enqueue(connection, push, (inbox.CHANNEL,), now):
                 pushes.append(push)
         return pushes
 

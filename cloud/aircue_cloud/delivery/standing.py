@@ -1,0 +1,17 @@
+"""Whether a push still stands: asked right before it is handed to a channel."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from aircue_cloud import tables
+from aircue_cloud.delivery.outbox import Deferred
+
+
+def still_wanted(connection: Connection, push: str, _: datetime) -> str | Deferred | None:
+    """None: it does. A household that takes its agreement back ends what waits for its sake."""
+    table = tables.pushes.c
+    row = connection.execute(select(table.withdrawn_at).where(table.id == push)).one_or_none()
+    if row is None:
+        return "the push is gone"
+    return None if row.withdrawn_at is None else "the household has taken its agreement back"

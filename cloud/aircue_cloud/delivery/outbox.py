@@ -24,16 +24,9 @@ LIFE = timedelta(hours=24)  # of a push that does not say when it is over
 _T = tables.outbox.c
 
 
-@dataclass(frozen=True, kw_only=True)
-class Deferred:
-    """Not now. until: when to ask again."""
-
-    until: datetime
-    reason: str
-
-
-# None: hand it over. A text: why nobody wants it any more.
-StillWanted: TypeAlias = Callable[[Connection, str, datetime], "str | Deferred | None"]
+# By push and channel. None: hand it over. A text: why nobody wants it any more; or, where the text has an instant
+# `until`, why not before that.
+StillWanted: TypeAlias = Callable[[Connection, str, str, datetime], str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,10 +139,12 @@ def _before(connection: Connection, row: Row[Any], still_wanted: StillWanted, no
     """What a row becomes that is not to be handed over now."""
     if row.expires_at <= now:
         return Fate(state=fates.EXPIRED, reason=row.reason or "nobody could be reached in time")
-    answer = still_wanted(connection, row.push, now)
-    if isinstance(answer, str):
-        return Fate(state=fates.UNWANTED, reason=answer)
-    return None if answer is None else fates.later(answer.until, row.expires_at, answer.reason)
+    answer = still_wanted(connection, row.push, row.channel, now)
+    if answer is None:
+        return None
+    until: datetime | None = getattr(answer, "until", None)
+    reason = str(answer)
+    return Fate(state=fates.UNWANTED, reason=reason) if until is None else fates.later(until, row.expires_at, reason)
 
 
 def _settle_lost(connection: Connection, now: datetime) -> None:

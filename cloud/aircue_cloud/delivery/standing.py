@@ -5,10 +5,9 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from aircue_cloud import tables
-from aircue_cloud.delivery.outbox import Deferred
 
 
-def still_wanted(connection: Connection, push: str, _: datetime) -> str | Deferred | None:
+def still_wanted(connection: Connection, push: str, _: str, __: datetime) -> str | None:
     """None: it does. A household that takes its agreement back ends what waits for its sake."""
     table = tables.pushes.c
     row = connection.execute(select(table.withdrawn_at).where(table.id == push)).one_or_none()

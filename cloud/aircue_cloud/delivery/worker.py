@@ -110,6 +110,11 @@ class Deliverer:
         for channel in self._channels.values():
             channel.close()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way."""
+        return bool(self._under_way)
+
     def decide_again(self) -> None:
         """What was deferred and is due, now and then, in a transaction of its own."""
         now = self._clock()

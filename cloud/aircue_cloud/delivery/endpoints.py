@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import urllib3.exceptions
 from urllib3.connection import HTTPSConnection
+from urllib3.util.ssl_match_hostname import CertificateError
 
 Ip: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
@@ -141,7 +142,7 @@ class Gate:
 def _connect(connection: HTTPSConnection) -> None:
     try:
         connection.connect()
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+    except (urllib3.exceptions.HTTPError, OSError, CertificateError) as error:
         raise NotReached(type(error).__name__) from error
 
 

@@ -113,6 +113,7 @@ class _Response:
     status_code: int
     reason: str = ""
     text: str = ""
+    headers: tuple[()] = ()
 
 
 def _are_keys(keys: dict[str, Any]) -> bool:

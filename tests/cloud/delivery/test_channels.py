@@ -1,5 +1,6 @@
 """Channels against what they talk to: a browser's keys, real servers for mail, signatures checked by others."""
 
+import asyncio
 import base64
 import json
 import os
@@ -218,6 +219,14 @@ class Mailbox:
         return self.data_says
 
 
+class OnFreePort(Controller):
+    def _trigger_server(self) -> None:
+        """Looks at itself at the port that it got."""
+        assert isinstance(self.server, asyncio.Server)
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
 @contextmanager
 def mail_server(folder: Path, *, tls: bool = False) -> Iterator[tuple[Mailbox, EmailChannel]]:
     mailbox, context = Mailbox(), None
@@ -228,25 +237,16 @@ def mail_server(folder: Path, *, tls: bool = False) -> Iterator[tuple[Mailbox, E
         context.load_cert_chain(pem)
         trusting = ssl.create_default_context(cafile=pem)
         trusting.check_hostname = False  # it is reached by its address
-    controller = Controller(mailbox, "127.0.0.1", 0, tls_context=context, require_starttls=tls, server_kwargs={})
-    port = started(controller)
+    controller = OnFreePort(mailbox, "127.0.0.1", 0, tls_context=context, require_starttls=tls, ready_timeout=60)
+    controller.start()
     security = "starttls" if tls else "none"
-    settings = EmailSettings(host="127.0.0.1", port=port, sender="air@shop.example", security=security, timeout_s=5.0)
+    settings = EmailSettings(
+        host="127.0.0.1", port=controller.port, sender="air@shop.example", security=security, timeout_s=5.0
+    )
     try:
         yield mailbox, EmailChannel(settings=settings, tls=trusting)
     finally:
         controller.stop()
-
-
-def started(controller: Controller) -> int:
-    """On a free port; the controller itself looks for its server at the port it was told."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        controller.port = probe.getsockname()[1]
-    controller.start()
-    return int(controller.port)
 
 
 def read(envelope: Envelope) -> Message:

@@ -1,7 +1,8 @@
 """The web application: everything is built and put together here."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, redirect
@@ -13,7 +14,9 @@ from aircue_cloud.config import Config, Place, make_folder
 from aircue_cloud.db import MAIN
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import AffinitySource
-from aircue_cloud.delivery import opening, switched_on
+from aircue_cloud.decision.decisions import Decider
+from aircue_cloud.delivery import addresses as addressed
+from aircue_cloud.delivery import opening, outbox, switched_on
 from aircue_cloud.delivery.live import Waiting
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import operators
@@ -42,6 +45,7 @@ from aircue_cloud.routes import (
     observations,
     openapi,
     people,
+    preferences,
     products,
     readings,
     recommendations,
@@ -51,6 +55,7 @@ from aircue_cloud.routes import (
     status,
     uploads,
     weather,
+    why,
 )
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
@@ -71,6 +76,7 @@ ROUTES = (
     observations,
     openapi,
     people,
+    preferences,
     products,
     readings,
     recommendations,
@@ -80,6 +86,7 @@ ROUTES = (
     status,
     uploads,
     weather,
+    why,
 )
 
 
@@ -135,7 +142,9 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
     said, links = switched_on.settings(config), opening.links(config, place)
     channels = switched_on.open_channels(config, place)
-    deliverer = opening.deliverer(config, layers.engine, channels, links, clock)
+    # Without channels it still sees to what was deferred.
+    delivered = channels if said.in_server else {}
+    deliverer = opening.deliverer(config, layers.engine, delivered, links, clock, layers.decide_due)
     return Services(
         place=place,
         engine=layers.engine,
@@ -147,7 +156,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         channels=channels,
         links=links,
         waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
-        background=(layers, Upkeep(layers.engine, layers.lake), *([deliverer] if said.in_server else [])),
+        background=(layers, Upkeep(layers.engine, layers.lake), deliverer),
     )
 
 
@@ -162,7 +171,14 @@ def open_layers(
     engine = stores.open_database(place)
     source = ActiveModel(place.model_dir) if affinity is None else affinity
     source.current()  # now, so that no push waits for it
-    return Worker(engine, Lake(objects), needs.load(), source, clock, timedelta(hours=config.push_ttl_h))
+    decider = Decider(
+        needs=needs.load(),
+        source=source,
+        settings=config.pushes,
+        hand_over=outbox.enqueue,
+        reach=partial(addressed.reachable, switched_on.names(config)),
+    )
+    return Worker(engine, Lake(objects), decider, clock)
 
 
 def open_intake(place: Place, objects: ObjectStore, clock: Callable[[], datetime] = _utc_now) -> Intake:

@@ -58,6 +58,11 @@ def in_use(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     return {row.id: row for row in connection.execute(query)}
 
 
+def reachable(switched_on: Sequence[str], connection: Connection, household: str, person: str | None) -> list[str]:
+    """Channels, of those that are switched on, by which a person is reached, or anybody of the household."""
+    return sorted(reaching(connection, household, person, switched_on))
+
+
 def reaching(
     connection: Connection, household: str, person: str | None, channels: Sequence[str]
 ) -> dict[str, list[str]]:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from aircue_cloud import stores
 from aircue_cloud.config import Config, Place, make_folder
-from aircue_cloud.delivery import standing, switched_on
+from aircue_cloud.decision import recheck
+from aircue_cloud.delivery import switched_on
 from aircue_cloud.delivery.buttons import Links
+from aircue_cloud.delivery.outbox import StillWanted
 from aircue_cloud.delivery.switched_on import Channels
 from aircue_cloud.delivery.worker import Asked, Deliverer, Due
 
@@ -41,8 +43,17 @@ def deliverer(
         engine,
         channels,
         links,
-        Asked(still_wanted=standing.still_wanted, due=due),
+        Asked(still_wanted=_still_wanted(config), due=due),
         clock,
         at_once=said.at_once,
         lease=timedelta(seconds=said.lease_s),
     )
+
+
+def _still_wanted(config: Config) -> StillWanted:
+    settings = config.pushes
+
+    def asked(connection: Connection, push: str, channel: str, now: datetime) -> str | None:
+        return recheck.still_wanted(connection, push, now, settings, channel)
+
+    return asked

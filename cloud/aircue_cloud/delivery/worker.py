@@ -31,7 +31,7 @@ DUE_EVERY = timedelta(seconds=5)
 LEASE = timedelta(seconds=30)
 AT_ONCE = 16
 
-Due: TypeAlias = Callable[[Connection, datetime], object]
+Due: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +116,13 @@ class Deliverer:
         return bool(self._under_way)
 
     def decide_again(self) -> None:
-        """What was deferred and is due, now and then, in a transaction of its own."""
+        """What was deferred and is due, now and then."""
         now = self._clock()
         if self._asked.due is None or (self._decided_at is not None and now - self._decided_at < DUE_EVERY):
             return
         self._decided_at = now
         try:
-            with db.writing(self._engine) as connection:
-                self._asked.due(connection, now)
+            self._asked.due()
         except Exception:
             log.exception("what was deferred could not be decided again; it is tried again")
 

@@ -10,11 +10,14 @@ from tests.cloud.delivery.stage import HOUR, LEASE, FakeChannel, Post, deferred,
 from tests.cloud.stage import NOW, Cloud
 
 from aircue_cloud import db, tables
+from aircue_cloud.decision import recheck
+from aircue_cloud.decision.settings import Settings
 from aircue_cloud.delivery import addresses, fates, outbox
 from aircue_cloud.delivery.channel import Failed, Gone, Handed, Refused, Unknown
 from aircue_cloud.delivery.outbox import Taken
 from aircue_cloud.delivery.worker import DUE_EVERY
 
+NEVER_QUIET = Settings(quiet_hours="", widest_quiet_hours="")
 AT_LEAST, AT_MOST = ("webhook", "web-push", "mqtt"), ("email", "sns", "apprise")
 
 
@@ -295,13 +298,14 @@ def test_what_is_not_wanted_any_more_is_not_handed_over_and_says_why(post: Post)
 
 
 def test_agreement_that_was_taken_back_while_a_push_waited_ends_it(post: Post) -> None:
-    from aircue_cloud.delivery import standing
+    def asked(connection: Connection, push: str, channel: str, now: datetime) -> str | None:
+        return recheck.still_wanted(connection, push, now, NEVER_QUIET, channel)
 
     post.reach("webhook")
     post.push("webhook")
     post.cloud.consent("ada", granted=False)
     webhook = FakeChannel()
-    settle(post.worker(webhook, still_wanted=standing.still_wanted))
+    settle(post.worker(webhook, still_wanted=asked))
     assert (webhook.got, post.states()["webhook"]) == ([], ["unwanted"])
 
 
@@ -368,7 +372,7 @@ def test_a_channel_that_is_switched_off_leaves_its_rows_to_a_worker_that_has_it(
 
 def test_what_was_deferred_is_decided_again_now_and_then(post: Post) -> None:
     asked: list[datetime] = []
-    worker = post.worker(due=lambda _, now: asked.append(now))
+    worker = post.worker(due=lambda: asked.append(post.cloud.clock()))
     worker.decide_again()
     worker.decide_again()
     post.cloud.clock.now += DUE_EVERY

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, redirect
@@ -14,6 +15,9 @@ from aircue_cloud.db import MAIN
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.decisions import Decider
+from aircue_cloud.delivery import addresses as addressed
+from aircue_cloud.delivery import opening, outbox, switched_on
+from aircue_cloud.delivery.live import Waiting
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import operators
 from aircue_cloud.ingest.intake import Intake
@@ -25,6 +29,7 @@ from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
     access,
+    addresses,
     audit,
     batches,
     browsers,
@@ -35,6 +40,7 @@ from aircue_cloud.routes import (
     feed,
     hosts,
     households,
+    inbox,
     limits,
     observations,
     openapi,
@@ -57,6 +63,7 @@ from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Stores
 
 ROUTES = (
+    addresses,
     audit,
     batches,
     decisions,
@@ -65,6 +72,7 @@ ROUTES = (
     events,
     feed,
     households,
+    inbox,
     observations,
     openapi,
     people,
@@ -132,6 +140,11 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
     layers = open_layers(config, place, objects, affinity, clock)
     intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
+    said, links = switched_on.settings(config), opening.links(config, place)
+    channels = switched_on.open_channels(config, place)
+    # Without channels it still sees to what was deferred.
+    delivered = channels if said.in_server else {}
+    deliverer = opening.deliverer(config, layers.engine, delivered, links, clock, layers.decide_due)
     return Services(
         place=place,
         engine=layers.engine,
@@ -140,7 +153,10 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         uploads=uploads,
         lake=layers.lake,
         layers=layers,
-        background=(layers, Upkeep(layers.engine, layers.lake)),
+        channels=channels,
+        links=links,
+        waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
+        background=(layers, Upkeep(layers.engine, layers.lake), deliverer),
     )
 
 
@@ -155,7 +171,13 @@ def open_layers(
     engine = stores.open_database(place)
     source = ActiveModel(place.model_dir) if affinity is None else affinity
     source.current()  # now, so that no push waits for it
-    decider = Decider(needs=needs.load(), source=source, settings=config.pushes)
+    decider = Decider(
+        needs=needs.load(),
+        source=source,
+        settings=config.pushes,
+        hand_over=outbox.enqueue,
+        reach=partial(addressed.reachable, switched_on.names(config)),
+    )
     return Worker(engine, Lake(objects), decider, clock)
 
 

@@ -21,6 +21,8 @@ _LATE = {
     "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
     "import": ("aircue_cloud.importing.command", "import_"),
     "weather": ("aircue_cloud.weather.command", "weather"),
+    "deliver": ("aircue_cloud.commands.deliver", "deliver"),
+    "outbox": ("aircue_cloud.commands.outbox", "outbox"),
     "layers": ("aircue_cloud.layers.command", "layers"),
     "storage": ("aircue_cloud.storage_command", "storage"),
     "rights": ("aircue_cloud.commands.rights", "rights"),

@@ -2,9 +2,10 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
@@ -58,7 +59,8 @@ class Config:
     none; widest_quiet_hours: of those whose time zone nobody knows, by timezone. cap_day, cap_week, cap_apart_h:
     marketing pushes to one person at most, and hours between two. holdout, need_holdout: shares of the households that
     are sent nothing, and nothing about one need, so that the difference can be seen. explore: whether offers are drawn,
-    so that it can be learnt which help, or the best is always made. language: of people who say nothing else."""
+    so that it can be learnt which help, or the best is always made. language: of people who say nothing else.
+    delivery: how pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py)."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -90,6 +92,12 @@ class Config:
     controller_contact: str = ""
     privacy_url: str = ""
     jurisdiction: str = Controller.jurisdiction
+    delivery: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def base_url(self) -> str:
+        """What links that leave this server begin with."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def answers(self) -> Controller:

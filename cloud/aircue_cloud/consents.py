@@ -25,7 +25,7 @@ CATEGORIES = MappingProxyType(
     }
 )
 DATA_CATEGORIES = tuple(CATEGORIES)
-CHANNELS = ("in-app",)
+CHANNELS = ("in-app", "web-push", "email", "webhook", "mqtt", "apprise", "sns")
 SENSITIVE = frozenset({"body"})  # data categories that the law protects more
 PUSHED_FROM = ("sensor", "in-app")
 NOBODY_NAMED = Controller()

@@ -10,12 +10,15 @@ from sqlalchemy import Connection, insert, select
 from aircue_cloud import db, feed, tables
 from aircue_cloud.needs.needs import Message
 
+CHANNEL = "in-app"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Push:
     """id: the same whenever the same (household, need, episode) is decided. trigger: the reading that completed the
     dwell, by key and time. person: of the household, None where it names nobody. channel: the first that is tried.
-    expires_at: from then on it is handed to no channel."""
+    expires_at: from then on it is handed to no channel. template: the version of
+    the words."""
 
     id: str
     household: str
@@ -31,6 +34,7 @@ class Push:
     language: str = "en"
     channel: str = "in-app"
     expires_at: datetime | None = None
+    template: str = "1"
 
 
 def send(connection: Connection, push: Push) -> bool:

@@ -19,6 +19,10 @@ from aircue_cloud.rights.subject import Subject
 _MEANINGS = {
     "feed": "what happened in your home and what we did about it",
     "pushes": "offers we sent",
+    "outbox": "by which channels each offer went to you",
+    "attempts": "each time we tried to reach you with one",
+    "answers": "what you answered by a button",
+    "addresses": "where you are reached",
     "decisions": "each time we considered an offer, and why we sent it or not",
     "preferences": "what you want of offers",
     "rule_states": "where each need stands in your home now",

@@ -76,6 +76,10 @@ BOOKS = frozenset({"purchase", "return"})
 # In the order of erasure: what points to a row goes before it.
 HOLDINGS = (
     Holding(table=tables.feed, column="fields", tells=lambda row, ids: _fields_tell(row["fields"], ids)),
+    Holding(table=tables.attempts, column="push", names=Names.PUSH),
+    Holding(table=tables.outbox, column="push", names=Names.PUSH),
+    Holding(table=tables.answers, column="person", names=Names.PERSON),
+    Holding(table=tables.addresses, column="person", names=Names.PERSON),
     Holding(table=tables.pushes, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.pushes, column="person", names=Names.PERSON),
     Holding(table=tables.decisions, column="episode", names=Names.EPISODE),

@@ -7,6 +7,9 @@ from sqlalchemy import Engine
 
 from aircue_cloud.config import Config, Place
 from aircue_cloud.db import MAIN
+from aircue_cloud.delivery.buttons import Links
+from aircue_cloud.delivery.live import Waiting
+from aircue_cloud.delivery.switched_on import Channels
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.layers.lake import Lake
@@ -27,6 +30,9 @@ class Services:
     uploads: Uploads | None  # None where no store takes them
     lake: Lake
     layers: Worker
+    channels: Channels  # that are switched on
+    links: Links
+    waiting: Waiting
     background: tuple[Background, ...] = ()
 
 

@@ -3,6 +3,7 @@
 from aircue_cloud.tables.access import audit, codes, keys, operators, recovery_codes, sessions, windows
 from aircue_cloud.tables.base import batches, refused, tallies
 from aircue_cloud.tables.columns import metadata
+from aircue_cloud.tables.deliveries import addresses, answers, attempts, outbox
 from aircue_cloud.tables.followed import counters, feed
 from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
@@ -15,6 +16,9 @@ from aircue_cloud.tables.shop import interactions, products
 from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
+    "addresses",
+    "answers",
+    "attempts",
     "audit",
     "batches",
     "codes",
@@ -38,6 +42,7 @@ __all__ = [
     "node_state",
     "observations",
     "operators",
+    "outbox",
     "people",
     "preferences",
     "products",

@@ -175,7 +175,7 @@ def open_layers(
         needs=needs.load(),
         source=source,
         settings=config.pushes,
-        hand_over=outbox.enqueue,
+        hand_over=outbox.enqueue_all,
         reach=partial(addressed.reachable, switched_on.names(config)),
     )
     return Worker(engine, Lake(objects), decider, clock)

@@ -47,7 +47,7 @@ PLAIN = Settings(quiet_hours="", caps=Caps(day=None, week=None, apart_h=None), h
 
 def often(**changes: object) -> History:
     """Something to push every three hours for nine days."""
-    store = Settings(**{**vars(PLAIN), **changes})  # type: ignore[arg-type]  # the names of Settings
+    store = Settings(**{**vars(PLAIN), **changes})
     some = [Wanted(at=START + timedelta(hours=3 * n), ttl_min=1440, cleared_min=None) for n in range(72)]
     return History(own_zone="Europe/Berlin", site_zone="UTC", store=store, wanted=some)
 

@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_137ce35d44a1"
+revision = "0001_3398929ec7cb"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -298,6 +298,19 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('addresses',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('address', sa.JSON(), nullable=False),
+    sa.Column('fingerprint', sa.Text(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.Column('ended_at', sa.BigInteger(), nullable=True),
+    sa.Column('ended_by', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('person', 'fingerprint', name='address_of_person')
+    )
     op.create_table('episodes',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('need', sa.Text(), nullable=False),
@@ -448,4 +461,46 @@ def upgrade() -> None:
     sa.UniqueConstraint('household', 'need', 'episode', name='push_key')
     )
     op.create_index('push_household', 'pushes', ['household', 'created_at'], unique=False)
+    op.create_table('answers',
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('action', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('push', 'person', 'action')
+    )
+    op.create_table('outbox',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('address', sa.Text(), nullable=True),
+    sa.Column('place', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('ready_at', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('worker', sa.Text(), nullable=True),
+    sa.Column('leased_until', sa.BigInteger(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('done_at', sa.BigInteger(), nullable=True),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_outbox_push'), 'outbox', ['push'], unique=False)
+    op.create_index('outbox_due', 'outbox', ['state', 'ready_at'], unique=False)
+    op.create_table('attempts',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('outbox', sa.Text(), nullable=False),
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('outcome', sa.Text(), nullable=False),
+    sa.Column('detail', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['outbox'], ['outbox.id'], ),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_attempts_outbox'), 'attempts', ['outbox'], unique=False)
+    op.create_index(op.f('ix_attempts_push'), 'attempts', ['push'], unique=False)
     # ### end Alembic commands ###

@@ -1,7 +1,8 @@
 """An experiment in one go: the split first, then the effect, what it could have seen, and what it returned. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from aircue_cloud.outcomes import iroi, power, sample_ratio, sequential
 from aircue_cloud.outcomes.iroi import Iroi
@@ -59,7 +60,15 @@ def _effect(units: Units, plan: Plan) -> Effect:
     )
 
 
+def document(analysis: Analysis) -> dict[str, Any]:
+    """Ready for JSON."""
+    verdict_told = BROKEN if analysis.effect is None else verdict(analysis.effect)
+    return {**asdict(analysis), "broken": analysis.split.broken, "verdict": verdict_told}
+
+
 # In words.
+
+BROKEN = "none is told: the split is not the one asked for (sample ratio mismatch)"
 
 
 def told(analysis: Analysis) -> Iterator[str]:
@@ -68,8 +77,8 @@ def told(analysis: Analysis) -> Iterator[str]:
     units = f"{split.treatment:,} units in treatment, {split.holdout:,} in holdout"
     yield f"split      {units}: {split.share:.2%} in treatment, {split.expected:.2%} expected (p = {split.p:.4f})"
     if analysis.effect is None:
-        yield "effect     none is told: the split is not the one asked for (sample ratio mismatch), so the arms differ"
-        yield "           by more than the treatment; find out which units are missing, and why, before anything else"
+        yield f"effect     {BROKEN},"
+        yield "           so the arms differ by more than the treatment; find out which units are missing, and why"
         return
     yield from _effect_told(analysis.effect)
 

@@ -78,6 +78,7 @@ HOLDINGS = (
     Holding(table=tables.feed, column="fields", tells=lambda row, ids: _fields_tell(row["fields"], ids)),
     Holding(table=tables.pushes, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.decisions, column="episode", names=Names.EPISODE),
+    Holding(table=tables.assignments, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.rule_states, column="site", names=Names.SITE),
     Holding(table=tables.episodes, column="site", names=Names.SITE),
     Holding(table=tables.revisions, column="node", names=Names.NODE),

@@ -7,6 +7,7 @@ from aircue_cloud.tables.followed import counters, feed
 from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
+from aircue_cloud.tables.outcomes import assignments
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
@@ -14,6 +15,7 @@ from aircue_cloud.tables.shop import interactions, products
 from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
+    "assignments",
     "audit",
     "batches",
     "codes",

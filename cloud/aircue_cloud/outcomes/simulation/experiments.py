@@ -44,10 +44,8 @@ def draw(world: World, lift: float, random: Random, name: str) -> Units:
     treated = assigned(world, name)
     rate = random.gamma(world.shape, world.orders / world.shape, world.homes)
     outcome = spend(world, rate * np.where(treated, 1 + lift, 1.0), random)
-    cost = random.poisson(world.sends, world.homes) * PER_SEND * treated
-    return Units(
-        treated=treated, outcome=outcome, pre=spend(world, rate, random), cost=cost, margin=MARGIN * outcome
-    )
+    cost = random.poisson(world.sends * treated).astype(np.float64) * PER_SEND
+    return Units(treated=treated, outcome=outcome, pre=spend(world, rate, random), cost=cost, margin=MARGIN * outcome)
 
 
 def assigned(world: World, name: str) -> Mask:
@@ -58,7 +56,7 @@ def spend(world: World, rate: Numbers, random: Random) -> Numbers:
     """Of each home in a period."""
     orders = random.poisson(rate)
     worth = world.basket * np.exp(random.normal(0, world.spread, int(orders.sum())))
-    return np.bincount(np.repeat(np.arange(len(rate)), orders), worth, minlength=len(rate))
+    return np.bincount(np.repeat(np.arange(len(rate)), orders), worth, minlength=len(rate)).astype(np.float64)
 
 
 def true_difference(world: World, lift: float) -> float:

@@ -76,7 +76,7 @@ def ratio_posterior(found: Comparison, prior: float, trust: float = RULE_TRUST, 
     share = np.exp(weight - weight.max())
     share /= share.sum()
     tail = (1 - mass) / 2
-    low, high = np.interp([tail, 1 - tail], np.cumsum(share), _GRID)
+    low, high = np.interp([tail, 1 - tail], np.cumsum(share) - share / 2, _GRID)
     return Interval(value=float((share * _GRID).sum()), low=float(low), high=float(high))
 
 

@@ -20,6 +20,7 @@ _MEANINGS = {
     "feed": "what happened in your home and what we did about it",
     "pushes": "offers we sent",
     "decisions": "each time we considered an offer, and why we sent it or not",
+    "assignments": "whether we sent you offers, or held them back to see whether they help",
     "rule_states": "where each need stands in your home now",
     "episodes": "times at which the air of your home needed something",
     "revisions": "readings whose trust changed afterwards",

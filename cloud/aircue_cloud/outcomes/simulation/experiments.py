@@ -8,8 +8,10 @@ hash. Everything is drawn from a seed.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import sqrt
 
 import numpy as np
+from scipy.stats import norm
 
 from aircue_cloud.outcomes import sequential
 from aircue_cloud.outcomes.analysis import Plan, analyse
@@ -152,6 +154,35 @@ def peeking_by_month(world: World, lift: float, months: int, seed: int, number: 
 def _first(units: Units, homes: int) -> Units:
     assert units.pre is not None
     return Units(treated=units.treated[:homes], outcome=units.outcome[:homes], pre=units.pre[:homes])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A share of simulated experiments, with its 95 % interval (Wilson)."""
+
+    hits: int
+    experiments: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.experiments
+
+
+def rate(hits: Sequence[bool]) -> Rate:
+    """ValueError where there is no experiment.
+
+    >>> round(rate([True] * 5 + [False] * 95).low, 3), round(rate([True] * 5 + [False] * 95).high, 3)
+    (0.022, 0.112)
+    """
+    n, z = len(hits), float(norm.ppf(0.975))
+    if not n:
+        raise ValueError("no experiment, so no share of them")
+    share = sum(hits) / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return Rate(hits=sum(hits), experiments=n, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
 def smallest_world(looks: int, holdout: float = 0.5) -> World:

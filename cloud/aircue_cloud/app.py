@@ -1,7 +1,7 @@
 """The web application: everything is built and put together here."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, redirect
@@ -13,6 +13,7 @@ from aircue_cloud.config import Config, Place, make_folder
 from aircue_cloud.db import MAIN
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import AffinitySource
+from aircue_cloud.decision.decisions import Decider
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import operators
 from aircue_cloud.ingest.intake import Intake
@@ -38,6 +39,7 @@ from aircue_cloud.routes import (
     observations,
     openapi,
     people,
+    preferences,
     products,
     readings,
     recommendations,
@@ -47,6 +49,7 @@ from aircue_cloud.routes import (
     status,
     uploads,
     weather,
+    why,
 )
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
@@ -65,6 +68,7 @@ ROUTES = (
     observations,
     openapi,
     people,
+    preferences,
     products,
     readings,
     recommendations,
@@ -74,6 +78,7 @@ ROUTES = (
     status,
     uploads,
     weather,
+    why,
 )
 
 
@@ -150,7 +155,8 @@ def open_layers(
     engine = stores.open_database(place)
     source = ActiveModel(place.model_dir) if affinity is None else affinity
     source.current()  # now, so that no push waits for it
-    return Worker(engine, Lake(objects), needs.load(), source, clock, timedelta(hours=config.push_ttl_h))
+    decider = Decider(needs=needs.load(), source=source, settings=config.pushes)
+    return Worker(engine, Lake(objects), decider, clock)
 
 
 def open_intake(place: Place, objects: ObjectStore, clock: Callable[[], datetime] = _utc_now) -> Intake:

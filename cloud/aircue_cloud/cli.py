@@ -11,7 +11,7 @@ import click
 from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, status, tables
-from aircue_cloud.commands import audit, backup, keys, models, operators, people, stores, training
+from aircue_cloud.commands import audit, backup, keys, models, operators, people, pushes, stores, training
 from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
 from aircue_cloud.errors import CloudError, CommandError
 from aircue_cloud.rights import forgotten
@@ -91,6 +91,8 @@ main.add_command(operators.operator)
 main.add_command(people.person)
 main.add_command(models.models)
 main.add_command(training.train)
+main.add_command(pushes.pushes)
+main.add_command(pushes.why)
 main.add_command(audit.audit)
 main.add_command(backup.backup)
 main.add_command(backup.restore)

@@ -5,6 +5,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -15,6 +16,9 @@ from aircue_cloud.app import create_app
 from aircue_cloud.config import Config
 from aircue_cloud.identity import gateway_keys
 from aircue_cloud.routes.services import services
+
+# Offers at every hour, to everybody, of the best remedy; tests of the policy say what else they want.
+PLAIN: dict[str, Any] = {"linger_h": 24 * 30, "quiet_hours": "", "holdout": 0.0, "need_holdout": 0.0, "explore": False}
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _held: list[Engine] = []
@@ -60,9 +64,9 @@ def new_database() -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def _bare(folder: Path) -> Cloud:
+def _bare(folder: Path, **changes: Any) -> Cloud:
     clock, affinity = Clock(), FixedAffinity()
-    config = Config(data_dir=str(folder), database_url=new_database(), push_ttl_h=24 * 30)
+    config = Config(data_dir=str(folder), database_url=new_database(), push_ttl_h=24 * 30, **(PLAIN | changes))
     app = create_app(config, affinity=affinity, clock=clock)
     with app.app_context():
         engine, place = services().engine, services().place

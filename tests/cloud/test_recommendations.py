@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from aircue_cloud import db, tables
 from aircue_cloud.decision.affinity import Affinity
+from aircue_cloud.decision.exploration import MOST_ARMS
 from aircue_cloud.recommender.serving import Recommender
 from aircue_cloud.recommender.training import train
 
@@ -222,7 +223,9 @@ def test_a_push_tells_in_its_trace_why_each_candidate_has_its_affinity(shop: Clo
     assert (row["outcome"], row["trace"]["model"][:5]) == ("send", "0001-")
     remedies = [name for name in (f"{group}-{n}" for group in GROUPS for n in range(6)) if "lighting" not in name]
     assert {one["product"] for one in row["trace"]["candidates"]} == {*remedies, "drymax", "tumble", "salt"}
-    for one in row["trace"]["candidates"]:
+    explained = [one for one in row["trace"]["candidates"] if one["why"]]
+    assert len(explained) == MOST_ARMS
+    for one in explained:
         why = one["why"]
         assert (why["person"], why["basis"]) == ("h00-1", "history")
         assert why["score"] == pytest.approx(np.log(one["affinity"]), abs=1e-4)

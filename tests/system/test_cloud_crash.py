@@ -9,7 +9,7 @@ import pytest
 import urllib3
 from sqlalchemy import func, select
 from tests.cloud.stage import batch, humidity
-from tests.system.cloud_process import Server, command
+from tests.system.cloud_process import PLAIN, Server, command
 
 from aircue_cloud import db, tables
 from aircue_cloud.layers.lake import Lake
@@ -84,7 +84,7 @@ def check_whole(folder: Path, acknowledged: int) -> None:
 
 def test_kills_leave_whole_batches_and_posting_again_completes(tmp_path: Path) -> None:
     config = tmp_path / "cloud.toml"
-    config.write_text('port = 0\ndata_dir = "data"\npush_ttl_h = 876000\n', encoding="utf-8")
+    config.write_text('port = 0\ndata_dir = "data"\npush_ttl_h = 876000\n' + PLAIN, encoding="utf-8")
     key = command(config, "gateway", "add", "gw-1")
     command(config, "demo-data")
     rng, first = random.Random(9), 0

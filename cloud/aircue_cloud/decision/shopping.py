@@ -60,17 +60,11 @@ def told(
     at = now.timestamp()
     if connection.execute(agreeing).first() is None:
         return Told(now=at, newcomers=newcomers, withheld=frozenset(people))
-    did = {person: _did(connection, person, now) for person in people if not model.knows(person)}
-    return Told(now=at, newcomers=newcomers, did=did)
+    lately = {person: did(connection, person, now) for person in people if not model.knows(person)}
+    return Told(now=at, newcomers=newcomers, did=lately)
 
 
-def _agrees(connection: Connection, household: str) -> bool:
-    """Through whichever channel it said so."""
-    asked = {"purpose": PURPOSE, "data_category": BEHAVIOUR}
-    return any(consents.granted(connection, household, channel=channel, **asked) for channel in consents.CHANNELS)
-
-
-def _did(connection: Connection, person: str, now: datetime) -> list[Act]:
+def did(connection: Connection, person: str, now: datetime) -> list[Act]:
     table = tables.interactions.c
     columns = (table.product, table.kind, table.at, table.rating, table.weight)
     query = select(*columns).where(table.person == person, table.at <= now, table.kind.in_(sorted(WEIGHTS)))

@@ -13,7 +13,8 @@ from aircue_cloud.needs.needs import Message
 @dataclass(frozen=True, kw_only=True)
 class Push:
     """id: the same whenever the same (household, need, episode) is decided. trigger: the reading that completed the
-    dwell, by key and time."""
+    dwell, by key and time. person: of the household, None where it names nobody. channel: the first that is tried.
+    expires_at: from then on it is handed to no channel."""
 
     id: str
     household: str
@@ -24,6 +25,11 @@ class Push:
     message: Message
     trigger: dict[str, Any]
     created_at: datetime
+    person: str | None = None
+    kind: str = "marketing"
+    language: str = "en"
+    channel: str = "in-app"
+    expires_at: datetime | None = None
 
 
 def send(connection: Connection, push: Push) -> bool:
@@ -40,5 +46,10 @@ def send(connection: Connection, push: Push) -> bool:
 
 
 def _row(push: Push) -> dict[str, Any]:
-    names = ("id", "household", "need", "episode", "product", "category", "trigger", "created_at")
-    return {**{name: getattr(push, name) for name in names}, **vars(push.message)}
+    return {**{name: getattr(push, name) for name in _NAMES}, **vars(push.message)}
+
+
+_NAMES = (
+    "id", "household", "person", "kind", "need", "episode", "product", "category", "trigger", "language", "channel",
+    "created_at", "expires_at",
+)  # fmt: skip

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -22,10 +22,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from sqlalchemy.exc import SQLAlchemyError
 
 from aircue_cloud import counters, db, feed, tables
-from aircue_cloud.decision import decisions
-from aircue_cloud.decision.affinity import AffinitySource
-from aircue_cloud.decision.policy import PUSH_TTL
-from aircue_cloud.delivery import inbox
+from aircue_cloud.decision.decisions import Decider
 from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.ingest import columns, losses
@@ -38,7 +35,6 @@ from aircue_cloud.layers.lake import BESIDE, FOLDED, Lake, Span
 from aircue_cloud.layers.memory import Memory, Stand
 from aircue_cloud.layers.rows import FLAGS, Arrived, Delivered, Rows, gather, streams, with_flags
 from aircue_cloud.layers.tallies import tallies
-from aircue_cloud.needs.needs import Needs
 
 log = logging.getLogger(__name__)
 _B = tables.batches.c
@@ -75,13 +71,11 @@ class Worker:
         self,
         engine: Engine,
         lake_: Lake,
-        needs: Needs,
-        affinity: AffinitySource,
+        decider: Decider,
         clock: Callable[[], datetime],
-        push_ttl: timedelta = PUSH_TTL,
     ) -> None:
-        self.engine, self.lake, self.needs = engine, lake_, needs
-        self.affinity, self._clock, self._push_ttl = affinity, clock, push_ttl
+        self.engine, self.lake, self.needs = engine, lake_, decider.needs
+        self.affinity, self.decider, self._clock = decider.source, decider, clock
         self.rebuilding = False  # then nothing is told or decided again, and all series are followed at the end
         self._memory = Memory()
         self._turn = Lock()
@@ -133,6 +127,12 @@ class Worker:
             if not taken:
                 break
         return done
+
+    def decide_due(self) -> list[Push]:
+        """Runs everything again of the decisions that were deferred until now; the pushes that are new."""
+        now = self._clock()
+        with self._turn, db.writing(self.engine) as connection:
+            return self.decider.due(connection, now)
 
     # One turn.
 
@@ -277,7 +277,7 @@ class Worker:
             self._revise(connection, plan)
             following = self._unfollowed if self.rebuilding else self._follow
             started, active = following(connection, plan, stands, now)
-            pushes = self._decide(connection, started, now)
+            pushes = self.decider.about(connection, started, now)
         self._memory.version = plan.version + 1
         self._memory.series.update(stands)
         self._memory.active = active
@@ -400,14 +400,6 @@ class Worker:
         rows = [{**_of(series), "at": db.from_ms(at_ms), "by": rules} for series, at_ms, rules in trusted]
         if rows:
             connection.execute(_TRUSTED, rows)
-
-    def _decide(self, connection: Connection, started: list[episodes.Started], now: datetime) -> list[Push]:
-        pushes = []
-        for episode in started:
-            push = decisions.about(connection, self.needs, self.affinity, episode, now, self._push_ttl)
-            if push is not None and inbox.send(connection, push):
-                pushes.append(push)
-        return pushes
 
 
 _CHANGING = (

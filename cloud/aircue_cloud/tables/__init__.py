@@ -8,6 +8,7 @@ from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.outcomes import assignments
+from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
@@ -40,6 +41,7 @@ __all__ = [
     "observations",
     "operators",
     "people",
+    "preferences",
     "products",
     "pushes",
     "recovery_codes",
@@ -49,6 +51,7 @@ __all__ = [
     "rule_states",
     "sessions",
     "sites",
+    "switches",
     "tallies",
     "weather",
     "weather_requests",

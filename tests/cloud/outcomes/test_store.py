@@ -184,13 +184,13 @@ def test_two_figures_that_tell_of_few_by_their_difference_are_not_both_told(engi
 
 def test_an_assignment_outlives_a_change_of_the_share(engine: Engine) -> None:
     add(engine, tables.households, [{"id": home(n), "name": home(n)} for n in range(300)])
-    names = [home(n) for n in range(200)]
+    names, late = [home(n) for n in range(200)], home(250)
     with db.writing(engine) as connection:
-        first = {one: enrolment.share(connection, one, GLOBAL, 0.5, NOW) for one in names}
-        later = {one: enrolment.share(connection, one, GLOBAL, 0.05, NOW + DAY) for one in [*names, home(250)]}
+        first = enrolment.shares(connection, names, {GLOBAL: 0.5}, NOW)
+        later = enrolment.shares(connection, [*names, late], {GLOBAL: 0.05, "need:heat": 0.1}, NOW + DAY)
         written = enrolment.arms(connection, GLOBAL, names, 0.05)
-    assert set(first.values()) == {0.5}
-    assert later == {**first, home(250): 0.05}
+    assert first == {(GLOBAL, one): 0.5 for one in names}
+    assert later == {**first, (GLOBAL, late): 0.05, **{("need:heat", one): 0.1 for one in [*names, late]}}
     assert written == {one: arm(one, GLOBAL, 0.5) for one in names}
     assert HOLDOUT in written.values()
 

@@ -15,9 +15,9 @@ SMALL = World(homes=600, holdout=0.3)
 
 
 def test_no_effect_is_called_none_and_true_lifts_are_covered() -> None:
-    null = push_outcomes.null_false_positive_rate(SMALL, count=100)
+    null = push_outcomes.null_false_positive_rate(SMALL, count=80)
     assert null["null_false_positive_rate_low"] <= 0.05 <= null["null_false_positive_rate_high"]
-    covered = push_outcomes.lift_coverage95(SMALL, count=100)
+    covered = push_outcomes.lift_coverage95(SMALL, count=80)
     assert covered["lift_coverage95"] >= 0.9
     assert covered["lift_coverage95_low"] <= 0.95 <= covered["lift_coverage95_high"]
     assert abs(covered["lift_bias"]) < 0.1
@@ -31,8 +31,8 @@ def test_intervals_that_are_too_narrow_are_seen(monkeypatch: pytest.MonkeyPatch)
         return analysis.analyse(Units(treated=both[0], outcome=both[1]), plan)
 
     monkeypatch.setattr(experiments, "analyse", twice)
-    assert push_outcomes.null_false_positive_rate(SMALL, count=100)["null_false_positive_rate_low"] > 0.05
-    assert push_outcomes.lift_coverage95(SMALL, count=100)["lift_coverage95_high"] < 0.95
+    assert push_outcomes.null_false_positive_rate(SMALL, count=80)["null_false_positive_rate_low"] > 0.05
+    assert push_outcomes.lift_coverage95(SMALL, count=80)["lift_coverage95_high"] < 0.95
 
 
 def test_peeking_in_short() -> None:
@@ -43,6 +43,12 @@ def test_peeking_in_short() -> None:
         for who in ("arriving_homes", "month_by_month")
     }  # fmt: skip
     assert found["null_sequential_rate_arriving_homes"] <= found["null_peeked_rate_arriving_homes"]
+
+
+def test_regret_falls_where_lifts_are_learnt() -> None:
+    found = push_outcomes.policy_regret(homes=200, days=120)
+    assert found["policy_regret_last"] < found["policy_regret_first"]
+    assert found["policy_regret_last"] < found["policy_regret_last_rules_alone"]
 
 
 def test_the_examples_run() -> None:

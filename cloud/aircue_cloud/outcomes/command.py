@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from aircue_cloud import db
 from aircue_cloud.commands.terminal import database, now, with_config
+from aircue_cloud.errors import CommandError
 from aircue_cloud.needs import needs
 from aircue_cloud.outcomes import analysis, enrolment, experiment_file, learned_lift, lifts, months, observed, report
 from aircue_cloud.outcomes.analysis import Plan
@@ -117,3 +118,19 @@ def before_after_months(file: Path, out: Path | None) -> None:
     click.echo("\n".join(months.told(found)))
     if out is not None:
         write(out, asdict(found))
+
+
+@outcomes.command("simulate")
+@click.option("--homes", type=click.IntRange(10), default=600, show_default=True)
+@click.option("--days", type=click.IntRange(10), default=240, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--need", "name", default="damp-air", show_default=True, help="Whose remedies are offered.")
+def simulate(homes: int, days: int, seed: int, name: str) -> None:
+    """Play the loop on simulated homes whose true lifts are drawn, and show what is learnt of them."""
+    from aircue_cloud.outcomes.simulation import loop
+
+    found = needs.load().by_name.get(name)
+    if found is None:
+        raise CommandError(f"no need {name}; known are {', '.join(needs.load().by_name)}")
+    terms = loop.Terms(need=found, lifts=loop.drawn_lifts(found, seed), homes=homes, days=days, seed=seed)
+    click.echo("\n".join(loop.told(terms, loop.run(terms))))

@@ -30,8 +30,9 @@ from aircue_cloud.outcomes.assignment import TREATMENT, Arm
 from aircue_cloud.outcomes.attribution import Order
 from aircue_cloud.outcomes.observed import Entry
 from aircue_cloud.outcomes.report import Terms
+from aircue_cloud.outcomes.units import Numbers
 from aircue_cloud.recommender.evaluating.bootstrap import Interval
-from aircue_cloud.recommender.lift import RULE_TRUST, Evidence, Lift
+from aircue_cloud.recommender.lift import RULE_TRUST, Evidence, Lift, Posterior
 from aircue_cloud.rights.small_groups import K
 
 RULE, OBSERVED, RANDOMISED = "rule", "observed", "randomised"
@@ -69,15 +70,32 @@ class Learned:
 
 
 def ratio_posterior(found: Comparison, prior: float, trust: float = RULE_TRUST, mass: float = _MASS) -> Interval:
-    """Mean and equal-tailed interval of L, by quadrature over its logarithm."""
-    n1, n0 = found.bought, found.bought_held
-    weight = (n1 + trust * prior) * np.log(_GRID) - trust * _GRID  # times L: the grid is even in log L
-    weight -= (n1 + n0) * np.log(_GRID * found.households + found.households_held)
-    share = np.exp(weight - weight.max())
-    share /= share.sum()
+    """Mean and equal-tailed interval of L."""
+    share = _shares(found, prior, trust)
     tail = (1 - mass) / 2
     low, high = np.interp([tail, 1 - tail], np.cumsum(share) - share / 2, _GRID)
     return Interval(value=float((share * _GRID).sum()), low=float(low), high=float(high))
+
+
+def as_gamma(found: Comparison, prior: float, trust: float = RULE_TRUST) -> Posterior:
+    """The Gamma with the posterior's mean and variance: in the form in which the choice of an offer takes lifts."""
+    share = _shares(found, prior, trust)
+    mean = float((share * _GRID).sum())
+    variance = float((share * (_GRID - mean) ** 2).sum())
+    expected = found.bought_held * found.households / found.households_held if found.households_held else 0.0
+    return Posterior(shape=mean**2 / variance, rate=mean / variance, observed=found.bought, expected=expected)
+
+
+def _shares(found: Comparison, prior: float, trust: float) -> Numbers:
+    """Of the posterior's mass, at each point of the grid."""
+    n1, n0 = found.bought, found.bought_held
+    weight = (n1 + trust * prior) * np.log(_GRID) - trust * _GRID  # times L: the grid is even in log L
+    if found.households and found.households_held:
+        weight -= (n1 + n0) * np.log(_GRID * found.households + found.households_held)
+    elif found.households or found.households_held:
+        weight -= n1 * np.log(_GRID)  # one arm alone compares nothing
+    share = np.exp(weight - weight.max())
+    return np.asarray(share / share.sum())
 
 
 def learned(

@@ -21,7 +21,7 @@ from aircue_cloud.outcomes.uplift import cap
 
 MARGIN = 0.3  # of what is spent
 PER_SEND = 0.05
-_TRUTH_HOMES = 400_000
+_TRUTH_HOMES = 200_000
 _TRUTH_LIFTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 Random = np.random.Generator

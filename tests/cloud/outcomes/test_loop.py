@@ -15,7 +15,7 @@ from aircue_cloud.outcomes.simulation.loop import Decided, Terms
 
 NEED = needs.load().by_name["damp-air"]
 LIFTS = {"dehumidifier": 1.2, "dryer": 3.0, "moisture-absorber": 2.0}
-TERMS = Terms(need=NEED, lifts=LIFTS, homes=400, days=150, base=0.15, need_holdout=0.3)
+TERMS = Terms(need=NEED, lifts=LIFTS, homes=300, days=140, base=0.15, need_holdout=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def test_the_same_seed_gives_the_same_course(ran: list[Decided]) -> None:
 
 
 def test_the_policys_cooldown_holds(ran: list[Decided]) -> None:
-    """At most one offer in fourteen days to each of 400 homes."""
-    assert 0 < len(ran) <= 400 * (150 // 14 + 1)
+    """At most one offer in fourteen days to each of 300 homes."""
+    assert 0 < len(ran) <= 300 * (140 // 14 + 1)
 
 
 def test_ghosts_are_those_whom_the_hash_holds_out(ran: list[Decided]) -> None:

@@ -20,6 +20,6 @@ def test_no_rule_is_broken() -> None:
 
 def test_a_part_that_cannot_be_measured_is_null_and_says_why() -> None:
     said: list[str] = []
-    found = push.run({"tests.bench.nothing_here": ("a_figure",)}, said.append)
+    found = push.run({"tests.bench.nothing_here.figures": ("a_figure",)}, said.append)
     assert found["a_figure"] is None
     assert "nothing_here" in found["missing"]["a_figure"]

@@ -30,7 +30,7 @@ from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.episodes import Series, Started
 from aircue_cloud.needs.needs import Need, Needs, rule_version
-from aircue_cloud.outcomes import assignment
+from aircue_cloud.outcomes import assignment, enrolment
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
 MOST_DUE = 256  # of one tick
@@ -105,7 +105,15 @@ class Decider:
         agreeing = sorted({home for _, home in keyed if home is not None and seen.consent.get(home)})
         judge = Judge(connection, self.source, seen, now)
         judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
-        return [self._case(one, home, seen, judge, now) for one, home in keyed]
+        return self._enrolled(connection, [self._case(one, home, seen, judge, now) for one, home in keyed], now)
+
+    def _enrolled(self, connection: Connection, cases: Sequence[_Case], now: datetime) -> list[_Case]:
+        """Each household keeps the shares under which it first came into its experiments."""
+        holdouts = {assignment.need_experiment(one.need.name): self.settings.need_holdout for one in cases}
+        holdouts[assignment.GLOBAL] = self.settings.holdout
+        homes = {one.household for one in cases if one.household is not None and one.facts.consent}
+        shares = enrolment.shares(connection, homes, holdouts, now)
+        return [replace(one, facts=_under(one.facts, shares)) if one.household in homes else one for one in cases]
 
     def _case(self, episode: Started, household: str | None, seen: Known, judge: Judge, now: datetime) -> _Case:
         need, judged = self.needs.by_name[episode.rule.need], Judged()
@@ -154,6 +162,12 @@ class Decider:
             holdout=settings.holdout,
             need_holdout=settings.need_holdout,
         )
+
+
+def _under(facts: Facts, shares: Mapping[tuple[str, str], float]) -> Facts:
+    """With the shares that are held out of this household's experiments."""
+    household, of_need = str(facts.household), assignment.need_experiment(facts.need)
+    return changed(facts, holdout=shares[assignment.GLOBAL, household], need_holdout=shares[of_need, household])
 
 
 def push_id(household: str, need: str, episode: str) -> str:

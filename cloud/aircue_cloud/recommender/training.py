@@ -108,7 +108,7 @@ def train(
     plans = {name: heads[name].plan for name in HEADS}
     progress(f"training: fitting {_described(plans)} on all {len(learnt.log)} interactions")
     info = _info(learnt, now, heads, {"budget_s": budget_s, "seed": seed, "families": list(families)})
-    artefact = build(learnt.log, now, plans, info, _catalogue(connection), _evidence(connection, now))
+    artefact = build(learnt.log, now, plans, info, _catalogue(connection), observed_evidence(connection, now))
     version = store.save(model_dir, artefact)
     active = force or all(head.passed for head in heads.values())
     if active:
@@ -269,7 +269,7 @@ def _catalogue(connection: Connection) -> list[Described]:
     return [Described(**row) for row in connection.execute(query).mappings()]
 
 
-def _evidence(connection: Connection, until: float) -> list[Evidence]:
+def observed_evidence(connection: Connection, until: float) -> list[Evidence]:
     """Of households that agree to both their air and their shopping being used."""
     willing = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR).intersect(
         consents.granting(purpose=PURPOSE, data_category=SENSOR)

@@ -83,6 +83,7 @@ HOLDINGS = (
     Holding(table=tables.pushes, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.pushes, column="person", names=Names.PERSON),
     Holding(table=tables.decisions, column="episode", names=Names.EPISODE),
+    Holding(table=tables.assignments, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.decisions, column="person", names=Names.PERSON),
     Holding(table=tables.rule_states, column="site", names=Names.SITE),
     Holding(table=tables.episodes, column="site", names=Names.SITE),

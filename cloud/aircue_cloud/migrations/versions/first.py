@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_3398929ec7cb"
+revision = "0001_06af6c4348b9"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -231,6 +231,16 @@ def upgrade() -> None:
     sa.Column('count', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('what', 'whom', 'since')
     )
+    op.create_table('assignments',
+    sa.Column('experiment', sa.Text(), nullable=False),
+    sa.Column('household', sa.Text(), nullable=False),
+    sa.Column('arm', sa.Text(), nullable=False),
+    sa.Column('holdout', sa.Float(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.PrimaryKeyConstraint('experiment', 'household')
+    )
+    op.create_index(op.f('ix_assignments_household'), 'assignments', ['household'], unique=False)
     op.create_table('batches',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('gateway', sa.Text(), nullable=False),

@@ -64,7 +64,7 @@ def new_database() -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def _bare(folder: Path, **changes: Any) -> Cloud:
+def bare_cloud(folder: Path, **changes: Any) -> Cloud:
     clock, affinity = Clock(), FixedAffinity()
     config = Config(data_dir=str(folder), database_url=new_database(), push_ttl_h=24 * 30, **(PLAIN | changes))
     app = create_app(config, affinity=affinity, clock=clock)
@@ -96,7 +96,7 @@ def _with_a_home(cloud: Cloud) -> Cloud:
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Cloud]:
     """A cloud that knows one gateway and nothing else."""
-    cloud = _bare(tmp_path / "data")
+    cloud = bare_cloud(tmp_path / "data")
     yield cloud
     cloud.engine.dispose()
 
@@ -113,7 +113,7 @@ def cloud_factory(tmp_path: Path) -> Iterator[Callable[[], Cloud]]:
     made: list[Cloud] = []
 
     def make() -> Cloud:
-        made.append(_with_a_home(_bare(tmp_path / str(len(made)))))
+        made.append(_with_a_home(bare_cloud(tmp_path / str(len(made)))))
         return made[-1]
 
     yield make

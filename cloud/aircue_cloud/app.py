@@ -1,7 +1,8 @@
 """The web application: everything is built and put together here."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import urllib3
@@ -15,6 +16,10 @@ from aircue_cloud.db import MAIN
 from aircue_cloud.decision import recommending
 from aircue_cloud.decision.active_model import ActiveModel
 from aircue_cloud.decision.affinity import Affinity, AffinitySource
+from aircue_cloud.decision.decisions import Decider
+from aircue_cloud.delivery import addresses as addressed
+from aircue_cloud.delivery import opening, outbox, switched_on
+from aircue_cloud.delivery.live import Waiting
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import operators, sealing
 from aircue_cloud.ingest.intake import Intake
@@ -26,6 +31,7 @@ from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
     access,
+    addresses,
     audit,
     batches,
     browsers,
@@ -36,11 +42,13 @@ from aircue_cloud.routes import (
     feed,
     hosts,
     households,
+    inbox,
     limits,
     observations,
     openapi,
     people,
     personalisation,
+    preferences,
     products,
     readings,
     recommendations,
@@ -51,6 +59,7 @@ from aircue_cloud.routes import (
     status,
     uploads,
     weather,
+    why,
 )
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
@@ -60,6 +69,7 @@ from aircue_cloud.weather import open_meteo
 from aircue_cloud.weather.upkeep import WeatherUpkeep
 
 ROUTES = (
+    addresses,
     audit,
     batches,
     decisions,
@@ -68,10 +78,12 @@ ROUTES = (
     events,
     feed,
     households,
+    inbox,
     observations,
     openapi,
     people,
     personalisation,
+    preferences,
     products,
     readings,
     recommendations,
@@ -82,6 +94,7 @@ ROUTES = (
     status,
     uploads,
     weather,
+    why,
 )
 
 
@@ -136,6 +149,11 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
     _seal_secrets(config, layers.engine)
     intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
+    said, links = switched_on.settings(config), opening.links(config, place)
+    channels = switched_on.open_channels(config, place)
+    # Without channels it still sees to what was deferred.
+    delivered = channels if said.in_server else {}
+    deliverer = opening.deliverer(config, layers.engine, delivered, links, clock, layers.decide_due)
     return Services(
         place=place,
         engine=layers.engine,
@@ -144,7 +162,10 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         uploads=uploads,
         lake=layers.lake,
         layers=layers,
-        background=(layers, Upkeep(layers.engine, layers.lake), *_weather(config, layers.engine, clock)),
+        channels=channels,
+        links=links,
+        waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
+        background=(layers, Upkeep(layers.engine, layers.lake), *_weather(config, layers.engine, clock), deliverer),
     )
 
 
@@ -182,7 +203,14 @@ def open_layers(
     if source is None:
         source = ActiveModel(place.model_dir, _rehearsal(engine, clock), config.graph_from_items)
     source.current()  # now, so that neither a push nor a request waits for it
-    return Worker(engine, Lake(objects), needs.load(), source, clock, timedelta(hours=config.push_ttl_h))
+    decider = Decider(
+        needs=needs.load(),
+        source=source,
+        settings=config.pushes,
+        hand_over=outbox.enqueue_all,
+        reach=partial(addressed.reachable, switched_on.names(config)),
+    )
+    return Worker(engine, Lake(objects), decider, clock)
 
 
 def _rehearsal(engine: Engine, clock: Callable[[], datetime]) -> Callable[[Affinity], None]:

@@ -11,7 +11,7 @@ import click
 from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, status, tables
-from aircue_cloud.commands import audit, backup, keys, models, operators, people, stores, training
+from aircue_cloud.commands import audit, backup, keys, models, operators, people, pushes, stores, training
 from aircue_cloud.commands.terminal import changing, database, load, now, say, with_config, with_config_alone
 from aircue_cloud.db import MAIN
 from aircue_cloud.errors import CloudError, CommandError
@@ -22,7 +22,10 @@ from aircue_cloud.stores import must_exist, names
 _LATE = {
     "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
     "import": ("aircue_cloud.importing.command", "import_"),
+    "outcomes": ("aircue_cloud.outcomes.command", "outcomes"),
     "weather": ("aircue_cloud.weather.command", "weather"),
+    "deliver": ("aircue_cloud.commands.deliver", "deliver"),
+    "outbox": ("aircue_cloud.commands.outbox", "outbox"),
     "layers": ("aircue_cloud.layers.command", "layers"),
     "storage": ("aircue_cloud.storage_command", "storage"),
     "rights": ("aircue_cloud.commands.rights", "rights"),
@@ -102,6 +105,8 @@ main.add_command(operators.operator)
 main.add_command(people.person)
 main.add_command(models.models)
 main.add_command(training.train)
+main.add_command(pushes.pushes)
+main.add_command(pushes.why)
 main.add_command(audit.audit)
 main.add_command(backup.backup)
 main.add_command(backup.restore)

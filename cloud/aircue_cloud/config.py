@@ -2,14 +2,19 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from aircue_cloud import db
+from aircue_cloud.decision import local_time
+from aircue_cloud.decision import settings as pushing
+from aircue_cloud.decision.local_time import Window
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.rights.receipts import Controller
 from aircue_cloud.settings import build, load_toml
@@ -51,9 +56,17 @@ class Config:
     is an operator or anybody else can reach this server; or off, for loopback alone. requests_per_minute: of each
     partner's or node's key. controller, controller_contact, privacy_url, jurisdiction: who answers for the data, as
     receipts name them. graph_from_items: how many products a model has at least whose factors are searched by a graph,
-    nearly instead of exactly; 0: none. push_ttl_h: how old an episode may be that still leads to a push. secret_file:
-    the keys of the secrets in the database; secret.key in data_dir unless given, and counts from the file's folder
-    like data_dir. weather: off, or open-meteo for a server that asks for it by itself; at its own URLs unless given."""
+    nearly instead of exactly; 0: none. secret_file: the keys of the secrets in the database; secret.key in data_dir
+    unless given, and counts from the file's folder like data_dir. weather: off, or open-meteo for a server that asks
+    for it by itself; at its own URLs unless given.
+
+    push_ttl_h: how old an episode may be that still leads to a push; linger_h: how long an offer stands after its
+    condition has cleared. quiet_hours: of people who say nothing else, by their own clock, "" for none;
+    widest_quiet_hours: of those whose time zone nobody knows, by timezone. cap_day, cap_week, cap_apart_h: marketing
+    pushes to one person at most, and hours between two. holdout, need_holdout: shares of the households that are sent
+    nothing, and nothing about one need, so that the difference can be seen. explore: whether offers are drawn, so that
+    it can be learnt which help, or the best is always made. language: of people who say nothing else. delivery: how
+    pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py)."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -69,6 +82,17 @@ class Config:
     trusted_proxies: int = 0
     sign_in: str = "auto"
     push_ttl_h: int = 24
+    linger_h: int = 0
+    quiet_hours: str = pushing.QUIET_HOURS
+    widest_quiet_hours: str = pushing.WIDEST_QUIET_HOURS
+    timezone: str = local_time.UNSAID
+    cap_day: int = 1
+    cap_week: int = 3
+    cap_apart_h: float = 20.0
+    holdout: float = pushing.Settings.holdout
+    need_holdout: float = pushing.Settings.need_holdout
+    explore: bool = True
+    language: str = "en"
     requests_per_minute: int = 1200
     graph_from_items: int = 0
     controller: str = Controller.name
@@ -79,11 +103,17 @@ class Config:
     weather: str = "off"
     weather_forecast_url: str = ""
     weather_archive_url: str = ""
+    delivery: dict[str, Any] = field(default_factory=dict)
 
     @property
     def secret_key(self) -> Path:
         """The file of the keys that secrets in the database lie under."""
         return Path(self.secret_file) if self.secret_file else self.folder / "secret.key"
+
+    @property
+    def base_url(self) -> str:
+        """What links that leave this server begin with."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def answers(self) -> Controller:
@@ -92,6 +122,21 @@ class Config:
             contact=self.controller_contact,
             policy_url=self.privacy_url,
             jurisdiction=self.jurisdiction,
+        )
+
+    @property
+    def pushes(self) -> pushing.Settings:
+        return pushing.Settings(
+            push_ttl=timedelta(hours=self.push_ttl_h),
+            linger=timedelta(hours=self.linger_h),
+            quiet_hours=self.quiet_hours,
+            widest_quiet_hours=self.widest_quiet_hours,
+            timezone=self.timezone,
+            caps=pushing.Caps(day=self.cap_day, week=self.cap_week, apart_h=self.cap_apart_h),
+            holdout=self.holdout,
+            need_holdout=self.need_holdout,
+            explore=self.explore,
+            language=self.language,
         )
 
     @property
@@ -133,6 +178,7 @@ def load(path: Path) -> Config:
     _check_database(config.database_url, str(path))
     _check_endpoint(config.s3_endpoint_url, str(path))
     _check_weather(config, str(path))
+    _check_quiet(config, str(path))
     return config
 
 
@@ -143,6 +189,12 @@ _RANGES = (
     ("upload_url_s", 10, 3600),
     ("trusted_proxies", 0, 8),
     ("push_ttl_h", 1, 24 * 365 * 100),
+    ("linger_h", 0, 24 * 365 * 100),
+    ("cap_day", 0, 1000),
+    ("cap_week", 0, 1000),
+    ("cap_apart_h", 0, 8760),
+    ("holdout", 0, 1),
+    ("need_holdout", 0, 1),
     ("requests_per_minute", 1, 1_000_000),
     ("graph_from_items", 0, 1_000_000_000),
 )
@@ -153,6 +205,17 @@ def _check_ranges(config: Config, where: str) -> None:
         value = getattr(config, key)
         if not low <= value <= high:
             raise SettingsError(f"{where}: key {key!r} is {value}, expected {low} to {high}")
+
+
+def _check_quiet(config: Config, where: str) -> None:
+    for key in ("quiet_hours", "widest_quiet_hours"):
+        try:
+            Window.read(getattr(config, key))
+        except ValueError as error:
+            raise SettingsError(f"{where}: key {key!r}: {error}") from error
+    if local_time.zone(config.timezone) is None:
+        expected = "a time zone of the IANA database, such as Europe/Berlin"
+        raise SettingsError(f"{where}: key 'timezone' is {config.timezone!r}, expected {expected}")
 
 
 def _check_reach(config: Config, where: str) -> None:

@@ -30,7 +30,7 @@ CATEGORIES = MappingProxyType(
     }
 )
 DATA_CATEGORIES = tuple(CATEGORIES)
-CHANNELS = ("in-app",)
+CHANNELS = ("in-app", "web-push", "email", "webhook", "mqtt", "apprise", "sns")
 SENSITIVE = frozenset({"body"})  # data categories that the law protects more
 PUSHED_FROM = ("sensor", "in-app")
 BY_PERSON = "behaviour"  # the category whose data is a person's own; all others say something of a home

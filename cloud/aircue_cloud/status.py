@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, FromClause, func, select
 
 from aircue_cloud import counters, tables
+from aircue_cloud.delivery import fates, outbox
 from aircue_cloud.ingest import losses
 
 
@@ -15,7 +16,17 @@ def figures(connection: Connection) -> dict[str, int]:
         "episodes": _count(connection, select(tables.episodes.c.id).where(~tables.episodes.c.withdrawn).subquery()),
         "decisions": _count(connection, tables.decisions),
         "pushes": _count(connection, tables.pushes),
+        **_outbox(connection),
     }
+
+
+def _outbox(connection: Connection) -> dict[str, int]:
+    """What waits to be handed over, what was, and what may have been; in doubt by channel as well."""
+    counted = outbox.counts(connection)
+    sums = {"outbox_open": fates.OPEN, "outbox_handed": (fates.HANDED,), "outbox_in_doubt": (fates.IN_DOUBT,)}
+    found = {name: sum(one.get(state, 0) for one in counted.values() for state in of) for name, of in sums.items()}
+    doubts = {f"in_doubt_{name}": one[fates.IN_DOUBT] for name, one in counted.items() if fates.IN_DOUBT in one}
+    return {**found, **doubts}
 
 
 def _count(connection: Connection, rows: FromClause) -> int:

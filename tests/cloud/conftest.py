@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
@@ -19,6 +20,9 @@ from aircue_cloud.app import create_app
 from aircue_cloud.config import Config, make_folder
 from aircue_cloud.identity import gateway_keys
 from aircue_cloud.routes.services import services
+
+# Offers at every hour, to everybody, of the best remedy; tests of the policy say what else they want.
+PLAIN: dict[str, Any] = {"linger_h": 24 * 30, "quiet_hours": "", "holdout": 0.0, "need_holdout": 0.0, "explore": False}
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _held: list[Engine] = []
@@ -81,10 +85,10 @@ def _with_tables(config: Config) -> None:
         shutil.copy(template, make_url(place.database).database or "")
 
 
-def _bare(folder: Path) -> Cloud:
+def bare_cloud(folder: Path, **changes: Any) -> Cloud:
     clock, affinity, template = Clock(), FixedAffinity(), _template()
     url = "" if isinstance(template, Path) else new_database(template)
-    config = Config(data_dir=str(folder), database_url=url, push_ttl_h=24 * 30)
+    config = Config(data_dir=str(folder), database_url=url, push_ttl_h=24 * 30, **(PLAIN | changes))
     _with_tables(config)
     app = create_app(config, affinity=affinity, clock=clock)
     with app.app_context():
@@ -115,7 +119,7 @@ def _with_a_home(cloud: Cloud) -> Cloud:
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Cloud]:
     """A cloud that knows one gateway and nothing else."""
-    cloud = _bare(tmp_path / "data")
+    cloud = bare_cloud(tmp_path / "data")
     yield cloud
     cloud.engine.dispose()
 
@@ -132,7 +136,7 @@ def cloud_factory(tmp_path: Path) -> Iterator[Callable[[], Cloud]]:
     made: list[Cloud] = []
 
     def make() -> Cloud:
-        made.append(_with_a_home(_bare(tmp_path / str(len(made)))))
+        made.append(_with_a_home(bare_cloud(tmp_path / str(len(made)))))
         return made[-1]
 
     yield make

@@ -92,6 +92,9 @@ def test_status_names_every_figure_from_the_start(bare: Cloud) -> None:
         "episodes",
         "decisions",
         "pushes",
+        "outbox_open",
+        "outbox_handed",
+        "outbox_in_doubt",
     }
 
 

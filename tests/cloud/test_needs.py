@@ -76,12 +76,15 @@ def test_another_rule_is_another_version(tmp_path: Path) -> None:
             "{produkt} takes",
             r"key 'text' has unknown placeholder 'produkt'; known ones: room",
         ),
-        ("{product} takes", "{product takes", r"\[message\]: key 'text' is no template"),
+        ("{product} takes", "{product takes", r"\[message.en\]: key 'text' is no template"),
         (
-            "[message]",
-            "[massage]",
+            "[message.en]",
+            "[massage.en]",
             r"damp-air.toml: unknown key 'massage'; known keys: title, condition",
         ),
+        ("[message.en]", "[message.fr]", r"damp-air.toml \[message\]: key 'en' is missing"),
+        ('title = "Damp air"', 'title = "Damp air"\nkind = "nice"', r"key 'kind' is 'nice', expected one of marketing"),
+        ("[message.zh]", "[message]\nzh = 3\n[message.xx]", r"\[message.zh\]: is 3, expected a table|cannot be read"),
         ("enter = 80", "enter = ", r"damp-air.toml: cannot be read as TOML"),
     ],
 )

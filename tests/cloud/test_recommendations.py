@@ -214,7 +214,7 @@ def test_a_batch_that_does_not_fit_is_refused(cloud: Cloud, body: dict[str, obje
 # The same model behind a push.
 
 
-def test_a_push_tells_in_its_trace_why_each_candidate_has_its_affinity(shop: Cloud) -> None:
+def test_a_push_tells_in_its_trace_why_the_chosen_product_has_its_affinity(shop: Cloud) -> None:
     agree(shop, "h00", "sensor")
     shop.add(tables.sites, {"id": "home-9", "household": "h00", "tz": "UTC"})
     assert shop.post(batch(humidity(DAMP, site="home-9"))).status_code == 200
@@ -222,13 +222,12 @@ def test_a_push_tells_in_its_trace_why_each_candidate_has_its_affinity(shop: Clo
     assert (row["outcome"], row["trace"]["model"][:5]) == ("send", "0001-")
     remedies = [name for name in (f"{group}-{n}" for group in GROUPS for n in range(6)) if "lighting" not in name]
     assert {one["product"] for one in row["trace"]["candidates"]} == {*remedies, "drymax", "tumble", "salt"}
-    for one in row["trace"]["candidates"]:
-        why = one["why"]
-        assert (why["person"], why["basis"]) == ("h00-1", "history")
-        assert why["score"] == pytest.approx(np.log(one["affinity"]), abs=1e-4)
-        assert sum(reason["amount"] for reason in why["reasons"]) == pytest.approx(why["score"])
-        assert one["score"] == pytest.approx(why["score"] + np.log(one["lift"]) - one["cost"], abs=1e-4)
-    assert row["trace"]["candidates"][0]["product"].startswith("dehumidifier")
+    one, why = row["trace"]["candidates"][0], row["trace"]["why"]
+    assert (why["product"], why["person"], why["basis"]) == (one["product"], "h00-1", "history")
+    assert why["score"] == pytest.approx(np.log(one["affinity"]), abs=1e-4)
+    assert sum(reason["amount"] for reason in why["reasons"]) == pytest.approx(why["score"])
+    assert one["score"] == pytest.approx(why["score"] + np.log(one["lift"]) - one["cost"], abs=1e-4)
+    assert one["product"].startswith("dehumidifier")
 
 
 def test_what_a_known_person_did_since_the_training_changes_their_next_answer(shop: Cloud) -> None:

@@ -12,6 +12,8 @@ import urllib3
 
 from aircue_gateway.batch import Batch, encode
 
+# Offers at every hour, of the best remedy, to every home: what these tests are about is not the policy.
+PLAIN = 'linger_h = 876000\nquiet_hours = ""\nholdout = 0.0\nneed_holdout = 0.0\nexplore = false\n'
 HTTP = urllib3.PoolManager(retries=False, timeout=30.0)
 
 

@@ -13,7 +13,7 @@ import pytest
 import urllib3
 from sqlalchemy import func, select
 from tests.cloud.stage import batch, humidity
-from tests.system.cloud_process import ForkedServer, Forks, Server, command
+from tests.system.cloud_process import PLAIN, ForkedServer, Forks, Server, command
 
 from aircue_cloud import db, tables
 from aircue_cloud.layers import merging
@@ -121,7 +121,7 @@ def merge(folder: Path) -> None:
 
 def test_kills_leave_whole_batches_and_posting_again_completes(tmp_path: Path) -> None:
     config, store = tmp_path / "cloud.toml", tmp_path / "data/stores/main"
-    config.write_text('port = 0\ndata_dir = "data"\npush_ttl_h = 876000\n', encoding="utf-8")
+    config.write_text('port = 0\ndata_dir = "data"\npush_ttl_h = 876000\n' + PLAIN, encoding="utf-8")
     key = command(config, "gateway", "add", "gw-1")
     command(config, "demo-data")
     rng, numbers = random.Random(9), itertools.count()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cloud.stage import DAMP, batch, humidity
-from tests.system.cloud_process import HTTP, Server, command
+from tests.system.cloud_process import HTTP, PLAIN, Server, command
 
 pytestmark = pytest.mark.system
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "cloud.toml"
-    path.write_text("port = 0\nmax_batch_bytes = 2048\npush_ttl_h = 876000\n", encoding="utf-8")
+    path.write_text("port = 0\nmax_batch_bytes = 2048\npush_ttl_h = 876000\n" + PLAIN, encoding="utf-8")
     return path
 
 

@@ -11,46 +11,77 @@ at least a tenth as attractive as an average product is.
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from math import log
+from math import log, sqrt
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
+from aircue_cloud.decision import exploration
+from aircue_cloud.decision.exploration import INTEREST_NOISE, MOST_ARMS, Chances
 from aircue_cloud.needs.needs import Need
+from aircue_cloud.recommender.lift import Posterior
 
 NO_PUSH_SCORE = log(0.1)
 COST = log(1.25)
 DUE = 0.8  # the share of its life after which a consumable may be offered again
-_NONE: Mapping[str, float] = MappingProxyType({})
+MARGIN = 0.3  # of a price, where a product does not say what is earned with it
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Product:
+class Product(Struct, frozen=True, kw_only=True, gc=False):
+    """margin_minor: what one sale earns, in minor units."""
+
     id: str
     name: str
     category: str
     stock: int
+    margin_minor: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """hindrance: why the household cannot be offered it; None where it can. why: reasons whose amounts sum to log
-    affinity, as JSON; empty where nobody asked. due: the share of its life that one the household has has passed; None
-    where nothing is known of that."""
+class Candidate(Struct, frozen=True, kw_only=True, gc=False):
+    """hindrance: why the household cannot be offered it; None where it can. due: the share of its life that one the
+    household has has passed; None where nothing is known of that. log_lift: mean and standard deviation of the lift's
+    logarithm."""
 
     product: Product
     affinity: float
     lift: float
     cost: float
     hindrance: str | None = None
-    why: Mapping[str, Any] = field(default_factory=dict, compare=False)
     due: float | None = None
+    log_lift: tuple[float, float] = (0.0, 0.0)
 
     @property
     def score(self) -> float:
         return log(self.affinity) + log(self.lift) - self.cost
+
+    @property
+    def drawn_mean(self) -> float:
+        """Of the score's distribution: a little below the score, since a Gamma's mean lies above its median."""
+        return log(self.affinity) + self.log_lift[0] - self.cost
+
+    @property
+    def deviation(self) -> float:
+        return sqrt(INTEREST_NOISE**2 + self.log_lift[1] ** 2)
+
+    @property
+    def incremental_margin(self) -> float:
+        """Minor units that an offer adds, up to the chance of a sale of an average product at any other time, which is
+        the same for everything that is compared."""
+        return self.affinity * max(self.lift - 1.0, 0.0) * self.product.margin_minor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What to offer, None for no push; the chance of that, and those of all arms by product."""
+
+    chosen: Candidate | None
+    propensity: float
+    propensities: Mapping[str, float] = field(default_factory=dict)
+    none: float = 1.0
 
 
 def household_affinity(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -65,24 +96,36 @@ def candidates(
     affinity: Mapping[str, float],
     owned: Set[str],
     cost: float = COST,
-    lifts: Mapping[str, float] = _NONE,
-    due: Mapping[str, float] = _NONE,
+    lifts: Mapping[str, Posterior] = _NOTHING,
+    due: Mapping[str, float] = _NOTHING,
+    barred: Mapping[str, str] = _NOTHING,
 ) -> list[Candidate]:
     """All products that remedy the need, best first. owned: ids of products the household has. By product: affinity;
-    lifts, the rule's where there is none; due, of consumables, the share of their life that has passed."""
-    found = [
-        Candidate(
-            product=product,
-            affinity=affinity[product.id],
-            lift=lifts.get(product.id, need.remedies[product.category]),
-            cost=cost,
-            hindrance=_hindrance(product, owned, due.get(product.id)),
-            due=due.get(product.id),
-        )
-        for product in products
-        if product.category in need.remedies
-    ]
+    lifts, the rule's where there is none; due, of consumables, the share of their life that has passed; barred, why it
+    may not be offered beyond that."""
+    found = []
+    for product in products:
+        if product.category in need.remedies:
+            mean, log_lift = _lift(lifts.get(product.id), need.remedies[product.category])
+            found.append(
+                Candidate(
+                    product=product,
+                    affinity=affinity[product.id],
+                    lift=mean,
+                    cost=cost,
+                    hindrance=_hindrance(product, owned, due.get(product.id)) or barred.get(product.id),
+                    due=due.get(product.id),
+                    log_lift=log_lift,
+                )
+            )
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.product.id))
+
+
+def _lift(learnt: Posterior | None, rule: float) -> tuple[float, tuple[float, float]]:
+    """Mean of the lift; mean and standard deviation of its logarithm."""
+    if learnt is None:
+        return rule, (log(rule), 0.0)
+    return learnt.mean, exploration.log_lift(learnt.shape, learnt.rate)
 
 
 def _hindrance(product: Product, owned: Set[str], due: float | None) -> str | None:
@@ -97,3 +140,27 @@ def _hindrance(product: Product, owned: Set[str], due: float | None) -> str | No
 def best(found: Sequence[Candidate]) -> Candidate | None:
     """The best one the household can be offered, whether or not it beats no push."""
     return next((candidate for candidate in found if candidate.hindrance is None), None)
+
+
+def arms(found: Sequence[Candidate]) -> list[Candidate]:
+    """Those that may be offered and are worth more than no push, best first."""
+    worth = (one for one in found if one.hindrance is None and one.score > NO_PUSH_SCORE)
+    return [one for one, _ in zip(worth, range(MOST_ARMS), strict=False)]
+
+
+def choose(found: Sequence[Candidate], seed: str, *, explore: bool) -> Choice:
+    """One of the arms or no push. seed: the push key."""
+    among = arms(found)
+    chances = _chances(among, explore)
+    place = exploration.draw(chances, seed)
+    by_product = {one.product.id: chance for one, chance in zip(among, chances.arms, strict=True)}
+    if place is None:
+        return Choice(chosen=None, propensity=chances.none, propensities=by_product, none=chances.none)
+    chosen = among[place]
+    return Choice(chosen=chosen, propensity=chances.arms[place], propensities=by_product, none=chances.none)
+
+
+def _chances(among: Sequence[Candidate], explore: bool) -> Chances:
+    if not explore:
+        return exploration.greedy([one.score for one in among])
+    return exploration.chances([one.drawn_mean for one in among], [one.deviation for one in among], NO_PUSH_SCORE)

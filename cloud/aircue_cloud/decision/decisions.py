@@ -1,177 +1,314 @@
-"""Deciding about an episode, within the transaction that found it: facts are read, the policy decides, all is kept."""
+"""Deciding about episodes, within the transaction that found them: facts are read, the policy decides, all is kept.
+
+One call is one tick: what is decided about several episodes at once competes (gate arbitration). Deferred decisions are
+found again by `Decider.due`, and everything is run again.
+"""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import log
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from sqlalchemy import Connection, insert, select
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace as changed
+from sqlalchemy import Connection, Row, exists, insert, select
 
 from aircue_cloud import consents, db, feed, tables
-from aircue_cloud.decision import replenishing, shopping
-from aircue_cloud.decision.affinity import Affinity, AffinitySource
-from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Product, candidates, household_affinity
+from aircue_cloud.decision import channels, known, local_time, policy
+from aircue_cloud.decision.affinity import AffinitySource
+from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate
+from aircue_cloud.decision.judging import Judge, Judged
+from aircue_cloud.decision.known import Known, Offered
 from aircue_cloud.decision.message import Occasion, write
-from aircue_cloud.decision.policy import (
-    CHANNEL,
-    DATA_CATEGORY,
-    PURPOSE,
-    PUSH_TTL,
-    SEND,
-    Facts,
-    LastOffer,
-    Verdict,
-    decide,
-)
+from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, DEFER, GHOST, PURPOSE, SEND, Facts, LastOffer, Verdict
+from aircue_cloud.decision.settings import Settings
+from aircue_cloud.delivery import inbox
 from aircue_cloud.delivery.inbox import Push
-from aircue_cloud.layers.episodes import Started
-from aircue_cloud.needs.needs import Need, Needs
-from aircue_cloud.recommender import explanations
-from aircue_cloud.recommender.asked import Context, Described, Told
-from aircue_cloud.recommender.explanations import Reason
+from aircue_cloud.layers.course import Point
+from aircue_cloud.layers.episodes import Series, Started
+from aircue_cloud.needs.needs import Need, Needs, rule_version
+from aircue_cloud.outcomes import assignment, enrolment
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
+MOST_DUE = 256  # of one tick
+
+Going = tuple[Push, tuple[str, ...]]  # and the channels to try, in order
+HandOver = Callable[[Connection, Sequence[Going], datetime], list[Push]]
+Reach = Callable[[Connection, str, str | None], Sequence[str]]
+
+
+def inbox_alone(connection: Connection, going: Sequence[Going], _now: datetime) -> list[Push]:
+    """Hands pushes to the in-app inbox; those that are new there."""
+    return inbox.send_all(connection, [push for push, _ in going])
+
+
+def one_by_one(enqueue: Callable[[Connection, Push, tuple[str, ...], datetime], bool]) -> HandOver:
+    """enqueue: takes one push; False where it has it already."""
+    return lambda connection, going, now: [push for push, through in going if enqueue(connection, push, through, now)]
+
+
+def nowhere_else(_connection: Connection, _household: str, _person: str | None) -> Sequence[str]:
+    """Channels beside the inbox that reach somebody: none."""
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Judged:
-    """Candidates, and by which model they were scored; model None where none may be looked for."""
+class _Case:
+    """One episode to be decided about. household: None where the site is linked to none."""
 
-    candidates: tuple[Candidate, ...] = ()
-    model: str | None = None
-    note: str | None = None
-
-
-def about(
-    connection: Connection,
-    needs: Needs,
-    source: AffinitySource,
-    episode: Started,
-    now: datetime,
-    push_ttl: timedelta = PUSH_TTL,
-) -> Push | None:
-    """Decides, stores the decision with its trace, and returns the push where there is to be one."""
-    need = needs.by_name[episode.rule.need]
-    household = _household(connection, episode.series.site)
-    judged = _Judged()
-    if household is not None and _consent(connection, household):
-        judged = _judge(connection, source, need, household, now)
-    facts = _facts(connection, need, episode, household, judged, now, push_ttl)
-    verdict = decide(facts)
-    _record(connection, facts, verdict, judged, _occasion_fields(episode))
-    return None if verdict.winner is None else _push(facts, verdict.winner, need, episode)
+    episode: Started
+    need: Need
+    household: str | None
+    judged: Judged
+    facts: Facts
 
 
-def _household(connection: Connection, site: str) -> str | None:
-    found: str | None = connection.execute(
-        select(tables.sites.c.household).where(tables.sites.c.id == site)
-    ).scalar_one()
-    return found
+@dataclass(frozen=True, kw_only=True)
+class Decider:
+    """hand_over: what brings pushes to their channels, within the transaction; the new ones. reach: the channels beside
+    the inbox by which somebody can be reached."""
 
+    needs: Needs
+    source: AffinitySource
+    settings: Settings = Settings()  # noqa: RUF009  # frozen
+    hand_over: HandOver = inbox_alone
+    reach: Reach = nowhere_else
 
-def _consent(connection: Connection, household: str) -> bool | None:
-    return consents.granted(connection, household, purpose=PURPOSE, data_category=DATA_CATEGORY, channel=CHANNEL)
+    def about(self, connection: Connection, episodes: Sequence[Started], now: datetime) -> list[Push]:
+        """Decides about them as one tick, stores every decision with its trace, and hands over; the pushes that are
+        new."""
+        if not episodes:
+            return []
+        seen = self._look(connection, episodes, now)
+        cases = self._cases(connection, episodes, seen, now)
+        return _Tick(self, connection, seen, now).run(_with_rivals(cases))
 
+    def due(self, connection: Connection, now: datetime) -> list[Push]:
+        """Runs everything again of what was deferred until now; the pushes that are new."""
+        rows = connection.execute(_due(now)).all()
+        found = [_again(row, self.needs) for row in rows if row.need in self.needs.by_name]
+        return self.about(connection, found, now)
 
-def _facts(
-    connection: Connection,
-    need: Need,
-    episode: Started,
-    household: str | None,
-    judged: _Judged,
-    now: datetime,
-    push_ttl: timedelta,
-) -> Facts:
-    return Facts(
-        now=now,
-        site=episode.series.site,
-        household=household,
-        need=need.name,
-        episode=episode.id,
-        confirmed_at=db.from_ms(episode.confirmed.at_ms),
-        push_ttl=push_ttl,
-        pushed_before=household is not None and _pushed_before(connection, household, need.name, episode.id),
-        consent=None if household is None else _consent(connection, household),
-        candidates=judged.candidates,
-        last_offer=None if household is None else _last_offer(connection, household, need),
-    )
+    def _look(self, connection: Connection, episodes: Sequence[Started], now: datetime) -> Known:
+        cases = [(one.series.site, one.series.node, db.from_ms(one.confirmed.at_ms)) for one in episodes]
+        needs = {self.needs.by_name[one.rule.need].name for one in episodes}
+        categories = sorted({category for need in needs for category in self.needs.by_name[need].remedies})
+        return known.look(connection, cases, categories, now)
 
+    def _cases(self, connection: Connection, episodes: Sequence[Started], seen: Known, now: datetime) -> list[_Case]:
+        keyed = [(one, seen.sites[one.series.site][0]) for one in episodes]
+        pushes = [push_id(home, one.rule.need, one.id) for one, home in keyed if home is not None]
+        seen.decided.update(known.decided_before(connection, pushes))
+        agreeing = sorted({home for _, home in keyed if home is not None and seen.consent.get(home)})
+        judge = Judge(connection, self.source, seen, now)
+        judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
+        return self._enrolled(connection, [self._case(one, home, seen, judge, now) for one, home in keyed], now)
 
-def _pushed_before(connection: Connection, household: str, need: str, episode: str) -> bool:
-    table = tables.pushes.c
-    key = (table.household == household, table.need == need, table.episode == episode)
-    return connection.execute(select(table.id).where(*key)).first() is not None
+    def _enrolled(self, connection: Connection, cases: Sequence[_Case], now: datetime) -> list[_Case]:
+        """Each household keeps the shares under which it first came into its experiments."""
+        holdouts = {assignment.need_experiment(one.need.name): self.settings.need_holdout for one in cases}
+        holdouts[assignment.GLOBAL] = self.settings.holdout
+        homes = {one.household for one in cases if one.household is not None and one.facts.consent}
+        shares = enrolment.shares(connection, homes, holdouts, now)
+        return [replace(one, facts=_under(one.facts, shares)) if one.household in homes else one for one in cases]
 
+    def _case(self, episode: Started, household: str | None, seen: Known, judge: Judge, now: datetime) -> _Case:
+        need, judged = self.needs.by_name[episode.rule.need], Judged()
+        if household is not None and seen.consent.get(household):
+            push = push_id(household, need.name, episode.id)
+            judged = judge.judge(household, need, push, explore=self.settings.explore)
+        elif household is not None:
+            judged = Judged(person=next(iter(seen.people.get(household, ())), None))
+        facts = self._facts(episode, need, household, judged, seen, now)
+        return _Case(episode=episode, need=need, household=household, judged=judged, facts=facts)
 
-def _last_offer(connection: Connection, household: str, need: Need) -> LastOffer | None:
-    table = tables.pushes.c
-    mine = (table.household == household, table.category.in_(sorted(need.remedies)))
-    query = select(table.category, table.created_at).where(*mine).order_by(table.created_at.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else LastOffer(category=row.category, at=row.created_at)
-
-
-def _judge(connection: Connection, source: AffinitySource, need: Need, household: str, now: datetime) -> _Judged:
-    catalogue = list(connection.execute(select(tables.products.c.id).order_by(tables.products.c.id)).scalars())
-    if not catalogue:
-        return _Judged(note="the catalogue is empty")
-    model, note = shopping.model(connection, source, now)
-    # Somebody nobody knows stands in for a household that names no people.
-    people = shopping.people(connection, household) or [household]
-    remedies = _remedies(connection, need)
-    told = shopping.told(connection, model, household, people, [described for _, described in remedies], now)
-    shares = model.affinity(people, catalogue, told)
-    affinity = dict(zip(catalogue, household_affinity(shares).tolist(), strict=True))
-    context = Context(need=need.name, remedies=need.remedies)
-    products = [product for product, _ in remedies]
-    lifts = {product.id: model.lift(product.id, product.category, context).mean for product in products}
-    owned = shopping.owned(connection, household)
-    due = _due(connection, household, [described for _, described in remedies if described.id in owned], now)
-    found = candidates(need, products, affinity, owned, lifts=lifts, due=due)
-    columns = {product: column for column, product in enumerate(catalogue)}
-    explained = [replace(one, why=_why(model, people, shares[:, columns[one.product.id]], one, told)) for one in found]
-    return _Judged(candidates=tuple(explained), model=model.version, note=note)
-
-
-def _due(connection: Connection, household: str, owned: Sequence[Described], now: datetime) -> dict[str, float]:
-    """Of what the household has and uses up, the share of its life that has passed."""
-    if not owned:
-        return {}
-    learnt = replenishing.learn(connection, owned, now)
-    shares = {product.id: learnt.due_at_home(household, product.id, now) for product in owned}
-    return {product: share for product, share in shares.items() if share is not None}
-
-
-def _why(
-    model: Affinity, people: Sequence[str], shares: npt.NDArray[np.float64], candidate: Candidate, told: Told
-) -> dict[str, Any]:
-    """Of the person of the household who is most interested; what the others change is a reason of its own."""
-    person = people[int(shares.argmax())]
-    found = model.explain_affinity(person, candidate.product.id, told)
-    others = log(candidate.affinity) - found.score
-    household = Reason(kind=explanations.HOUSEHOLD, amount=others)
-    return {"person": person, **found.with_reason(household).as_json()}
-
-
-def _remedies(connection: Connection, need: Need) -> list[tuple[Product, Described]]:
-    table = tables.products.c
-    query = select(table.id, table.name, table.category, table.stock, table.price_minor, table.attributes)
-    sold = (table.category.in_(sorted(need.remedies)), table.retired_at.is_(None))
-    rows = connection.execute(query.where(*sold)).all()
-    return [
-        (
-            Product(id=row.id, name=row.name, category=row.category, stock=row.stock),
-            Described(id=row.id, category=row.category, price_minor=row.price_minor, attributes=row.attributes),
+    def _facts(
+        self, episode: Started, need: Need, household: str | None, judged: Judged, seen: Known, now: datetime
+    ) -> Facts:
+        series, settings = episode.series, self.settings
+        wishes = seen.wishes(household or "", judged.person)
+        place = wishes.place(seen.sites[series.site][1], settings)
+        ended_at, withdrawn = _end(seen, episode)
+        return Facts(
+            now=now,
+            site=series.site,
+            household=household,
+            person=judged.person,
+            need=need.name,
+            kind=need.kind,
+            episode=episode.id,
+            push="" if household is None else push_id(household, need.name, episode.id),
+            confirmed_at=db.from_ms(episode.confirmed.at_ms),
+            push_ttl=settings.push_ttl,
+            switched_off=seen.switched_off,
+            flag=seen.flags.get((series.site, series.node, series.quantity), "OK"),
+            fall=seen.falls.get((series.site, series.node)),
+            consent=seen.consent.get(household or ""),
+            stopped=wishes.has_stopped(need.name),
+            muted=wishes.has_muted(need.name, CHANNEL),
+            snoozed_until=wishes.snoozed_until(need.name),
+            candidates=judged.candidates,
+            choice=judged.choice,
+            bought=judged.bought,
+            cleared_at=None if ended_at is None else ended_at + settings.linger,
+            withdrawn=withdrawn,
+            zone=place.zone,
+            zone_known=place.known,
+            quiet=place.quiet,
+            caps=wishes.caps(settings),
+            holdout=settings.holdout,
+            need_holdout=settings.need_holdout,
         )
-        for row in rows
+
+
+def _under(facts: Facts, shares: Mapping[tuple[str, str], float]) -> Facts:
+    """With the shares that are held out of this household's experiments."""
+    household, of_need = str(facts.household), assignment.need_experiment(facts.need)
+    return changed(facts, holdout=shares[assignment.GLOBAL, household], need_holdout=shares[of_need, household])
+
+
+def push_id(household: str, need: str, episode: str) -> str:
+    """The same whenever the same (household, need, episode) is decided about."""
+    return str(uuid.uuid5(PUSH_NAMESPACE, f"{household}\n{need}\n{episode}"))
+
+
+def _with_rivals(cases: Sequence[_Case]) -> list[_Case]:
+    """Each with the pushes that its person could get in this tick, where there are several."""
+    units = Counter(case.facts.unit for case in cases if case.household is not None)
+    rivals: dict[str, list[policy.Rival]] = {}
+    for case in cases:
+        one = policy.rival(case.facts) if units[case.facts.unit] > 1 else None
+        if one is not None:
+            rivals.setdefault(case.facts.unit, []).append(one)
+    return [
+        replace(case, facts=changed(case.facts, rivals=tuple(rivals[case.facts.unit])))
+        if len(rivals.get(case.facts.unit, ())) > 1
+        else case
+        for case in cases
     ]
 
 
-def _occasion_fields(episode: Started) -> dict[str, Any]:
+def _end(seen: Known, episode: Started) -> tuple[datetime | None, bool]:
+    """When an episode ended, as far as is known, and whether it never was."""
+    series = episode.series
+    for row in seen.episodes.get((series.site, series.node, episode.rule.need), ()):
+        if row.id == episode.id:
+            return row.ended_at, row.withdrawn
+    return None, False
+
+
+class _Tick:
+    """The decisions of one transaction, one after the other: each knows those before it."""
+
+    def __init__(self, decider: Decider, connection: Connection, seen: Known, now: datetime) -> None:
+        self._decider, self._connection, self._seen, self._now = decider, connection, seen, now
+        self._rows: list[dict[str, Any]] = []
+        self._entries: list[feed.Entry] = []
+
+    def run(self, cases: Sequence[_Case]) -> list[Push]:
+        decided = [(case, *self._decide(case)) for case in cases]
+        self._connection.execute(insert(tables.decisions), self._rows)
+        feed.append(self._connection, self._entries, self._now)
+        going = [
+            (self._push(case, verdict.winner, through), through)
+            for case, verdict, through in decided
+            if verdict.outcome == SEND and verdict.winner is not None
+        ]
+        return self._decider.hand_over(self._connection, going, self._now)
+
+    def _decide(self, case: _Case) -> tuple[Verdict, tuple[str, ...]]:
+        facts = self._remembering(case)
+        verdict = policy.decide(facts)
+        through = self._through(facts) if verdict.outcome == SEND else ()
+        if verdict.winner is not None:
+            self._seen.note(str(case.household), _offered(facts, verdict.winner))
+        self._rows.append(_row(case, facts, verdict, through))
+        if verdict.outcome != SEND:
+            self._entries.append(_entry(case, verdict))
+        return verdict, through
+
+    def _remembering(self, case: _Case) -> Facts:
+        """With what was offered until now, in this tick too."""
+        facts = case.facts
+        before = self._seen.offered.get(case.household or "", ())
+        last = next((one for one in before if one.category in case.need.remedies), None)
+        sent = tuple(one.at for one in before if one.unit == facts.unit and one.kind == policy.MARKETING)
+        return changed(
+            facts,
+            pushed_before=facts.push in self._seen.decided,
+            last_offer=None if last is None else LastOffer(category=last.category, at=last.at),
+            sent=tuple(at for at in sent if at > self._now - policy.WEEK - timedelta(days=1)),
+        )
+
+    def _through(self, facts: Facts) -> tuple[str, ...]:
+        """The channels to try, in order: those that reach the person and that the household agrees to."""
+        reachable = self._decider.reach(self._connection, str(facts.household), facts.person)
+        wishes = self._seen.wishes(str(facts.household), facts.person)
+        agreed = (
+            channel
+            for channel in reachable
+            if not wishes.has_muted(facts.need, channel) and self._agrees(str(facts.household), channel)
+        )
+        return channels.order(agreed)
+
+    def _agrees(self, household: str, channel: str) -> bool:
+        asked = {"purpose": PURPOSE, "data_category": DATA_CATEGORY, "channel": channel}
+        return consents.granted(self._connection, household, **asked) is True
+
+    def _push(self, case: _Case, winner: Candidate, through: tuple[str, ...]) -> Push:
+        facts, episode = case.facts, case.episode
+        wishes = self._seen.wishes(str(case.household), facts.person)
+        language, template = case.need.message(wishes.language(self._decider.settings))
+        day_s, day = self._on_that_day(case)
+        occasion = Occasion(
+            node=episode.series.node,
+            enter=episode.rule.enter,
+            value=episode.confirmed.value,
+            held_s=episode.held_s,
+            product=winner.product.name,
+            day_s=day_s,
+            day=day,
+            today=local_time.day(self._now, facts.zone),
+        )
+        return Push(
+            id=facts.push,
+            household=str(case.household),
+            person=facts.person,
+            kind=facts.kind,
+            need=case.need.name,
+            episode=episode.id,
+            product=winner.product.id,
+            category=winner.product.category,
+            message=write(template, occasion, language),
+            language=language,
+            channel=through[0],
+            trigger=_trigger(episode),
+            created_at=self._now,
+            expires_at=facts.expires_at,
+        )
+
+    def _on_that_day(self, case: _Case) -> tuple[float, Any]:
+        """For how many seconds the need has held on the local day of the confirming reading, up to that reading or, of
+        an episode that ended before now, up to its end; and the day."""
+        facts, series = case.facts, case.episode.series
+        day = local_time.day(facts.confirmed_at, facts.zone)
+        begin, total = local_time.midnight(day, facts.zone), 0.0
+        for row in self._seen.episodes.get((series.site, series.node, facts.need), ()):
+            if row.withdrawn:
+                continue
+            latest = facts.confirmed_at if row.ended_at is None or row.id == facts.episode else row.ended_at
+            total += max((min(latest, facts.confirmed_at) - max(row.started_at, begin)).total_seconds(), 0.0)
+        return max(total, min(case.episode.held_s, (facts.confirmed_at - begin).total_seconds())), day
+
+
+def _offered(facts: Facts, winner: Candidate) -> Offered:
+    return Offered(push=facts.push, unit=facts.unit, kind=facts.kind, category=winner.product.category, at=facts.now)
+
+
+def _trigger(episode: Started) -> dict[str, Any]:
     """The key and the time of the reading that completed the dwell."""
     return {
         "node": episode.series.node,
@@ -183,59 +320,127 @@ def _occasion_fields(episode: Started) -> dict[str, Any]:
     }
 
 
-def _record(connection: Connection, facts: Facts, verdict: Verdict, judged: _Judged, trigger: dict[str, Any]) -> None:
-    columns = {"episode": facts.episode, "household": facts.household, "need": facts.need}
-    said = {"outcome": verdict.outcome, "reason": verdict.reason}
-    trace = _trace(verdict, judged, trigger)
-    connection.execute(insert(tables.decisions), {**columns, **said, "at": facts.now, "trace": trace})
-    if verdict.outcome != SEND:
-        text = f"No push for {facts.need} in {trigger['node']} ({facts.site}): {verdict.reason}"
-        fields = {**columns, **said, "site": facts.site, "node": trigger["node"]}
-        feed.append(connection, [feed.Entry(kind="decision", text=text, fields=fields)], facts.now)
-
-
-def _trace(verdict: Verdict, judged: _Judged, trigger: dict[str, Any]) -> dict[str, Any]:
+def _row(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) -> dict[str, Any]:
+    winner = verdict.winner
     return {
-        "trigger": trigger,
-        "gates": [asdict(gate) for gate in verdict.gates],
-        "candidates": [_candidate_fields(candidate) for candidate in judged.candidates],
+        "episode": facts.episode,
+        "household": facts.household,
+        "need": facts.need,
+        "at": facts.now,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "person": facts.person,
+        "push": facts.push or None,
+        "kind": facts.kind,
+        "product": None if winner is None else winner.product.id,
+        "category": None if winner is None else winner.product.category,
+        "channel": through[0] if through else None,
+        "arm": {SEND: assignment.TREATMENT, GHOST: assignment.HOLDOUT}.get(verdict.outcome),
+        "propensity": facts.choice.propensity if facts.candidates else None,
+        "scheduled_at": verdict.until,
+        "expires_at": None if facts.household is None else facts.expires_at,
+        "rules_version": rule_version(case.need.rule),
+        "model_version": case.judged.model,
+        "trace": msgspec.Raw(msgspec.json.encode(_trace(case, facts, verdict, through))),
+    }
+
+
+def _trace(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) -> dict[str, Any]:
+    chosen = facts.choice
+    return {
+        "trigger": _trigger(case.episode),
+        "occasion": _occasion(case.episode),
+        "gates": verdict.gates,
+        "candidates": [_scored(one, chosen.propensities) for one in facts.candidates],
+        "why": case.judged.why,
         "no_push_score": NO_PUSH_SCORE,
-        "model": judged.model,
-        "note": judged.note,
+        "no_push_propensity": chosen.none,
+        "channels": list(through),
+        "model": case.judged.model,
+        "note": case.judged.note,
     }
 
 
-def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
+def _occasion(episode: Started) -> dict[str, Any]:
+    """What else it takes to decide again."""
     return {
-        "product": candidate.product.id,
-        "category": candidate.product.category,
-        "affinity": candidate.affinity,
-        "lift": candidate.lift,
-        "cost": candidate.cost,
-        "score": candidate.score,
-        "hindrance": candidate.hindrance,
-        "why": candidate.why,
-        "due": candidate.due,
+        "site": episode.series.site,
+        "value": episode.confirmed.value,
+        "held_s": episode.held_s,
+        "started_at": episode.started_at.isoformat(timespec="milliseconds"),
     }
 
 
-def _push(facts: Facts, winner: Candidate, need: Need, episode: Started) -> Push:
-    household = str(facts.household)
-    occasion = Occasion(
-        node=episode.series.node,
-        enter=episode.rule.enter,
-        value=episode.confirmed.value,
-        held_s=episode.held_s,
-        product=winner.product.name,
+class _Scored(Struct, kw_only=True, gc=False):
+    """A candidate in a trace."""
+
+    product: str
+    name: str
+    category: str
+    affinity: float
+    lift: float
+    cost: float
+    score: float
+    propensity: float
+    hindrance: str | None
+    due: float | None
+
+
+def _scored(candidate: Candidate, propensities: Mapping[str, float]) -> _Scored:
+    product = candidate.product
+    return _Scored(
+        product=product.id,
+        name=product.name,
+        category=product.category,
+        affinity=candidate.affinity,
+        lift=candidate.lift,
+        cost=candidate.cost,
+        score=candidate.score,
+        propensity=propensities.get(product.id, 0.0),
+        hindrance=candidate.hindrance,
+        due=candidate.due,
     )
-    return Push(
-        id=str(uuid.uuid5(PUSH_NAMESPACE, f"{household}\n{need.name}\n{episode.id}")),
-        household=household,
-        need=need.name,
-        episode=episode.id,
-        product=winner.product.id,
-        category=winner.product.category,
-        message=write(need.message, occasion),
-        trigger=_occasion_fields(episode),
-        created_at=facts.now,
+
+
+_TOLD = {
+    DEFER: "The push for {need} in {node} ({site}) waits: {reason}",
+    GHOST: "No push for {need} in {node} ({site}), to compare with: {reason}",
+}
+_NOT_SENT = "No push for {need} in {node} ({site}): {reason}"
+
+
+def _entry(case: _Case, verdict: Verdict) -> feed.Entry:
+    series = case.episode.series
+    columns = {"episode": case.episode.id, "household": case.household, "need": case.need.name}
+    said = {"outcome": verdict.outcome, "reason": verdict.reason}
+    place = {"site": series.site, "node": series.node}
+    text = _TOLD.get(verdict.outcome, _NOT_SENT).format(need=case.need.name, reason=verdict.reason, **place)
+    return feed.Entry(kind="decision", text=text, fields={**columns, **said, **place})
+
+
+# Deferred ones.
+
+
+def _due(now: datetime) -> Any:
+    """The last decisions about their episodes, where those were deferred until now."""
+    table = tables.decisions
+    later = table.alias("later")
+    overtaken = exists(select(later.c.id).where(later.c.episode == table.c.episode, later.c.id > table.c.id))
+    columns = (table.c.episode, table.c.need, table.c.trace)
+    waiting = (table.c.outcome == DEFER, table.c.scheduled_at <= now, ~overtaken)
+    return select(*columns).where(*waiting).order_by(table.c.scheduled_at, table.c.id).limit(MOST_DUE)
+
+
+def _again(row: Row[Any], needs: Needs) -> Started:
+    """The episode as it was when it was decided about."""
+    trigger, occasion = row.trace["trigger"], row.trace["occasion"]
+    at_ms = db.to_ms(datetime.fromisoformat(trigger["measured_at"]))
+    key = (trigger["installation"], trigger["boot"], trigger["sequence"])
+    return Started(
+        id=row.episode,
+        rule=needs.by_name[row.need].rule,
+        series=Series(site=occasion["site"], node=trigger["node"], quantity=trigger["quantity"]),
+        confirmed=Point(at_ms, *key, occasion["value"]),
+        held_s=occasion["held_s"],
+        started_at=datetime.fromisoformat(occasion["started_at"]),
     )

@@ -1,28 +1,35 @@
-"""What a person reads: a need's templates filled in. Pure."""
+"""What a person reads: a need's templates filled in, in one language. Pure."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
-from aircue_cloud.needs.needs import Message
+from aircue_cloud.needs.needs import ENGLISH, Message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occasion:
-    """What a message may speak of. enter, value: in the quantity's unit. held_s: how long the need has held."""
+    """What a message may speak of. enter, value: in the quantity's unit. held_s: how long the need has held. day_s: for
+    how long it held altogether on the day; today: what day it is for the reader."""
 
     node: str
     enter: float
     value: float
     held_s: float
     product: str
+    day_s: float
+    day: date
+    today: date
 
 
-def write(template: Message, occasion: Occasion) -> Message:
+def write(template: Message, occasion: Occasion, language: str = ENGLISH) -> Message:
     words = {
         "room": re.sub(r"[-_ ]+", " ", occasion.node),
         "enter": _number(occasion.enter),
         "value": _number(occasion.value),
         "minutes": str(round(occasion.held_s / 60)),
+        "time": _TIMES.get(language, _english)(round(occasion.day_s / 60), occasion.day, occasion.today),
         "product": occasion.product,
     }
     return Message(
@@ -30,6 +37,33 @@ def write(template: Message, occasion: Occasion) -> Message:
         text=template.text.format_map(words),
         reason=template.reason.format_map(words),
     )
+
+
+def _english(minutes: int, day: date, today: date) -> str:
+    """
+    >>> _english(130, date(2026, 11, 21), date(2026, 11, 21)), _english(59, date(2026, 11, 20), date(2026, 11, 21))
+    ('2 h 10 min today', '59 min yesterday')
+    """
+    hours, rest = divmod(minutes, 60)
+    span = " ".join(
+        part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part
+    )
+    near = {0: "today", 1: "yesterday"}.get((today - day).days)
+    return f"{span} {near or f'on {day.day} {day:%b %Y}'}"
+
+
+def _chinese(minutes: int, day: date, today: date) -> str:
+    """
+    >>> _chinese(130, date(2026, 11, 21), date(2026, 11, 21))
+    '今天共有2小时10分钟'
+    """
+    hours, rest = divmod(minutes, 60)
+    span = (f"{hours}小时" if hours else "") + (f"{rest}分钟" if rest or not hours else "")
+    near = {0: "今天", 1: "昨天"}.get((today - day).days)
+    return f"{near or f'{day.year}年{day.month}月{day.day}日'}共有{span}"
+
+
+_TIMES: Mapping[str, Callable[[int, date, date], str]] = {ENGLISH: _english, "zh": _chinese}
 
 
 def _number(value: float) -> str:

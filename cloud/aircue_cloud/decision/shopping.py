@@ -67,8 +67,8 @@ def told(
     at = now.timestamp()
     if not _agrees(connection, household):
         return Told(now=at, newcomers=newcomers, withheld=frozenset(people))
-    did = {person: _did(connection, person, model.knows_until(person), now) for person in people}
-    return Told(now=at, newcomers=newcomers, did=did)
+    theirs = {person: did(connection, person, model.knows_until(person), now) for person in people}
+    return Told(now=at, newcomers=newcomers, did=theirs)
 
 
 def _agreeing() -> Select[int]:
@@ -98,7 +98,7 @@ _EVER = _acts()
 _SINCE = _EVER.where(tables.interactions.c.at >= bindparam("after"))
 
 
-def _did(connection: Connection, person: str, after: float, now: datetime) -> list[Act]:
+def did(connection: Connection, person: str, after: float, now: datetime) -> list[Act]:
     """The latest first. after: epoch seconds, -inf for ever; inf for nothing."""
     if after == inf:
         return []

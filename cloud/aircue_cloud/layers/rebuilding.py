@@ -79,7 +79,7 @@ def _catch_up(connection: Connection, beside: Worker) -> None:
 def _beside(worker: Worker, path: Path) -> Iterator[Worker]:
     """A worker that writes into an empty database of its own, and into the same lake."""
     engine = db.open_database(db.sqlite_url(str(path)))
-    made = Worker(engine, worker.lake, worker.needs, worker.affinity, worker.clock)
+    made = Worker(engine, worker.lake, worker.decider, worker.clock)
     made.rebuilding = True
     try:
         yield made

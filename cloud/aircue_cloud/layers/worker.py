@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -22,10 +22,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select, tuple_, updat
 from sqlalchemy.exc import SQLAlchemyError
 
 from aircue_cloud import bulk, counters, db, feed, tables
-from aircue_cloud.decision import decisions
-from aircue_cloud.decision.affinity import AffinitySource
-from aircue_cloud.decision.policy import PUSH_TTL
-from aircue_cloud.delivery import inbox
+from aircue_cloud.decision.decisions import Decider
 from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.ingest import columns, losses
@@ -38,7 +35,6 @@ from aircue_cloud.layers.lake import BESIDE, FOLDED, Lake, Span
 from aircue_cloud.layers.memory import Memory, Stand
 from aircue_cloud.layers.rows import FLAGS, Arrived, Delivered, Rows, gather, streams, with_flags
 from aircue_cloud.layers.tallies import tallies
-from aircue_cloud.needs.needs import Needs
 
 log = logging.getLogger(__name__)
 _B = tables.batches.c
@@ -85,13 +81,11 @@ class Worker:
         self,
         engine: Engine,
         lake_: Lake,
-        needs: Needs,
-        affinity: AffinitySource,
+        decider: Decider,
         clock: Callable[[], datetime],
-        push_ttl: timedelta = PUSH_TTL,
     ) -> None:
-        self.engine, self.lake, self.needs = engine, lake_, needs
-        self.affinity, self.clock, self._push_ttl = affinity, clock, push_ttl
+        self.engine, self.lake, self.needs = engine, lake_, decider.needs
+        self.affinity, self.decider, self.clock = decider.source, decider, clock
         self.rebuilding = False  # then nothing is told, followed or decided
         self._memory = Memory()
         self._rules: dict[str, str] = {}
@@ -144,6 +138,12 @@ class Worker:
             if not taken:
                 break
         return done
+
+    def decide_due(self) -> list[Push]:
+        """Runs everything again of the decisions that were deferred until now; the pushes that are new."""
+        now = self.clock()
+        with self._turn, db.writing(self.engine) as connection:
+            return self.decider.due(connection, now)
 
     # One turn.
 
@@ -291,7 +291,7 @@ class Worker:
             self._revise(connection, plan)
             started = [] if self.rebuilding else self._follow(connection, plan, stands, now)
             self._store_stands(connection, plan, stands)
-            pushes = self._decide(connection, started, now)
+            pushes = self.decider.about(connection, started, now)
         self._memory.version = plan.version + 1
         self._memory.series.update(stands)
         return pushes
@@ -410,14 +410,6 @@ class Worker:
     def store_trusted(self, connection: Connection, trusted: Sequence[tuple[Series, int, str]]) -> None:
         rows = [_followed_row(series, Stand(0, at_ms, rules)) for series, at_ms, rules in trusted]
         bulk.update(connection, tables.node_state, rows, _SERIES)
-
-    def _decide(self, connection: Connection, started: list[episodes.Started], now: datetime) -> list[Push]:
-        pushes = []
-        for episode in started:
-            push = decisions.about(connection, self.needs, self.affinity, episode, now, self._push_ttl)
-            if push is not None and inbox.send(connection, push):
-                pushes.append(push)
-        return pushes
 
 
 _SERIES = ("site", "node", "quantity")

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 from aircue_cloud import tables
 from aircue_cloud.migrations import FOLDER
 from aircue_cloud.tables import guards
-from aircue_cloud.tables.columns import Moment
+from aircue_cloud.tables.columns import Document, Moment
 
 FIRST = FOLDER / "versions" / "first.py"
 _TEXT = '''"""The first step: all tables. Written by python -m aircue_cloud.migrations.draft"""
@@ -78,7 +78,9 @@ def _body() -> str:
 
 def _rendered(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Types of our own as what the database knows them as: a step must not change when they do."""
-    return "sa.BigInteger()" if kind == "type" and isinstance(item, Moment) else False
+    if kind != "type" or not isinstance(item, Moment | Document):
+        return False
+    return "sa.BigInteger()" if isinstance(item, Moment) else "sa.Text()"
 
 
 if __name__ == "__main__":

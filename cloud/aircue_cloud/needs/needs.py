@@ -17,12 +17,14 @@ from aircue_cloud.settings import build, load_toml
 from aircue_gateway.episodes import Rule
 
 FOLDER = Path(__file__).parent
-PLACEHOLDERS = ("room", "enter", "value", "minutes", "product")
+KINDS = ("marketing", "service", "safety", "transactional")  # from the least urgent on
+PLACEHOLDERS = ("room", "enter", "value", "minutes", "time", "product")
+ENGLISH = "en"  # in which every need has a message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """Templates in English. reason says in plain words what was measured."""
+    """Templates in one language. reason says in plain words what was measured; {time}: for how long on that day."""
 
     title: str
     text: str
@@ -31,13 +33,19 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """remedies: category of product -> prior lift (1: the need makes no difference to how much it is wanted)."""
+    """remedies: category of product -> prior lift (1: the need makes no difference to how much it is wanted).
+    messages: by language, English among them. kind: of the pushes it leads to."""
 
     name: str
     title: str
     rule: Rule
     remedies: Mapping[str, float]
-    message: Message
+    messages: Mapping[str, Message]
+    kind: str = "marketing"
+
+    def message(self, language: str) -> tuple[str, Message]:
+        """In that language, or else in English; and which it is."""
+        return (language, self.messages[language]) if language in self.messages else (ENGLISH, self.messages[ENGLISH])
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ class _File:
     condition: dict[str, Any]
     remedies: dict[str, Any]
     message: dict[str, Any]
+    kind: str = KINDS[0]
 
 
 def _load_need(path: Path) -> Need:
@@ -104,7 +113,8 @@ def _load_need(path: Path) -> Need:
         title=file.title,
         rule=_rule(path, build(_Condition, file.condition, f"{path} [condition]")),
         remedies=_remedies(file.remedies, f"{path} [remedies]"),
-        message=_message(build(Message, file.message, f"{path} [message]"), f"{path} [message]"),
+        messages=_messages(file.message, f"{path} [message]"),
+        kind=_kind(file.kind, str(path)),
     )
 
 
@@ -122,6 +132,26 @@ def _remedies(table: dict[str, Any], where: str) -> dict[str, float]:
         if type(lift) not in (int, float) or not 0 < lift < 1000:
             raise SettingsError(f"{where}: key {category!r} is {lift!r}, expected a prior lift over 0 and under 1000")
     return {category: float(lift) for category, lift in table.items()}
+
+
+def _kind(kind: str, where: str) -> str:
+    if kind not in KINDS:
+        raise SettingsError(f"{where}: key 'kind' is {kind!r}, expected one of {', '.join(KINDS)}")
+    return kind
+
+
+def _messages(table: dict[str, Any], where: str) -> dict[str, Message]:
+    if ENGLISH not in table:
+        raise SettingsError(
+            f"{where}: key {ENGLISH!r} is missing: write the message under [message.en], others beside it"
+        )
+    return {language: _in_language(found, f"{where[:-1]}.{language}]") for language, found in table.items()}
+
+
+def _in_language(table: Any, where: str) -> Message:
+    if not isinstance(table, dict):
+        raise SettingsError(f"{where}: is {table!r:.40}, expected a table with the keys title, text and reason")
+    return _message(build(Message, table, where), where)
 
 
 def _message(message: Message, where: str) -> Message:

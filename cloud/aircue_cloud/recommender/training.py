@@ -113,7 +113,8 @@ def train(
     plans = {name: heads[name].plan for name in HEADS}
     progress(f"training: fitting {_described(plans)} on all {len(learnt.log)} interactions")
     info = _info(learnt, until, heads, {"budget_s": budget_s, "seed": seed, "families": list(families)}, rated)
-    beside = Beside(catalogue=_catalogue(connection), evidence=_evidence(connection, until), reviews=rated.summaries)
+    observed = observed_evidence(connection, until)
+    beside = Beside(catalogue=_catalogue(connection), evidence=observed, reviews=rated.summaries)
     artefact = build(learnt.log, until, plans, info, beside)
     version = store.save(model_dir, artefact)
     active = force or all(head.passed for head in heads.values())
@@ -293,7 +294,7 @@ def _catalogue(connection: Connection) -> list[Described]:
     return [Described(**row) for row in connection.execute(query).mappings()]
 
 
-def _evidence(connection: Connection, until: float) -> list[Evidence]:
+def observed_evidence(connection: Connection, until: float) -> list[Evidence]:
     """Of households that agree to both their air and their shopping being used."""
     willing = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR).intersect(
         consents.granting(purpose=PURPOSE, data_category=SENSOR)

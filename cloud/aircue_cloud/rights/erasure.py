@@ -91,7 +91,8 @@ def _rows(connection: Connection, subject: Subject, pseudonym: str) -> tuple[dic
         count = _keep(connection, subject, holding, pseudonym)
         if count:
             kept[holding.table.name] = (count, holding.why)
-        removed[holding.table.name] = _remove(connection, subject, holding)
+        name = holding.table.name
+        removed[name] = removed.get(name, 0) + _remove(connection, subject, holding)
     return removed, kept
 
 

@@ -9,17 +9,23 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from aircue_cloud.layers.lake import Lake
 from aircue_cloud.rights import subject as subjects
-from aircue_cloud.rights.register import HOLDINGS, Holding
+from aircue_cloud.rights.register import HOLDINGS
 from aircue_cloud.rights.subject import Subject
 
 _MEANINGS = {
     "feed": "what happened in your home and what we did about it",
     "pushes": "offers we sent",
+    "outbox": "by which channels each offer went to you",
+    "attempts": "each time we tried to reach you with one",
+    "answers": "what you answered by a button",
+    "addresses": "where you are reached",
     "decisions": "each time we considered an offer, and why we sent it or not",
+    "assignments": "whether we sent you offers, or held them back to see whether they help",
+    "preferences": "what you want of offers",
     "rule_states": "where each need stands in your home now",
     "episodes": "times at which the air of your home needed something",
     "revisions": "readings whose trust changed afterwards",
@@ -48,20 +54,31 @@ def write(connection: Connection, lake: Lake, subject: Subject, out: IO[bytes], 
     """How many rows of each table went into the ZIP that is written to `out`."""
     counts: dict[str, int] = {}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for holding in HOLDINGS:
-            name = holding.table.name
+        for name in dict.fromkeys(holding.table.name for holding in HOLDINGS):
             with archive.open(f"{name}.jsonl", "w", force_zip64=True) as file:
-                counts[name] = sum(1 for line in _lines(connection, subject, holding) if file.write(line))
+                counts[name] = sum(1 for line in _lines(connection, subject, name) if file.write(line))
         with archive.open("readings.jsonl", "w", force_zip64=True) as file:
             counts["readings"] = sum(1 for line in _readings(connection, lake, subject) if file.write(line))
         archive.writestr("README.txt", "\n".join(_page(counts, now)) + "\n")
     return counts
 
 
-def _lines(connection: Connection, subject: Subject, holding: Holding) -> Iterator[bytes]:
-    for row in subjects.rows(connection, subject, holding):
-        told = {name: value for name, value in row.items() if name not in _SECRET}
-        yield json.dumps(told, default=_text, ensure_ascii=False).encode() + b"\n"
+def _lines(connection: Connection, subject: Subject, table: str) -> Iterator[bytes]:
+    """Each row once, by however many names a table knows them."""
+    holdings = [holding for holding in HOLDINGS if holding.table.name == table]
+    seen: set[tuple[Any, ...]] = set()
+    for holding in holdings:
+        for row in subjects.rows(connection, subject, holding):
+            key = tuple(row[column.name] for column in holding.table.primary_key)
+            if len(holdings) == 1 or key not in seen:
+                yield _line(row)
+            if len(holdings) > 1:
+                seen.add(key)
+
+
+def _line(row: RowMapping) -> bytes:
+    told = {name: value for name, value in row.items() if name not in _SECRET}
+    return json.dumps(told, default=_text, ensure_ascii=False).encode() + b"\n"
 
 
 def _readings(connection: Connection, lake: Lake, subject: Subject) -> Iterator[bytes]:

@@ -86,8 +86,13 @@ def _ids(
         Names.SITE: sites,
         Names.NODE: streams,
         Names.EPISODE: _all(connection, select(episodes.id).where(episodes.site.in_(sites))),
-        Names.PUSH: _all(connection, select(pushes.id).where(pushes.household.in_(households))),
+        Names.PUSH: _all(connection, select(pushes.id).where(_to(households, people))),
     }
+
+
+def _to(households: frozenset[str], people: frozenset[str]) -> ColumnElement[bool]:
+    """Pushes to a household, or to a person alone."""
+    return or_(tables.pushes.c.household.in_(households), tables.pushes.c.person.in_(people))
 
 
 def _all(connection: Connection, query: Select[Any]) -> frozenset[str]:

@@ -20,5 +20,6 @@ def get() -> dict[str, Any]:
     query = select(tables.decisions).where(tables.decisions.c.id > after).order_by(tables.decisions.c.id).limit(limit)
     with db.reading(services().engine) as connection:
         found = connection.execute(query).mappings().all()
-    rows = [{**row, "at": wire.iso(row["at"])} for row in found]
+    instants = ("at", "scheduled_at", "expires_at")
+    rows = [{**row, **{name: wire.iso(row[name]) for name in instants}} for row in found]
     return {"rows": rows, "next": rows[-1]["id"] if rows else after}

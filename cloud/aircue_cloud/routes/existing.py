@@ -32,6 +32,18 @@ class Decision(Struct, kw_only=True):
     at: datetime
     outcome: str
     reason: str
+    person: str | None
+    push: str | None
+    kind: str
+    product: str | None
+    category: str | None
+    channel: str | None
+    arm: str | None
+    propensity: float | None
+    scheduled_at: datetime | None
+    expires_at: datetime | None
+    rules_version: str | None
+    model_version: str | None
     trace: dict[str, Any]
 
 

@@ -10,6 +10,9 @@ from sqlalchemy import Engine
 from aircue_cloud import db
 from aircue_cloud.config import Config, Place
 from aircue_cloud.db import MAIN
+from aircue_cloud.delivery.buttons import Links
+from aircue_cloud.delivery.live import Waiting
+from aircue_cloud.delivery.switched_on import Channels
 from aircue_cloud.identity import keys
 from aircue_cloud.identity.keys import Key
 from aircue_cloud.ingest.group_commit import GroupCommit
@@ -33,6 +36,9 @@ class Services:
     uploads: Uploads | None  # None where no store takes them
     lake: Lake
     layers: Worker
+    channels: Channels  # that are switched on
+    links: Links
+    waiting: Waiting
     background: tuple[Background, ...] = ()
 
     @cached_property

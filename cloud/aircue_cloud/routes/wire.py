@@ -33,10 +33,10 @@ def decimal(value: int, scale: int) -> float | int:
 
 def page() -> tuple[int, int]:
     """The query's after (the last row seen) and limit."""
-    return _whole_number("after", 0, 0, _ID_LIMIT), _whole_number("limit", PAGE, 1, PAGE_LIMIT)
+    return whole_number("after", 0, 0, _ID_LIMIT), whole_number("limit", PAGE, 1, PAGE_LIMIT)
 
 
-def _whole_number(name: str, default: int, low: int, high: int) -> int:
+def whole_number(name: str, default: int, low: int, high: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
@@ -119,7 +119,7 @@ def text_argument(name: str, default: str = "") -> str:
 
 
 def limit() -> int:
-    return _whole_number("limit", PAGE, 1, PAGE_LIMIT)
+    return whole_number("limit", PAGE, 1, PAGE_LIMIT)
 
 
 def moment_argument(name: str) -> datetime | None:

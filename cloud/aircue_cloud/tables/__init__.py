@@ -3,10 +3,13 @@
 from aircue_cloud.tables.access import audit, codes, keys, operators, recovery_codes, sessions, windows
 from aircue_cloud.tables.base import batches, refused, tallies
 from aircue_cloud.tables.columns import metadata
+from aircue_cloud.tables.deliveries import addresses, answers, attempts, outbox
 from aircue_cloud.tables.followed import counters, feed
 from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
+from aircue_cloud.tables.outcomes import assignments
+from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.reports import reports
 from aircue_cloud.tables.rights import erasures, forgotten_sites
@@ -15,6 +18,10 @@ from aircue_cloud.tables.shop import interactions, products
 from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
+    "addresses",
+    "answers",
+    "assignments",
+    "attempts",
     "audit",
     "batches",
     "codes",
@@ -38,7 +45,9 @@ __all__ = [
     "node_state",
     "observations",
     "operators",
+    "outbox",
     "people",
+    "preferences",
     "products",
     "pushes",
     "recovery_codes",
@@ -49,6 +58,7 @@ __all__ = [
     "rule_states",
     "sessions",
     "sites",
+    "switches",
     "tallies",
     "weather",
     "weather_requests",

@@ -30,6 +30,7 @@ interactions = Table(
     Column("text", Text),
     Column("at", Moment, nullable=False),
     Column("pushed", Boolean, nullable=False, default=False),  # it followed from a push of ours
+    Column("push", Text),  # the id of that push, where it is known
     Column("event", Text, unique=True),  # the id its sender gave it, under which it is stored once
     Column("referrer", Text),  # of a view
     Column("path", Text),  # of a view

@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_06666185b640"
+revision = "0001_57208559d9cc"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -144,6 +144,19 @@ def upgrade() -> None:
     sa.Column('totp_step', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('name')
     )
+    op.create_table('preferences',
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('timezone', sa.Text(), nullable=True),
+    sa.Column('quiet_hours', sa.Text(), nullable=True),
+    sa.Column('language', sa.Text(), nullable=True),
+    sa.Column('caps', sa.JSON(), nullable=False),
+    sa.Column('topics', sa.JSON(), nullable=False),
+    sa.Column('stopped', sa.JSON(), nullable=False),
+    sa.Column('snoozed', sa.JSON(), nullable=False),
+    sa.Column('changed_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('kind', 'subject')
+    )
     op.create_table('products',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
@@ -192,6 +205,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('token_hash')
     )
     op.create_index('session_subject', 'sessions', ['kind', 'subject'], unique=False)
+    op.create_table('switches',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('on', sa.Boolean(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('changed_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('name')
+    )
     op.create_table('weather',
     sa.Column('area', sa.Text(), nullable=False),
     sa.Column('hour', sa.BigInteger(), nullable=False),
@@ -219,6 +239,16 @@ def upgrade() -> None:
     sa.Column('count', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('what', 'whom', 'since')
     )
+    op.create_table('assignments',
+    sa.Column('experiment', sa.Text(), nullable=False),
+    sa.Column('household', sa.Text(), nullable=False),
+    sa.Column('arm', sa.Text(), nullable=False),
+    sa.Column('holdout', sa.Float(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.PrimaryKeyConstraint('experiment', 'household')
+    )
+    op.create_index(op.f('ix_assignments_household'), 'assignments', ['household'], unique=False)
     op.create_table('batches',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('gateway', sa.Text(), nullable=False),
@@ -287,6 +317,19 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('addresses',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('address', sa.JSON(), nullable=False),
+    sa.Column('fingerprint', sa.Text(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.Column('ended_at', sa.BigInteger(), nullable=True),
+    sa.Column('ended_by', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('person', 'fingerprint', name='address_of_person')
+    )
     op.create_table('episodes',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('need', sa.Text(), nullable=False),
@@ -316,6 +359,7 @@ def upgrade() -> None:
     sa.Column('text', sa.Text(), nullable=True),
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('pushed', sa.Boolean(), nullable=False),
+    sa.Column('push', sa.Text(), nullable=True),
     sa.Column('event', sa.Text(), nullable=True),
     sa.Column('referrer', sa.Text(), nullable=True),
     sa.Column('path', sa.Text(), nullable=True),
@@ -388,16 +432,33 @@ def upgrade() -> None:
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('outcome', sa.Text(), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
-    sa.Column('trace', sa.JSON(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=True),
+    sa.Column('push', sa.Text(), nullable=True),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('product', sa.Text(), nullable=True),
+    sa.Column('category', sa.Text(), nullable=True),
+    sa.Column('channel', sa.Text(), nullable=True),
+    sa.Column('arm', sa.Text(), nullable=True),
+    sa.Column('propensity', sa.Float(), nullable=True),
+    sa.Column('scheduled_at', sa.BigInteger(), nullable=True),
+    sa.Column('expires_at', sa.BigInteger(), nullable=True),
+    sa.Column('rules_version', sa.Text(), nullable=True),
+    sa.Column('model_version', sa.Text(), nullable=True),
+    sa.Column('trace', sa.Text(), nullable=False),
     sa.ForeignKeyConstraint(['episode'], ['episodes.id'], ),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('decision_deferred', 'decisions', ['scheduled_at'], unique=False, sqlite_where=sa.text('scheduled_at IS NOT NULL'), postgresql_where=sa.text('scheduled_at IS NOT NULL'))
+    op.create_index('decision_household', 'decisions', ['household', 'at'], unique=False)
+    op.create_index('decision_push', 'decisions', ['push'], unique=False)
     op.create_index(op.f('ix_decisions_episode'), 'decisions', ['episode'], unique=False)
     op.create_table('pushes',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('household', sa.Text(), nullable=False),
     sa.Column('person', sa.Text(), nullable=True),
+    sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('need', sa.Text(), nullable=False),
     sa.Column('episode', sa.Text(), nullable=False),
     sa.Column('product', sa.Text(), nullable=False),
@@ -406,7 +467,10 @@ def upgrade() -> None:
     sa.Column('text', sa.Text(), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
     sa.Column('trigger', sa.JSON(), nullable=False),
+    sa.Column('language', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=True),
     sa.Column('withdrawn_at', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['episode'], ['episodes.id'], ),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
@@ -416,6 +480,48 @@ def upgrade() -> None:
     sa.UniqueConstraint('household', 'need', 'episode', name='push_key')
     )
     op.create_index('push_household', 'pushes', ['household', 'created_at'], unique=False)
+    op.create_table('answers',
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('action', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('push', 'person', 'action')
+    )
+    op.create_table('outbox',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('address', sa.Text(), nullable=True),
+    sa.Column('place', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('ready_at', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('worker', sa.Text(), nullable=True),
+    sa.Column('leased_until', sa.BigInteger(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('done_at', sa.BigInteger(), nullable=True),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_outbox_push'), 'outbox', ['push'], unique=False)
+    op.create_index('outbox_due', 'outbox', ['state', 'ready_at'], unique=False)
+    op.create_table('attempts',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('outbox', sa.Text(), nullable=False),
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('outcome', sa.Text(), nullable=False),
+    sa.Column('detail', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['outbox'], ['outbox.id'], ),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_attempts_outbox'), 'attempts', ['outbox'], unique=False)
+    op.create_index(op.f('ix_attempts_push'), 'attempts', ['push'], unique=False)
     # ### end Alembic commands ###
     for statement in GUARDS[op.get_bind().dialect.name]:
         op.execute(statement)

@@ -1,0 +1,208 @@
+"""What a household could be offered against a need: products scored by a model, each with what hinders it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import log
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
+
+from aircue_cloud.decision import replenishing, shopping
+from aircue_cloud.decision.affinity import Affinity, AffinitySource
+from aircue_cloud.decision.candidates import (
+    DUE,
+    Candidate,
+    Choice,
+    Product,
+    best,
+    candidates,
+    choose,
+    household_affinity,
+)
+from aircue_cloud.decision.known import Known, Shopped
+from aircue_cloud.decision.policy import CHANNEL, REFUSED, Bought
+from aircue_cloud.needs.needs import Need
+from aircue_cloud.recommender import explanations
+from aircue_cloud.recommender.asked import Context, Described, Told
+from aircue_cloud.recommender.explanations import Reason
+from aircue_cloud.recommender.lift import Posterior
+
+_NO_CHOICE = Choice(chosen=None, propensity=1.0)
+_AT_ONCE = 64  # households whose interests are asked for in one call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """person: whom the offer would be for. why: reasons whose amounts sum to log affinity, of what was chosen or else
+    is the best. model None where no candidate may be looked for."""
+
+    candidates: tuple[Candidate, ...] = ()
+    choice: Choice = _NO_CHOICE
+    why: Mapping[str, Any] = field(default_factory=dict)
+    person: str | None = None
+    bought: Bought | None = None
+    model: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Interest:
+    """shares: shape (people, catalogue). affinity: of the household, by product."""
+
+    people: Sequence[str]
+    shares: npt.NDArray[np.float64]
+    affinity: npt.NDArray[np.float64]
+    told: Told
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Remedies:
+    """Of one need. columns: of the catalogue."""
+
+    products: list[Product]
+    described: list[Described]
+    lifts: dict[str, Posterior]
+    columns: npt.NDArray[np.intp]
+
+
+class Judge:
+    """Of one tick: what does not depend on the household is worked out once."""
+
+    def __init__(self, connection: Connection, source: AffinitySource, known: Known, now: datetime) -> None:
+        self._connection, self._known, self._now = connection, known, now
+        self._model: Affinity | None = None
+        self._note: str | None = "the catalogue is empty"
+        if known.catalogue:
+            self._model, self._note = shopping.model(connection, source, now)
+        self._columns = {product: column for column, product in enumerate(known.catalogue)}
+        self._needs: dict[str, _Remedies] = {}
+        self._interests: dict[str, _Interest] = {}
+
+    def prepare(self, households: Sequence[str], needs: Sequence[Need]) -> None:
+        """Asks the model about all of them."""
+        if self._model is None:
+            return
+        newcomers = [told for need in needs for told in self._remedies(need, self._model).described]
+        for first in range(0, len(households), _AT_ONCE):
+            self._ask(self._model, households[first : first + _AT_ONCE], newcomers)
+
+    def _ask(self, model: Affinity, households: Sequence[str], newcomers: Sequence[Described]) -> None:
+        people = {household: self._people(household) for household in households}
+        told = self._told(model, people, newcomers)
+        shares = model.affinity([one for some in people.values() for one in some], self._known.catalogue, told)
+        first = 0
+        for household, some in people.items():
+            theirs = shares[first : first + len(some)]
+            affinity = household_affinity(theirs)
+            self._interests[household] = _Interest(people=some, shares=theirs, affinity=affinity, told=told)
+            first += len(some)
+
+    def _people(self, household: str) -> Sequence[str]:
+        """Somebody nobody knows stands in for a household that names no people."""
+        return self._known.people.get(household) or [household]
+
+    def _told(self, model: Affinity, people: Mapping[str, Sequence[str]], newcomers: Sequence[Described]) -> Told:
+        agreeing = self._known.agreeing
+        withheld = frozenset(one for home, some in people.items() if home not in agreeing for one in some)
+        asked = (one for home, some in people.items() if home in agreeing for one in some)
+        did = {one: shopping.did(self._connection, one, model.knows_until(one), self._now) for one in asked}
+        return Told(now=self._now.timestamp(), newcomers=newcomers, did=did, withheld=withheld)
+
+    def _remedies(self, need: Need, model: Affinity) -> _Remedies:
+        if need.name not in self._needs:
+            found = [one for category in sorted(need.remedies) for one in self._known.remedies.get(category, ())]
+            context = Context(need=need.name, remedies=need.remedies)
+            self._needs[need.name] = _Remedies(
+                products=[product for product, _ in found],
+                described=[told for _, told in found],
+                lifts={product.id: model.lift(product.id, product.category, context) for product, _ in found},
+                columns=np.array([self._columns[product.id] for product, _ in found], dtype=np.intp),
+            )
+        return self._needs[need.name]
+
+    def judge(self, household: str, need: Need, push: str, *, explore: bool) -> Judged:
+        """Only of a household that was prepared."""
+        if self._model is None:
+            return Judged(note=self._note)
+        interest, remedies = self._interests[household], self._remedies(need, self._model)
+        ids = (product.id for product in remedies.products)
+        affinity = dict(zip(ids, interest.affinity[remedies.columns].tolist(), strict=True))
+        shopped = self._known.shopped.get(household, ())
+        kept = _kept(shopped)
+        due = self._due(household, [one for one in remedies.described if kept.get(one.id, 0) > 0])
+        owned = frozenset(product for product, times in kept.items() if times > 0)
+        barred = _barred(shopped, kept, remedies.products, self._now)
+        found = candidates(need, remedies.products, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
+        choice = choose(found, push, explore=explore)
+        person = interest.people[self._recipient(household, need, interest, remedies)]
+        told_of = choice.chosen or best(found)
+        return Judged(
+            candidates=tuple(found),
+            choice=choice,
+            why={} if told_of is None else _why(self._model, person, told_of, interest.told),
+            person=person if self._known.people.get(household) else None,
+            bought=_bought(shopped, kept, need, due),
+            model=self._model.version,
+            note=self._note,
+        )
+
+    def _due(self, household: str, owned: Sequence[Described]) -> dict[str, float]:
+        """Of what the household has and uses up, the share of its life that has passed."""
+        if not owned:
+            return {}
+        learnt = replenishing.learn(self._connection, owned, self._now)
+        shares = {product.id: learnt.due_at_home(household, product.id, self._now) for product in owned}
+        return {product: share for product, share in shares.items() if share is not None}
+
+    def _recipient(self, household: str, need: Need, interest: _Interest, remedies: _Remedies) -> int:
+        """Of those who would have an offer about the need, or else of all, the one most interested in any remedy."""
+        if len(interest.people) == 1 or not remedies.products:
+            return 0
+        most = interest.shares[:, remedies.columns].max(axis=1).tolist()
+        wishes = (self._known.wishes(household, person) for person in interest.people)
+        open_ = [one.leaves_room(need.name, CHANNEL, self._now) for one in wishes]
+        return max(range(len(most)), key=lambda place: (open_[place], most[place], -place))
+
+
+def _why(model: Affinity, person: str, candidate: Candidate, told: Told) -> dict[str, Any]:
+    """Of whom the offer is for; what the others of the household change is a reason of its own."""
+    found = model.explain_affinity(person, candidate.product.id, told)
+    household = Reason(kind=explanations.HOUSEHOLD, amount=log(candidate.affinity) - found.score)
+    return {"product": candidate.product.id, "person": person, **found.with_reason(household).as_json()}
+
+
+def _kept(shopped: Sequence[Shopped]) -> dict[str, int]:
+    """How often each product was bought and not given back."""
+    kept: dict[str, int] = {}
+    for one in shopped:
+        if one.kind != "dismissal":
+            kept[one.product] = kept.get(one.product, 0) + (1 if one.kind == "purchase" else -1)
+    return kept
+
+
+def _barred(
+    shopped: Sequence[Shopped], kept: Mapping[str, int], products: Sequence[Product], now: datetime
+) -> dict[str, str]:
+    """Why products may not be offered to whom they were sold before, or who turned one of their kind down."""
+    if not shopped:
+        return {}
+    turned_down = {
+        one.category: f"a product of its kind was turned down on {one.at:%d %b %Y}"
+        for one in reversed(shopped)
+        if one.kind == "dismissal" and now - one.at < REFUSED
+    }
+    found = {one.id: turned_down[one.category] for one in products if one.category in turned_down}
+    returned = {one.product for one in shopped if one.kind == "return" and kept.get(one.product, 0) <= 0}
+    return found | dict.fromkeys(returned, "the household gave it back")
+
+
+def _bought(shopped: Sequence[Shopped], kept: Mapping[str, int], need: Need, due: Mapping[str, float]) -> Bought | None:
+    """What is nearly used up helps no longer."""
+    for one in shopped:
+        remedy = one.kind == "purchase" and one.category in need.remedies and kept.get(one.product, 0) > 0
+        if remedy and due.get(one.product, 0.0) < DUE:
+            return Bought(product=one.name, at=one.at)
+    return None

@@ -1,0 +1,262 @@
+"""The outbox: what is to be handed over, written in the transaction that decided it, taken by any number of workers.
+
+A row that is taken has a lease, which its worker renews; a row whose lease is over is taken again where the channel may
+get it twice, and is in doubt where it may not. The inbox needs no hand-over: the transaction is it.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Engine, Row, Select, and_, func, insert, or_, select, update
+
+from aircue_cloud import db, tables
+from aircue_cloud.delivery import addresses, fates, inbox
+from aircue_cloud.delivery.channel import AT_MOST_ONCE, GUARANTEES, Gone, Result
+from aircue_cloud.delivery.fates import DUE, HANDED, SPARE, TAKEN, WAITING, Fate
+from aircue_cloud.delivery.inbox import Push
+
+NAMESPACE = uuid.UUID("0b9d6a58-3f0f-5c1e-8d2e-7a5f0c6b4e21")
+LIFE = timedelta(hours=24)  # of a push that does not say when it is over
+_T = tables.outbox.c
+
+
+# By push and channel. None: hand it over. A text: why nobody wants it any more; or, where the text has an instant
+# `until`, why not before that.
+StillWanted: TypeAlias = Callable[[Connection, str, str, datetime], str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A row that a worker has, and has to hand over. attempt: the how manieth this is."""
+
+    id: str
+    push: str
+    channel: str
+    address: str
+    attempt: int
+    expires_at: datetime
+
+
+# Written by whoever decides.
+
+
+def enqueue(connection: Connection, push: Push, channels: Sequence[str], now: datetime) -> bool:
+    """Puts the push into the inbox, and a row for each channel and address in the order to try; within the decision's
+    transaction. False where this push is there already: nothing is added then."""
+    return bool(enqueue_all(connection, [(push, channels)], now))
+
+
+def enqueue_all(connection: Connection, going: Sequence[tuple[Push, Sequence[str]]], now: datetime) -> list[Push]:
+    """The same of many, each with its channels; the pushes that are new."""
+    new = inbox.send_all(connection, [push for push, _ in going])
+    channels = {push.id: through for push, through in going}
+    rows = [row for push in new for row in _rows(connection, push, channels[push.id], now)]
+    if rows:
+        connection.execute(db.insert_absent(connection, tables.outbox), rows)
+    return new
+
+
+def _rows(connection: Connection, push: Push, channels: Sequence[str], now: datetime) -> Iterator[dict[str, Any]]:
+    yield _row(push, inbox.CHANNEL, None, 0, HANDED, now)
+    for place, (channel, found) in enumerate(_reachable(connection, push, channels), 1):
+        state = DUE if place == 1 else WAITING
+        yield from (_row(push, channel, address, place, state, now) for address in found)
+
+
+def _reachable(connection: Connection, push: Push, channels: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Channels with an address, in the order given, each once."""
+    wanted = [name for name in dict.fromkeys(channels) if name != inbox.CHANNEL]
+    if not wanted:
+        return []
+    known = addresses.reaching(connection, push.household, push.person, wanted)
+    return [(name, known[name]) for name in wanted if known.get(name)]
+
+
+def _row(push: Push, channel: str, address: str | None, place: int, state: str, now: datetime) -> dict[str, Any]:
+    return {
+        "id": row_id(push, channel, address),
+        "push": push.id,
+        "channel": channel,
+        "address": address,
+        "place": place,
+        "state": state,
+        "ready_at": now,
+        "expires_at": push.expires_at or now + LIFE,
+        "attempts": 0,
+        "created_at": now,
+        "done_at": now if state == HANDED else None,
+    }
+
+
+def row_id(push: Push, channel: str, address: str | None) -> str:
+    """The same whenever the same is decided for the same user."""
+    user = push.person or push.household
+    return str(uuid.uuid5(NAMESPACE, "\n".join((user, push.episode, push.template, channel, address or ""))))
+
+
+# Of the workers.
+
+
+def turn(engine: Engine) -> AbstractContextManager[Connection]:
+    """A transaction of a worker. SQLite has one writer at a time; PostgreSQL locks rows, so workers need no turn."""
+    return db.writing(engine) if engine.dialect.name == "sqlite" else db.reading(engine)
+
+
+def has_work(connection: Connection, channels: Sequence[str], now: datetime) -> bool:
+    """Whether a worker of these channels would find a row that is due, or one whose worker is gone."""
+    due = and_(_T.state == DUE, _T.ready_at <= now, _T.channel.in_(channels))
+    over = and_(_T.state == TAKEN, _T.leased_until < now)
+    return connection.execute(select(_T.id).where(or_(due, over)).limit(1)).first() is not None
+
+
+def take(
+    connection: Connection,
+    worker: str,
+    channels: Sequence[str],
+    still_wanted: StillWanted,
+    now: datetime,
+    lease: timedelta,
+    most: int,
+) -> list[Taken]:
+    """At most so many rows whose channel is one of these; each was wanted a moment ago."""
+    _settle_lost(connection, now)
+    due = and_(_T.state == DUE, _T.ready_at <= now, _T.channel.in_(channels))
+    query = select(tables.outbox).where(due).order_by(_T.ready_at, _T.id).limit(most)
+    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    fit = [row for row in rows if _is_fit(connection, row, still_wanted, now)]
+    if fit:
+        mine = {"state": TAKEN, "worker": worker, "leased_until": now + lease, "attempts": _T.attempts + 1}
+        connection.execute(update(tables.outbox).where(_T.id.in_([row.id for row in fit])).values(mine))
+    return [_taken(row) for row in fit]
+
+
+def _taken(row: Row[Any]) -> Taken:
+    names = ("id", "push", "channel", "address", "expires_at")
+    return Taken(attempt=row.attempts + 1, **{name: getattr(row, name) for name in names})
+
+
+def _is_fit(connection: Connection, row: Row[Any], still_wanted: StillWanted, now: datetime) -> bool:
+    fate = _before(connection, row, still_wanted, now)
+    if fate is not None:
+        _become(connection, row, fate, now)
+    return fate is None
+
+
+def _before(connection: Connection, row: Row[Any], still_wanted: StillWanted, now: datetime) -> Fate | None:
+    """What a row becomes that is not to be handed over now."""
+    if row.expires_at <= now:
+        return Fate(state=fates.EXPIRED, reason=row.reason or "nobody could be reached in time")
+    answer = still_wanted(connection, row.push, row.channel, now)
+    if answer is None:
+        return None
+    until: datetime | None = getattr(answer, "until", None)
+    reason = str(answer)
+    return Fate(state=fates.UNWANTED, reason=reason) if until is None else fates.later(until, row.expires_at, reason)
+
+
+def _settle_lost(connection: Connection, now: datetime) -> None:
+    over = and_(_T.state == TAKEN, _T.leased_until < now)
+    query = select(tables.outbox).where(over).order_by(_T.id).with_for_update(skip_locked=True)
+    for row in connection.execute(query).all():
+        _note(connection, row.id, row.push, "lost", "the worker's lease is over", now)
+        _become(connection, row, fates.lost(GUARANTEES[row.channel], now), now)
+
+
+def renew(connection: Connection, worker: str, now: datetime, lease: timedelta) -> None:
+    """The worker lives."""
+    mine = (_T.worker == worker, _T.state == TAKEN)
+    connection.execute(update(tables.outbox).where(*mine).values(leased_until=now + lease))
+
+
+def record(
+    connection: Connection, done: Sequence[tuple[Taken, Result]], now: datetime, chance: Callable[[], float]
+) -> None:
+    """What became of rows that were taken. One that somebody else has settled since, because this worker was held to
+    be gone, stays as it is; but where it was in doubt, the doubt ends."""
+    # In one order, so that two workers never wait for each other.
+    pushes = sorted({taken.push for taken, _ in done})
+    connection.execute(select(tables.pushes.c.id).where(tables.pushes.c.id.in_(pushes)).with_for_update())
+    for taken, result in sorted(done, key=lambda one: one[0].id):
+        _note(connection, taken.id, taken.push, type(result).__name__.lower(), result.detail, now)
+        mine = or_(_T.state == TAKEN, _T.state == fates.IN_DOUBT)
+        row = connection.execute(
+            select(tables.outbox).where(_T.id == taken.id, _T.attempts == taken.attempt, mine)
+        ).one_or_none()
+        if row is not None:
+            guarantee = GUARANTEES[row.channel]
+            _become(connection, row, fates.after(result, guarantee, row.attempts, now, row.expires_at, chance()), now)
+        if isinstance(result, Gone):
+            addresses.end(connection, taken.address, addresses.GONE, now)
+
+
+def _become(connection: Connection, row: Row[Any], fate: Fate, now: datetime) -> None:
+    again = fate.ready_at is not None
+    values = {
+        "state": fate.state,
+        "reason": fate.reason or None,
+        "ready_at": fate.ready_at if again else row.ready_at,
+        "worker": None,
+        "leased_until": None,
+        "done_at": None if again else now,
+    }
+    connection.execute(update(tables.outbox).where(_T.id == row.id).values(values))
+    if not again:
+        _go_on(connection, row.push, row.place, now)
+
+
+def _go_on(connection: Connection, push: str, place: int, now: datetime) -> None:
+    """To the next place, where all of this one have failed for certain; to none, where one was or may be reached."""
+    states = list(connection.execute(select(_T.state).where(_T.push == push, _T.place == place)).scalars())
+    then = fates.following(states)
+    if then is None:
+        return
+    behind = (_T.push == push, _T.place > place, _T.state == WAITING)
+    if then == SPARE:
+        connection.execute(update(tables.outbox).where(*behind).values(state=SPARE, done_at=now))
+        return
+    following = select(func.min(_T.place)).where(*behind).scalar_subquery()
+    here = (_T.push == push, _T.place == following, _T.state == WAITING)
+    connection.execute(update(tables.outbox).where(*here).values(state=DUE, ready_at=now))
+
+
+def _note(connection: Connection, id_: str, push: str, outcome: str, detail: str, now: datetime) -> None:
+    row = {"outbox": id_, "push": push, "at": now, "outcome": outcome, "detail": detail[:500]}
+    connection.execute(insert(tables.attempts), row)
+
+
+# Of the operators.
+
+
+def counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """Rows by channel and state."""
+    query = select(_T.channel, _T.state, func.count().label("rows")).group_by(_T.channel, _T.state)
+    found: dict[str, dict[str, int]] = {}
+    for row in connection.execute(query.order_by(_T.channel, _T.state)):
+        found.setdefault(row.channel, {})[row.state] = row.rows
+    return found
+
+
+def listed(connection: Connection, state: str | None, limit: int) -> Iterator[Row[Any]]:
+    """The newest first."""
+    query: Select[Any] = select(tables.outbox).order_by(_T.created_at.desc(), _T.id).limit(limit)
+    yield from connection.execute(query if state is None else query.where(_T.state == state))
+
+
+def again(connection: Connection, id_: str, now: datetime) -> str | None:
+    """Makes a row due at once; why not, where it may not be: nothing is handed over that may have arrived, unless the
+    channel can get it twice."""
+    row = connection.execute(select(tables.outbox).where(_T.id == id_)).one_or_none()
+    if row is None:
+        return "there is no such row; aircue-cloud outbox list shows them"
+    if row.state == fates.IN_DOUBT and GUARANTEES[row.channel] == AT_MOST_ONCE:
+        return f"it is in doubt: {row.channel} may have it, and gets nothing twice"
+    if row.state not in (DUE, *fates.FAILED_FOR_CERTAIN):
+        return f"it is {row.state}: only what waits for another try, is gone or was refused can be tried again"
+    if row.expires_at <= now:
+        return f"it is over since {row.expires_at:%Y-%m-%d %H:%M} UTC"
+    connection.execute(update(tables.outbox).where(_T.id == id_).values(state=DUE, ready_at=now, done_at=None))
+    return None

@@ -18,22 +18,7 @@ from aircue_cloud.errors import SettingsError
 # Of a plug-in that Apprise loads with all the others.
 plug_ins = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-EVERY = """
-[delivery]
-at_once = 8
-[delivery.web-push]
-contact = "mailto:air@shop.example"
-[delivery.webhook]
-[delivery.email]
-host = "mail.example"
-sender = "air@shop.example"
-[delivery.apprise]
-family = "json://127.0.0.1:9/"
-[delivery.mqtt]
-host = "127.0.0.1"
-[delivery.sns]
-region = "eu-central-1"
-"""
+PAGE = Path(__file__).parents[3] / "docs" / "delivery.md"
 
 
 def loaded(folder: Path, text: str) -> Config:
@@ -43,16 +28,18 @@ def loaded(folder: Path, text: str) -> Config:
 
 
 @plug_ins
-def test_every_channel_is_switched_on_by_a_table_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_channel_is_switched_on_by_the_table_that_its_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    found = loaded(tmp_path, EVERY)
+    found = loaded(tmp_path, PAGE.read_text().partition("```toml")[2].partition("```")[0])
     channels = switched_on.open_channels(found, found.place("main"))
     for channel in channels.values():
         channel.close()
     assert {name: channel.name for name, channel in channels.items()} == {name: name for name in switched_on.OPENERS}
     assert {name: channel.guarantee for name, channel in channels.items()} | {"in-app": "exactly once"} == GUARANTEES
-    assert switched_on.settings(found).at_once == 8
+    assert switched_on.settings(found).at_once == 16
 
 
 @pytest.mark.parametrize(

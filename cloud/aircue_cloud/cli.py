@@ -20,6 +20,7 @@ from aircue_cloud.rights import forgotten
 _LATE = {
     "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
     "import": ("aircue_cloud.importing.command", "import_"),
+    "needs": ("aircue_cloud.needs.command", "needs"),
     "outcomes": ("aircue_cloud.outcomes.command", "outcomes"),
     "weather": ("aircue_cloud.weather.command", "weather"),
     "layers": ("aircue_cloud.layers.command", "layers"),

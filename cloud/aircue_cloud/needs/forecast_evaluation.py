@@ -124,7 +124,7 @@ def _last_value(course: Course, found: Labels, known: Mask) -> Numbers:
 def _ratio(ours: Numbers, theirs: Numbers, at: Numbers) -> Interval:
     day = (at // _DAY_S).astype(np.intp)
     day -= day.min()
-    sums = np.stack([np.bincount(day, ours), np.bincount(day, theirs)], axis=1)
+    sums = np.stack([np.bincount(day, ours), np.bincount(day, theirs)], axis=1).astype(np.float64)
     drawn = bootstrap.drawn_means(sums[sums.any(axis=1)])
     low, high = np.percentile(drawn[:, 0] / np.maximum(drawn[:, 1], np.finfo(float).tiny), [2.5, 97.5])
     return Interval(value=float(ours.sum() / theirs.sum()), low=float(low), high=float(high))

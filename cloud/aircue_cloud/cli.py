@@ -22,6 +22,7 @@ from aircue_cloud.stores import must_exist, names
 _LATE = {
     "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
     "import": ("aircue_cloud.importing.command", "import_"),
+    "needs": ("aircue_cloud.needs.command", "needs"),
     "outcomes": ("aircue_cloud.outcomes.command", "outcomes"),
     "weather": ("aircue_cloud.weather.command", "weather"),
     "deliver": ("aircue_cloud.commands.deliver", "deliver"),

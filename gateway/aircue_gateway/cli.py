@@ -5,11 +5,13 @@ import asyncio
 import json
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from aircue_gateway import control, daemon, deadletter, log, report
+from aircue_gateway.clock import believed
 from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning, Refused
 from aircue_gateway.spool.spool import SpoolError
@@ -133,7 +135,8 @@ def _status_of(config: Config) -> dict[str, Any]:
     stored = report.status(config.data_dir)
     running = _asked_of_daemon(config, "intakes")
     state = _asked_of_daemon(config, "state") or {"name": "stopped"}
-    return {"gateway": config.name, "state": state, **stored, "running": running}
+    clock = "ok" if believed(int(time.time())) else "not believed: see aircue-gateway doctor"
+    return {"gateway": config.name, "state": state, "clock": clock, **stored, "running": running}
 
 
 def _asked_of_daemon(config: Config, what: str) -> dict[str, Any] | None:

@@ -412,7 +412,7 @@ class Intake:
         self._retain(message)
         stream = self._streams.get((message.node.id, status.installation, status.boot))
         if stream is not None and status.uptime_ms is not None:
-            stream.clock.note(status.uptime_ms, 0, received_at_ms)
+            stream.clock.heard(status.uptime_ms, received_at_ms)
         if not status.online:
             log.event("node_left", node=message.node.id, site=message.node.site, boot=status.boot)
 

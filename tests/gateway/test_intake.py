@@ -213,6 +213,17 @@ def test_an_unbelievable_clock_is_counted_and_the_sample_kept() -> None:
     assert (window.samples[0].measured_at_ms, window.samples[0].resolved) == (NOW_MS, True)
 
 
+def test_once_this_machines_clock_is_set_a_nodes_next_status_dates_its_samples_anew() -> None:
+    """A Raspberry Pi that was without power for long begins years ago, until it reaches a time server."""
+    one, behind_ms = intake(), 10 * 365 * 86_400_000
+    one.take(message("samples", live(1, timed=False)), NOW_MS - behind_ms)
+    status = {"v": 1, "i": INSTALLATION, "b": BOOT, "state": "online", "u": 60_000, "free": 1, "waiting": 0}
+    one.take(message("status", json.dumps({**status, "loss": [], "faults": {}}).encode()), NOW_MS)
+    one.take(message("samples", live(2, timed=False)), NOW_MS)
+    first, second = one.swap().samples
+    assert (first.measured_at_ms, second.measured_at_ms) == (NOW_MS - behind_ms, NOW_MS)
+
+
 def test_flags_keep_values_and_the_deadband_does_not() -> None:
     one = intake(deadband=DeadbandConfig(width={"temperature": 5.0}))
     window = taken(one, message("samples", live(1)), message("samples", live(2, wire=[2150, 10_100])))

@@ -114,7 +114,7 @@ def leap(rule: Rule, state: State, points: PointColumns) -> State | None:
 
 def _fired_on(rule: Rule, state: State, at: npt.NDArray[np.float64], furthest: float) -> State | None:
     """Sums in the order in which the steps would, so that the last digit is the same."""
-    gaps = np.diff(at, prepend=state.last_at)
+    gaps = np.diff(at, prepend=at[0] if state.last_at is None else state.last_at)
     if rule.on_missing == "reset" and np.any(gaps > rule.max_gap_s):
         return None
     counted = gaps if rule.on_missing == "fire" else np.where(gaps <= rule.max_gap_s, gaps, 0.0)

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -116,23 +117,32 @@ def _log(connection: Connection, met: csr_array, people: Sequence[str], random: 
     trained_at = now - timedelta(days=1)
     table = met.tocoo()
     users, items = table.coords
-    days = random.uniform(1, 90, len(users))
-    _fill(connection, tables.interactions, _acts(people, users, items, now, days, random))
+    _acts(connection, people, users, items, _ago(now, random.uniform(1, 90, len(users))), random)
     later = np.flatnonzero(random.random(met.shape[0]) < _LATER)
     late = np.append(np.repeat(later, 2), np.repeat(np.arange(met.shape[0], len(people)), 5))
     fresh = items[random.integers(len(items), size=len(late))]
-    _fill(connection, tables.interactions, _acts(people, late, fresh, now, random.uniform(0, 0.9, len(late)), random))
+    _acts(connection, people, late, fresh, _ago(now, random.uniform(0, 0.9, len(late))), random)
     return trained_at.timestamp()
 
 
+def _ago(now: datetime, days: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Milliseconds since 1970."""
+    return np.asarray(db.to_ms(now) - days * 86_400_000, dtype=np.int64)
+
+
 def _acts(
-    people: Sequence[str], users: Any, items: Any, now: datetime, days: npt.NDArray[np.float64], random: Random
-) -> Iterator[dict[str, Any]]:
-    kinds = random.choice(len(KINDS), len(users), p=[share for _, _, share in KINDS]).tolist()
-    for user, item, kind, ago in zip(users.tolist(), items.tolist(), kinds, days.tolist(), strict=True):
-        name, weight, _ = KINDS[kind]
-        at = now - timedelta(days=ago)
-        yield {"person": people[user], "product": _product(item), "kind": name, "weight": weight, "at": at}
+    connection: Connection, people: Sequence[str], who: Any, what: Any, at_ms: npt.NDArray[np.int64], random: Random
+) -> None:
+    """Past SQLAlchemy, which takes four times as long for a million rows."""
+    products = [_product(number) for number in range(int(what.max()) + 1)]
+    kinds = random.choice(len(KINDS), len(who), p=[share for _, _, share in KINDS]).tolist()
+    rows = (
+        (people[user], products[item], *KINDS[kind][:2], at, 0)
+        for user, item, kind, at in zip(who.tolist(), what.tolist(), kinds, at_ms.tolist(), strict=True)
+    )
+    columns = "person, product, kind, weight, at, pushed"
+    while held := list(islice(rows, _AT_ONCE)):
+        connection.exec_driver_sql(f"INSERT INTO interactions ({columns}) VALUES (?, ?, ?, ?, ?, ?)", held)
 
 
 def _fill(connection: Connection, table: Table, rows: Iterator[dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -296,7 +296,7 @@ def run(zipf: Zipf | None = None, users: int = 4000, api_s: float = 20.0) -> dic
             figures |= _told("api", api(trained.x, trained.y, met, api_s))
     figures |= _least(figures)
     figures["lists_differing"] = sum(value for name, value in figures.items() if "lists_differing_" in name)
-    return {name: round(float(value), 3) for name, value in figures.items()}
+    return {name: None if value is None else round(float(value), 3) for name, value in figures.items()}
 
 
 def _least(figures: dict[str, Any]) -> dict[str, float]:
@@ -316,8 +316,9 @@ def _tasks(served: Served, users: int) -> dict[str, float]:
     return {f"{name}_{served.name}": value for name, value in found.items()}
 
 
-def _told(what: str, found: dict[str, float]) -> dict[str, float]:
-    _say(f"{what}: " + ", ".join(f"{name} {value:.4g}" for name, value in found.items()))
+def _told(what: str, found: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    said = (f"{name} {'null' if value is None else f'{value:.4g}'}" for name, value in found.items())
+    _say(f"{what}: {', '.join(said)}")
     return found
 
 

@@ -274,3 +274,18 @@ def test_products_that_come_in_later_are_recommended_within_seconds_and_as_they_
     answer = recommended(shop, "person=ada-1&n=100&need=damp-air")
     [found] = [one for one in answer["recommendations"] if one["product"] == "lighting-newer"]
     assert "need" in [reason["kind"] for reason in found["reasons"]]
+
+
+def test_the_needs_that_hold_in_a_home_that_agrees_lift_their_remedies(shop: Cloud) -> None:
+    plain = recommended(shop, "person=ada-1&n=100")
+    assert recommended(shop, "person=ada-1&n=100&environment=true") == plain
+    shop.post(batch(humidity(DAMP)))
+    agree(shop, "ada", "sensor")
+    assert recommended(shop, "person=ada-1&n=100") == plain
+    home = recommended(shop, "person=ada-1&n=100&environment=true")
+    assert home["recommendations"] == recommended(shop, "person=ada-1&n=100&need=damp-air")["recommendations"]
+    assert "Damp air makes it more wanted" in home["recommendations"][0]["text"]
+    agree(shop, "ada", "sensor", granted=False)
+    assert recommended(shop, "person=ada-1&n=100&environment=true") == plain
+    both = ask(shop, "person=ada-1&need=damp-air&environment=true")
+    assert (both.status_code, both.get_json()["detail"]) == (400, "a need and the environment: ask for one of them")

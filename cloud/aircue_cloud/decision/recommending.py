@@ -1,6 +1,6 @@
 """Answers for people who are asked about through the API: what they may be offered, ranked, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.homes import personalisation
 from aircue_cloud.needs.needs import Need
 from aircue_cloud.recommender.artefact import HEADS, NEW
-from aircue_cloud.recommender.asked import AllBut, Context, Told
+from aircue_cloud.recommender.asked import AllBut, Context, Environment, Surroundings, Told
 from aircue_cloud.recommender.contract import Asking, Ranked
 from aircue_cloud.recommender.explanations import Explanation
 
@@ -21,11 +21,17 @@ IMPERSONAL = "not personalised, as was asked for: what is popular, the same for 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """head: "new", or "repeat" for what the person had to do with before too."""
+    """need: one that is to count whether it holds or not. home: needs of which those count that hold in the person's
+    home. head: "new", or "repeat" for what the person had to do with before too."""
 
     n: int
     need: Need | None = None
+    home: tuple[Need, ...] = ()
     head: str = NEW
+
+    @property
+    def titles(self) -> dict[str, str]:
+        return {need.name: need.title for need in (*self.home, *(() if self.need is None else (self.need,)))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,8 @@ def answer(
             continue
         told = shopping.told(connection, model, homes[person], [person], newcomers, now)
         owned = _owned(connection, homes[person], wish)
-        found.append(_answer(connection, model, note, person, wish, told, owned))
+        context = _context(connection, homes[person], wish)
+        found.append(_answer(connection, model, note, person, wish, context, told, owned))
     return found
 
 
@@ -76,7 +83,7 @@ def _for_anybody(connection: Connection, person: str, n: int, now: datetime) -> 
     """What is popular: nothing that this person or home did or measured is read, nor the need of its air."""
     popular = shopping.recent_popularity(connection, now)
     told = Told(now=now.timestamp(), withheld=frozenset((person,)))
-    found = _answer(connection, popular, IMPERSONAL, person, Wish(n=n), told, frozenset())
+    found = _answer(connection, popular, IMPERSONAL, person, Wish(n=n), None, told, frozenset())
     return replace(found, personalised=False)
 
 
@@ -112,7 +119,26 @@ def _households(connection: Connection, people: Sequence[str]) -> dict[str, str]
 
 def _owned(connection: Connection, household: str, wish: Wish) -> frozenset[str]:
     """Who asks for what is new, or for a remedy, wants nothing that is there already."""
-    return shopping.owned(connection, household) if wish.head == NEW or wish.need is not None else frozenset()
+    return shopping.owned(connection, household) if wish.head == NEW or wish.titles else frozenset()
+
+
+def _context(connection: Connection, household: str, wish: Wish) -> Surroundings | None:
+    if wish.need is not None:
+        return _of(wish.need)
+    if not wish.home:
+        return None
+    holding = shopping.needs_at_home(connection, household)
+    return Environment(needs=tuple(_of(need) for need in wish.home if need.name in holding))
+
+
+def _of(need: Need) -> Context:
+    return Context(need=need.name, remedies=need.remedies)
+
+
+def _text(why: Explanation, names: Mapping[str, str], wish: Wish) -> str:
+    """The need that lifts it is called by its title."""
+    lifted = next((reason.need for reason in why.reasons if reason.need is not None), "")
+    return why.text(names, wish.titles.get(lifted, lifted))
 
 
 def _answer(
@@ -121,24 +147,25 @@ def _answer(
     note: str | None,
     person: str,
     wish: Wish,
+    context: Surroundings | None,
     told: Told,
     owned: frozenset[str],
 ) -> Answer:
-    context = None if wish.need is None else Context(need=wish.need.name, remedies=wish.need.remedies)
     asking = model.asking(person, told, wish.head)
     ranked = _on_sale(connection, asking, wish.n, context, AllBut(products=owned))
     reasons = asking.explain([one.product for one in ranked], context)
     names = shopping.names(connection, frozenset().union(*(one.named for one in reasons)))
-    title = "" if wish.need is None else wish.need.title
     offers = tuple(
-        Offer(product=one.product, name=names[one.product], score=one.score, why=why, text=why.text(names, title))
+        Offer(product=one.product, name=names[one.product], score=one.score, why=why, text=_text(why, names, wish))
         for one, why in zip(ranked, reasons, strict=True)
     )
     basis = reasons[0].basis if reasons else "nothing left"
     return Answer(person=person, personalised=True, basis=basis, model=model.version, note=note, offers=offers)
 
 
-def _on_sale(connection: Connection, asking: Asking, n: int, context: Context | None, eligible: AllBut) -> list[Ranked]:
+def _on_sale(
+    connection: Connection, asking: Asking, n: int, context: Surroundings | None, eligible: AllBut
+) -> list[Ranked]:
     """The first n that are in stock: more are ranked until there are as many, which is sooner than to read what the
     whole catalogue has in stock."""
     asked = n

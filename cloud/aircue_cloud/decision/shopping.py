@@ -18,7 +18,7 @@ from aircue_cloud.recommender.asked import Act, Described, Told
 from aircue_cloud.recommender.weights import WEIGHTS
 
 PURPOSE = "marketing"
-BEHAVIOUR = "behaviour"
+BEHAVIOUR, SENSOR = "behaviour", "sensor"
 POPULARITY_DAYS = 90
 DESCRIPTIONS_KEPT, COUNT_KEPT = timedelta(minutes=1), timedelta(seconds=5)
 _ACTS = 500  # the latest of a person that a folded-in profile rests on
@@ -65,7 +65,7 @@ def told(
     """What its people did that the model does not know of; nothing where the household does not agree to its
     behaviour being used."""
     at = now.timestamp()
-    if not _agrees(connection, household):
+    if not _agrees(connection, household, BEHAVIOUR):
         return Told(now=at, newcomers=newcomers, withheld=frozenset(people))
     theirs = {person: did(connection, person, model.knows_until(person), now) for person in people}
     return Told(now=at, newcomers=newcomers, did=theirs)
@@ -74,7 +74,11 @@ def told(
 def _agreeing() -> Select[int]:
     """A row where the household agrees, through whichever channel it said so."""
     said = tables.consents.c
-    asked = (said.household == bindparam("home"), said.purpose == PURPOSE, said.data_category == BEHAVIOUR)
+    asked = (
+        said.household == bindparam("home"),
+        said.purpose == PURPOSE,
+        said.data_category == bindparam("category"),
+    )
     last = select(func.max(said.id)).where(*asked).group_by(said.channel)
     return select(said.id).where(said.id.in_(last), said.granted).limit(1)
 
@@ -82,8 +86,24 @@ def _agreeing() -> Select[int]:
 _AGREEING = _agreeing()
 
 
-def _agrees(connection: Connection, household: str) -> bool:
-    return connection.execute(_AGREEING, {"home": household}).first() is not None
+def _agrees(connection: Connection, household: str, category: str) -> bool:
+    return connection.execute(_AGREEING, {"home": household, "category": category}).first() is not None
+
+
+def _holding() -> Select[str]:
+    episodes, sites = tables.episodes.c, tables.sites.c
+    theirs = select(sites.id).where(sites.household == bindparam("home"))
+    return select(episodes.need).where(episodes.site.in_(theirs), episodes.open, ~episodes.withdrawn).distinct()
+
+
+_HOLDING = _holding()
+
+
+def needs_at_home(connection: Connection, household: str) -> frozenset[str]:
+    """The needs that hold in the home now; none where the household does not agree to its air being used."""
+    if not _agrees(connection, household, SENSOR):
+        return frozenset()
+    return frozenset(connection.execute(_HOLDING, {"home": household}).scalars())
 
 
 def _acts() -> Select[Any]:

@@ -12,7 +12,7 @@ from tests.cloud.recommender.trained import CATALOGUE, ITEMS, NOW, SERVABLE, TRI
 
 from aircue_cloud.recommender import explanations, store
 from aircue_cloud.recommender.artefact import HEADS, MET, NEW, REPEAT, Artefact
-from aircue_cloud.recommender.asked import Act, Context, Described, Told
+from aircue_cloud.recommender.asked import Act, Context, Described, Environment, Told
 from aircue_cloud.recommender.interactions import Interactions
 from aircue_cloud.recommender.kernels import NOBODY
 from aircue_cloud.recommender.lift import Evidence
@@ -342,3 +342,20 @@ def test_lifts_and_eligibility_hold_for_all_users_too() -> None:
             ]
             single = served("als").recommend(person, 4, context, eligible)
             same(found, [(one.product, one.score) for one in single])
+
+
+def test_of_the_needs_that_hold_in_a_home_the_one_counts_that_lifts_a_product_most() -> None:
+    mould = Context(need="mould-risk", remedies={"dehumidifier": 3.0, "lamp": 1.5})
+    recommender = served("ease")
+    plain, home = (
+        {one.product: one.score for one in recommender.recommend("u04", ITEMS, context, head=REPEAT)}
+        for context in (None, Environment(needs=(DAMP, mould)))
+    )
+    for described in CATALOGUE:
+        lift = {"dehumidifier": 3.0, "lamp": 1.5}.get(described.category, 1.0)
+        assert home[described.id] - plain[described.id] == pytest.approx(np.log(lift), abs=1e-5)
+    [why] = recommender.explain("u04", ["i00"], Environment(needs=(DAMP, mould)), head=REPEAT)
+    assert [reason.need for reason in why.reasons if reason.need] == ["mould-risk"]
+    assert why.score == pytest.approx(home["i00"], abs=1e-4)
+    nothing = recommender.recommend("u04", ITEMS, Environment(), head=REPEAT)
+    assert {one.product: one.score for one in nothing} == pytest.approx(plain, abs=1e-5)

@@ -64,6 +64,10 @@ bench-cloud: setup system-packages ## measure the cloud's figures: ingest on bot
 bench-recommender: setup ## measure the recommender's figures; AIRCUE_DATA names the data sets
 	@$(BIN)/python -m tests.bench.recommender
 
+.PHONY: bench-push
+bench-push: setup system-packages ## measure the figures of pushes, from decision to effect; AIRCUE_DATA names the data sets
+	@$(BIN)/python -m tests.bench.push
+
 .PHONY: soak
 soak: setup system-packages ## run the gateway's fault tests in their long form (hours)
 	@AIRCUE_LONG=1 $(BIN)/pytest tests/gateway/test_power_cut.py tests/system -k "gateway or uplink or power_cut" $(PYTEST_ARGS)

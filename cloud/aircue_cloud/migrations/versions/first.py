@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_633d62b09292"
+revision = "0001_5cb0d947cf19"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -143,6 +143,19 @@ def upgrade() -> None:
     sa.Column('totp_step', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('name')
     )
+    op.create_table('preferences',
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('timezone', sa.Text(), nullable=True),
+    sa.Column('quiet_hours', sa.Text(), nullable=True),
+    sa.Column('language', sa.Text(), nullable=True),
+    sa.Column('caps', sa.JSON(), nullable=False),
+    sa.Column('topics', sa.JSON(), nullable=False),
+    sa.Column('stopped', sa.JSON(), nullable=False),
+    sa.Column('snoozed', sa.JSON(), nullable=False),
+    sa.Column('changed_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('kind', 'subject')
+    )
     op.create_table('products',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
@@ -184,6 +197,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('token_hash')
     )
     op.create_index('session_subject', 'sessions', ['kind', 'subject'], unique=False)
+    op.create_table('switches',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('on', sa.Boolean(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('changed_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('name')
+    )
     op.create_table('weather',
     sa.Column('area', sa.Text(), nullable=False),
     sa.Column('hour', sa.BigInteger(), nullable=False),
@@ -211,6 +231,16 @@ def upgrade() -> None:
     sa.Column('count', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('what', 'whom', 'since')
     )
+    op.create_table('assignments',
+    sa.Column('experiment', sa.Text(), nullable=False),
+    sa.Column('household', sa.Text(), nullable=False),
+    sa.Column('arm', sa.Text(), nullable=False),
+    sa.Column('holdout', sa.Float(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.PrimaryKeyConstraint('experiment', 'household')
+    )
+    op.create_index(op.f('ix_assignments_household'), 'assignments', ['household'], unique=False)
     op.create_table('batches',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('gateway', sa.Text(), nullable=False),
@@ -307,6 +337,7 @@ def upgrade() -> None:
     sa.Column('text', sa.Text(), nullable=True),
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('pushed', sa.Boolean(), nullable=False),
+    sa.Column('push', sa.Text(), nullable=True),
     sa.Column('event', sa.Text(), nullable=True),
     sa.Column('referrer', sa.Text(), nullable=True),
     sa.Column('path', sa.Text(), nullable=True),
@@ -379,16 +410,33 @@ def upgrade() -> None:
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('outcome', sa.Text(), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=True),
+    sa.Column('push', sa.Text(), nullable=True),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('product', sa.Text(), nullable=True),
+    sa.Column('category', sa.Text(), nullable=True),
+    sa.Column('channel', sa.Text(), nullable=True),
+    sa.Column('arm', sa.Text(), nullable=True),
+    sa.Column('propensity', sa.Float(), nullable=True),
+    sa.Column('scheduled_at', sa.BigInteger(), nullable=True),
+    sa.Column('expires_at', sa.BigInteger(), nullable=True),
+    sa.Column('rules_version', sa.Text(), nullable=True),
+    sa.Column('model_version', sa.Text(), nullable=True),
     sa.Column('trace', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['episode'], ['episodes.id'], ),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('decision_deferred', 'decisions', ['scheduled_at'], unique=False, sqlite_where=sa.text('scheduled_at IS NOT NULL'), postgresql_where=sa.text('scheduled_at IS NOT NULL'))
+    op.create_index('decision_household', 'decisions', ['household', 'at'], unique=False)
+    op.create_index('decision_push', 'decisions', ['push'], unique=False)
     op.create_index(op.f('ix_decisions_episode'), 'decisions', ['episode'], unique=False)
     op.create_table('pushes',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('household', sa.Text(), nullable=False),
     sa.Column('person', sa.Text(), nullable=True),
+    sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('need', sa.Text(), nullable=False),
     sa.Column('episode', sa.Text(), nullable=False),
     sa.Column('product', sa.Text(), nullable=False),
@@ -397,7 +445,10 @@ def upgrade() -> None:
     sa.Column('text', sa.Text(), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
     sa.Column('trigger', sa.JSON(), nullable=False),
+    sa.Column('language', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=True),
     sa.Column('withdrawn_at', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['episode'], ['episodes.id'], ),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),

@@ -86,7 +86,7 @@ def tell(config_path: Path | None, window_days: int, before_days: int, currency:
         write(out, {"currency": found.currency, "experiments": [report.document(one) for one in reported]})
 
 
-def _shares(config_path: Path | None) -> dict[str, float]:
+def _shares(config_path: Path | None) -> dict[str, Any]:
     """Of households that no decision has written down."""
     config = load(config_path)
     return {"holdout": config.holdout, "need_holdout": config.need_holdout}

@@ -112,8 +112,9 @@ def _pushes(connection: Connection, now: datetime) -> list[Push]:
     by_push: dict[str, list[datetime]] = {}
     for household, product, named, at in clicks:
         last = [one for one in found.get((household, product), ()) if made[one] <= at]
-        if named in made or last:
-            by_push.setdefault(named if named in made else last[-1], []).append(at)
+        clicked = [named] if named is not None and named in made else last[-1:]
+        for one in clicked:
+            by_push.setdefault(one, []).append(at)
     return [
         Push(
             id=row.id,

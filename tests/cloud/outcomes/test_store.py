@@ -25,11 +25,26 @@ HOMES = 900
 RATES = {TREATMENT: 0.5, HOLDOUT: 0.2}  # of those who buy a dehumidifier in the four weeks
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = db.open_database(new_database() or db.sqlite_url(str(tmp_path / "store.db")))
+def _store(folder: Path) -> Engine:
+    made = db.open_database(new_database() or db.sqlite_url(str(folder / "store.db")))
     with db.writing(made) as connection:
         connection.execute(insert(tables.products), [product("drymax", "dehumidifier"), product("lamp", "lighting")])
+    return made
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An empty store with two products."""
+    made = _store(tmp_path)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """What was made up, for tests that change nothing in it."""
+    made = _store(tmp_path_factory.mktemp("filled"))
+    fill(made)
     yield made
     made.dispose()
 
@@ -102,11 +117,10 @@ def reported(engine: Engine, **terms: Any) -> list[Reported]:
         return report.report(found, lambda name, homes: enrolment.arms(connection, name, homes, shares[name]), asked)
 
 
-def test_the_report_finds_what_was_made_up(engine: Engine) -> None:
+def test_the_report_finds_what_was_made_up(filled: Engine) -> None:
     """Three tenths more homes buy for 10,000: the need's effect. Globally the needs' own holdout thins it to 0.7 of
     that."""
-    fill(engine)
-    found = {one.experiment: one for one in reported(engine)}
+    found = {one.experiment: one for one in reported(filled)}
     assert list(found) == [GLOBAL, need_experiment(NEED)]
     for name, truth in ((GLOBAL, 3000 * 0.7), (need_experiment(NEED), 3000)):
         told = found[name].analysis
@@ -116,18 +130,16 @@ def test_the_report_finds_what_was_made_up(engine: Engine) -> None:
         assert told.effect.uplift.significant
 
 
-def test_the_global_experiment_holds_everybody_and_a_needs_own_only_who_is_in_the_programme(engine: Engine) -> None:
-    fill(engine)
-    everybody, need = reported(engine)
+def test_the_global_experiment_holds_everybody_and_a_needs_own_only_who_is_in_the_programme(filled: Engine) -> None:
+    everybody, need = reported(filled)
     inside = {home(n) for n in range(HOMES) if arm(home(n), GLOBAL, 0.3) == TREATMENT}
     assert everybody.groups == (inside, {home(n) for n in range(HOMES)} - inside)
     assert need.groups[0] == {home(n) for n in range(HOMES) if arm_of(n) == TREATMENT}
     assert need.groups[0] | need.groups[1] == inside
 
 
-def test_costs_and_what_followed_pushes_stand_beside_it(engine: Engine) -> None:
-    fill(engine)
-    _, need = reported(engine, fixed=1000.0)
+def test_costs_and_what_followed_pushes_stand_beside_it(filled: Engine) -> None:
+    _, need = reported(filled, fixed=1000.0)
     sent = sum(arm_of(n) == TREATMENT for n in range(HOMES))
     assert need.ledger is not None
     assert (need.ledger.sends, need.ledger.total) == (sent, sent * 5.0)
@@ -144,8 +156,8 @@ def test_costs_and_what_followed_pushes_stand_beside_it(engine: Engine) -> None:
 
 
 def test_a_click_belongs_to_the_push_it_names_or_else_to_the_latest_of_its_product(engine: Engine) -> None:
-    fill(engine)
-    sent = [n for n in range(HOMES) if arm_of(n) == TREATMENT][:2]
+    fill(engine, homes=60)
+    sent = [n for n in range(60) if arm_of(n) == TREATMENT][:2]
     clicked = {"kind": "click", "weight": 1.0, "product": "drymax", "pushed": True}
     rows = [{**clicked, "person": f"{home(n)}-1", "at": NOW - 39 * DAY} for n in sent]
     add(engine, tables.interactions, [{**rows[0], "push": f"p{sent[1]}"}, {**rows[1], "push": None}])
@@ -172,7 +184,7 @@ def test_few_households_are_not_told_of(engine: Engine) -> None:
 
 
 def test_a_span_that_is_not_over_is_waited_for(engine: Engine) -> None:
-    fill(engine, entered=NOW - 27 * DAY)
+    fill(engine, homes=300, entered=NOW - 27 * DAY)
     assert all(one.hidden for one in reported(engine))
     assert all(one.hidden is None for one in reported(engine, window=27 * DAY))
 
@@ -257,10 +269,9 @@ class _Opened:
 
 
 def test_the_report_as_lines_and_json_names_nobody(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(engine)
-    text, found = _run(engine, tmp_path, monkeypatch, "report", "--margin", "0.3", "--per-send", "5")
+    text, found = _run(filled, tmp_path, monkeypatch, "report", "--margin", "0.3", "--per-send", "5")
     assert "need:damp-air" in text
     assert "associated" in text
     assert "before/after, not causal" in text
@@ -269,11 +280,10 @@ def test_the_report_as_lines_and_json_names_nobody(
 
 
 def test_lifts_stand_on_the_randomised_comparison_where_there_is_one(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bought by half and by a fifth: the true ratio is 2.5. No home had dry air."""
-    fill(engine)
-    text, found = _run(engine, tmp_path, monkeypatch, "lift")
+    text, found = _run(filled, tmp_path, monkeypatch, "lift")
     lifts = {(one["need"], one["category"]): one for one in found["lifts"]}
     damp = lifts[NEED, "dehumidifier"]
     assert (damp["on"], damp["prior"]) == ("randomised", 2.0)

@@ -163,7 +163,7 @@ def test_the_returns_interval_holds_the_truth_as_often_as_it_says() -> None:
     treated = np.repeat([True, False], [500, 250])
     for _ in range(400):
         cost = random.gamma(4.0, 0.5, 750) * treated
-        units = Units(treated=treated, outcome=cost, cost=cost, margin=50 + 5 * cost + random.normal(0, 20, 750))
+        units = Units(treated=treated, outcome=cost, cost=cost, margin=50 + 5 * cost + random.normal(0, 3, 750))
         found = iroi(units, cut=100)
         assert found is not None
         inside += found.iroi.low <= 4 <= found.iroi.high

@@ -11,7 +11,9 @@ import sys
 PARTS = ("gateway_cleaning", "gateway_batch", "gateway_listener", "gateway_spool")
 KEYS = (
     "durable_qos1_msgs_per_s_core",
+    "durable_qos1_msgs_per_s_wall",
     "rss_mb",
+    "rss_slope_mb_per_million_readings",
     "bytes_per_reading_uplink",
     "sd_bytes_per_day",
     "ack_p99_ms_50",

@@ -324,8 +324,8 @@ def _beside(values: list[float]) -> dict[str, float]:
     """What is not in the way of every value: gaps, merging two sensors, all derived quantities of a sample; and a whole
     sample of four quantities through a stream, derived quantities and rules that name none of them included."""
     gaps, merge, air = Gaps(longest_s=300), Merge(step=0.3, agree=3.0, max_age_s=300), Air("sensitive")
-    stream = Stream(CleaningConfig(), lambda *reading: bool(alerts.update(*reading)))
     alerts = Alerts(NO_RULES, {})
+    stream = Stream(CleaningConfig(), lambda node, quantity: alerts.series(node, quantity).hear)
     quantities = (("temperature", "Cel", 100), ("humidity", "%RH", 100), ("co2", "ppm", 1), ("pm25", "ug/m3", 10))
     channels = tuple(Channel(quantity=name, unit=unit, scale=scale) for name, unit, scale in quantities)
     stream.born(BirthRow(id=1, site="s", node="n", installation=1, boot=1, channels=channels))

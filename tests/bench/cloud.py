@@ -5,8 +5,12 @@ gateway's own code from simulated homes (four rooms, simulated SHT4x, SCD4x and 
 HTTP with keys, by a process of its own. Acknowledged is what got its 200: base object synced, batch row committed.
 Visible is what `layered_at` says: deduplicated rows, latest state, hours and episodes in one transaction.
 
-A run counts only if the backlog does not grow: at its end no more wait than a second's worth. Batches are those of a
-few homes under many names, each home of its own; their content is real to the codec and to the layers alike.
+The backlog, batches that are acknowledged and not visible yet, is looked at every second: a run holds its speed only if
+the backlog of its last third is no more than a second's worth above that of its first. Batches are those of a few homes
+under many names, each home of its own; their content is real to the codec and to the layers alike.
+
+How it grows: the same once more, shorter, with a number of homes and readings (_1x) and with ten times as many of both
+(_10x). Beside it a floor: the same batches written to files by as many threads, each synced, and nothing else done.
 """
 
 import argparse
@@ -22,21 +26,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
+from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, create_engine, func, make_url, select, text
 from tests.bench.gateway_batch import home_nodes, sealed
-from tests.bench.proc import rss_mb
+from tests.bench.proc import cpu_s, rss_mb
 
 from aircue_cloud import db, tables
 from aircue_gateway.batch import Batch, Group, encode
 
 SECONDS = 60
+BATCHES = 12_000
+GROWN = (400, 100)  # batches and homes of 1x
 HOMES = 8
 CONNECTIONS = 24
 WINDOW_MS = 1_875_000  # 62 or 63 samples of four nodes with four quantities: 1,000 readings
@@ -76,9 +85,14 @@ def _moved(group: Group, number: int, shift_ms: int) -> Group:
     return replace(group, site=f"site-{number}", samples=samples, node=f"{group.node}-{number}")
 
 
+@cache
+def _kept(windows: int) -> list[list[Batch]]:
+    return home_batches(HOMES, min(86_400, 3600 + 1875 * (windows + 3)))
+
+
 def stock(folder: Path, batches: int, homes: int) -> int:
     """Puts a file for each batch: home after home of one window, then the next. How many readings are in them."""
-    kept = home_batches(HOMES, min(86_400, 3600 + 1875 * (batches // homes + 3)))
+    kept = _kept(batches // homes)
     shift_ms = int(time.time() * 1000) // 1000 * 1000 - kept[0][0].sealed_at_ms - 3 * _DAY_MS
     with ProcessPoolExecutor(os.cpu_count(), initializer=_know, initargs=(kept, folder, homes, shift_ms)) as pool:
         return sum(pool.map(_seal, range(batches), chunksize=32))
@@ -179,7 +193,9 @@ async def _send_all(
     waiting = iter(range(total))
     taken: list[tuple[float, float]] = []
     began = time.time()
-    await asyncio.gather(*(_connection(port, keys, folder, homes, waiting, taken, began + seconds) for _ in range(24)))
+    await asyncio.gather(
+        *(_connection(port, keys, folder, homes, waiting, taken, began + seconds) for _ in range(CONNECTIONS))
+    )
     return {"began": began, "ended": time.time(), "acks": taken, "left": sum(1 for _ in waiting)}
 
 
@@ -237,17 +253,49 @@ def _delays(server: Server) -> tuple[np.ndarray[Any, Any], int]:
     return np.array([(row.layered_at - row.received_at).total_seconds() for row in rows]), waiting
 
 
+class Backlog(Thread):
+    """Looks every second how many batches wait."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._engine, self._over = server.open(), Event()
+        self.curve: list[int] = []
+
+    def run(self) -> None:
+        table = tables.batches.c
+        query = select(func.count()).where(table.layered_at.is_(None))
+        while not self._over.wait(1.0):
+            with db.reading(self._engine) as connection:
+                self.curve.append(connection.execute(query).scalar_one())
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+        self._engine.dispose()
+
+
+def grows(curve: Sequence[int], per_s: float) -> bool:
+    """per_s: batches. Whether the last third lies more than a second's worth above the first."""
+    third = max(1, len(curve) // 3)
+    return bool(curve) and sum(curve[-third:]) / third > sum(curve[:third]) / third + per_s
+
+
 def ingest(folder: Path, database: str, batches: Path, homes: int, seconds: float, per_batch: float) -> dict[str, Any]:
     """The server stays in folder with all it has stored."""
     server = Server(folder, database)
     keys = server.keys(homes)
     server.start()
+    backlog = Backlog(server)
     try:
         _warm(server)
+        before = cpu_s(server.process.pid)
+        backlog.start()
         sent = send(server.port, keys, batches, homes, seconds)
+        backlog.stop()
         _, waiting = _delays(server)
         rss = rss_mb(server.process.pid)
         _drained(server)
+        used = cpu_s(server.process.pid) - before
         delays, _ = _delays(server)
     finally:
         server.stop()
@@ -257,12 +305,16 @@ def ingest(folder: Path, database: str, batches: Path, homes: int, seconds: floa
         "readings_per_s": round(len(took) * per_batch / span),
         "seconds": round(span, 1),
         "waiting_at_end": waiting,
+        "backlog_grows": grows(backlog.curve, len(took) / span),
+        "backlog_most_batches": max(backlog.curve, default=waiting),
+        "server_cpu_s_per_million": round(used / len(took) / per_batch * 1e6, 2),
         "ingest_p99_ms": round(float(np.quantile(took, 0.99)) * 1000, 1),
         "visible_p50_s": round(float(np.quantile(delays, 0.5)), 2),
         "visible_p99_s": round(float(np.quantile(delays, 0.99)), 2),
         "rss_mb": round(rss),
     }
-    _say(f"{database.split(':')[0] or 'sqlite'}: {found}")
+    _say(f"{database.split(':')[0] or 'sqlite'}, {homes} homes: {found}")
+    _say(f"  batches that waited, second by second: {backlog.curve}")
     return found
 
 
@@ -329,26 +381,91 @@ def lake_figures(folder: Path, database: str) -> dict[str, Any]:
     return found
 
 
-def run(seconds: float = SECONDS, batches: int = 9000, homes: int = 100) -> dict[str, Any]:
+def floor(batches: Path, folder: Path, per_batch: float, seconds: float) -> int:
+    """Readings a second, if acknowledging were writing and syncing a file for each batch and nothing else."""
+    names, written, end = sorted(batches.iterdir()), count(), time.perf_counter() + seconds
+    folder.mkdir()
+
+    def write(_: int) -> None:
+        while time.perf_counter() < end:
+            number = next(written)
+            with (folder / str(number)).open("wb") as file:
+                file.write(names[number % len(names)].read_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(write, range(CONNECTIONS)))
+    shutil.rmtree(folder)
+    return round(next(written) * per_batch / seconds)
+
+
+def measured(root: Path, postgres: str | None, batches: int, homes: int, seconds: float) -> dict[str, Any]:
+    """All figures with so many homes and batches. postgres: "" where there is no such server, None to leave it out."""
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="aircue-bench-cloud-") as name, postgresql() as postgres:
-        root = Path(name)
-        (root / "batches").mkdir()
-        began = time.perf_counter()
-        per_batch = stock(root / "batches", batches, homes) / batches
-        _say(f"{batches} batches of {per_batch:.0f} readings sealed in {time.perf_counter() - began:.0f} s")
-        for kind, database in (("sqlite", ""), ("postgresql", postgres)):
-            if kind == "postgresql" and not postgres:
-                found["ingest_readings_per_s_postgresql"] = None
-                continue
-            folder = root / kind
-            folder.mkdir()
-            one = ingest(folder, database, root / "batches", homes, seconds, per_batch)
-            found[f"ingest_readings_per_s_{kind}"] = one.pop("readings_per_s")
-            found |= {f"{key}_{kind}": value for key, value in one.items()}
-        found |= lake_figures(root / "sqlite", "")
-        for key in ("visible_p99_s", "ingest_p99_ms", "rss_mb"):
-            found[key] = max(value for name_, value in found.items() if name_.startswith(key))
+    sealed_ = root / f"batches-{batches}"
+    sealed_.mkdir()
+    began = time.perf_counter()
+    per_batch = stock(sealed_, batches, homes) / batches
+    _say(f"{batches} batches of {per_batch:.0f} readings sealed in {time.perf_counter() - began:.0f} s")
+    databases = {"sqlite": ""} | ({} if postgres is None else {"postgresql": postgres})
+    for kind, database in databases.items():
+        if kind == "postgresql" and not postgres:
+            found[f"ingest_readings_per_s_{kind}"] = None
+            found["postgresql_missing"] = "install PostgreSQL: initdb is not there"
+            continue
+        folder = root / f"{kind}-{batches}"
+        folder.mkdir()
+        url = _database(database, f"bench_{batches}") if database else ""
+        one = ingest(folder, url, sealed_, homes, seconds, per_batch)
+        found[f"ingest_readings_per_s_{kind}"] = one.pop("readings_per_s")
+        found |= {f"{key}_{kind}": value for key, value in one.items()}
+    found |= lake_figures(root / f"sqlite-{batches}", "")
+    for key in MOST:
+        found[key] = max(value for name_, value in found.items() if name_.startswith(key))
+    found["floor_synced_files_readings_per_s"] = floor(sealed_, root / "floor", per_batch, min(5.0, seconds))
+    shutil.rmtree(sealed_)
+    return found
+
+
+def _database(url: str, name: str) -> str:
+    """A database of its own on this server."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+MOST = ("visible_p99_s", "ingest_p99_ms", "rss_mb")  # the worse of both databases
+GROWING = (
+    "ingest_readings_per_s_sqlite",
+    "ingest_readings_per_s_postgresql",
+    *MOST,
+    "rebuild_readings_per_s",
+    "lake_bytes_per_reading",
+    "lake_readings",
+    "query_7_days_100_homes_ms",
+)
+
+
+def run(
+    seconds: float = SECONDS,
+    batches: int = BATCHES,
+    homes: int = 100,
+    grown: tuple[int, int] = GROWN,
+    *,
+    on_postgresql: bool = True,
+) -> dict[str, Any]:
+    """grown: batches and homes of 1x; 10x has ten times as many of both."""
+    with tempfile.TemporaryDirectory(prefix="aircue-bench-cloud-") as name, postgresql() as server:
+        root, postgres = Path(name), server if on_postgresql else None
+        found = measured(root, postgres, batches, homes, seconds)
+        for scale in (1, 10):
+            one = measured(root, postgres, grown[0] * scale, grown[1] * scale, seconds)
+            found |= {f"{key}_{scale}x": one[key] for key in GROWING if key in one}
+    for key in GROWING:
+        _say(f"{key:34} {found.get(f'{key}_1x')!s:>12} with 1x, {found.get(f'{key}_10x')!s:>12} with 10x the data")
     return found
 
 
@@ -356,7 +473,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--send", action="store_true", help="be the sender; what to send comes on standard input")
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--batches", type=int, default=9000)
+    parser.add_argument("--batches", type=int, default=BATCHES)
     parser.add_argument("--homes", type=int, default=100)
     asked = parser.parse_args()
     if asked.send:

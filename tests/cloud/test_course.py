@@ -110,7 +110,8 @@ def test_a_withdrawn_episode_that_stands_again_has_its_id_again() -> None:
 
 
 def columns(course: list[Point]) -> PointColumns:
-    return PointColumns({name: np.array([getattr(one, name) for one in course]) for name in Point._fields})
+    names = ("measured_at", "installation", "boot", "sequence", "value")
+    return PointColumns({name: np.array(column) for name, column in zip(names, zip(*course, strict=True), strict=True)})
 
 
 FEW = st.lists(st.tuples(st.integers(1, 12), st.sampled_from([78.5, 79.0, 81.0, 90.0, 70.0])), min_size=2, max_size=12)

@@ -131,7 +131,7 @@ def test_what_routes_answer_is_what_the_document_says(cloud: Cloud, mode: Genera
     }
     documented = {f"{m} {openapi._path(r)}" for r in openapi.rules(cloud.app) for m in (r.methods or set()) & METHODS}
     if mode is GenerationMode.POSITIVE:
-        assert statuses.keys() == documented
+        assert statuses.keys() | {"GET /api/v1/openapi.json"} == documented  # schemathesis has read that one itself
         refused = {label: seen for label, seen in statuses.items() if not any(status < 300 for status in seen)}
         assert {label: seen for label, seen in refused.items() if not seen <= UNREACHABLE.get(label, set())} == {}
 

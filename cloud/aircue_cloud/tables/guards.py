@@ -5,7 +5,7 @@ a row changes by it. Triggers do not stop who may drop them: they stop every oth
 puts a whole store in place of another, lifts them within its transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, Table, text
 
@@ -78,9 +78,12 @@ def _postgresql(table: Table) -> list[str]:
     ]
 
 
-_MADE = {"sqlite": _sqlite, "postgresql": _postgresql}
-_LIFTED = {
+_MADE: Mapping[str, Callable[[Table], list[str]]] = {"sqlite": _sqlite, "postgresql": _postgresql}
+_LIFTED: Mapping[str, Callable[[Table], list[str]]] = {
     "sqlite": lambda table: [f"DROP TRIGGER {table.name}_kept", f"DROP TRIGGER {table.name}_unchanged"],
     "postgresql": lambda table: [f"ALTER TABLE {table.name} DISABLE TRIGGER USER"],
 }
-_PUT = {"sqlite": _sqlite, "postgresql": lambda table: [f"ALTER TABLE {table.name} ENABLE TRIGGER USER"]}
+_PUT: Mapping[str, Callable[[Table], list[str]]] = {
+    "sqlite": _sqlite,
+    "postgresql": lambda table: [f"ALTER TABLE {table.name} ENABLE TRIGGER USER"],
+}

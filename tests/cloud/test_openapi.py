@@ -76,10 +76,11 @@ def operations(app: Flask) -> Iterator[Any]:
 # What stands in a path and is known, so that more than refusals is looked at.
 KNOWN = {"household": "ada", "person": "ada-1", "site": "home-1", "product": "lamp"}
 # What no drawn request can have right: a code, the bytes of a batch, an object that was uploaded, names in a body or a
-# query. What erases is asked about nobody who is there: the others would miss them.
+# query. What removes is asked about nobody and nothing that is there: the others would miss it.
 UNREACHABLE = {
     "DELETE /api/v1/households/{household}": {404},
     "DELETE /api/v1/people/{person}": {404},
+    "DELETE /api/v1/products/{product}": {404},
     "PUT /api/v1/people/{person}": {422},
     "GET /api/v1/sites/{site}/outdoor": {400, 404},
     "POST /api/v1/enrolments": {401, 422},
@@ -131,7 +132,7 @@ def test_what_routes_answer_is_what_the_document_says(cloud: Cloud, mode: Genera
     }
     documented = {f"{m} {openapi._path(r)}" for r in openapi.rules(cloud.app) for m in (r.methods or set()) & METHODS}
     if mode is GenerationMode.POSITIVE:
-        assert statuses.keys() == documented
+        assert statuses.keys() | {"GET /api/v1/openapi.json"} == documented  # schemathesis has read that one itself
         refused = {label: seen for label, seen in statuses.items() if not any(status < 300 for status in seen)}
         assert {label: seen for label, seen in refused.items() if not seen <= UNREACHABLE.get(label, set())} == {}
 

@@ -78,8 +78,8 @@ def _postgresql(table: Table) -> list[str]:
     ]
 
 
-_MADE = {"sqlite": _sqlite, "postgresql": _postgresql}
-_LIFTED = {
+_MADE: Mapping[str, Callable[[Table], list[str]]] = {"sqlite": _sqlite, "postgresql": _postgresql}
+_LIFTED: Mapping[str, Callable[[Table], list[str]]] = {
     "sqlite": lambda table: [f"DROP TRIGGER {table.name}_kept", f"DROP TRIGGER {table.name}_unchanged"],
     "postgresql": lambda table: [f"ALTER TABLE {table.name} DISABLE TRIGGER USER"],
 }

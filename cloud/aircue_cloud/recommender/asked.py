@@ -40,10 +40,12 @@ NOTHING = Told()
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """A need that holds, and the prior lift of each category that remedies it."""
+    """A need that holds, and the prior lift of each category that remedies it. chance: that it holds, 1 while it does,
+    less where it is expected (aircue_cloud.recommender.context.outlook)."""
 
     need: str
     remedies: Mapping[str, float] = field(default_factory=dict)
+    chance: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from aircue_cloud.recommender.errors import DatasetError
 
@@ -113,6 +114,12 @@ class Forecast:
         over = np.flatnonzero(self.value - sigmas * self.error > threshold)
         return int(self.hour[over[0]]) if len(over) else None
 
+    def chance(self, threshold: float, above: bool = True) -> float:
+        """Of the hour in which it is likeliest, that the value lies beyond the threshold there, errors taken as normal:
+        at most the chance that it does so in any of the hours."""
+        beyond = (self.value - threshold) / np.maximum(self.error, 1e-9)
+        return float(ndtr(beyond if above else -beyond).max(initial=0.0))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Forecaster:
@@ -150,6 +157,30 @@ def pairs(hourly: Hourly, h: int) -> tuple[Hours, Hours]:
     there = later < len(hourly.hour)
     there[there] = hourly.hour[later[there]] == hourly.hour[there] + h
     return np.flatnonzero(there), later[there]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """Of a home's last hour. deviation: from its own norm, in standard deviations; beyond: the share of the last day's
+    hours past the threshold; chance: that a need with this threshold holds, 1 where it does by the last hour's mean,
+    else that it does within the horizons."""
+
+    deviation: float
+    beyond: float
+    chance: float
+
+
+def outlook(past: Hourly, threshold: float, above_it: bool = True, horizons: int = 12) -> Outlook:
+    """above_it: whether the need holds above the threshold, or below. DatasetError of less than two days."""
+    known = forecaster(past, horizons)
+    now, value = int(past.hour[-1]), float(past.value[-1])
+    day = past.between(now - 23, now + 1).value
+    over = day > threshold if above_it else day < threshold
+    return Outlook(
+        deviation=float(known.norm.deviation(np.array([now]), np.array([value]))[0]),
+        beyond=float(over.mean()),
+        chance=1.0 if over[-1] else known.forecast(now, value).chance(threshold, above_it),
+    )
 
 
 def hourly_means(times: Sequence[float], values: Sequence[float], local_offset_h: int = 0) -> Hourly:

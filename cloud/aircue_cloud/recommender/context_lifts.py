@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import log
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +32,11 @@ class ContextLifts:
     def reason(self, product: str, fresh: Sequence[Described], surroundings: Surroundings) -> Reason | None:
         """Of the needs that hold, the one that lifts the product most; None where none holds."""
         category = self._category(product, fresh)
-        lifts = [(self.lift(product, category, one).mean, one.need) for one in needs(surroundings)]
+        lifts = [(_expected(log(self.lift(product, category, one).mean), one), one.need) for one in needs(surroundings)]
         if not lifts:
             return None
-        mean, need = max(lifts, key=lambda found: found[0])
-        return Reason(kind=explanations.NEED, amount=log(mean), need=need)
+        amount, need = max(lifts, key=lambda found: found[0])
+        return Reason(kind=explanations.NEED, amount=float(amount), need=need)
 
     def logs(self, surroundings: Surroundings, fresh: Sequence[Described] = ()) -> Utilities:
         """Of items and newcomers; 0 where no need holds. A product without evidence of its own has its category's."""
@@ -47,7 +48,7 @@ class ContextLifts:
         if key not in self._log_lifts:
             self._log_lifts[key] = self._learnt(context)
         new = [log(self.lift(one.id, one.category, context).mean) for one in fresh]
-        return np.append(self._log_lifts[key], new)
+        return np.asarray(_expected(np.append(self._log_lifts[key], new), context))
 
     def _lift(self, context: Context) -> Lift:
         key = _key(context)
@@ -77,6 +78,11 @@ class ContextLifts:
 
 def needs(surroundings: Surroundings) -> tuple[Context, ...]:
     return surroundings.needs if isinstance(surroundings, Environment) else (surroundings,)
+
+
+def _expected(log_lift: Any, context: Context) -> Any:
+    """log E[lift] where the need holds by a chance, and without it there is none: log(1 + chance (lift - 1))."""
+    return log_lift if context.chance == 1.0 else np.log1p(context.chance * np.expm1(log_lift))
 
 
 def _key(context: Context) -> _Key:

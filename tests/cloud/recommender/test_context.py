@@ -9,7 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aircue_cloud.recommender.context import Hourly, above, cells, forecaster, hourly_means, norm, pairs
+from aircue_cloud.recommender.context import (
+    Forecast,
+    Hourly,
+    above,
+    cells,
+    forecaster,
+    hourly_means,
+    norm,
+    outlook,
+    pairs,
+)
 from aircue_cloud.recommender.errors import DatasetError
 
 DAY_H = 24
@@ -159,3 +169,41 @@ def test_damped_persistence_beats_persistence_on_the_held_out_weeks_of_a_house(c
 def test_its_error_is_about_what_it_says() -> None:
     ours, _, said = errors("RH_5", 6)
     assert 0.7 < ours / said < 1.4
+
+
+def walk(hours: int, seed: int = 3) -> Hourly:
+    """A home around 50 that wanders off and comes back, phi 0.9 an hour (simulated)."""
+    random = np.random.default_rng(seed)
+    value = np.zeros(hours)
+    for hour in range(1, hours):
+        value[hour] = 0.9 * value[hour - 1] + random.normal()
+    return Hourly(hour=np.arange(hours, dtype=np.int64), value=50 + value)
+
+
+def test_a_chance_comes_true_as_often_as_it_says() -> None:
+    """Three hours ahead, from 3,000 moments of a simulated home that the forecaster never saw."""
+    known, later = forecaster(walk(6000), horizons=3), walk(3000, seed=4).value
+    chances, came = [], []
+    for now in range(24, 2990):
+        ahead = known.forecast(now, float(later[now]))
+        third = Forecast(hour=ahead.hour[2:], value=ahead.value[2:], error=ahead.error[2:])
+        chances.append(third.chance(52.0))
+        came.append(later[now + 3] > 52.0)
+        assert third.chance(52.0) + third.chance(52.0, above=False) == pytest.approx(1)
+        assert ahead.chance(52.0) >= third.chance(52.0)
+    for low, high in ((0.0, 0.2), (0.2, 0.5), (0.5, 1.0)):
+        kept = [place for place, chance in enumerate(chances) if low <= chance < high]
+        said, found = np.mean([chances[one] for one in kept]), np.mean([came[one] for one in kept])
+        assert found == pytest.approx(said, abs=0.06)
+
+
+def test_an_outlook_says_how_far_how_long_and_how_likely() -> None:
+    past = walk(1000)
+    value = past.value.copy()
+    value[-6:] = 60.0
+    found = outlook(Hourly(hour=past.hour, value=value), 55.0)
+    assert found.deviation > 3
+    assert (found.beyond, found.chance) == (pytest.approx(np.mean(value[-24:] > 55)), 1.0)
+    near, far = (outlook(Hourly(hour=past.hour, value=value), threshold).chance for threshold in (61.0, 80.0))
+    assert 1 > near > far
+    assert outlook(Hourly(hour=past.hour, value=value), 65.0, above_it=False).chance == 1.0

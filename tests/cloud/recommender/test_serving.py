@@ -1,5 +1,6 @@
 """Every family that can be served: the naive ranking, explained to the last digit, the same after a disk."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -359,3 +360,18 @@ def test_of_the_needs_that_hold_in_a_home_the_one_counts_that_lifts_a_product_mo
     assert why.score == pytest.approx(home["i00"], abs=1e-4)
     nothing = recommender.recommend("u04", ITEMS, Environment(), head=REPEAT)
     assert {one.product: one.score for one in nothing} == pytest.approx(plain, abs=1e-5)
+
+
+def test_a_need_that_is_expected_lifts_by_its_chance() -> None:
+    """E[lift] = 1 + chance (lift - 1), in the score and in its reason."""
+    name = "popularity"
+    plain = {one.product: one.score for one in served(name).recommend("u03", ITEMS, head=REPEAT)}
+    for chance in (0.0, 0.25, 1.0):
+        maybe = replace(DAMP, chance=chance)
+        found = {one.product: one.score for one in served(name).recommend("u03", ITEMS, maybe, head=REPEAT)}
+        lift = served(name).lift("i00", "dehumidifier", maybe).mean
+        assert lift == pytest.approx(2)
+        assert found["i00"] - plain["i00"] == pytest.approx(np.log(1 + chance * (lift - 1)), abs=1e-6)
+        assert found["i01"] == pytest.approx(plain["i01"], abs=1e-6)
+        [why] = served(name).explain("u03", ["i00"], maybe, head=REPEAT)
+        assert why.score == pytest.approx(found["i00"], abs=1e-4)

@@ -108,3 +108,13 @@ def test_trees_over_categories_are_refused() -> None:
     library = HistGradientBoostingClassifier(max_iter=3, categorical_features=[0]).fit(x, x[:, 0] % 2 == 0)
     with pytest.raises(ValueError, match="categories"):
         trees.of_boosting(library)
+
+
+@pytest.mark.parametrize("low", [np.float32(0.1), np.nextafter(np.float32(0.1), np.float32(1))])
+def test_floats_without_another_between_them_part_as_in_the_library(low: np.float32) -> None:
+    """The threshold lies halfway, where no float32 is: rounded to the nearest it may reach the upper one."""
+    x = np.tile(np.array([low, np.nextafter(low, np.float32(1))], dtype=np.float32), 200)[:, None]
+    library = HistGradientBoostingClassifier(max_iter=2, early_stopping=False).fit(x, x[:, 0] > low)
+    found = trees.of_boosting(library).log_odds(x)
+    np.testing.assert_array_equal(found, library.decision_function(x))
+    assert found[0] < 0 < found[1]

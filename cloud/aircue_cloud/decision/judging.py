@@ -109,7 +109,7 @@ class Judge:
         agreeing = self._known.agreeing
         withheld = frozenset(one for home, some in people.items() if home not in agreeing for one in some)
         asked = (one for home, some in people.items() if home in agreeing for one in some)
-        did = {one: shopping.did(self._connection, one, self._now) for one in asked if not model.knows(one)}
+        did = {one: shopping.did(self._connection, one, model.knows_until(one), self._now) for one in asked}
         return Told(now=self._now.timestamp(), newcomers=newcomers, did=did, withheld=withheld)
 
     def _remedies(self, need: Need, model: Affinity) -> _Remedies:

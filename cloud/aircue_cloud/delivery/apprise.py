@@ -49,6 +49,7 @@ class AppriseChannel:
         return Handed() if went_well else Unknown(detail="Apprise does not say that it went well")
 
     def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(_give_up(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -59,3 +60,11 @@ def _opened(name: str, url: Any, where: str) -> apprise.Apprise:
     if not target.add(url):
         raise SettingsError(f"{where}: key {name!r} is no URL that Apprise knows; see its list of services")
     return target
+
+
+async def _give_up() -> None:
+    """What is still under way in this loop."""
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

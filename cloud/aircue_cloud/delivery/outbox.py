@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from aircue_cloud import db, tables
 from aircue_cloud.delivery import addresses, fates, inbox
@@ -127,7 +127,9 @@ def take(
     due = and_(_T.state == DUE, _T.ready_at <= now, _T.channel.in_(channels))
     query = select(tables.outbox).where(due).order_by(_T.ready_at, _T.id).limit(most)
     rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-    fit = [row for row in rows if _is_fit(connection, row, still_wanted, now)]
+    asked = [(row, _before(connection, row, still_wanted, now)) for row in rows]
+    _become(connection, [(row, fate) for row, fate in asked if fate is not None], now)
+    fit = [row for row, fate in asked if fate is None]
     if fit:
         mine = {"state": TAKEN, "worker": worker, "leased_until": now + lease, "attempts": _T.attempts + 1}
         connection.execute(update(tables.outbox).where(_T.id.in_([row.id for row in fit])).values(mine))
@@ -137,13 +139,6 @@ def take(
 def _taken(row: Row[Any]) -> Taken:
     names = ("id", "push", "channel", "address", "expires_at")
     return Taken(attempt=row.attempts + 1, **{name: getattr(row, name) for name in names})
-
-
-def _is_fit(connection: Connection, row: Row[Any], still_wanted: StillWanted, now: datetime) -> bool:
-    fate = _before(connection, row, still_wanted, now)
-    if fate is not None:
-        _become(connection, row, fate, now)
-    return fate is None
 
 
 def _before(connection: Connection, row: Row[Any], still_wanted: StillWanted, now: datetime) -> Fate | None:
@@ -161,9 +156,11 @@ def _before(connection: Connection, row: Row[Any], still_wanted: StillWanted, no
 def _settle_lost(connection: Connection, now: datetime) -> None:
     over = and_(_T.state == TAKEN, _T.leased_until < now)
     query = select(tables.outbox).where(over).order_by(_T.id).with_for_update(skip_locked=True)
-    for row in connection.execute(query).all():
-        _note(connection, row.id, row.push, "lost", "the worker's lease is over", now)
-        _become(connection, row, fates.lost(GUARANTEES[row.channel], now), now)
+    rows = connection.execute(query).all()
+    if rows:
+        notes = [_note(row.id, row.push, "lost", "the worker's lease is over", now) for row in rows]
+        connection.execute(insert(tables.attempts), notes)
+        _become(connection, [(row, fates.lost(GUARANTEES[row.channel], now)) for row in rows], now)
 
 
 def renew(connection: Connection, worker: str, now: datetime, lease: timedelta) -> None:
@@ -180,52 +177,81 @@ def record(
     # In one order, so that two workers never wait for each other.
     pushes = sorted({taken.push for taken, _ in done})
     connection.execute(select(tables.pushes.c.id).where(tables.pushes.c.id.in_(pushes)).with_for_update())
+    rows = _held(connection, [taken.id for taken, _ in done])
+    notes, fated = [], []
     for taken, result in sorted(done, key=lambda one: one[0].id):
-        _note(connection, taken.id, taken.push, type(result).__name__.lower(), result.detail, now)
-        mine = or_(_T.state == TAKEN, _T.state == fates.IN_DOUBT)
-        row = connection.execute(
-            select(tables.outbox).where(_T.id == taken.id, _T.attempts == taken.attempt, mine)
-        ).one_or_none()
-        if row is not None:
+        notes.append(_note(taken.id, taken.push, type(result).__name__.lower(), result.detail, now))
+        row = rows.get(taken.id)
+        if row is not None and row.attempts == taken.attempt:
             guarantee = GUARANTEES[row.channel]
-            _become(connection, row, fates.after(result, guarantee, row.attempts, now, row.expires_at, chance()), now)
+            fate = fates.after(result, guarantee, row.attempts, now, row.expires_at, chance())
+            fated.append((row, fate))
         if isinstance(result, Gone):
             addresses.end(connection, taken.address, addresses.GONE, now)
+    connection.execute(insert(tables.attempts), notes)
+    _become(connection, fated, now)
 
 
-def _become(connection: Connection, row: Row[Any], fate: Fate, now: datetime) -> None:
-    again = fate.ready_at is not None
-    values = {
-        "state": fate.state,
-        "reason": fate.reason or None,
-        "ready_at": fate.ready_at if again else row.ready_at,
-        "worker": None,
-        "leased_until": None,
-        "done_at": None if again else now,
-    }
-    connection.execute(update(tables.outbox).where(_T.id == row.id).values(values))
-    if not again:
-        _go_on(connection, row.push, row.place, now)
+def _held(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """By id, those that wait for a word of their worker."""
+    mine = (_T.id.in_(ids), or_(_T.state == TAKEN, _T.state == fates.IN_DOUBT))
+    return {row.id: row for row in connection.execute(select(tables.outbox).where(*mine))}
 
 
-def _go_on(connection: Connection, push: str, place: int, now: datetime) -> None:
+_BECOME = (
+    update(tables.outbox)
+    .where(_T.id == bindparam("of"))
+    .values(
+        state=bindparam("then"),
+        reason=bindparam("why"),
+        ready_at=bindparam("ready"),
+        done_at=bindparam("done"),
+        worker=None,
+        leased_until=None,
+    )
+)
+
+
+def _become(connection: Connection, fated: Sequence[tuple[Row[Any], Fate]], now: datetime) -> None:
+    if not fated:
+        return
+    connection.execute(_BECOME, [_change(row, fate, now) for row, fate in fated])
+    ended = {(row.push, row.place) for row, fate in fated if fate.ready_at is None}
+    if ended:
+        _go_on(connection, sorted(ended), now)
+
+
+def _change(row: Row[Any], fate: Fate, now: datetime) -> dict[str, Any]:
+    over = fate.ready_at is None
+    ready = row.ready_at if fate.ready_at is None else fate.ready_at
+    return {"of": row.id, "then": fate.state, "why": fate.reason or None, "ready": ready, "done": now if over else None}
+
+
+def _go_on(connection: Connection, ended: Sequence[tuple[str, int]], now: datetime) -> None:
     """To the next place, where all of this one have failed for certain; to none, where one was or may be reached."""
-    states = list(connection.execute(select(_T.state).where(_T.push == push, _T.place == place)).scalars())
-    then = fates.following(states)
-    if then is None:
-        return
-    behind = (_T.push == push, _T.place > place, _T.state == WAITING)
+    query = select(_T.push, _T.place, _T.state).where(_T.push.in_({push for push, _ in ended}))
+    states: dict[str, list[tuple[int, str]]] = {}
+    for row in connection.execute(query):
+        states.setdefault(row.push, []).append((row.place, row.state))
+    for push, place in ended:
+        behind = [there for there, state in states[push] if there > place and state == WAITING]
+        then = fates.following([state for there, state in states[push] if there == place])
+        if behind and then is not None:
+            _move(connection, push, min(behind), then, now)
+
+
+def _move(connection: Connection, push: str, place: int, then: str, now: datetime) -> None:
+    """The rows of a place become due; or, where they are spared, those behind it as well."""
+    waiting = (_T.push == push, _T.state == WAITING)
     if then == SPARE:
-        connection.execute(update(tables.outbox).where(*behind).values(state=SPARE, done_at=now))
-        return
-    following = select(func.min(_T.place)).where(*behind).scalar_subquery()
-    here = (_T.push == push, _T.place == following, _T.state == WAITING)
-    connection.execute(update(tables.outbox).where(*here).values(state=DUE, ready_at=now))
+        connection.execute(update(tables.outbox).where(*waiting).values(state=SPARE, done_at=now))
+    else:
+        here = update(tables.outbox).where(*waiting, _T.place == place)
+        connection.execute(here.values(state=DUE, ready_at=now))
 
 
-def _note(connection: Connection, id_: str, push: str, outcome: str, detail: str, now: datetime) -> None:
-    row = {"outbox": id_, "push": push, "at": now, "outcome": outcome, "detail": detail[:500]}
-    connection.execute(insert(tables.attempts), row)
+def _note(id_: str, push: str, outcome: str, detail: str, now: datetime) -> dict[str, Any]:
+    return {"outbox": id_, "push": push, "at": now, "outcome": outcome, "detail": detail[:500]}
 
 
 # Of the operators.

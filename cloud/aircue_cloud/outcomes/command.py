@@ -11,12 +11,12 @@ import click
 from sqlalchemy import Connection
 
 from aircue_cloud import db
-from aircue_cloud.commands.terminal import database, now, with_config
+from aircue_cloud.commands.terminal import database, load, now, with_config
 from aircue_cloud.errors import CommandError
 from aircue_cloud.needs import needs
 from aircue_cloud.outcomes import analysis, enrolment, experiment_file, learned_lift, lifts, months, observed, report
 from aircue_cloud.outcomes.analysis import Plan
-from aircue_cloud.outcomes.assignment import GLOBAL, GLOBAL_HOLDOUT, NEED_HOLDOUT, Arm
+from aircue_cloud.outcomes.assignment import GLOBAL, Assigned
 from aircue_cloud.outcomes.report import Terms
 from aircue_cloud.outcomes.sequential import PLANNED
 from aircue_cloud.outcomes.uplift import CUT
@@ -49,7 +49,6 @@ def analyse(file: Path, out: Path | None, **plan: float) -> None:
 
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 def _with_terms(command: F) -> F:
@@ -57,10 +56,6 @@ def _with_terms(command: F) -> F:
     options = (
         click.option("--window-days", type=click.IntRange(1), default=28, show_default=True,
                      help="After entering, whose purchases count."),
-        click.option("--holdout", type=_SHARE, default=GLOBAL_HOLDOUT, show_default=True,
-                     help="The share held out of everything."),
-        click.option("--need-holdout", type=_SHARE, default=NEED_HOLDOUT, show_default=True,
-                     help="The share held out of a need's pushes."),
         click.option("--currency", help="ISO 4217; needed where purchases are in several."),
         click.option("--json", "out", type=click.Path(path_type=Path), help="Write every figure there."),
     )  # fmt: skip
@@ -84,24 +79,30 @@ def tell(config_path: Path | None, window_days: int, before_days: int, currency:
     spans: dict[str, Any] = {"window": timedelta(days=window_days), "before": timedelta(days=before_days)}
     with database(config_path) as engine, db.reading(engine) as connection:
         found = observed.record(connection, currency, at := now())
-        asked = Terms(now=at, **spans, **terms)
+        asked = Terms(now=at, **_shares(config_path), **spans, **terms)
         reported = report.report(found, partial(_arms, connection, asked), asked)
     click.echo("\n".join(report.told(reported, found.currency)))
     if out is not None:
         write(out, {"currency": found.currency, "experiments": [report.document(one) for one in reported]})
 
 
-def _arms(connection: Connection, terms: Terms, experiment: str, households: Collection[str]) -> Mapping[str, Arm]:
+def _shares(config_path: Path | None) -> dict[str, float]:
+    """Of households that no decision has written down."""
+    config = load(config_path)
+    return {"holdout": config.holdout, "need_holdout": config.need_holdout}
+
+
+def _arms(connection: Connection, terms: Terms, experiment: str, households: Collection[str]) -> Mapping[str, Assigned]:
     share = terms.holdout if experiment == GLOBAL else terms.need_holdout
     return enrolment.arms(connection, experiment, households, share)
 
 
 @outcomes.command("lift")
 @_with_terms
-def lift(config_path: Path | None, window_days: int, currency: str | None, out: Path | None, **terms: Any) -> None:
+def lift(config_path: Path | None, window_days: int, currency: str | None, out: Path | None) -> None:
     """How much more each remedy is bought: the rule, the evidence, and what both say."""
     with database(config_path) as engine, db.reading(engine) as connection:
-        asked = Terms(now=now(), window=timedelta(days=window_days), **terms)
+        asked = Terms(now=now(), window=timedelta(days=window_days), **_shares(config_path))
         found = lifts.learned(connection, needs.load(), asked, currency)
     click.echo("\n".join(learned_lift.told(found)))
     if out is not None:

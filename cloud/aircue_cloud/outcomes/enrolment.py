@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from aircue_cloud import db, tables
-from aircue_cloud.outcomes.assignment import Arm, arm
+from aircue_cloud.outcomes.assignment import Assigned, arm
 
 _AT_ONCE = 500
 _T = tables.assignments.c
@@ -55,15 +55,16 @@ def _parts(households: Collection[str]) -> Iterator[list[str]]:
         yield names[start : start + _AT_ONCE]
 
 
-def arms(connection: Connection, experiment: str, households: Collection[str], holdout: float) -> Mapping[str, Arm]:
+def arms(connection: Connection, experiment: str, households: Collection[str], holdout: float) -> dict[str, Assigned]:
     """By household: as written down; as the hash has it where nothing was."""
     written = _written(connection, experiment, households)
-    return {one: written.get(one) or arm(one, experiment, holdout) for one in households}
+    return {one: written.get(one) or Assigned(arm=arm(one, experiment, holdout), holdout=holdout) for one in households}
 
 
-def _written(connection: Connection, experiment: str, households: Collection[str]) -> dict[str, Arm]:
-    found: dict[str, Arm] = {}
+def _written(connection: Connection, experiment: str, households: Collection[str]) -> dict[str, Assigned]:
+    found: dict[str, Assigned] = {}
     for some in _parts(households):
-        query = select(_T.household, _T.arm).where(_T.experiment == experiment, _T.household.in_(some))
-        found |= {row.household: row.arm for row in connection.execute(query)}
+        query = select(_T.household, _T.arm, _T.holdout).where(_T.experiment == experiment, _T.household.in_(some))
+        rows = connection.execute(query)
+        found |= {row.household: Assigned(arm=row.arm, holdout=row.holdout) for row in rows}
     return found

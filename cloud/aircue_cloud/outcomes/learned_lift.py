@@ -26,10 +26,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aircue_cloud.outcomes.assignment import TREATMENT, Arm
+from aircue_cloud.outcomes.assignment import TREATMENT, Assigned
 from aircue_cloud.outcomes.attribution import Order
 from aircue_cloud.outcomes.observed import Entry
-from aircue_cloud.outcomes.report import Terms
+from aircue_cloud.outcomes.report import Terms, under_one_share
 from aircue_cloud.outcomes.units import Numbers
 from aircue_cloud.recommender.evaluating.bootstrap import Interval
 from aircue_cloud.recommender.lift import RULE_TRUST, Evidence, Lift, Posterior
@@ -139,14 +139,14 @@ def _posterior(
 
 def comparisons(
     entered: Mapping[str, Entry],
-    given: Mapping[str, Arm],
+    given: Mapping[str, Assigned],
     orders: Sequence[Order],
     categories: Collection[str],
     terms: Terms,
 ) -> dict[str, Comparison]:
     """By category, of one need's experiment. entered: its households."""
-    over = {name: one for name, one in entered.items() if one.at + terms.window <= terms.now}
-    treated = {name for name in over if given[name] == TREATMENT}
+    over = under_one_share({name: one for name, one in entered.items() if one.at + terms.window <= terms.now}, given)
+    treated = {name for name in over if given[name].arm == TREATMENT}
     bought = {category: [0, 0] for category in categories}
     for order in orders:
         entry = over.get(order.household)

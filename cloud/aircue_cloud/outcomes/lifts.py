@@ -34,7 +34,7 @@ def _comparisons(
     given = enrolment.arms(connection, GLOBAL, everybody, terms.holdout)
     compared: dict[tuple[str, str], Comparison] = {}
     for name, need in needs.by_name.items():
-        inside = first([one for one in found.entries if one.need == name and given[one.household] == TREATMENT])
+        inside = first([one for one in found.entries if one.need == name and given[one.household].arm == TREATMENT])
         arms = enrolment.arms(connection, need_experiment(name), inside, terms.need_holdout)
         by_category = learned_lift.comparisons(inside, arms, found.orders, need.remedies, terms)
         compared |= {(name, category): one for category, one in by_category.items()}

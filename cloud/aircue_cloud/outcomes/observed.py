@@ -110,10 +110,10 @@ def _pushes(connection: Connection, now: datetime) -> list[Push]:
         found.setdefault((row.household, row.product), []).append(row.id)
     made = {row.id: row.created_at for row in rows}
     by_push: dict[str, list[datetime]] = {}
-    for household, product, at in clicks:
+    for household, product, named, at in clicks:
         last = [one for one in found.get((household, product), ()) if made[one] <= at]
-        if last:
-            by_push.setdefault(last[-1], []).append(at)
+        if named in made or last:
+            by_push.setdefault(named if named in made else last[-1], []).append(at)
     return [
         Push(
             id=row.id,
@@ -127,16 +127,17 @@ def _pushes(connection: Connection, now: datetime) -> list[Push]:
     ]
 
 
-def _clicks(connection: Connection, now: datetime) -> list[tuple[str, str, datetime]]:
-    """Of those that followed from a push: household, product, when."""
+def _clicks(connection: Connection, now: datetime) -> list[tuple[str, str, str | None, datetime]]:
+    """Of those that followed from a push: household, product, the push where it was named, when. One that names none
+    belongs to the household's latest push of the product."""
     table, people = tables.interactions.c, tables.people.c
     query = (
-        select(people.household, table.product, table.at)
+        select(people.household, table.product, table.push, table.at)
         .join(tables.people, people.id == table.person)
         .where(table.kind == "click", table.pushed.is_(True), table.at <= now)
         .order_by(table.at, table.id)
     )
-    return [(row.household, row.product, row.at) for row in connection.execute(query)]
+    return [(row.household, row.product, row.push, row.at) for row in connection.execute(query)]
 
 
 def _sent(connection: Connection, now: datetime) -> dict[tuple[str, str], list[datetime]]:

@@ -7,6 +7,7 @@ after it entered is held against what it spent in a span before. Nothing is told
 could be reckoned from two figures that differ by fewer.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ import numpy as np
 
 from aircue_cloud.outcomes import analysis, attribution
 from aircue_cloud.outcomes.analysis import Analysis, Plan
-from aircue_cloud.outcomes.assignment import GLOBAL, TREATMENT, Arm, need_experiment
+from aircue_cloud.outcomes.assignment import GLOBAL, GLOBAL_HOLDOUT, NEED_HOLDOUT, TREATMENT, Assigned, need_experiment
 from aircue_cloud.outcomes.attribution import Order
 from aircue_cloud.outcomes.iroi import Ledger
 from aircue_cloud.outcomes.observed import Entry, Record
@@ -24,20 +25,20 @@ from aircue_cloud.outcomes.units import Numbers, Units
 from aircue_cloud.recommender.evaluating import before_after
 from aircue_cloud.rights.small_groups import K, overlapping
 
-Arms = Callable[[str, Collection[str]], Mapping[str, Arm]]
+Arms = Callable[[str, Collection[str]], Mapping[str, Assigned]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """window: the span after entering whose spending counts; before: the span whose spending explains it. holdout,
-    need_holdout: shares. margin: of what is spent, None where nobody says; per_send, fixed: minor units; fixed is the
-    global experiment's."""
+    need_holdout: shares, of who was never written down. margin: of what is spent, None where nobody says; per_send,
+    fixed: minor units; fixed is the global experiment's."""
 
     now: datetime
     window: timedelta = timedelta(days=28)
     before: timedelta = timedelta(days=90)
-    holdout: float = 0.1
-    need_holdout: float = 0.1
+    holdout: float = GLOBAL_HOLDOUT
+    need_holdout: float = NEED_HOLDOUT
     margin: float | None = None
     per_send: float = 0.0
     fixed: float = 0.0
@@ -55,8 +56,9 @@ class Associated:
 
 @dataclass(frozen=True, kw_only=True)
 class Reported:
-    """hidden: why nothing is told; the figures are None then. waiting: households whose span is not over yet.
-    crossed: households that got something else than their arm says; they count in their arm all the same. level: what
+    """hidden: why nothing is told; the figures are None then. waiting: households whose span is not over yet. left_out:
+    those who came in under another share of the holdout than most. crossed: those that got something else than their
+    arm says; they count in their arm all the same. These three are None where they count fewer than 20. level: what
     treated households spent a day after entering over before, which no holdout stands beside."""
 
     experiment: str
@@ -64,6 +66,7 @@ class Reported:
     ledger: Ledger | None = None
     associated: Associated | None = None
     waiting: int | None = None
+    left_out: int | None = None
     crossed: int | None = None
     level: float | None = None
     level_label: str = before_after.LABEL
@@ -92,7 +95,7 @@ def _experiments(record: Record, arms: Arms, terms: Terms) -> Iterator[Reported]
     given = arms(GLOBAL, everybody)
     yield _reported(GLOBAL, everybody, given, record, terms)
     for need in sorted({entry.need for entry in record.entries}):
-        inside = first([one for one in record.entries if one.need == need and given[one.household] == TREATMENT])
+        inside = first([one for one in record.entries if one.need == need and given[one.household].arm == TREATMENT])
         yield _reported(need_experiment(need), inside, arms(need_experiment(need), inside), record, terms, need)
 
 
@@ -107,36 +110,50 @@ def first(entries: Sequence[Entry]) -> dict[str, Entry]:
 def _reported(
     experiment: str,
     entered: Mapping[str, Entry],
-    given: Mapping[str, Arm],
+    given: Mapping[str, Assigned],
     record: Record,
     terms: Terms,
     need: str | None = None,
 ) -> Reported:
-    over = {name: one for name, one in entered.items() if one.at + terms.window <= terms.now}
-    groups = tuple(frozenset(name for name in over if (given[name] == TREATMENT) == side) for side in (True, False))
+    ended = {name: one for name, one in entered.items() if one.at + terms.window <= terms.now}
+    over = under_one_share(ended, given)
+    groups = tuple(frozenset(name for name in over if (given[name].arm == TREATMENT) == side) for side in (True, False))
     if min(map(len, groups)) < K:
         return Reported(experiment=experiment, hidden=f"fewer than {K} households in an arm whose span is over")
     names = sorted(over)
     spent = _spent(record.orders, over, terms)
     sends = _sends(record, over, terms, need)
     units = _units(names, given, spent, sends, terms)
-    waiting = len(entered) - len(over)
-    crossed = sum(over[name].sent != (given[name] == TREATMENT) for name in names)
+    waiting, left_out = len(entered) - len(ended), len(ended) - len(over)
+    crossed = sum(over[name].sent != (given[name].arm == TREATMENT) for name in names)
     return Reported(
         experiment=experiment,
-        analysis=analysis.analyse(units, _plan(terms, need)),
+        analysis=analysis.analyse(units, _plan(terms, need, given[names[0]].holdout)),
         ledger=Ledger(sends=sum(sends.values()), per_send=terms.per_send, fixed=_fixed(terms, need)),
         associated=_associated(record, over, need),
-        waiting=waiting if waiting == 0 or waiting >= K else None,
-        crossed=crossed if crossed == 0 or crossed >= K else None,
+        waiting=_many(waiting),
+        left_out=_many(left_out),
+        crossed=_many(crossed),
         level=_level(units, terms),
         groups=groups,
     )
 
 
-def _plan(terms: Terms, need: str | None) -> Plan:
-    share = 1 - (terms.holdout if need is None else terms.need_holdout)
-    return Plan(share=share, planned=terms.planned, fixed_cost=_fixed(terms, need))
+def _many(count: int) -> int | None:
+    """None where it counts few."""
+    return count if count == 0 or count >= K else None
+
+
+def under_one_share(entered: Mapping[str, Entry], given: Mapping[str, Assigned]) -> dict[str, Entry]:
+    """Those who came in under the share of the holdout that most came in under. After a change of the share those who
+    came early are in one arm more often than those who came late, and the arms would differ by when they came."""
+    counts = Counter(given[name].holdout for name in sorted(entered))
+    most = max(counts, key=lambda holdout: (counts[holdout], holdout), default=0.0)
+    return {name: one for name, one in entered.items() if given[name].holdout == most}
+
+
+def _plan(terms: Terms, need: str | None, holdout: float) -> Plan:
+    return Plan(share=1 - holdout, planned=terms.planned, fixed_cost=_fixed(terms, need))
 
 
 def _fixed(terms: Terms, need: str | None) -> float:
@@ -170,11 +187,11 @@ def _sends(record: Record, entered: Mapping[str, Entry], terms: Terms, need: str
 
 
 def _units(
-    names: Sequence[str], given: Mapping[str, Arm], spent: Spent, sends: Mapping[str, int], terms: Terms
+    names: Sequence[str], given: Mapping[str, Assigned], spent: Spent, sends: Mapping[str, int], terms: Terms
 ) -> Units:
     outcome = _column(spent[name][1] for name in names)
     return Units(
-        treated=np.array([given[name] == TREATMENT for name in names]),
+        treated=np.array([given[name].arm == TREATMENT for name in names]),
         outcome=outcome,
         pre=_column(spent[name][0] for name in names),
         cost=None if terms.margin is None else _column(sends[name] * terms.per_send for name in names),
@@ -236,7 +253,9 @@ def _told(one: Reported, currency: str) -> Iterator[str]:
         yield f"  level      treated households spent {one.level:.2f} times as much a day as before ({one.level_label})"
     waiting = f"fewer than {K}" if one.waiting is None else f"{one.waiting:,}"
     crossed = f"fewer than {K}" if one.crossed is None else f"{one.crossed:,}"
-    yield f"  left       {waiting} households wait for their span's end; {crossed} got what the other arm gets"
+    left_out = f"fewer than {K}" if one.left_out is None else f"{one.left_out:,}"
+    yield f"  left       {waiting} households wait for their span's end; {crossed} got what the other arm gets;"
+    yield f"             {left_out} are left out, because they came in under another share of the holdout than most"
 
 
 def _associated_told(found: Associated) -> str:

@@ -141,6 +141,7 @@ IMPERSONAL: Mapping[Table, str] = {
     tables.products: "the catalogue",
     tables.switches: "what the store has switched off, and why",
     tables.counters: "sums over everybody",
+    tables.reports: "figures on 20 people and more",
     tables.erasures: "a proof names nobody",
     tables.forgotten_sites: "salted hashes",
 }

@@ -11,6 +11,7 @@ from aircue_cloud.tables.needs import episodes, rule_states
 from aircue_cloud.tables.outcomes import assignments
 from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
+from aircue_cloud.tables.reports import reports
 from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
@@ -51,6 +52,7 @@ __all__ = [
     "pushes",
     "recovery_codes",
     "refused",
+    "reports",
     "retention",
     "revisions",
     "rule_states",

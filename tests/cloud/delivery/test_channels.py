@@ -1,6 +1,5 @@
 """Channels against what they talk to: a browser's keys, real servers for mail, signatures checked by others."""
 
-import asyncio
 import base64
 import json
 import os
@@ -16,11 +15,11 @@ from typing import Any
 
 import http_ece  # type: ignore[import-untyped]
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from standardwebhooks import Webhook, WebhookVerificationError
+from tests.cloud.delivery.mail import OnFreePort
 from tests.cloud.delivery.servers import HttpsServer, certificate, https
 from tests.cloud.delivery.stage import HOUR, notice
 from tests.cloud.stage import NOW
@@ -217,14 +216,6 @@ class Mailbox:
             assert server.transport is not None
             server.transport.abort()
         return self.data_says
-
-
-class OnFreePort(Controller):
-    def _trigger_server(self) -> None:
-        """Looks at itself at the port that it got."""
-        assert isinstance(self.server, asyncio.Server)
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tests.cloud.stage import NOW, product
 from aircue_cloud import db, tables
 from aircue_cloud.errors import CommandError
 from aircue_cloud.outcomes import command, enrolment, observed, report
-from aircue_cloud.outcomes.assignment import GLOBAL, HOLDOUT, TREATMENT, arm, need_experiment
+from aircue_cloud.outcomes.assignment import GLOBAL, HOLDOUT, TREATMENT, Assigned, arm, need_experiment
 from aircue_cloud.outcomes.report import Reported, Terms
 
 NEED = "damp-air"
@@ -42,6 +42,10 @@ def add(engine: Engine, table: Any, rows: list[dict[str, Any]]) -> None:
 
 def home(number: int) -> str:
     return f"home-{number:04d}"
+
+
+def assigned(household: str, experiment: str, holdout: float) -> Assigned:
+    return Assigned(arm=arm(household, experiment, holdout), holdout=holdout)
 
 
 def arm_of(number: int) -> str:
@@ -139,6 +143,17 @@ def test_costs_and_what_followed_pushes_stand_beside_it(engine: Engine) -> None:
     assert need.analysis.effect.iroi.iroi.value == pytest.approx(0.3 * 3000 / 5 - 1, rel=0.3)
 
 
+def test_a_click_belongs_to_the_push_it_names_or_else_to_the_latest_of_its_product(engine: Engine) -> None:
+    fill(engine)
+    sent = [n for n in range(HOMES) if arm_of(n) == TREATMENT][:2]
+    clicked = {"kind": "click", "weight": 1.0, "product": "drymax", "pushed": True}
+    rows = [{**clicked, "person": f"{home(n)}-1", "at": NOW - 39 * DAY} for n in sent]
+    add(engine, tables.interactions, [{**rows[0], "push": f"p{sent[1]}"}, {**rows[1], "push": None}])
+    with db.reading(engine) as connection:
+        clicks = {one.id: len(one.clicks) for one in observed.record(connection, None, NOW).pushes}
+    assert (clicks[f"p{sent[0]}"], clicks[f"p{sent[1]}"]) == (0, 2)
+
+
 def test_refunds_take_the_effect_back(engine: Engine) -> None:
     fill(engine)
     with db.reading(engine) as connection:
@@ -174,9 +189,25 @@ def test_two_figures_that_tell_of_few_by_their_difference_are_not_both_told(engi
         found = observed.record(connection, None, NOW)
         same = need_experiment(NEED)  # of both needs, so that their arms differ by those three
         told = report.report(
-            found, lambda name, homes: {one: arm(one, GLOBAL if name == GLOBAL else same, 0.3) for one in homes}, asked
+            found,
+            lambda name, homes: {one: assigned(one, GLOBAL if name == GLOBAL else same, 0.3) for one in homes},
+            asked,
         )
     assert [one.hidden for one in told] == [None, None, "beside the others it would tell of fewer than 20"]
+
+
+def test_after_a_change_of_the_share_only_who_came_in_under_one_is_compared(engine: Engine) -> None:
+    """A hundred came in when half were held out."""
+    fill(engine)
+    with db.writing(engine) as connection:
+        enrolment.shares(connection, [home(n) for n in range(100)], {GLOBAL: 0.5}, NOW - 50 * DAY)
+        enrolment.shares(connection, [home(n) for n in range(HOMES)], {GLOBAL: 0.3}, NOW - 40 * DAY)
+    everybody, _ = reported(engine)
+    assert everybody.left_out == 100
+    assert everybody.groups[0] | everybody.groups[1] == {home(n) for n in range(100, HOMES)}
+    assert everybody.analysis is not None
+    assert everybody.analysis.split.expected == 0.7
+    assert not everybody.analysis.split.broken
 
 
 # Assignments that stay.
@@ -191,13 +222,14 @@ def test_an_assignment_outlives_a_change_of_the_share(engine: Engine) -> None:
         written = enrolment.arms(connection, GLOBAL, names, 0.05)
     assert first == {(GLOBAL, one): 0.5 for one in names}
     assert later == {**first, (GLOBAL, late): 0.05, **{("need:heat", one): 0.1 for one in [*names, late]}}
-    assert written == {one: arm(one, GLOBAL, 0.5) for one in names}
-    assert HOLDOUT in written.values()
+    assert written == {one: assigned(one, GLOBAL, 0.5) for one in names}
+    assert HOLDOUT in {one.arm for one in written.values()}
 
 
 def test_who_was_never_written_down_is_as_the_hash_has_it(engine: Engine) -> None:
     with db.reading(engine) as connection:
-        assert enrolment.arms(connection, GLOBAL, ["x", "y"], 1.0) == {"x": HOLDOUT, "y": HOLDOUT}
+        found = enrolment.arms(connection, GLOBAL, ["x", "y"], 1.0)
+    assert found == {one: Assigned(arm=HOLDOUT, holdout=1.0) for one in ("x", "y")}
 
 
 # The commands.
@@ -206,7 +238,10 @@ def test_who_was_never_written_down_is_as_the_hash_has_it(engine: Engine) -> Non
 def _run(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
     monkeypatch.setattr(command, "now", lambda: NOW)
     monkeypatch.setattr(command, "database", lambda _: _Opened(engine))
-    result = CliRunner().invoke(command.outcomes, [*words, "--json", str(tmp_path / "out.json")])
+    config = tmp_path / "cloud.toml"
+    config.write_text("holdout = 0.3\nneed_holdout = 0.3\n", encoding="utf-8")
+    out = ("--json", str(tmp_path / "out.json"))
+    result = CliRunner().invoke(command.outcomes, [*words, *out, "--config", str(config)])
     assert result.exit_code == 0, result.output
     return result.stdout, json.loads((tmp_path / "out.json").read_text())
 
@@ -225,8 +260,7 @@ def test_the_report_as_lines_and_json_names_nobody(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(engine)
-    shares = ("--holdout", "0.3", "--need-holdout", "0.3")
-    text, found = _run(engine, tmp_path, monkeypatch, "report", *shares, "--margin", "0.3", "--per-send", "5")
+    text, found = _run(engine, tmp_path, monkeypatch, "report", "--margin", "0.3", "--per-send", "5")
     assert "need:damp-air" in text
     assert "associated" in text
     assert "before/after, not causal" in text
@@ -239,7 +273,7 @@ def test_lifts_stand_on_the_randomised_comparison_where_there_is_one(
 ) -> None:
     """Bought by half and by a fifth: the true ratio is 2.5. No home had dry air."""
     fill(engine)
-    text, found = _run(engine, tmp_path, monkeypatch, "lift", "--holdout", "0.3", "--need-holdout", "0.3")
+    text, found = _run(engine, tmp_path, monkeypatch, "lift")
     lifts = {(one["need"], one["category"]): one for one in found["lifts"]}
     damp = lifts[NEED, "dehumidifier"]
     assert (damp["on"], damp["prior"]) == ("randomised", 2.0)

@@ -113,16 +113,16 @@ def candidates(
     found = []
     for product in products:
         if product.category in need.remedies:
-            lifted = lifts.get(product.id) or by_rule(need.remedies[product.category])
+            lift = lifts.get(product.id) or by_rule(need.remedies[product.category])
             found.append(
                 Candidate(
                     product=product,
                     affinity=affinity[product.id],
-                    lift=lifted.mean,
+                    lift=lift.mean,
                     cost=cost,
                     hindrance=_hindrance(product, owned, due.get(product.id)) or barred.get(product.id),
                     due=due.get(product.id),
-                    log_lift=lifted.log,
+                    log_lift=lift.log,
                 )
             )
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.product.id))
@@ -133,7 +133,7 @@ def by_rule(rule: float) -> Lifted:
     return Lifted(mean=rule, log=(log(rule), 0.0))
 
 
-def learnt(found: Posterior) -> Lifted:
+def lifted(found: Posterior) -> Lifted:
     return Lifted(mean=found.mean, log=exploration.log_lift(found.shape, found.rate))
 
 

@@ -22,7 +22,7 @@ from aircue_cloud.decision.candidates import (
     candidates,
     choose,
     household_affinity,
-    learnt,
+    lifted,
 )
 from aircue_cloud.decision.known import Known, Shopped
 from aircue_cloud.decision.policy import CHANNEL, REFUSED, Bought
@@ -119,7 +119,7 @@ class Judge:
             self._needs[need.name] = _Remedies(
                 products=[product for product, _ in found],
                 described=[told for _, told in found],
-                lifts={product.id: learnt(model.lift(product.id, product.category, context)) for product, _ in found},
+                lifts={product.id: lifted(model.lift(product.id, product.category, context)) for product, _ in found},
                 columns=np.array([self._columns[product.id] for product, _ in found], dtype=np.intp),
             )
         return self._needs[need.name]

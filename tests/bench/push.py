@@ -16,6 +16,9 @@ Figures = dict[str, Any]
 PARTS: Mapping[str, tuple[str, ...]] = {
     "tests.bench.push_decisions.figures": ("decisions_per_s",),
     "tests.bench.push_policy.figures": ("policy_examples", "policy_violations"),
+    "tests.bench.push_delivery.sends": ("outbox_sends_per_s",),
+    "tests.bench.push_delivery.kills": ("inbox_exactly_once_violations", "in_doubt"),
+    "tests.bench.push_delivery.sensor_to_push": ("sensor_to_push_p99_s",),
     "tests.bench.push_outcomes.run": ("null_false_positive_rate", "lift_coverage95"),
 }
 
@@ -37,7 +40,8 @@ def run(parts: Mapping[str, tuple[str, ...]] = PARTS, say: Callable[[str], objec
 def main() -> int:
     found = run()
     sys.stdout.write(json.dumps(found) + "\n")
-    return 1 if found.get("missing") or found["policy_violations"] else 0
+    broken = found["policy_violations"] or found["inbox_exactly_once_violations"]
+    return 1 if found.get("missing") or broken else 0
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def test_what_is_said_is_kept_and_a_patch_leaves_the_rest(cloud: Cloud) -> None:
     assert patch(cloud, "people/ada-1", SAID).get_json() == SAID
     assert patch(cloud, "people/ada-1", {"quiet_hours": "", "caps": None}).status_code == 200
     assert cloud.get("people/ada-1/preferences") == SAID | {"quiet_hours": "", "caps": {}}
-    nothing = {"timezone": None, "quiet_hours": None, "language": None, "caps": {}, "topics": {}}
+    nothing: dict[str, Any] = {"timezone": None, "quiet_hours": None, "language": None, "caps": {}, "topics": {}}
     assert cloud.get("households/ada/preferences") == nothing | {"stopped": [], "snoozed": {}}
 
 

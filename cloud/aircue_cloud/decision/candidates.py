@@ -41,6 +41,13 @@ class Product(Struct, frozen=True, kw_only=True, gc=False):
     margin_minor: float = 0.0
 
 
+class Lifted(Struct, frozen=True, kw_only=True, gc=False):
+    """A lift. log: mean and standard deviation of its logarithm."""
+
+    mean: float
+    log: tuple[float, float]
+
+
 class Candidate(Struct, frozen=True, kw_only=True, gc=False):
     """hindrance: why the household cannot be offered it; None where it can. due: the share of its life that one the
     household has has passed; None where nothing is known of that. log_lift: mean and standard deviation of the lift's
@@ -96,7 +103,7 @@ def candidates(
     affinity: Mapping[str, float],
     owned: Set[str],
     cost: float = COST,
-    lifts: Mapping[str, Posterior] = _NOTHING,
+    lifts: Mapping[str, Lifted] = _NOTHING,
     due: Mapping[str, float] = _NOTHING,
     barred: Mapping[str, str] = _NOTHING,
 ) -> list[Candidate]:
@@ -106,26 +113,28 @@ def candidates(
     found = []
     for product in products:
         if product.category in need.remedies:
-            mean, log_lift = _lift(lifts.get(product.id), need.remedies[product.category])
+            lift = lifts.get(product.id) or by_rule(need.remedies[product.category])
             found.append(
                 Candidate(
                     product=product,
                     affinity=affinity[product.id],
-                    lift=mean,
+                    lift=lift.mean,
                     cost=cost,
                     hindrance=_hindrance(product, owned, due.get(product.id)) or barred.get(product.id),
                     due=due.get(product.id),
-                    log_lift=log_lift,
+                    log_lift=lift.log,
                 )
             )
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.product.id))
 
 
-def _lift(learnt: Posterior | None, rule: float) -> tuple[float, tuple[float, float]]:
-    """Mean of the lift; mean and standard deviation of its logarithm."""
-    if learnt is None:
-        return rule, (log(rule), 0.0)
-    return learnt.mean, exploration.log_lift(learnt.shape, learnt.rate)
+def by_rule(rule: float) -> Lifted:
+    """As a need's file says, without any doubt."""
+    return Lifted(mean=rule, log=(log(rule), 0.0))
+
+
+def lifted(found: Posterior) -> Lifted:
+    return Lifted(mean=found.mean, log=exploration.log_lift(found.shape, found.rate))
 
 
 def _hindrance(product: Product, owned: Set[str], due: float | None) -> str | None:

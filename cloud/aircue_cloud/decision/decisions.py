@@ -99,13 +99,17 @@ class Decider:
         return known.look(connection, cases, categories, now)
 
     def _cases(self, connection: Connection, episodes: Sequence[Started], seen: Known, now: datetime) -> list[_Case]:
-        keyed = [(one, seen.sites[one.series.site][0]) for one in episodes]
-        pushes = [push_id(home, one.rule.need, one.id) for one, home in keyed if home is not None]
+        homes = [seen.sites[one.series.site][0] for one in episodes]
+        pushes = [
+            "" if home is None else push_id(home, one.rule.need, one.id)
+            for one, home in zip(episodes, homes, strict=True)
+        ]
         seen.decided.update(known.decided_before(connection, pushes))
-        agreeing = sorted({home for _, home in keyed if home is not None and seen.consent.get(home)})
+        agreeing = sorted({home for home in homes if home is not None and seen.consent.get(home)})
         judge = Judge(connection, self.source, seen, now)
         judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
-        return self._enrolled(connection, [self._case(one, home, seen, judge, now) for one, home in keyed], now)
+        keyed = zip(episodes, homes, pushes, strict=True)
+        return self._enrolled(connection, [self._case(*one, seen, judge, now) for one in keyed], now)
 
     def _enrolled(self, connection: Connection, cases: Sequence[_Case], now: datetime) -> list[_Case]:
         """Each household keeps the shares under which it first came into its experiments."""
@@ -115,18 +119,26 @@ class Decider:
         shares = enrolment.shares(connection, homes, holdouts, now)
         return [replace(one, facts=_under(one.facts, shares)) if one.household in homes else one for one in cases]
 
-    def _case(self, episode: Started, household: str | None, seen: Known, judge: Judge, now: datetime) -> _Case:
+    def _case(
+        self, episode: Started, household: str | None, push: str, seen: Known, judge: Judge, now: datetime
+    ) -> _Case:
         need, judged = self.needs.by_name[episode.rule.need], Judged()
         if household is not None and seen.consent.get(household):
-            push = push_id(household, need.name, episode.id)
             judged = judge.judge(household, need, push, explore=self.settings.explore)
         elif household is not None:
             judged = Judged(person=next(iter(seen.people.get(household, ())), None))
-        facts = self._facts(episode, need, household, judged, seen, now)
+        facts = self._facts(episode, need, household, push, judged, seen, now)
         return _Case(episode=episode, need=need, household=household, judged=judged, facts=facts)
 
     def _facts(
-        self, episode: Started, need: Need, household: str | None, judged: Judged, seen: Known, now: datetime
+        self,
+        episode: Started,
+        need: Need,
+        household: str | None,
+        push: str,
+        judged: Judged,
+        seen: Known,
+        now: datetime,
     ) -> Facts:
         series, settings = episode.series, self.settings
         wishes = seen.wishes(household or "", judged.person)
@@ -140,7 +152,7 @@ class Decider:
             need=need.name,
             kind=need.kind,
             episode=episode.id,
-            push="" if household is None else push_id(household, need.name, episode.id),
+            push=push,
             confirmed_at=db.from_ms(episode.confirmed.at_ms),
             push_ttl=settings.push_ttl,
             switched_off=seen.switched_off,

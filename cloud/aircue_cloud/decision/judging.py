@@ -16,11 +16,13 @@ from aircue_cloud.decision.candidates import (
     DUE,
     Candidate,
     Choice,
+    Lifted,
     Product,
     best,
     candidates,
     choose,
     household_affinity,
+    lifted,
 )
 from aircue_cloud.decision.known import Known, Shopped
 from aircue_cloud.decision.policy import CHANNEL, REFUSED, Bought
@@ -28,7 +30,6 @@ from aircue_cloud.needs.needs import Need
 from aircue_cloud.recommender import explanations
 from aircue_cloud.recommender.asked import Context, Described, Told
 from aircue_cloud.recommender.explanations import Reason
-from aircue_cloud.recommender.lift import Posterior
 
 _NO_CHOICE = Choice(chosen=None, propensity=1.0)
 _AT_ONCE = 64  # households whose interests are asked for in one call
@@ -64,7 +65,7 @@ class _Remedies:
 
     products: list[Product]
     described: list[Described]
-    lifts: dict[str, Posterior]
+    lifts: dict[str, Lifted]
     columns: npt.NDArray[np.intp]
 
 
@@ -118,7 +119,7 @@ class Judge:
             self._needs[need.name] = _Remedies(
                 products=[product for product, _ in found],
                 described=[told for _, told in found],
-                lifts={product.id: model.lift(product.id, product.category, context) for product, _ in found},
+                lifts={product.id: lifted(model.lift(product.id, product.category, context)) for product, _ in found},
                 columns=np.array([self._columns[product.id] for product, _ in found], dtype=np.intp),
             )
         return self._needs[need.name]
@@ -153,8 +154,8 @@ class Judge:
         """Of what the household has and uses up, the share of its life that has passed."""
         if not owned:
             return {}
-        learnt = replenishing.learn(self._connection, owned, self._now)
-        shares = {product.id: learnt.due_at_home(household, product.id, self._now) for product in owned}
+        used = replenishing.learn(self._connection, owned, self._now)
+        shares = {product.id: used.due_at_home(household, product.id, self._now) for product in owned}
         return {product: share for product, share in shares.items() if share is not None}
 
     def _recipient(self, household: str, need: Need, interest: _Interest, remedies: _Remedies) -> int:

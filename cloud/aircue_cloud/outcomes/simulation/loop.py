@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from aircue_cloud.decision.candidates import Candidate, Product, candidates, choose
+from aircue_cloud.decision.candidates import Candidate, Product, candidates, choose, lifted
 from aircue_cloud.decision.policy import GHOST, SEND, Bought, Facts, LastOffer, decide
 from aircue_cloud.needs.needs import Need
 from aircue_cloud.outcomes.learned_lift import Comparison, as_gamma
@@ -134,7 +134,8 @@ def _decide(
     """None where a gate before the holdout held it."""
     now = BEGIN + day * DAY
     episode = f"{home.name}/{day}"
-    found = candidates(terms.need, products, home.affinity, frozenset(), lifts=lifts)
+    gammas = {name: lifted(one) for name, one in lifts.items()}
+    found = candidates(terms.need, products, home.affinity, frozenset(), lifts=gammas)
     choice = choose(found, f"{terms.seed}/{episode}", explore=terms.learning)
     facts = Facts(
         now=now,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import urllib3
 from flask import Flask, Response, redirect
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,14 +13,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from aircue_cloud import db, problems, stores, web
 from aircue_cloud.config import Config, Place, make_folder
 from aircue_cloud.db import MAIN
+from aircue_cloud.decision import recommending
 from aircue_cloud.decision.active_model import ActiveModel
-from aircue_cloud.decision.affinity import AffinitySource
+from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.decision.decisions import Decider
 from aircue_cloud.delivery import addresses as addressed
 from aircue_cloud.delivery import opening, outbox, switched_on
 from aircue_cloud.delivery.live import Waiting
 from aircue_cloud.errors import SettingsError
-from aircue_cloud.identity import operators
+from aircue_cloud.identity import operators, sealing
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.layers.lake import Lake
@@ -45,10 +47,12 @@ from aircue_cloud.routes import (
     observations,
     openapi,
     people,
+    personalisation,
     preferences,
     products,
     readings,
     recommendations,
+    reports,
     rights,
     rules,
     sites,
@@ -60,7 +64,9 @@ from aircue_cloud.routes import (
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
-from aircue_cloud.stores import Stores
+from aircue_cloud.stores import Background, Stores
+from aircue_cloud.weather import open_meteo
+from aircue_cloud.weather.upkeep import WeatherUpkeep
 
 ROUTES = (
     addresses,
@@ -76,10 +82,12 @@ ROUTES = (
     observations,
     openapi,
     people,
+    personalisation,
     preferences,
     products,
     readings,
     recommendations,
+    reports,
     rights,
     rules,
     sites,
@@ -138,6 +146,7 @@ def _check_somebody_may_sign_in(config: Config, engine: Engine) -> None:
 def _services(config: Config, place: Place, affinity: AffinitySource | None, clock: Callable[[], datetime]) -> Services:
     objects = open_objects(config, place)
     layers = open_layers(config, place, objects, affinity, clock)
+    _seal_secrets(config, layers.engine)
     intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
     said, links = switched_on.settings(config), opening.links(config, place)
@@ -156,8 +165,29 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         channels=channels,
         links=links,
         waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
-        background=(layers, Upkeep(layers.engine, layers.lake), deliverer),
+        background=(layers, Upkeep(layers.engine, layers.lake), *_weather(config, layers.engine, clock), deliverer),
     )
+
+
+def _seal_secrets(config: Config, engine: Engine) -> None:
+    """Those of a time before they were sealed."""
+    box = sealing.load(config.secret_key)
+    with db.reading(engine) as connection:
+        waiting = operators.secrets_wait(connection, box)
+    if waiting:
+        with db.writing(engine) as connection:
+            operators.seal_secrets(connection, box)
+
+
+def _weather(config: Config, engine: Engine, clock: Callable[[], datetime]) -> tuple[Background, ...]:
+    if config.weather == "off":
+        return ()
+    http = urllib3.PoolManager()
+    sources = (
+        open_meteo.forecast(http, config.weather_forecast_url or open_meteo.FORECAST_URL),
+        open_meteo.archive(http, config.weather_archive_url or open_meteo.ARCHIVE_URL),
+    )
+    return (WeatherUpkeep(engine, sources, clock),)
 
 
 def open_layers(
@@ -169,16 +199,26 @@ def open_layers(
 ) -> Worker:
     """What derives a store's layers from its base layer."""
     engine = stores.open_database(place)
-    source = ActiveModel(place.model_dir) if affinity is None else affinity
-    source.current()  # now, so that no push waits for it
+    source = affinity
+    if source is None:
+        source = ActiveModel(place.model_dir, _rehearsal(engine, clock), config.graph_from_items)
+    source.current()  # now, so that neither a push nor a request waits for it
     decider = Decider(
         needs=needs.load(),
         source=source,
         settings=config.pushes,
-        hand_over=outbox.enqueue,
+        hand_over=outbox.enqueue_all,
         reach=partial(addressed.reachable, switched_on.names(config)),
     )
     return Worker(engine, Lake(objects), decider, clock)
+
+
+def _rehearsal(engine: Engine, clock: Callable[[], datetime]) -> Callable[[Affinity], None]:
+    def rehearse(model: Affinity) -> None:
+        with db.reading(engine) as connection:
+            recommending.rehearse(connection, model, clock())
+
+    return rehearse
 
 
 def open_intake(place: Place, objects: ObjectStore, clock: Callable[[], datetime] = _utc_now) -> Intake:

@@ -12,14 +12,18 @@ from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, status, tables
 from aircue_cloud.commands import audit, backup, keys, models, operators, people, pushes, stores, training
-from aircue_cloud.commands.terminal import changing, database, load, now, place, say, with_config, with_config_alone
+from aircue_cloud.commands.terminal import changing, database, load, now, say, with_config, with_config_alone
+from aircue_cloud.db import MAIN
 from aircue_cloud.errors import CloudError, CommandError
 from aircue_cloud.rights import forgotten
+from aircue_cloud.stores import must_exist, names
 
 # Commands whose modules bring numpy and more are loaded when they are asked for.
 _LATE = {
     "evaluate": ("aircue_cloud.recommender.evaluating.command", "evaluate"),
     "import": ("aircue_cloud.importing.command", "import_"),
+    "needs": ("aircue_cloud.needs.command", "needs"),
+    "outcomes": ("aircue_cloud.outcomes.command", "outcomes"),
     "weather": ("aircue_cloud.weather.command", "weather"),
     "deliver": ("aircue_cloud.commands.deliver", "deliver"),
     "outbox": ("aircue_cloud.commands.outbox", "outbox"),
@@ -73,17 +77,27 @@ def serve(config_path: Path | None) -> None:
     "--share", default="aircue-cloud", show_default=True, help='"" for a broker without shared subscriptions.'
 )
 @click.option("--name", default="consumer-1", show_default=True, help="Of this consumer; each needs its own.")
-@with_config
-def consume(config_path: Path | None, **source: Any) -> None:
+@click.option("--store", "only", multiple=True, help="Whose gateways are served; every store's unless given.")
+@with_config_alone
+def consume(config_path: Path | None, only: tuple[str, ...], **source: Any) -> None:
     """Take batches from a broker until told to stop."""
     from aircue_cloud.app import open_intake, open_objects
-    from aircue_cloud.consumer import Answerer, Consumer, Source
+    from aircue_cloud.consumer import Answerer, Consumer, EveryStore, Source
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = load(config_path)
-    where = place(config_path)
-    answerer = Answerer(open_intake(where, open_objects(config, where)), config.max_batch_bytes)
+
+    def opened(name: str) -> Answerer:
+        where = must_exist(config, name)
+        return Answerer(open_intake(where, open_objects(config, where)), config.max_batch_bytes)
+
+    def known() -> list[str]:
+        return list(dict.fromkeys((MAIN, *names(config))))
+
+    for name in only:
+        must_exist(config, name)
+    answerer = EveryStore((lambda: list(only)) if only else known, opened)
     Consumer(Source(**source), answerer, announce=click.echo).run()
 
 

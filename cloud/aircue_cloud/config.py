@@ -21,6 +21,7 @@ from aircue_cloud.settings import build, load_toml
 
 DIALECTS = ("postgresql",)
 SIGN_IN = ("auto", "off")
+WEATHER = ("off", "open-meteo")
 STORE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -54,13 +55,18 @@ class Config:
     than this machine reaches it. trusted_proxies: how many stand in front of it. sign_in: auto, needed as soon as there
     is an operator or anybody else can reach this server; or off, for loopback alone. requests_per_minute: of each
     partner's or node's key. controller, controller_contact, privacy_url, jurisdiction: who answers for the data, as
-    receipts name them. push_ttl_h: how old an episode may be that still leads to a push; linger_h: how long an offer
-    stands after its condition has cleared. quiet_hours: of people who say nothing else, by their own clock, "" for
-    none; widest_quiet_hours: of those whose time zone nobody knows, by timezone. cap_day, cap_week, cap_apart_h:
-    marketing pushes to one person at most, and hours between two. holdout, need_holdout: shares of the households that
-    are sent nothing, and nothing about one need, so that the difference can be seen. explore: whether offers are drawn,
-    so that it can be learnt which help, or the best is always made. language: of people who say nothing else.
-    delivery: how pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py)."""
+    receipts name them. graph_from_items: how many products a model has at least whose factors are searched by a graph,
+    nearly instead of exactly; 0: none. secret_file: the keys of the secrets in the database; secret.key in data_dir
+    unless given, and counts from the file's folder like data_dir. weather: off, or open-meteo for a server that asks
+    for it by itself; at its own URLs unless given.
+
+    push_ttl_h: how old an episode may be that still leads to a push; linger_h: how long an offer stands after its
+    condition has cleared. quiet_hours: of people who say nothing else, by their own clock, "" for none;
+    widest_quiet_hours: of those whose time zone nobody knows, by timezone. cap_day, cap_week, cap_apart_h: marketing
+    pushes to one person at most, and hours between two. holdout, need_holdout: shares of the households that are sent
+    nothing, and nothing about one need, so that the difference can be seen. explore: whether offers are drawn, so that
+    it can be learnt which help, or the best is always made. language: of people who say nothing else. delivery: how
+    pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py)."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -88,11 +94,21 @@ class Config:
     explore: bool = True
     language: str = "en"
     requests_per_minute: int = 1200
+    graph_from_items: int = 0
     controller: str = Controller.name
     controller_contact: str = ""
     privacy_url: str = ""
     jurisdiction: str = Controller.jurisdiction
+    secret_file: str = ""
+    weather: str = "off"
+    weather_forecast_url: str = ""
+    weather_archive_url: str = ""
     delivery: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def secret_key(self) -> Path:
+        """The file of the keys that secrets in the database lie under."""
+        return Path(self.secret_file) if self.secret_file else self.folder / "secret.key"
 
     @property
     def base_url(self) -> str:
@@ -154,11 +170,14 @@ def make_folder(place: Place) -> None:
 def load(path: Path) -> Config:
     """SettingsError where the file, a key or a value is not what it should be."""
     config = build(Config, {"data_dir": Config.data_dir} | load_toml(path), str(path))
-    config = Config(**{**vars(config), "data_dir": str(path.absolute().parent / config.data_dir)})
+    here = path.absolute().parent
+    places = {name: str(here / getattr(config, name)) for name in ("data_dir", "secret_file") if getattr(config, name)}
+    config = Config(**{**vars(config), **places})
     _check_ranges(config, str(path))
     _check_reach(config, str(path))
     _check_database(config.database_url, str(path))
     _check_endpoint(config.s3_endpoint_url, str(path))
+    _check_weather(config, str(path))
     _check_quiet(config, str(path))
     return config
 
@@ -177,6 +196,7 @@ _RANGES = (
     ("holdout", 0, 1),
     ("need_holdout", 0, 1),
     ("requests_per_minute", 1, 1_000_000),
+    ("graph_from_items", 0, 1_000_000_000),
 )
 
 
@@ -237,6 +257,17 @@ def is_loopback(host: str) -> bool:
 def _check_endpoint(url: str, where: str) -> None:
     if url and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc):
         raise SettingsError(f"{where}: key 's3_endpoint_url' is {url!r}, expected http://... or https://...")
+
+
+def _check_weather(config: Config, where: str) -> None:
+    if config.weather not in WEATHER:
+        raise SettingsError(f"{where}: key 'weather' is {config.weather!r}, expected one of {', '.join(WEATHER)}")
+    for key in ("weather_forecast_url", "weather_archive_url"):
+        parts = urlsplit(getattr(config, key))
+        if not getattr(config, key):
+            continue
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+            raise SettingsError(f"{where}: key {key!r} is {getattr(config, key)!r}, expected http(s)://HOST/PATH")
 
 
 def _check_database(url: str, where: str) -> None:

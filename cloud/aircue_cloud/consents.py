@@ -1,4 +1,8 @@
-"""What households agreed to: append-only rows, of which the latest holds; each has a receipt. No row: not agreed."""
+"""What households agreed to: append-only rows, of which the latest holds; each has a receipt. No row: not agreed.
+
+Who chose that nothing is fitted to them (homes/personalisation.py) agrees to no use of what is known of them meanwhile,
+whatever the rows say; `granted` and `granting` see to that for everybody who asks.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -10,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from aircue_cloud import tables
+from aircue_cloud.homes import personalisation
 from aircue_cloud.rights.receipts import Controller, Said, document
 
 PURPOSES = ("marketing",)
@@ -28,6 +33,7 @@ DATA_CATEGORIES = tuple(CATEGORIES)
 CHANNELS = ("in-app", "web-push", "email", "webhook", "mqtt", "apprise", "sns")
 SENSITIVE = frozenset({"body"})  # data categories that the law protects more
 PUSHED_FROM = ("sensor", "in-app")
+BY_PERSON = "behaviour"  # the category whose data is a person's own; all others say something of a home
 NOBODY_NAMED = Controller()
 
 _T = tables.consents.c
@@ -91,9 +97,14 @@ def record(
 def _end_waiting(connection: Connection, household: str, data_category: str, channel: str, now: datetime) -> None:
     """Every push so far follows from the air of the home, by one channel."""
     if (data_category, channel) == PUSHED_FROM:
-        pushes = tables.pushes
-        waiting = (pushes.c.household == household, pushes.c.withdrawn_at.is_(None))
-        connection.execute(update(pushes).where(*waiting).values(withdrawn_at=now))
+        end_waiting(connection, household, now)
+
+
+def end_waiting(connection: Connection, household: str, now: datetime) -> None:
+    """Offers that wait in the household's inbox are gone."""
+    pushes = tables.pushes
+    waiting = (pushes.c.household == household, pushes.c.withdrawn_at.is_(None))
+    connection.execute(update(pushes).where(*waiting).values(withdrawn_at=now))
 
 
 def history(connection: Connection, household: str) -> list[Consent]:
@@ -108,7 +119,7 @@ def latest(history: Sequence[Consent]) -> list[Consent]:
 
 
 def granted(connection: Connection, household: str, *, purpose: str, data_category: str, channel: str) -> bool | None:
-    """None where the household never said."""
+    """None where the household never said; False while nothing may be fitted to it."""
     mine = (
         _T.household == household,
         _T.purpose == purpose,
@@ -117,19 +128,33 @@ def granted(connection: Connection, household: str, *, purpose: str, data_catego
     )
     query = select(_T.granted).where(*mine).order_by(_T.id.desc()).limit(1)
     said: bool | None = connection.execute(query).scalar_one_or_none()
+    if said and connection.execute(_impersonal(data_category).where(tables.households.c.id == household)).first():
+        return False
     return said
 
 
 def granting(*, purpose: str, data_category: str) -> Select[str]:
-    """The ids of households that agree, through whichever channel they said so."""
+    """The ids of households that agree, through whichever channel they said so, and to which something may be fitted.
+
+    Of behaviour, people who said no for themselves are to be left out besides: personalisation.willing().
+    """
+    return _saying(purpose, data_category).where(_T.household.not_in(_impersonal(data_category)))
+
+
+def _saying(purpose: str, data_category: str) -> Select[str]:
     asked = (_T.purpose == purpose, _T.data_category == data_category)
     last = select(func.max(_T.id)).where(*asked).group_by(_T.household, _T.channel)
     return select(_T.household).where(_T.id.in_(last), _T.granted)
 
 
+def _impersonal(data_category: str) -> Select[str]:
+    own = data_category == BY_PERSON
+    return personalisation.unwilling() if own else personalisation.shared_by_the_unwilling()
+
+
 def storing(connection: Connection, data_category: str) -> set[str]:
     """The ids of households whose data of this category may be stored: they agree to some use of it."""
-    uses = [granting(purpose=purpose, data_category=data_category) for purpose in PURPOSES]
+    uses = [_saying(purpose, data_category) for purpose in PURPOSES]
     return {id_ for use in uses for id_ in connection.execute(use).scalars()}
 
 

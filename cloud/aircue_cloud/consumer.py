@@ -7,10 +7,10 @@ sent by its gateway again, which keeps a batch until it is told that it is store
 import json
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
@@ -69,6 +69,11 @@ class Answerer:
         where = messages.topic(gateway, messages.ACK)
         return where, messages.sealed(secret, where, messages.encode_ack(content, *self._taken(leaf, gateway, content)))
 
+    def knows(self, topic: str, message: bytes) -> bool:
+        """Whether it is under a key of this store's."""
+        found = messages.gateway_of(topic)
+        return found is not None and self._opened(found[0], topic, message) is not None
+
     def _taken(self, leaf: str, gateway: str, content: bytes) -> tuple[int, dict[str, Any]]:
         try:
             return self._leaves[leaf](gateway, content)
@@ -113,8 +118,41 @@ class Answerer:
             counters.add(connection, {name: 1})
 
 
+class Answering(Protocol):
+    def answer(self, topic: str, message: bytes) -> tuple[str, bytes] | None:
+        """Topic and payload of the answer; None for a message that no gateway of ours wrote."""
+
+
+class EveryStore:
+    """A message belongs to the store under one of whose keys it is: topics carry the gateway's name alone, and gateways
+    of several stores may share one."""
+
+    def __init__(self, names: Callable[[], Sequence[str]], open_store: Callable[[str], Answerer]) -> None:
+        """names: of the stores, the first of which counts what is nobody's; asked again when a message is none of the
+        known ones', so that a store that was added since is served."""
+        self._names = names
+        self._open_store = open_store
+        self._open: dict[str, Answerer] = {}
+
+    def answer(self, topic: str, message: bytes) -> tuple[str, bytes] | None:
+        if messages.gateway_of(topic) is None:
+            return None
+        found = self._of(self._open.values(), topic, message) or self._of(self._opened(), topic, message)
+        return (found or next(iter(self._open.values()))).answer(topic, message)
+
+    def _opened(self) -> list[Answerer]:
+        """Those that were added since."""
+        new = [name for name in self._names() if name not in self._open]
+        self._open.update((name, self._open_store(name)) for name in new)
+        return [self._open[name] for name in new]
+
+    @staticmethod
+    def _of(some: Iterable[Answerer], topic: str, message: bytes) -> Answerer | None:
+        return next((one for one in some if one.knows(topic, message)), None)
+
+
 class Consumer:
-    def __init__(self, source: Source, answerer: Answerer, announce: Callable[[str], object]) -> None:
+    def __init__(self, source: Source, answerer: Answering, announce: Callable[[str], object]) -> None:
         """SettingsError where the broker's address or the CA cannot be used."""
         self._source = source
         self._answerer = answerer

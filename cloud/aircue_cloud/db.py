@@ -32,9 +32,12 @@ __all__ = [
     "store_of",
     "to_ms",
     "writing",
+    "writing_on",
 ]
 
 BUSY_TIMEOUT_MS = 30_000
+_KEPT_OPEN = 16  # connections: one that is opened for a request costs more than the request
+_MORE_FOR_A_WHILE = 16
 MAIN = "main"  # the store that is there from the start
 SCHEMA_PREFIX = "store_"
 
@@ -76,13 +79,19 @@ def _upgrade(engine: Engine) -> None:
 
 def _engine(url: str, store: str) -> Engine:
     """Its connections know whose they are, and its writers take turns."""
-    engine = create_engine(url, execution_options={"store": store, "turn": Lock()})
+    options: dict[str, Any] = {} if _is_memory(url) else {"pool_size": _KEPT_OPEN, "max_overflow": _MORE_FOR_A_WHILE}
+    engine = create_engine(url, execution_options={"store": store, "turn": Lock()}, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "connect", partial(_enter_schema, store), insert=True)
     return engine
+
+
+def _is_memory(url: str) -> bool:
+    """A database of SQLite's that lives in its one connection."""
+    return make_url(url).database in (None, "", ":memory:") and make_url(url).get_backend_name() == "sqlite"
 
 
 def store_of(connection: Connection) -> str:
@@ -132,6 +141,21 @@ def writing(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_POSTGRESQL_TURN, _store_number(connection))))
         yield connection
+
+
+@contextmanager
+def writing_on(connection: Connection) -> Iterator[None]:
+    """As writing, on a connection that is there already: the temporary tables that it alone sees are at hand."""
+    with _turn(connection.engine):
+        connection.execution_options(writing=True)
+        try:
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    turn = func.pg_advisory_xact_lock(_POSTGRESQL_TURN, _store_number(connection))
+                    connection.execute(select(turn))
+                yield
+        finally:
+            connection.execution_options(writing=False)
 
 
 # With the store's, the number of the advisory lock that PostgreSQL's writers take in turn; SQLite has one writer at a

@@ -16,18 +16,32 @@ def put(
 
     Rows have the same columns. conflict: another row has this id, and differs in a column that is not among besides.
     """
+    verdicts, new = judged(connection, key, rows, besides=besides)
+    _insert(connection, key.table, new)
+    return verdicts
+
+
+def judged(
+    connection: Connection,
+    key: Column[Any],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    besides: Sequence[str] = (),
+    before: Sequence[Mapping[str, Any]] = (),
+) -> tuple[list[Verdict], list[Mapping[str, Any]]]:
+    """As put, without storing anything: the verdicts, and the rows that are new. before: rows that count as stored."""
     columns = [name for name in rows[0] if name not in besides] if rows else []
-    known = _known(connection, key, [row[key.name] for row in rows], columns)
+    known = {row[key.name]: tuple(row[name] for name in columns) for row in before}
+    known |= _known(connection, key, [row[key.name] for row in rows], columns)
     verdicts: list[Verdict] = []
     new: list[Mapping[str, Any]] = []
     for row in rows:
         content = tuple(row[name] for name in columns)
-        before = known.setdefault(row[key.name], content)
-        if before is content:
+        first = known.setdefault(row[key.name], content)
+        if first is content:
             new.append(row)
-        verdicts.append("stored" if before is content else "duplicate" if before == content else "conflict")
-    _insert(connection, key.table, new)
-    return verdicts
+        verdicts.append("stored" if first is content else "duplicate" if first == content else "conflict")
+    return verdicts, new
 
 
 def present(connection: Connection, key: Column[Any], ids: Sequence[str]) -> set[str]:

@@ -78,35 +78,60 @@ class _Course:
         )
 
 
-@dataclass(slots=True)
-class _Series:
-    """One quantity of one node, with the rules on it and where they stand.
+class Series:
+    """One quantity of one node, with the rules on it and where they stand. It stays the same object as long as its
+    Alerts, so that whoever feeds it may keep it.
 
     As long as all of them are idle, a value from low to high changes nothing but the time of the last reading: it is
     noted here alone (at), and brought into their states when somebody asks for them (moved says whether that is due).
-    Otherwise no value lies between low and high.
+    Otherwise no value lies between low and high. rows: None until a value asks for them.
     """
 
-    rows: list[tuple[Rule, Key, _Course]]
-    low: float = math.inf
-    high: float = -math.inf
-    at: float = -math.inf
-    moved: bool = False
+    __slots__ = ("_alerts", "at", "high", "low", "moved", "node", "quantity", "rows")
+
+    def __init__(self, alerts: "Alerts", node: str, quantity: str) -> None:
+        self._alerts = alerts
+        self.node = node
+        self.quantity = quantity
+        self.moved = False
+        self.anew()
+
+    def anew(self) -> None:
+        """Other rules hold."""
+        self.rows: list[tuple[Rule, Key, _Course]] | None = None
+        self.low, self.high, self.at = math.inf, -math.inf, -math.inf
+
+    def hear(self, at: float, value: float) -> bool:
+        """Feeds a trusted value; whether it changed the phase of a need."""
+        if self.low <= value <= self.high and at > self.at:
+            self.at = at
+            if not self.moved:
+                self.moved = True
+                self._alerts.settle_later(self)
+            return False
+        return bool(self._alerts.run(self, at, value))
 
 
 class Alerts:
-    """Where every rule stands on every node. draw: the id of a new episode."""
+    """Where every rule stands on every node. draw: the id of a new episode. told: called with (node, quantity, at,
+    value, need, change) of each change. deaf: what is fed goes past the rules."""
 
     def __init__(
-        self, rules: Rules, states: Mapping[Key, State], draw: Callable[[], str] = lambda: str(uuid.uuid4())
+        self,
+        rules: Rules,
+        states: Mapping[Key, State],
+        draw: Callable[[], str] = lambda: str(uuid.uuid4()),
+        told: Callable[[str, str, float, float, str, Change], None] = lambda *_: None,
     ) -> None:
         self._courses = {key: _course(state) for key, state in states.items()}
         self._by_quantity: dict[str, list[Rule]] = {}
         self._single: frozenset[str] = frozenset()
-        self._series: dict[tuple[str, str], _Series] = {}
-        self._moved: list[_Series] = []
+        self._series: dict[tuple[str, str], Series] = {}
+        self._moved: list[Series] = []
         self._touched: set[Key] = set()
         self._draw = draw
+        self._told = told
+        self.deaf = False
         self.version = ""
         self.replace(rules)
 
@@ -114,7 +139,8 @@ class Alerts:
         """Other rules from now on. A need that stays keeps its state: its episode goes on under the new thresholds,
         and under its id."""
         self._settle_all()
-        self._series.clear()
+        for series in self._series.values():
+            series.anew()
         self.version = rules.version
         self._by_quantity = {}
         for rule in rules.rules:
@@ -122,50 +148,66 @@ class Alerts:
         needs = Counter(rule.need for rule in rules.rules)
         self._single = frozenset(need for need, count in needs.items() if count == 1)
 
+    def series(self, node: str, quantity: str) -> Series:
+        """Where the values of this quantity of this node go."""
+        found = self._series.get((node, quantity))
+        if found is None:
+            found = self._series[node, quantity] = Series(self, node, quantity)
+        return found
+
     def update(self, node: str, quantity: str, at: float, value: float) -> list[tuple[str, Change]]:
         """Feeds a trusted value; the needs whose phase it changed, and how. at: epoch seconds of event time."""
-        series = self._series.get((node, quantity)) or self._new_series(node, quantity)
+        series = self.series(node, quantity)
         if series.low <= value <= series.high and at > series.at:
-            series.at = at
-            if not series.moved:
-                series.moved = True
-                self._moved.append(series)
+            series.hear(at, value)
             return []
-        return self._run(series, at, value)
+        return self.run(series, at, value)
 
-    def _new_series(self, node: str, quantity: str) -> _Series:
-        rules = self._by_quantity.get(quantity, ())
-        keys = [(rule.need, node) for rule in rules]
-        courses = [self._courses.setdefault(key, _Course(fresh(rule))) for rule, key in zip(rules, keys, strict=True)]
-        series = self._series[node, quantity] = _Series(list(zip(rules, keys, courses, strict=True)))
-        return series
+    def settle_later(self, series: Series) -> None:
+        self._moved.append(series)
 
-    def _run(self, series: _Series, at: float, value: float) -> list[tuple[str, Change]]:
+    def run(self, series: Series, at: float, value: float) -> list[tuple[str, Change]]:
         """Every rule of the series, one by one."""
+        if self.deaf:
+            return []
         self._settle(series)
-        steps = [(key[0], self._step(rule, key, course, at, value)) for rule, key, course in series.rows]
-        self._calm(series)
-        return [(need, change) for need, change in steps if change is not None]
+        rows = self._rows(series)
+        steps = [(key[0], self._step(rule, key, course, at, value)) for rule, key, course in rows]
+        self._calm(series, rows)
+        changes = [(need, change) for need, change in steps if change is not None]
+        for need, change in changes:
+            self._told(series.node, series.quantity, at, value, need, change)
+        return changes
 
-    def _calm(self, series: _Series) -> None:
+    def _rows(self, series: Series) -> list[tuple[Rule, Key, _Course]]:
+        if series.rows is None:
+            rules = self._by_quantity.get(series.quantity, ())
+            keys = [(rule.need, series.node) for rule in rules]
+            courses = [
+                self._courses.setdefault(key, _Course(fresh(rule))) for rule, key in zip(rules, keys, strict=True)
+            ]
+            series.rows = list(zip(rules, keys, courses, strict=True))
+        return series.rows
+
+    def _calm(self, series: Series, rows: list[tuple[Rule, Key, _Course]]) -> None:
         """Sets low and high. Rules that reckon with late readings need each one, and so does a state of two rules."""
         series.low, series.high = math.inf, -math.inf
-        last_at = series.rows[0][2].state.last_at if series.rows else None
-        idle = State(last_at=last_at)
-        for rule, (need, _), course in series.rows:
+        for rule, (need, _), course in rows:
             if course.state.phase is not Phase.IDLE or rule.lateness_s or need not in self._single:
                 return
-            if course.state != idle or last_at is None:
-                return
+        last_at = rows[0][2].state.last_at if rows else None
+        idle = State(last_at=last_at)
+        if rows and (last_at is None or any(course.state != idle for *_, course in rows)):
+            return
         series.at = -math.inf if last_at is None else last_at
-        series.low = max((one.enter for one, *_ in series.rows if one.direction == "below"), default=-math.inf)
-        series.high = min((one.enter for one, *_ in series.rows if one.direction == "above"), default=math.inf)
+        series.low = max((one.enter for one, *_ in rows if one.direction == "below"), default=-math.inf)
+        series.high = min((one.enter for one, *_ in rows if one.direction == "above"), default=math.inf)
 
-    def _settle(self, series: _Series) -> None:
+    def _settle(self, series: Series) -> None:
         """Brings the time of the last reading into the states."""
         if series.moved:
             series.moved = False
-            for _, key, course in series.rows:
+            for _, key, course in series.rows or ():
                 course.state = State(last_at=series.at)
                 self._touched.add(key)
 

@@ -2,15 +2,16 @@
 
 import argparse
 import asyncio
-import getpass
 import json
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from aircue_gateway import control, daemon, deadletter, log, report
+from aircue_gateway.clock import believed
 from aircue_gateway.config import Config, ConfigError, load
 from aircue_gateway.control import NotRunning, Refused
 from aircue_gateway.spool.spool import SpoolError
@@ -96,6 +97,13 @@ def _add_setting_up(commands: Any) -> None:
     init.add_argument(
         "--data-dir", default=_DEFAULT_DATA_DIR, help=f"the spool's folder (default: {_DEFAULT_DATA_DIR})"
     )
+    enrol = _add(commands, "enrol", _enrol, "get this gateway's key for a one-time code of the cloud")
+    enrol.add_argument("code", metavar="CODE", help="as the cloud prints it: aircue-cloud gateway enrol NAME")
+    enrol.add_argument("--cloud", metavar="URL", help="the cloud's address (default: the configuration's)")
+    enrol.add_argument(
+        "--ca", type=Path, metavar="FILE", help="of the cloud's certificate, where it has a CA of its own"
+    )
+    enrol.add_argument("--data-dir", default=_DEFAULT_DATA_DIR, help="the spool's folder, for a new configuration")
     nodes = commands.add_parser("node", help="add a node to the configuration").add_subparsers(required=True)
     add = _add(nodes, "add", _add_node, "draw a key for a node and put both into the configuration")
     add.add_argument("id", metavar="NODE", help="its name: letters, digits, - or _")
@@ -127,7 +135,8 @@ def _status_of(config: Config) -> dict[str, Any]:
     stored = report.status(config.data_dir)
     running = _asked_of_daemon(config, "intakes")
     state = _asked_of_daemon(config, "state") or {"name": "stopped"}
-    return {"gateway": config.name, "state": state, **stored, "running": running}
+    clock = "ok" if believed(int(time.time())) else "not believed: see aircue-gateway doctor"
+    return {"gateway": config.name, "state": state, "clock": clock, **stored, "running": running}
 
 
 def _asked_of_daemon(config: Config, what: str) -> dict[str, Any] | None:
@@ -156,11 +165,28 @@ def _reload(options: argparse.Namespace) -> None:
 
 def _init(options: argparse.Namespace) -> None:
     url = options.cloud or _asked("the cloud's address (https://...): ", "--cloud URL", input)
+    import getpass
+
     key = options.key or _asked("the key the cloud gave this gateway: ", "--key KEY", getpass.getpass)
     from aircue_gateway.operations import setting_up
 
     config = setting_up.init(options.config, name=options.name, url=url, key=key, data_dir=options.data_dir)
     print(f"{config.file} written. Next: aircue-gateway node add NAME --site SITE, then aircue-gateway doctor")
+
+
+def _enrol(options: argparse.Namespace) -> int:
+    from aircue_gateway.operations import enrolling
+
+    fields = {"url": options.cloud or "", "ca": options.ca, "data_dir": options.data_dir}
+    try:
+        done = enrolling.enrol(options.config, options.code, **fields)
+    except enrolling.EnrolmentError as error:
+        return _failed(error, 1)
+    if done.renamed:
+        print(f"the cloud calls this gateway {done.config.name}, not {done.renamed}: its name was changed, too")
+    print(f"the key is in {done.config.file}. A gateway that runs learns of it with: aircue-gateway reload"
+          + (" (and of its new name after a restart)" if done.renamed else ""))  # fmt: skip
+    return 0
 
 
 def _asked(question: str, option: str, ask: Callable[[str], str]) -> str:

@@ -2,6 +2,7 @@
 
 FIRST_BELIEVED_S = 1_577_836_800  # 2020-01-01
 LAST_BELIEVED_S = 4_102_444_800  # 2100-01-01
+_LONGEST_ON_ITS_WAY_MS = 86_400_000
 
 
 class Clock:
@@ -34,6 +35,15 @@ class Clock:
         elif not self.known:
             latest = received_at_ms - uptime_ms
             self.offset_ms = latest if self.offset_ms is None else min(self.offset_ms, latest)
+
+    def heard(self, uptime_ms: int, received_at_ms: int) -> None:
+        """Learns from a message that was sent just now. Where it comes more than a day after the time learnt so far, it
+        is the gateway's own clock that was behind: a Raspberry Pi has none that runs on without power."""
+        latest = received_at_ms - uptime_ms
+        if not self.known and self.offset_ms is not None and latest > self.offset_ms + _LONGEST_ON_ITS_WAY_MS:
+            self.offset_ms = latest
+        else:
+            self.note(uptime_ms, 0, received_at_ms)
 
     def at(self, uptime_ms: int) -> int:
         """ms since the epoch at an uptime. Something must have been noted before."""

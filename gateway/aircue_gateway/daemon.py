@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import time
@@ -19,7 +20,6 @@ from aircue_gateway.control import Control, Fields, Refused
 from aircue_gateway.home_assistant import Announcer, Retained
 from aircue_gateway.intake import Intake
 from aircue_gateway.intakes import behind_broker
-from aircue_gateway.intakes.attached import Attached
 from aircue_gateway.intakes.behind_broker import OwnNodes, Receipt
 from aircue_gateway.intakes.devices import Devices, Heard
 from aircue_gateway.intakes.listener import Connection, Listener
@@ -41,9 +41,12 @@ from aircue_gateway.window import Window
 from aircue_node import contract
 
 if TYPE_CHECKING:
+    from aircue_gateway.intakes.attached import Attached
     from aircue_gateway.intakes.broker import Broker
 
 _RANGES_AN_ACK = 32
+# Objects between two looks for cycles. There are hardly any; looking after each 700 took a tenth of the processor.
+_COLLECT_EVERY = 20_000
 
 
 class Daemon:
@@ -63,7 +66,7 @@ class Daemon:
         self._own_nodes = OwnNodes(config.nodes, self._intake, config.file)
         self._replays = Replays(self._intake, self._own_nodes, self._devices, self._noticed)
         self._broker = self._made_broker()
-        self._attached = [Attached(row, take=self._take_attached, failed=self._count_fault) for row in config.attached]
+        self._attached = [self._made_attached(row) for row in config.attached]
         self._view = View(
             config,
             stored,
@@ -92,6 +95,7 @@ class Daemon:
             noticed=self._noticed,
             count=self._intake.count,
             retained=self._intake.retained,
+            now_ms=_now_ms,
         )
         self._serial = [
             SerialLine(row.path, config.nodes[row.node], take=self._take_serial, noticed=self._noticed)
@@ -199,8 +203,14 @@ class Daemon:
         log.event("reloaded", nodes=len(self._nodes), needs_restart=",".join(found.needs_restart) or "nothing")
         return found.needs_restart
 
+    def _made_attached(self, row: AttachedConfig) -> "Attached":
+        """What only some gateways have is loaded where it is needed alone: memory is scarce on a small board."""
+        from aircue_gateway.intakes.attached import Attached
+
+        return Attached(row, take=self._take_attached, failed=self._count_fault)
+
     def _made_broker(self) -> "Broker | None":
-        """Its library is loaded where it is needed alone: memory is scarce on a small board."""
+        """Loaded as above, and its library with it."""
         config = self._config.broker
         if config is None:
             return None
@@ -253,9 +263,9 @@ class Daemon:
         birth = self._intake.retained.get(topic)
         return None if birth is None else aircue.decode_birth(topic, birth).installation
 
-    def _take(self, message: Message, connection: Connection) -> None:
+    def _take(self, message: Message, connection: Connection, received_at_ms: int) -> None:
         receipt = (connection, message.packet_id) if message.packet_id else None
-        self._intake.take(message, _now_ms(), receipt)
+        self._intake.take(message, received_at_ms, receipt)
 
     def _take_serial(self, message: Message) -> None:
         """Whoever watches over MQTT sees it as well."""
@@ -356,4 +366,8 @@ async def run(config: Config) -> None:
     """The gateway with this configuration, until it is told to stop. SpoolError, OSError: it cannot start."""
     log.event("starting", gateway=config.name, data_dir=config.data_dir)
     spool = Spool.open(config.data_dir, config.name, _now_ms(), _limits(config))
-    await Daemon(config, spool).run()
+    daemon = Daemon(config, spool)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY)
+    await daemon.run()

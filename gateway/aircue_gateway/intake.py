@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aircue_gateway import log
-from aircue_gateway.alerts import NO_RULES, Alerts, Rules
+from aircue_gateway.alerts import Alerts, Rules
 from aircue_gateway.batch import Loss, Status
 from aircue_gateway.cleaning.air import DERIVED_UNITS, Air
 from aircue_gateway.clock import believed
 from aircue_gateway.config import CleaningConfig, RoomConfig
-from aircue_gateway.episodes import Rule
+from aircue_gateway.episodes import Change, Rule
 from aircue_gateway.intervals import Intervals
 from aircue_gateway.ledger import Count
 from aircue_gateway.message import DISCOVERY, Message
@@ -40,9 +40,9 @@ from aircue_node import contract
 
 _PRESSING_SAMPLES = 256
 _SET_BACK_MS = 600_000
-_PRESSING_RECEIPTS = 4096  # of messages that brought no new sample
+_PRESSING_RECEIPTS = 2048  # of messages that brought no new sample
 _PRESSING_BYTES = 256 * 1024  # of what was set aside
-_MOST_UNCOMMITTED = 4096  # samples or receipts
+_MOST_UNCOMMITTED = 2048  # samples or receipts
 _MOST_UNCOMMITTED_BYTES = 4 * 1024 * 1024  # of what was set aside
 _MOST_HELD = 1000  # messages that wait for a birth; their senders have them too
 _MOST_HELD_BYTES = 1024 * 1024
@@ -70,7 +70,7 @@ class Intake:
         self._rooms = Rooms(rooms)
         self._room_values: dict[str, dict[str, RoomValue]] = {}
         self._replied = replied
-        self._alerts = Alerts(stored.rules, stored.states)
+        self._alerts = Alerts(stored.rules, stored.states, told=_log_change)
         self.airs: dict[str, Air] = {}
         self._derived: list[str] = []
         self._watch_derived()
@@ -201,7 +201,7 @@ class Intake:
     def _recall(self, stored: Stored) -> None:
         """The filters as they were: what they had learnt, and the samples since then. The rules have seen those."""
         births = {birth.id: birth for birth in stored.births}
-        alerts, self._alerts = self._alerts, Alerts(NO_RULES, {})
+        self._alerts.deaf = True
         if stored.memory.get("config") == _fingerprint(self._config):
             self._recall_memory(stored.memory, births)
         for late, row in stored.past:
@@ -212,7 +212,7 @@ class Intake:
                     self._merge(stream.birth.node, stream, row)
         for birth in stored.births:  # the newest of a boot is in force
             self._reborn(birth.id, births)
-        self._alerts = alerts
+        self._alerts.deaf = False
 
     def _recall_memory(self, memory: Memory, births: Mapping[int, BirthRow]) -> None:
         for _, _, _, birth, learnt in memory["streams"]:
@@ -368,7 +368,7 @@ class Intake:
 
     def _new_stream(self, key: StreamKey, row: StreamRow | None) -> Stream:
         air = self.airs.setdefault(key[0], Air(self._config.mould_surface))
-        return Stream(self._config, self._watch, row, air, self._derived)
+        return Stream(self._config, self._ear, row, air, self._derived)
 
     def _declared(self, node: str, installation: int, rows: tuple[aircue.LossRow, ...]) -> None:
         for row in rows:
@@ -412,7 +412,7 @@ class Intake:
         self._retain(message)
         stream = self._streams.get((message.node.id, status.installation, status.boot))
         if stream is not None and status.uptime_ms is not None:
-            stream.clock.note(status.uptime_ms, 0, received_at_ms)
+            stream.clock.heard(status.uptime_ms, received_at_ms)
         if not status.online:
             log.event("node_left", node=message.node.id, site=message.node.site, boot=status.boot)
 
@@ -544,7 +544,7 @@ class Intake:
         told = list(self._rooms.take(node, at, stream.told(row)))
         values.update(told)
         self._window.rooms[room] = dict(values)
-        changes = [self._watch(room, quantity, at, merged.value) for quantity, merged in told]
+        changes = [self._ear(room, quantity)(at, merged.value) for quantity, merged in told]
         return any([*changes, self._derive_room(room, at, values)])
 
     def _derive_room(self, room: str, at: float, values: Mapping[str, RoomValue]) -> bool:
@@ -553,7 +553,7 @@ class Intake:
             return False
         air = self.airs.setdefault(room, Air(self._config.mould_surface))
         air.note(at, temperature.value, humidity.value)
-        changes = [self._watch(room, name, at, air.value(name)) for name in self._derived]
+        changes = [self._ear(room, name)(at, air.value(name)) for name in self._derived]
         return any(changes)
 
     def _notice_time(self, node: str, at_ms: int) -> None:
@@ -571,13 +571,13 @@ class Intake:
             acked = self._window.acks[key] = Intervals()
         acked.add(sequence)
 
-    def _watch(self, node: str, quantity: str, at: float, value: float) -> bool:
-        changes = self._alerts.update(node, quantity, at, value)
-        if not changes:
-            return False
-        for need, change in changes:
-            log.event("episode", need=need, node=node, change=change, quantity=quantity, value=value, at=at)
-        return True
+    def _ear(self, node: str, quantity: str) -> Callable[[float, float], bool]:
+        """What listens to a quantity of a node for the rules."""
+        return self._alerts.series(node, quantity).hear
+
+
+def _log_change(node: str, quantity: str, at: float, value: float, need: str, change: Change) -> None:
+    log.event("episode", need=need, node=node, change=change, quantity=quantity, value=value, at=at)
 
 
 def _fingerprint(config: CleaningConfig) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 from aircue_gateway.batch import Status
@@ -21,8 +20,8 @@ _OK = Status.OK
 
 _tuple = tuple.__new__
 
-# Feeds a trusted value (node, quantity, epoch seconds, value) to the rules; whether it changed the phase of one.
-Watch = Callable[[str, str, float, float], bool]
+# What listens for the rules to a quantity of a node (see pipeline.Watch).
+Ear = Callable[[str, str], pipeline.Watch]
 
 
 class Lane(StrEnum):
@@ -39,13 +38,14 @@ class Stream:
     def __init__(
         self,
         config: CleaningConfig,
-        watch: Watch,
+        ear: Ear,
         row: StreamRow | None = None,
         air: Air | None = None,
         derived: Sequence[str] = tuple(DERIVED_UNITS),
     ) -> None:
         self._config = config
-        self._watch = watch
+        self._ear = ear
+        self._ears: dict[str, pipeline.Watch] = {}
         self._derived = derived
         self._scales: list[int] = []
         self._all_ok: tuple[Status, ...] = ()
@@ -190,13 +190,22 @@ class Stream:
         if statuses[climate[0]] not in _TRUSTED or statuses[climate[1]] not in _TRUSTED:
             return False
         temperature, humidity = pipelines[climate[0]].smoothed, pipelines[climate[1]].smoothed
-        assert self.birth is not None
         assert temperature is not None
         assert humidity is not None
-        air, node = self._air, self.birth.node
+        air = self._air
         air.note(at, temperature, humidity)
-        changes = [self._watch(node, name, at, air.value(name)) for name in self._derived]
-        return any(changes)
+        changed = False
+        for name in self._derived:
+            changed = self._ear_for(name)(at, air.value(name)) or changed
+        return changed
+
+    def _ear_for(self, quantity: str) -> pipeline.Watch:
+        """Asked for once."""
+        ear = self._ears.get(quantity)
+        if ear is None:
+            assert self.birth is not None
+            ear = self._ears[quantity] = self._ear(self.birth.node, quantity)
+        return ear
 
     def _pipelines(self, lane: Lane) -> list[pipeline.Pipeline]:
         pipelines = self._lanes.get(lane)
@@ -207,5 +216,4 @@ class Stream:
         return pipelines
 
     def _pipeline(self, quantity: str) -> pipeline.Pipeline:
-        assert self.birth is not None
-        return pipeline.build(self._config, quantity, partial(self._watch, self.birth.node, quantity))
+        return pipeline.build(self._config, quantity, self._ear_for(quantity))

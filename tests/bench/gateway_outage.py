@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ FOUR = (
 )
 _PATIENCE_S = 120.0
 _IN_FLIGHT = 1000
+_AT_A_TIME = 3
 
 
 class Sink:
@@ -143,11 +145,12 @@ def _until(holds: Any) -> None:
 
 
 def outages(rounds: int, messages: int, away_s: float) -> dict[str, int]:
+    """Several at a time, each with a daemon, a node and a cloud of its own: they mostly wait."""
     lost = duplicates = 0
-    for seed in range(rounds):
-        some = outage(seed, messages, away_s)
-        lost, duplicates = lost + some[0], duplicates + some[1]
-        print(f"outage {seed + 1} of {rounds}: {some[0]} lost, {some[1]} duplicates", file=sys.stderr, flush=True)
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        for number, some in enumerate(pool.map(lambda seed: outage(seed, messages, away_s), range(rounds)), start=1):
+            lost, duplicates = lost + some[0], duplicates + some[1]
+            print(f"outage {number} of {rounds}: {some[0]} lost, {some[1]} duplicates", file=sys.stderr, flush=True)
     return {"outage_lost": lost, "outage_duplicates": duplicates, "outage_rounds": rounds}
 
 
@@ -159,29 +162,29 @@ def weight(samples: int) -> dict[str, float]:
         sink.come()
         gateway.start()
         try:
-            points = _load(gateway, port, samples)
+            points = load(gateway, port, samples)
             _until(lambda: sink.samples >= samples)
-            points.append((samples, _rss_mb(gateway)))
+            points.append((samples, rss_mb(gateway)))
         finally:
             gateway.stop()
             sink.go()
     return {
         "rss_mb": round(points[-1][1], 1),
         "rss_peak_mb": round(max(rss for _, rss in points), 1),
-        "rss_slope_mb_per_million_readings": round(_slope(points[len(points) // 2 :]) * 1e6 / len(FOUR), 2),
+        "rss_slope_mb_per_million_readings": round(slope(points[len(points) // 2 :]) * 1e6 / len(FOUR), 2),
         "rss_readings": samples * len(FOUR),
         "rss_samples_delivered": sink.samples,
     }
 
 
-def _slope(points: list[tuple[int, float]]) -> float:
+def slope(points: list[tuple[int, float]]) -> float:
     """Least squares, MB a sample."""
     mean_x = sum(x for x, _ in points) / len(points)
     mean_y = sum(y for _, y in points) / len(points)
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
 
 
-def _rss_mb(gateway: Gateway) -> float:
+def rss_mb(gateway: Gateway) -> float:
     """Resident now, as the kernel tells in /proc."""
     process = gateway._process
     assert process is not None
@@ -189,8 +192,9 @@ def _rss_mb(gateway: Gateway) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
-def _load(gateway: Gateway, port: int, samples: int) -> list[tuple[int, float]]:
-    """Sends samples over one connection, at most _IN_FLIGHT of them without a PUBACK; (acked, MB) at twenty points."""
+def load(gateway: Gateway, port: int, samples: int, after: int = 0) -> list[tuple[int, float]]:
+    """Sends samples over one connection, at most _IN_FLIGHT of them without a PUBACK; (acked, MB) at twenty points.
+    after: the sequence of the sample before the first."""
     points, acked, sent = [], 0, 0
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(_connect())
@@ -199,11 +203,13 @@ def _load(gateway: Gateway, port: int, samples: int) -> list[tuple[int, float]]:
         _exactly(line, 4)
         while acked < samples:
             count = min(_IN_FLIGHT, samples - sent)
-            line.sendall(b"".join(_publish_packet("samples", _sample(sent + n + 1), n + 1) for n in range(count)))
+            line.sendall(
+                b"".join(_publish_packet("samples", _sample(after + sent + n + 1), n + 1) for n in range(count))
+            )
             _exactly(line, 4 * count)
             sent, acked = sent + count, acked + count
             if acked * 20 // samples > len(points):
-                points.append((acked, _rss_mb(gateway)))
+                points.append((acked, rss_mb(gateway)))
     return points
 
 

@@ -310,6 +310,10 @@ def telegraf(folder: Path, broker_port: int, sink_port: int) -> Program:
     return Program([str(home / "run"), "--config", str(home / "telegraf.conf")], home, {})
 
 
+def ekuiper(folder: Path, broker_port: int, sink_port: int) -> Program:
+    raise NotHere("no package of it in Debian, PyPI or npm, and Go's module proxy refused it (403) where it was tried")
+
+
 def _installed(command: list[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
     if shutil.which(command[0]) is None:
         raise NotHere(f"{command[0]} is not installed")
@@ -333,9 +337,17 @@ def publisher(port: int) -> Iterator[PahoNode]:
         node.close()
 
 
-def published(node: PahoNode, first: int, last: int, pause_s: float = 0.0) -> None:
+def stamped(number: int) -> bytes:
+    """A sample with a time of its own in ms, under the name that ThingsBoard's gateway looks for: it keeps one value of
+    a series for each time, and would take the time of arrival, which many share."""
+    return live(number)[:-1] + b',"ts":%d}' % (1_763_700_000_000 + number)
+
+
+def published(
+    node: PahoNode, first: int, last: int, pause_s: float = 0.0, payload: Callable[[int], bytes] = stamped
+) -> None:
     for number in range(first, last + 1):
-        node.publish("samples", live(number))
+        node.publish("samples", payload(number))
         if pause_s and number % 20 == 0:
             time.sleep(pause_s * 20)
 
@@ -435,7 +447,7 @@ def ours(messages: int, away_s: float) -> dict[str, Any]:
             with publisher(port) as node:
                 node.publish("birth", birth())
                 began = time.monotonic()
-                published(node, 1, messages)
+                published(node, 1, messages, payload=live)
                 until(lambda: node.unacknowledged == 0)
                 acked_s = time.monotonic() - began
                 whole = until(lambda: sink.samples >= messages)
@@ -459,6 +471,7 @@ PEERS: Mapping[str, Callable[[Path, int, int], Program]] = {
     "thingsboard_memory": thingsboard("memory"),
     "thingsboard_sqlite": thingsboard("sqlite"),
     "telegraf": telegraf,
+    "ekuiper": ekuiper,
 }
 _KEYS = ("msgs_per_s", "rss_mb", "delivered", "duplicates")
 

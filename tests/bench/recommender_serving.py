@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -211,29 +211,60 @@ def fold_in(served: Served, users: int, rounds: int = 5, seed: int = 6) -> dict[
             )
             spent[:, at] = alternate(sides, rounds)
     ours, theirs = np.median(np.median(spent, axis=2), axis=1) * 1e6
-    return {"fold_in_us": ours, "fold_in_us_implicit": theirs, "fold_in_us_vs_implicit": theirs / ours}
-
-
-def growth(served: Served, users: int) -> dict[str, float]:
-    """How many times the time of one user and of one in a batch grow with 10x items and 10x users. The further items
-    and users are generated: copies of the trained ones, moved at random by a tenth of their length."""
-    wide = replace(served, y=_tenfold(served.y), met=_no_one(len(served.x), 10 * len(served.y)))
-    many = replace(served, x=_tenfold(served.x), met=csr_array(_repeat(served.met)))
-    small, wider = (single(one, users) for one in (served, wide))
-    asked = ((served, users), (wide, users), (many, 10 * users))
-    rates = [batch(one, count)["batch_users_per_s"] for one, count in asked]
+    read = 2 * 4 * served.x.shape[1] * np.median(np.diff(liked.indptr)[rows])  # of Y and of G, a row an item
     return {
-        "growth_single_p50_10x_items": wider["single_p50_us"] / small["single_p50_us"],
+        "fold_in_us": ours,
+        "fold_in_us_implicit": theirs,
+        "fold_in_us_vs_implicit": theirs / ours,
+        "fold_in_floor_us": read / bandwidth() * 1e6,
+    }
+
+
+def growth(served: Served, users: int, rounds: int = 3) -> dict[str, float]:
+    """How many times the time of one user and of one in a batch grow with 10x items and 10x users; 10 for the items is
+    what a whole scan would take. The further ones are generated: copies of the trained ones, moved at random by a tenth
+    of their length."""
+    wide = replace(served, y=moved(served.y), met=_no_one(len(served.x), 10 * len(served.y)))
+    many = replace(served, x=moved(served.x), met=csr_array(_repeat(served.met)))
+    singles = [_alone(one, users, rounds) for one in (served, wide)]
+    rates = [_together(one, rounds) for one in (served, wide, many)]
+    return {
+        "growth_items": float(len(wide.y)),
+        "growth_users": float(len(many.x)),
+        "growth_single_p50_us_10x_items": singles[1],
+        "growth_single_floor_us_10x_items": wide.y.nbytes / bandwidth() * 1e6,
+        "growth_batch_users_per_s_10x_items": rates[1],
+        "growth_batch_users_per_s_10x_users": rates[2],
+        "growth_single_p50_10x_items": singles[1] / singles[0],
         "growth_batch_user_10x_items": rates[0] / rates[1],
         "growth_batch_user_10x_users": rates[0] / rates[2],
     }
 
 
-def _tenfold(factors: Floats, seed: int = 3) -> Floats:
+def _alone(served: Served, users: int, rounds: int, seed: int = 5) -> float:
+    """Microseconds of the median user of ours."""
+    retrieval, met = Retrieval(served.y), _matrix(served.met)
+    rows = np.random.default_rng(seed).choice(len(served.x), min(users, len(served.x)), replace=False)
+    sides = [
+        lambda user=user: retrieval.one(served.x[user], K, met.indices[met.indptr[user] : met.indptr[user + 1]])  # type: ignore[misc]
+        for user in rows
+    ]
+    return float(np.median(np.median(alternate(sides, rounds), axis=1)) * 1e6)
+
+
+def _together(served: Served, rounds: int) -> float:
+    """Users a second of ours, all of them in one batch, on all processors."""
+    retrieval, threads = Retrieval(served.y), os.cpu_count() or 1
+    spent = alternate([lambda: retrieval.many(served.x, K, served.met, threads)], rounds)
+    return float(len(served.x) / np.median(spent))
+
+
+def moved(factors: Floats, times: int = 10, seed: int = 3) -> Floats:
+    """So many copies, each moved at random by a tenth of its length."""
     random = np.random.default_rng(seed)
     lengths = np.linalg.norm(factors, axis=1, keepdims=True) / np.float32(10 * np.sqrt(factors.shape[1]))
     return np.concatenate(
-        [factors + random.standard_normal(factors.shape, dtype=np.float32) * lengths for _ in range(10)]
+        [factors + random.standard_normal(factors.shape, dtype=np.float32) * lengths for _ in range(times)]
     )
 
 
@@ -261,21 +292,34 @@ def run(zipf: Zipf | None = None, users: int = 4000, api_s: float = 20.0) -> dic
         for served in (trained, Served.gaussian(met, factors)):
             figures |= _tasks(served, users)
         if factors == DIMENSIONS[0]:
-            figures |= growth(trained, users // 4)
-            figures |= api(trained.x, trained.y, met, api_s)
+            figures |= _told("growth", growth(trained, users // 8))
+            figures |= _told("api", api(trained.x, trained.y, met, api_s))
+    figures |= _least(figures)
+    figures["lists_differing"] = sum(value for name, value in figures.items() if "lists_differing_" in name)
+    return {name: None if value is None else round(float(value), 3) for name, value in figures.items()}
+
+
+def _least(figures: dict[str, Any]) -> dict[str, float]:
+    """Of the dimensions."""
+    found = {}
     for name in ("batch_users_per_s", "single_p50", "single_p99", "fold_in_us"):
         for kind in ("", "gaussian_"):
             each = [figures[f"{name}_vs_implicit_{kind}d{factors}"] for factors in DIMENSIONS]
-            figures[f"{name}_vs_implicit" + ("_gaussian" if kind else "")] = min(each)
-    figures["lists_differing"] = sum(value for name, value in figures.items() if "lists_differing_" in name)
-    return {name: round(float(value), 3) for name, value in figures.items()}
+            found[f"{name}_vs_implicit" + ("_gaussian" if kind else "")] = min(each)
+    return found
 
 
 def _tasks(served: Served, users: int) -> dict[str, float]:
     found = batch(served, users) | single(served, users // 4) | fold_in(served, users // 8)
     found |= _floors(served)
-    _say(f"{served.name}: " + ", ".join(f"{name} {value:.4g}" for name, value in found.items()))
+    _told(served.name, found)
     return {f"{name}_{served.name}": value for name, value in found.items()}
+
+
+def _told(what: str, found: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    said = (f"{name} {'null' if value is None else f'{value:.4g}'}" for name, value in found.items())
+    _say(f"{what}: {', '.join(said)}")
+    return found
 
 
 def _floors(served: Served) -> dict[str, float]:

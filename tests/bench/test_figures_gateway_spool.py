@@ -30,7 +30,7 @@ def test_part_of_a_day_is_played_on_a_real_folder(tmp_path: Path) -> None:
 
 
 def test_growth_is_the_slope_of_its_line() -> None:
-    assert gateway_outage._slope([(0, 30.0), (100, 30.5), (200, 31.0)]) == pytest.approx(0.005)
+    assert gateway_outage.slope([(0, 30.0), (100, 30.5), (200, 31.0)]) == pytest.approx(0.005)
 
 
 @pytest.mark.system

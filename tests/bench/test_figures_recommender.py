@@ -61,10 +61,18 @@ def test_users_are_folded_in_by_both(served: serving.Served) -> None:
 
 
 @pytest.mark.system
-def test_recommendations_are_answered_over_http_at_a_fixed_pace(served: serving.Served) -> None:
+def test_recommendations_of_a_real_server_are_timed_at_a_fixed_pace(served: serving.Served) -> None:
     found = recommender_api.api(served.x, served.y, csr_array(served.met), 1.0)
-    assert 0 < found["api_p50_ms"] <= found["api_p99_ms"]
-    assert found["rss_mb"] > 10
+    p50, p99, most = (found[name] for name in ("api_p50_ms", "api_p99_ms", "api_max_ms"))
+    if p50 is not None and p99 is not None and most is not None:  # else the machine was too busy, which is told
+        assert 0 < p50 <= p99 <= most
+    assert (found["rss_mb"] or 0) > 10
+
+
+def test_growth_is_of_ten_times_as_many(served: serving.Served) -> None:
+    found = serving.growth(served, 10, 1)
+    assert (found["growth_items"], found["growth_users"]) == (10 * len(served.y), 10 * len(served.x))
+    assert min(found.values()) > 0
 
 
 def test_a_future_that_was_poisoned_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +100,7 @@ def test_figures_pool_the_users_of_all_windows() -> None:
     values = {accuracy.OURS: np.array([0.2, 0.4, 0.6]), "peer": np.array([0.1, 0.2, 0.3])}
     found = accuracy.figures(Protocol.NEW, values)
     assert (found["ndcg10_new"], found["ndcg10_new_peer"], found["ndcg10_new_vs_peer"]) == (0.4, 0.2, 2.0)
-    assert found["ndcg10_new_vs_peer_ci95"] == [2.0, 2.0]
+    assert (found["ndcg10_new_vs_peer_ci95"], found["ndcg10_new_vs_peer_lower"]) == ([2.0, 2.0], 2.0)
     assert found["users_new"] == 3
 
 

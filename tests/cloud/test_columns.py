@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.cloud.stage import START_MS, batch, humidity
 from tests.contract import batch1
 from tests.contract.golden import golden
+from tests.contract.packed import PACK
 
 from aircue_cloud.errors import Refused
 from aircue_cloud.ingest import columns, contents
@@ -152,7 +153,7 @@ def test_every_coding_is_read(kind: int) -> None:
     content = batch(humidity([60.0 + minute % 7 for minute in range(200)]))
     coder = RangeWriter() if kind == 0 else PlainWriter()
     v2._walk(coder, content)
-    body = bytes([kind]) + (coder.close() if kind == 0 else v2._PACKED[kind][0](coder.close()))
+    body = bytes([kind]) + (coder.close() if kind == 0 else PACK[kind](coder.close()))
     data = b"\x02" + hashlib.sha256(body).digest() + body
     found = compiled_alone(data)
     assert found is not None

@@ -5,10 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from tests.cloud.stage import NOW, Cloud, batch, humidity
 
-from aircue_cloud import db
-from aircue_cloud.consumer import Answerer, Consumer, Source
+from aircue_cloud import db, stores, tables
+from aircue_cloud.app import open_intake, open_objects
+from aircue_cloud.config import Config
+from aircue_cloud.consumer import Answerer, Consumer, EveryStore, Source
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import gateway_keys, keys
 from aircue_gateway.batch import encode
@@ -111,3 +114,66 @@ def test_while_a_key_is_rotated_messages_under_either_are_answered_under_their_o
     old = messages.sealed(messages.secret(cloud.key), topic, CONTENT)
     assert answerer(cloud).answer(topic, old) is None
     assert asked(replace(cloud, key=new), CONTENT)["duplicate"] is True
+
+
+def config(cloud: Cloud) -> Config:
+    return Config(data_dir=str(cloud.folder.parents[1]), database_url=cloud.database_url)
+
+
+def everybody(cloud: Cloud, opened: list[str]) -> EveryStore:
+    """Of every store that is there when a message comes; opened: those that were."""
+
+    def open_store(name: str) -> Answerer:
+        opened.append(name)
+        place = config(cloud).place(name)
+        return Answerer(open_intake(place, open_objects(config(cloud), place), cloud.clock), 10_000)
+
+    return EveryStore(lambda: stores.names(config(cloud)), open_store)
+
+
+def new_key(cloud: Cloud, store: str, gateway: str) -> str:
+    engine = stores.open_database(stores.add(config(cloud), store))
+    with db.writing(engine) as connection:
+        key = gateway_keys.add(connection, gateway, NOW)
+    engine.dispose()
+    return key
+
+
+def batches(cloud: Cloud, store: str) -> list[str]:
+    engine = stores.open_database(config(cloud).place(store))
+    with db.reading(engine) as connection:
+        found = list(connection.execute(select(tables.batches.c.id)).scalars())
+    engine.dispose()
+    return found
+
+
+def test_one_consumer_serves_every_store_also_gateways_of_one_name_and_stores_that_come_later(cloud: Cloud) -> None:
+    opened: list[str] = []
+    one = everybody(cloud, opened)
+    keys_of = {"main": cloud.key, "second": new_key(cloud, "second", "gw-1")}
+
+    def told(store: str, content: bytes) -> dict[str, Any]:
+        """As the gateway of that store reads the answer; the other one cannot."""
+        secrets = {name: messages.secret(key) for name, key in keys_of.items()}
+        answer = one.answer(TOPIC, messages.sealed(secrets[store], TOPIC, content))
+        assert answer is not None
+        assert [name for name, secret in secrets.items() if messages.opened(secret, *answer)] == [store]
+        found: dict[str, Any] = json.loads(messages.opened(secrets[store], *answer) or b"")
+        return found
+
+    assert told("second", CONTENT)["duplicate"] is False
+    assert told("main", CONTENT)["duplicate"] is False
+    keys_of["third"] = new_key(cloud, "third", "gw-1")
+    assert told("third", CONTENT)["duplicate"] is False
+    assert told("second", CONTENT)["duplicate"] is True
+    assert sorted(opened) == ["main", "second", "third"]
+    assert [batches(cloud, name) for name in opened] == [["gw-1/3f9c21d0/1"]] * 3
+
+
+def test_what_is_under_no_stores_key_is_counted_once_and_gets_no_answer(cloud: Cloud) -> None:
+    new_key(cloud, "second", "gw-1")
+    one = everybody(cloud, [])
+    assert one.answer(TOPIC, messages.sealed(messages.secret("nobody's"), TOPIC, CONTENT)) is None
+    assert one.answer("aircue/up/gw-1", b"") is None
+    assert cloud.get("status")["unknown_keys"] == 1
+    assert batches(cloud, "second") == []

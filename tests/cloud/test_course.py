@@ -1,9 +1,13 @@
 """The course of a need: pure stepping, where it surely is idle, and which stored episode is which."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aircue_cloud.layers.course import Known, Point, Span, idle_before, reconcile, run
+from aircue_cloud.layers.course import Known, Point, PointColumns, Span, idle_before, leap, reconcile, run
 from aircue_gateway.episodes import Phase, Rule, State, step
 
 RULE = Rule(
@@ -103,3 +107,42 @@ def test_an_episode_that_falls_in_two_leaves_its_id_to_the_first_part() -> None:
 def test_a_withdrawn_episode_that_stands_again_has_its_id_again() -> None:
     result = reconcile([known("a", 0, 10, withdrawn=True)], [span(5, None)])
     assert result.spans[0][0] == "a"
+
+
+def columns(course: list[Point]) -> PointColumns:
+    return PointColumns({name: np.array([getattr(one, name) for one in course]) for name in Point._fields})
+
+
+FEW = st.lists(st.tuples(st.integers(1, 12), st.sampled_from([78.5, 79.0, 81.0, 90.0, 70.0])), min_size=2, max_size=12)
+
+
+@pytest.mark.parametrize("on_missing", ["hold", "reset", "fire"])
+@given(steps=FEW, cut=st.integers(1, 8))
+def test_a_leap_ends_where_the_steps_do_to_the_last_digit(
+    on_missing: str, steps: list[tuple[int, float]], cut: int
+) -> None:
+    rule = replace(RULE, on_missing=on_missing, dwell_s=0)
+    course = [point._replace(at_ms=point.at_ms + 1) for point in points(steps)]
+    before, rest = run(rule, State(), course[:cut]), course[cut:]
+    leapt = leap(rule, before.state, columns(rest)) if rest else None
+    if leapt is not None:
+        stepped = run(rule, before.state, rest)
+        assert leapt == stepped.state
+        assert [(span.ended_ms, span.peak) for span in stepped.spans] == ([(None, leapt.peak)] if leapt.peak else [])
+
+
+def test_what_stays_idle_or_goes_on_firing_is_leapt_over_and_nothing_else() -> None:
+    idle, firing = State(last_at=0.0), State(phase=Phase.FIRING, since=0.0, last_at=0.0, peak=81.0)
+    damp, dry = columns(every_minute(81, 90, 79)), columns(every_minute(60, 79, 70))
+    assert leap(RULE, idle, dry) == State(last_at=180.0)
+    assert leap(RULE, firing, damp) == replace(firing, held_s=180.0, last_at=180.0, peak=90.0)
+    assert leap(RULE, idle, damp) is None
+    assert leap(RULE, firing, dry) is None
+    assert leap(RULE, replace(firing, last_at=500.0), damp) is None, "late"
+    assert leap(RULE, replace(firing, phase=Phase.PENDING), damp) is None
+
+
+def test_points_in_columns_are_points() -> None:
+    course = every_minute(60, 81, 82)
+    assert list(columns(course)) == course
+    assert (columns(course)[0], columns(course)[1:], len(columns(course))) == (course[0], course[1:], 3)

@@ -1,7 +1,7 @@
 """Candidates, gates and messages: what is pushed, what is not, and what is said."""
 
 import re
-from dataclasses import replace
+from dataclasses import replace as changed
 from datetime import timedelta
 from math import log
 from pathlib import Path
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from tests.cloud.stage import NOW
 
 from aircue_cloud.decision.candidates import (
@@ -263,7 +264,7 @@ class TestMessage:
             day=NOW.date(),
             today=NOW.date(),
         )
-        return replace(usual, **changes)
+        return changed(usual, **changes)
 
     def test_the_reason_says_in_plain_words_what_was_measured(self) -> None:
         message = write(DAMP_AIR.messages["en"], self.occasion())

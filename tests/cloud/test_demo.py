@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, RowMapping, func, select, update
+from sqlalchemy import Engine, RowMapping, func, select
 
 from aircue_cloud import consents, db, tables
 from aircue_cloud.decision import policy
@@ -196,7 +196,9 @@ def test_a_trained_model_beats_popularity_and_tells_the_demos_people_apart(shop:
 def test_people_who_do_not_consent_are_not_learnt_from(tmp_path: Path) -> None:
     engine = filled(tmp_path / "demo.db")
     with db.writing(engine) as connection:
-        connection.execute(update(tables.consents).where(tables.consents.c.household != "fern").values(granted=False))
+        for household in connection.execute(select(tables.households.c.id)).scalars().all():
+            how = {"purpose": "marketing", "data_category": "behaviour", "channel": "in-app"}
+            consents.record(connection, household, granted=household == "fern", now=datetime.now(UTC), **how)
         count = connection.execute(
             select(func.count()).where(tables.interactions.c.person.in_(["fern-nora", "fern-emil"]))
         ).scalar_one()

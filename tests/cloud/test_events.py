@@ -211,3 +211,21 @@ def test_whatever_is_sent_in_whatever_portions_the_first_content_of_an_id_holds(
         assert {**outcome, "rejected": len(outcome["rejected"])} == {"received": len(sent), **expected}
     stored = {row["event"]: row["kind"] for row in cloud.rows(tables.interactions)}
     assert {f"{example}-{id_}": kind for id_, kind in known.items()}.items() <= stored.items()
+
+
+def test_what_is_stored_is_read_page_by_page_of_one_person_or_home_or_of_all(cloud: Cloud) -> None:
+    cloud.add(tables.households, {"id": "bob", "name": "Bob's"})
+    cloud.add(tables.people, {"id": "bob-1", "household": "bob", "name": "Bob"})
+    sent = [event(f"e-{n}", person="bob-1" if n % 2 else "ada-1") for n in range(5)]
+    assert post(cloud, [*sent, event("r", "rating", stars=0, text="meh")]).get_json()["stored"] == 6
+    pages, after = [], 0
+    while found := cloud.get(f"events?limit=2&after={after}")["events"]:
+        pages.append([one["id"] for one in found])
+        after = cloud.get(f"events?limit=2&after={after}")["next"]
+    assert pages == [["e-0", "e-1"], ["e-2", "e-3"], ["e-4", "r"]]
+    assert [one["id"] for one in cloud.get("events?household=bob")["events"]] == ["e-1", "e-3"]
+    assert [one["id"] for one in cloud.get("events?person=ada-1")["events"]] == ["e-0", "e-2", "e-4", "r"]
+    assert cloud.get("events?person=nobody") == {"events": [], "next": 0}
+    rated = cloud.get("events")["events"][-1]
+    assert (rated["stars"], rated["text"], rated["kind"], rated["quantity"]) == (0, "meh", "rating", None)
+    assert rated["at"] == "2026-11-21T11:00:00Z"

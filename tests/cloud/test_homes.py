@@ -151,3 +151,16 @@ def test_a_household_that_said_nothing_of_a_category_may_not_be_stored(cloud: Cl
         said = {"purpose": "marketing", "data_category": "body", "channel": "in-app"}
         consents.record(connection, "ada", **said, granted=True, now=NOW)
         assert consents.storing(connection, "body") == {"ada"}
+
+
+def test_observations_are_read_page_by_page_of_one_person_or_home_or_of_all(cloud: Cloud) -> None:
+    agree(cloud, "activity")
+    agree(cloud, "location")
+    assert post(cloud, [seen("location", "o-1"), seen("steps", "o-2"), seen("steps", "o-3")]).get_json()["stored"] == 3
+    first = cloud.get("observations?limit=2")
+    assert ([one["id"] for one in first["observations"]], first["next"]) == (["o-1", "o-2"], "o-2")
+    assert [one["id"] for one in cloud.get("observations?after=o-2")["observations"]] == ["o-3"]
+    assert len(cloud.get("observations?household=ada")["observations"]) == 3
+    assert cloud.get("observations?person=nobody")["observations"] == []
+    assert first["observations"][0]["area"] == "52.5,13.4"
+    assert (first["observations"][1]["value"], first["observations"][1]["area"]) == (4200.0, None)

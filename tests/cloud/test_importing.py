@@ -374,8 +374,9 @@ def test_readings_taken_in_again_or_from_a_longer_file_are_there_once(cloud: Clo
     assert len(cloud.get("readings")["rows"]) == 24
 
 
-def test_an_import_of_readings_that_was_cut_short_is_completed(cloud: Cloud, tmp_path: Path) -> None:
-    """Cut by an error after the second of three batches; what was in is whole, and the next run adds the rest."""
+@pytest.mark.parametrize("step", ["read", "sealed"])
+def test_an_import_of_readings_that_is_cut_short_stores_nothing(cloud: Cloud, tmp_path: Path, step: str) -> None:
+    """Cut by an error after the second of three batches lies in the base layer; the next run stores them all."""
     rows = [f"room{number % 3},humidity,{1_763_000_000 + 60 * number},50" for number in range(300)]
     path = written(tmp_path, SENSOR, *rows)
 
@@ -384,14 +385,70 @@ def test_an_import_of_readings_that_was_cut_short_is_completed(cloud: Cloud, tmp
 
     class Cutting(Progress):
         def add(self, count: int) -> None:
-            if self._what == "stored" and self._count >= 100:
+            if self._what == step and self._count >= 100:
                 raise Cut
             super().add(count)
 
     with cloud.app.app_context(), pytest.raises(Cut):
         readings.take(services().intake, services().layers, path, "home-9", Dialect(), Cutting(lambda _line: None))
-    assert len(cloud.get("readings")["rows"]) == 200
-    assert take_readings(cloud, path) == Taken(rows=300, stored=100, duplicates=200, rejected=0)
+    assert cloud.get("readings")["rows"] == []
+    assert cloud.rows(tables.batches) == []
+    assert take_readings(cloud, path) == Taken(rows=300, stored=300, duplicates=0, rejected=0)
+
+
+def test_what_changes_while_an_import_is_compared_is_compared_again(cloud: Cloud, tmp_path: Path) -> None:
+    """Somebody sends one of its events, and another is there with other content, after the rows were compared."""
+    path = written(
+        tmp_path,
+        "id,person,product,kind,at",
+        *(f"e-{number},ada-1,salt,click,2026-11-20T10:0{number}:00Z" for number in range(3)),
+    )
+
+    class Meanwhile(Progress):
+        def end(self) -> None:
+            if self._what == "compared" and not events(cloud):
+                for id_, product in (("e-0", "salt"), ("e-1", "drymax")):
+                    event = {"id": id_, "kind": "click", "person": "ada-1", "product": product}
+                    at = {"at": f"2026-11-20T10:0{id_[-1]}:00Z"}
+                    assert cloud.app.test_client().post("/api/v1/events", json=event | at).status_code == 201
+            super().end()
+
+    taken = taking.take(cloud.engine, path, InteractionsFile(), Dialect(), NOW, Meanwhile(lambda _line: None))
+    assert taken == Taken(rows=3, stored=1, duplicates=1, rejected=1)
+    assert [row["id"] for row in rejected(path)] == ["e-1"]
+    assert len(events(cloud)) == 3
+
+
+def test_what_changes_under_every_comparison_ends_the_import_with_nothing_stored(cloud: Cloud, tmp_path: Path) -> None:
+    path = written(tmp_path, "id,person,product,kind,at", *(f"e-{n},ada-1,salt,click,2026-11-20" for n in range(9)))
+
+    class Always(Progress):
+        def end(self) -> None:
+            if self._what == "compared":
+                at = {"at": "2026-11-20T00:00:00Z", "id": f"e-{len(events(cloud))}"}
+                event = {"kind": "click", "person": "ada-1", "product": "salt"}
+                assert cloud.app.test_client().post("/api/v1/events", json=event | at).status_code == 201
+            super().end()
+
+    with pytest.raises(CommandError, match="changed under the import 5 times"):
+        taking.take(cloud.engine, path, InteractionsFile(), Dialect(), NOW, Always(lambda _line: None))
+    assert len(events(cloud)) == 5
+
+
+def test_others_write_while_an_import_is_compared(cloud: Cloud, tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER, CLICK)
+    done = []
+
+    class Meanwhile(Progress):
+        def add(self, count: int) -> None:
+            if self._what in ("read", "compared"):
+                household = {"name": self._what}
+                answer = cloud.app.test_client().put(f"/api/v1/households/{self._what}", json=household)
+                done.append(answer.status_code)
+            super().add(count)
+
+    taking.take(cloud.engine, path, InteractionsFile(), Dialect(), NOW, Meanwhile(lambda _line: None))
+    assert done == [201, 201]
 
 
 def test_dampness_of_last_winter_makes_no_offer(cloud: Cloud, tmp_path: Path) -> None:

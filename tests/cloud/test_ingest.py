@@ -67,6 +67,19 @@ class TestValid:
         assert response.get_json()["readings"] == len(rows) > 0
         assert {row["batch"] for row in rows} == {response.get_json()["batch"]}
 
+    def test_the_golden_batch_of_version_2_is_stored_value_by_value(self, cloud: Cloud) -> None:
+        file = golden("batch2")
+        assert cloud.post(bytes.fromhex(file["hex"])).status_code == 200
+        told = {
+            (group["node"], channel["quantity"], sample["sequence"], value)
+            for group in file["fields"]["groups"]
+            for sample in group["samples"]
+            for channel, value in zip(group["channels"], sample["values"], strict=True)
+            if value is not None
+        }
+        assert {(row["node"], row["quantity"], row["sequence"], row["value"]) for row in cloud.readings()} == told
+        assert "K\u00fcche 2" in {node for node, *_ in told}
+
     def test_batches_of_both_versions_are_stored_alike(self, cloud_factory: Callable[[], Cloud]) -> None:
         one, other = cloud_factory(), cloud_factory()
         content = batch(humidity([60.0, 61.0, None]))

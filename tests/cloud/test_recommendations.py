@@ -12,7 +12,6 @@ from werkzeug.test import TestResponse
 
 from aircue_cloud import db, tables
 from aircue_cloud.decision.affinity import Affinity
-from aircue_cloud.decision.exploration import MOST_ARMS
 from aircue_cloud.recommender.serving import Recommender
 from aircue_cloud.recommender.training import train
 
@@ -215,7 +214,7 @@ def test_a_batch_that_does_not_fit_is_refused(cloud: Cloud, body: dict[str, obje
 # The same model behind a push.
 
 
-def test_a_push_tells_in_its_trace_why_each_candidate_has_its_affinity(shop: Cloud) -> None:
+def test_a_push_tells_in_its_trace_why_the_chosen_product_has_its_affinity(shop: Cloud) -> None:
     agree(shop, "h00", "sensor")
     shop.add(tables.sites, {"id": "home-9", "household": "h00", "tz": "UTC"})
     assert shop.post(batch(humidity(DAMP, site="home-9"))).status_code == 200
@@ -223,12 +222,70 @@ def test_a_push_tells_in_its_trace_why_each_candidate_has_its_affinity(shop: Clo
     assert (row["outcome"], row["trace"]["model"][:5]) == ("send", "0001-")
     remedies = [name for name in (f"{group}-{n}" for group in GROUPS for n in range(6)) if "lighting" not in name]
     assert {one["product"] for one in row["trace"]["candidates"]} == {*remedies, "drymax", "tumble", "salt"}
-    explained = [one for one in row["trace"]["candidates"] if one["why"]]
-    assert len(explained) == MOST_ARMS
-    for one in explained:
-        why = one["why"]
-        assert (why["person"], why["basis"]) == ("h00-1", "history")
-        assert why["score"] == pytest.approx(np.log(one["affinity"]), abs=1e-4)
-        assert sum(reason["amount"] for reason in why["reasons"]) == pytest.approx(why["score"])
-        assert one["score"] == pytest.approx(why["score"] + np.log(one["lift"]) - one["cost"], abs=1e-4)
-    assert row["trace"]["candidates"][0]["product"].startswith("dehumidifier")
+    one, why = row["trace"]["candidates"][0], row["trace"]["why"]
+    assert (why["product"], why["person"], why["basis"]) == (one["product"], "h00-1", "history")
+    assert why["score"] == pytest.approx(np.log(one["affinity"]), abs=1e-4)
+    assert sum(reason["amount"] for reason in why["reasons"]) == pytest.approx(why["score"])
+    assert one["score"] == pytest.approx(why["score"] + np.log(one["lift"]) - one["cost"], abs=1e-4)
+    assert one["product"].startswith("dehumidifier")
+
+
+def test_what_a_known_person_did_since_the_training_changes_their_next_answer(shop: Cloud) -> None:
+    before = recommended(shop, "person=h00-1&n=100")
+    assert before["basis"] == "history"
+    first = products(before)[0]
+    click(shop, "h00-1", first, days=0.01)
+    after = recommended(shop, "person=h00-1&n=100")
+    assert (after["basis"], set(products(before)) - set(products(after))) == ("history", {first})
+    click(shop, "h01-1", *(f"lighting-{n}" for n in range(6)), days=0.01, weight=500.0)
+    assert _category(products(recommended(shop, "person=h01-1&n=1&head=repeat"))[0]) == "lighting"
+
+
+def test_a_newcomer_that_a_person_turned_to_is_not_new_to_them(shop: Cloud) -> None:
+    shop.add(tables.products, product("lighting-new", "lighting"))
+    for person in ("ada-2", "h00-1"):
+        assert "lighting-new" in products(recommended(shop, f"person={person}&n=100"))
+        click(shop, person, "lighting-new", days=0.01)
+        assert "lighting-new" not in products(recommended(shop, f"person={person}&n=100"))
+        assert "lighting-new" in products(recommended(shop, f"person={person}&n=100&head=repeat"))
+
+
+def test_as_many_are_recommended_as_asked_for_however_many_are_sold_out(shop: Cloud) -> None:
+    best = products(recommended(shop, "person=ada-1&n=15"))
+    with db.writing(shop.engine) as connection:
+        gone = tables.products.c.id.in_(best[:8])
+        connection.execute(tables.products.update().where(gone).values(stock=0))
+    assert products(recommended(shop, "person=ada-1&n=5")) == best[8:13]
+
+
+def test_products_that_come_in_later_are_recommended_within_seconds_and_as_they_are_described_within_a_minute(
+    shop: Cloud,
+) -> None:
+    """A server does not read the whole catalogue for each request."""
+    shop.add(tables.products, product("lighting-new", "lighting"))
+    assert "lighting-new" in products(recommended(shop, "person=ada-1&n=100"))
+    shop.add(tables.products, product("lighting-newer", "lighting"))
+    shop.clock.now += timedelta(seconds=6)
+    assert "lighting-newer" in products(recommended(shop, "person=ada-1&n=100"))
+    with db.writing(shop.engine) as connection:
+        newer = tables.products.c.id == "lighting-newer"
+        connection.execute(tables.products.update().where(newer).values(category="dehumidifier"))
+    shop.clock.now += timedelta(seconds=61)
+    answer = recommended(shop, "person=ada-1&n=100&need=damp-air")
+    [found] = [one for one in answer["recommendations"] if one["product"] == "lighting-newer"]
+    assert "need" in [reason["kind"] for reason in found["reasons"]]
+
+
+def test_the_needs_that_hold_in_a_home_that_agrees_lift_their_remedies(shop: Cloud) -> None:
+    plain = recommended(shop, "person=ada-1&n=100")
+    assert recommended(shop, "person=ada-1&n=100&environment=true") == plain
+    shop.post(batch(humidity(DAMP)))
+    agree(shop, "ada", "sensor")
+    assert recommended(shop, "person=ada-1&n=100") == plain
+    home = recommended(shop, "person=ada-1&n=100&environment=true")
+    assert home["recommendations"] == recommended(shop, "person=ada-1&n=100&need=damp-air")["recommendations"]
+    assert "Damp air makes it more wanted" in home["recommendations"][0]["text"]
+    agree(shop, "ada", "sensor", granted=False)
+    assert recommended(shop, "person=ada-1&n=100&environment=true") == plain
+    both = ask(shop, "person=ada-1&need=damp-air&environment=true")
+    assert (both.status_code, both.get_json()["detail"]) == (400, "a need and the environment: ask for one of them")

@@ -1,6 +1,8 @@
 """What a gateway says later about a reading: its flag changes, and with it the episodes; in any order, once."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -9,6 +11,7 @@ from tests.cloud.stage import DAMP, DRY, START_MS, Cloud, batch, humidity
 from werkzeug.test import TestResponse
 
 from aircue_cloud import db, tables
+from aircue_cloud.layers import revisions
 from aircue_gateway.batch import Batch, Revision, Status
 
 
@@ -126,3 +129,44 @@ def test_a_revision_no_gateway_writes_is_refused(cloud: Cloud, wrong: Revision, 
     response = cloud.post(revising(2, wrong))
     assert response.status_code == 422
     assert said in response.get_json()["detail"]
+
+
+def looked_into(cloud: Cloud, meant: Revision, sealed_at: datetime) -> tuple[list[str], int]:
+    """The flags of the readings that a revision means, and how many of the lake's files were opened to find them."""
+    lake, opened = cloud.layers.lake, set[str]()
+    paths = lake.paths
+
+    def watched(keys: Sequence[str]) -> list[str]:
+        opened.update(keys)
+        return paths(keys)
+
+    key = (meant.node, meant.installation, meant.boot, meant.sequence, meant.quantity)
+    lake.paths = watched  # type: ignore[method-assign]
+    with db.reading(cloud.engine) as connection:
+        rows = revisions.stored(lake, connection, {key: (int(meant.status), sealed_at)}, [key])
+    lake.paths = paths  # type: ignore[method-assign]
+    return [str(row["flag"]) for row in rows], len(opened)
+
+
+def test_a_revision_looks_at_the_days_before_it_however_long_the_lake_is(cloud: Cloud) -> None:
+    cloud.clock.now += timedelta(days=200)
+    opened = []
+    for days in (4, 20):
+        for number in range(days):
+            minutes = range(number * 1440, number * 1440 + 3)
+            cloud.post(batch(humidity(dict.fromkeys(minutes, 60.0)), sequence=number + 1))
+        last = (days - 1) * 1440
+        sealed_at = db.from_ms(START_MS + (last + 60) * 60_000)
+        flags_, files = looked_into(cloud, revision(last, Status.SPIKE), sealed_at)
+        assert flags_ == ["OK"]
+        opened.append(files)
+    assert opened[0] == opened[1] <= 3
+
+
+def test_one_of_a_reading_of_long_ago_finds_it_too(cloud: Cloud) -> None:
+    cloud.clock.now += timedelta(days=200)
+    cloud.post(batch(humidity({0: 60.0, 1: 61.0})))
+    cloud.post(batch(humidity({100 * 1440: 60.0}), sequence=2))
+    late = revising(3, revision(1, Status.SPIKE), revision(100 * 1440, Status.STUCK))
+    cloud.post(replace(late, sealed_at_ms=START_MS + 100 * 86_400_000 + 60_000))
+    assert flags(cloud) == {0: "OK", 1: "SPIKE", 100 * 1440: "STUCK"}

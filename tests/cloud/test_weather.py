@@ -18,11 +18,16 @@ from hypothesis import strategies as st
 from tests.cloud.stage import NOW, Clock, Cloud
 
 from aircue_cloud import db, tables
+from aircue_cloud.app import create_app
+from aircue_cloud.config import load
+from aircue_cloud.errors import SettingsError
+from aircue_cloud.routes.services import services
 from aircue_cloud.weather import open_meteo, outdoor, refreshing
 from aircue_cloud.weather.errors import Limited, WeatherError
 from aircue_cloud.weather.file import FileProvider
 from aircue_cloud.weather.outdoor import CONDITIONS, SOURCES, Hour
 from aircue_cloud.weather.refreshing import Refresh, Refreshed
+from aircue_cloud.weather.upkeep import WeatherUpkeep
 
 BERLIN = "52.5,13.4"
 DAY = date(2026, 11, 20)
@@ -362,3 +367,90 @@ def test_weather_of_another_day_is_not_called_that_of_now(cloud: Cloud) -> None:
 
 def test_every_code_leads_to_a_condition_that_the_api_knows() -> None:
     assert set(open_meteo._CONDITIONS.values()) <= set(CONDITIONS)
+
+
+@pytest.mark.parametrize("said", ["", 'weather = "off"\n', 'weather = "open-meteo"\n'])
+def test_a_server_asks_by_itself_only_where_it_is_told_to(tmp_path: Path, said: str) -> None:
+    path = tmp_path / "cloud.toml"
+    path.write_text(said)
+    with create_app(load(path)).app_context():
+        kinds = [type(one).__name__ for one in services().background]
+        services().engine.dispose()
+    assert ("WeatherUpkeep" in kinds) == ("open-meteo" in said)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ('weather = "yes"', "expected one of off, open-meteo"),
+        ('weather_forecast_url = "ftp://x"', "http"),
+        ('weather_archive_url = "http://x/?a=1"', "http"),
+    ],
+)
+def test_a_setting_of_the_weather_that_means_nothing_stops_the_start(tmp_path: Path, said: str, expected: str) -> None:
+    path = tmp_path / "cloud.toml"
+    path.write_text(said)
+    with pytest.raises(SettingsError, match=expected):
+        load(path)
+
+
+@dataclass
+class Jitter:
+    """Tells who waits for it that it was drawn."""
+
+    drawn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def __call__(self) -> float:
+        self.drawn.release()
+        return 0.0
+
+
+def test_a_running_server_asks_about_every_area_once_and_keeps_a_distance(
+    cloud: Cloud, server: OpenMeteoServer, http: urllib3.PoolManager
+) -> None:
+    place(cloud, "52.5,13.4", "48.1,11.6")
+    jitter = Jitter()
+    sources = [open_meteo.forecast(http, server.url), open_meteo.archive(http, server.url)]
+    upkeep = WeatherUpkeep(cloud.engine, sources, cloud.clock, every_s=0.0, jitter=jitter)
+    upkeep.start()
+    for _ in range(4 + 4):  # one before each request, and one before each look: some looks came after the last request
+        assert jitter.drawn.acquire(timeout=60)
+    upkeep.stop()
+    upkeep.join()
+    asked = sorted((one["latitude"], one["start_date"]) for one in server.asked)
+    assert len(asked) == len(set(asked)) == 4
+    assert {row["area"] for row in cloud.rows(tables.weather)} == {"52.5,13.4", "48.1,11.6"}
+
+
+def test_a_server_that_stops_makes_no_further_request(
+    cloud: Cloud, server: OpenMeteoServer, http: urllib3.PoolManager
+) -> None:
+    place(cloud, *(f"{latitude}.0,1.0" for latitude in range(1, 9)))
+    upkeep = WeatherUpkeep(cloud.engine, [open_meteo.forecast(http, server.url)], cloud.clock, every_s=0.0)
+    upkeep.stop()
+    upkeep.start()
+    upkeep.join()
+    assert server.asked == []
+
+
+def test_a_fault_of_ours_does_not_end_the_asking(
+    cloud: Cloud, server: OpenMeteoServer, http: urllib3.PoolManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(cloud, "52.5,13.4")
+    faults = [RuntimeError("simulated"), RuntimeError("simulated")]
+    run, done = Refresh.run, threading.Event()
+
+    def failing(self: Refresh, *arguments: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        found = run(self, *arguments)
+        done.set()
+        return found
+
+    monkeypatch.setattr(Refresh, "run", failing)
+    upkeep = WeatherUpkeep(cloud.engine, [open_meteo.forecast(http, server.url)], cloud.clock, every_s=0.0)
+    upkeep.start()
+    assert done.wait(60)
+    upkeep.stop()
+    upkeep.join()
+    assert len(server.asked) == 1

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract import batch1
 from tests.contract.golden import golden
+from tests.contract.packed import PACK
 
 from aircue_gateway import batch
 from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, Sample, Status
@@ -183,16 +184,27 @@ def test_any_batch_of_version_1_is_read_as_it_was(original: Batch) -> None:
 def test_any_batch_comes_back_in_the_codings_for_what_repeats(coding: int, original: Batch) -> None:
     writer = PlainWriter()
     v2._walk(writer, original)
-    packed = bytes([coding]) + v2._PACKED[coding][0](writer.close())
+    packed = bytes([coding]) + PACK[coding](writer.close())
     assert batch.decode(_sealed(packed)) == _to_whole_seconds(original)
 
 
 def test_what_repeats_is_written_in_the_coding_that_suits_it() -> None:
     """A wave that comes again exactly is nothing to odds that only know how large a step usually is."""
-    noise = [random.Random(1).randrange(1000) for _ in range(100)]
-    original = _long(4_000, lambda place: noise[place % 100] * (1 + place % 100))
+    rng = random.Random(1)
+    wave = [rng.randrange(100_000) for _ in range(100)]
+    original = _long(1_000, lambda place: wave[place % 100], channels=2)
     data = batch.encode(original)
     assert data[33] != 0
+    assert batch.decode(data) == original
+
+
+@pytest.mark.parametrize(("samples", "coding"), [(1_000, 0), (1_001, 1)])
+def test_a_large_batch_is_packed_and_a_smaller_one_range_coded(samples: int, coding: int) -> None:
+    """A small board has a backlog's samples to seal while new ones come in."""
+    rng = random.Random(2)
+    original = _long(samples, lambda _: round(rng.gauss(2000, 9)))
+    data = batch.encode(original)
+    assert data[33] == coding
     assert batch.decode(data) == original
 
 
@@ -274,7 +286,7 @@ def test_a_zip_bomb_is_refused_before_it_unfolds() -> None:
     with pytest.raises(BatchError, match="over"):
         batch.decode(_sealed_1(bytes(v1.LARGEST_CONTENT + 1)))
     for coding in (1, 2):
-        packed = v2._PACKED[coding][0](bytes(v2._LARGEST_PLAIN + 1))
+        packed = PACK[coding](bytes(v2._LARGEST_PLAIN + 1))
         with pytest.raises(BatchError, match="over"):
             batch.decode(_sealed(bytes([coding]) + packed))
 
@@ -444,10 +456,18 @@ def test_coders_give_back_what_they_were_given(
     reader.close()
 
 
+@pytest.mark.parametrize("writer", [RangeWriter, PlainWriter])
 @pytest.mark.parametrize("number", [2**62, -(2**62)])
-def test_a_number_too_large_for_a_batch_is_refused_when_it_is_written(number: int) -> None:
+def test_a_number_too_large_for_a_batch_is_refused_when_it_is_written(
+    number: int, writer: type[RangeWriter | PlainWriter]
+) -> None:
     with pytest.raises(CoderError, match="too large"):
-        RangeWriter().number(Field.BOOT, number)
+        writer().number(Field.BOOT, number)
+
+
+def test_a_residual_longer_than_a_reader_takes_is_refused_when_it_is_written() -> None:
+    with pytest.raises(CoderError, match="too large"):
+        PlainWriter().residuals(Scale(16), [2**62])
 
 
 def test_every_word_has_a_symbol_of_its_own() -> None:

@@ -257,7 +257,7 @@ def test_two_episodes_that_a_late_reading_makes_one_are_the_first() -> None:
 class Watchful(Alerts):
     """Looks at every rule for every reading."""
 
-    def _calm(self, series: Any) -> None:
+    def _calm(self, series: Any, rows: Any) -> None:
         """Never."""
 
 

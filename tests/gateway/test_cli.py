@@ -74,3 +74,18 @@ def test_a_gateway_that_has_stored_nothing_yet_has_a_status(
     Spool.open(tmp_path / "spool", "gw-1", 1).close()
     assert main(["status", "--config", config]) == 0
     assert json.loads(capsys.readouterr().out)["waiting_samples"] == 0
+
+
+@pytest.mark.parametrize(("now", "said"), [(1_763_700_000, "ok"), (86_400, "not believed: see aircue-gateway doctor")])
+def test_status_says_how_this_machines_clock_is(
+    config: str,
+    tmp_path: Path,
+    now: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    used(tmp_path / "spool")
+    monkeypatch.setattr("aircue_gateway.cli.time.time", lambda: float(now))
+    assert main(["status", "--config", config]) == 0
+    assert json.loads(capsys.readouterr().out)["clock"] == said

@@ -49,6 +49,25 @@ def test_a_clock_that_is_set_back_is_followed() -> None:
     assert clock.at(2000) == 1_763_700_002_999
 
 
+def test_the_gateways_own_clock_that_was_ten_years_behind_is_followed_when_it_is_set() -> None:
+    """The node has no time, and says something just now; what comes of the time before is dated from now on as well."""
+    behind_ms, clock = 10 * 365 * 86_400_000, Clock()
+    clock.note(30_000, 0, BEGAN_MS - behind_ms + 30_000)
+    clock.heard(60_000, BEGAN_MS + 60_000)
+    assert clock.at(90_000) == BEGAN_MS + 90_000
+    clock.heard(90_000, BEGAN_MS - behind_ms + 90_000)
+    assert clock.at(90_000) == BEGAN_MS - behind_ms + 90_000
+
+
+def test_hours_on_the_way_and_a_node_with_a_time_of_its_own_change_nothing() -> None:
+    clock, timed = Clock(), Clock()
+    clock.note(0, 0, BEGAN_MS)
+    clock.heard(1000, BEGAN_MS + 1000 + 80_000_000)
+    timed.note(0, BEGAN_MS // 1000, 0)
+    timed.heard(1000, BEGAN_MS + 10**12)
+    assert (clock.at(0), timed.at(0)) == (BEGAN_MS, BEGAN_MS // 1000 * 1000)
+
+
 def test_a_chips_own_epoch_is_not_believed() -> None:
     assert [believed(second) for second in (0, 5, 946_684_800, 1_763_700_000, 2**40)] == [
         True,

@@ -64,7 +64,7 @@ def test_the_oldest_boots_are_forgotten_and_said_so_and_all_their_samples_leave(
 
 
 def test_installations_without_end_leave_no_table_that_grows(gateway: Gateway) -> None:
-    for installation in range(1000):
+    for installation in range(200):
         gateway.take("birth", birth(installation))
     gateway.stops()
     book, intake = gateway.spool.book, gateway.intake
@@ -126,10 +126,10 @@ def test_as_many_losses_as_a_message_holds_are_told_once_however_often_they_are_
 
 def test_a_boot_is_forgotten_in_the_checkpoint_whose_size_stays(gateway: Gateway) -> None:
     sizes = []
-    for installation in range(600):
+    for installation in range(160):
         gateway.take("birth", birth(installation))
         sizes.append(len(str(gateway.spool.book.checkpoint())))
-    assert max(sizes[300:]) <= max(sizes[:300]) * 1.1
+    assert max(sizes[80:]) <= max(sizes[:80]) * 1.1
 
 
 def test_other_nodes_are_none_the_worse(gateway: Gateway) -> None:

@@ -230,3 +230,15 @@ def test_a_merged_value_lies_among_the_sensors(rows: list[tuple[str, int, float,
         assert math.isclose(sum(merged.weights.values()), 1.0)
         values = [one.value for one in merge._sensors.values() if at - one.at <= 300]
         assert min(values) - 1e-9 <= merged.value <= max(values) + 1e-9
+
+
+def test_a_sensor_that_strays_weighs_by_how_far_and_one_that_is_flagged_a_twentieth() -> None:
+    """Cauchy's weight, 1 / (1 + (d / agree)^2): d = 2 and agree = 0.5 make it a seventeenth of the others'."""
+    merge = Merge(step=0.1, agree=0.5, max_age_s=300)
+    merge.update("shelf", 0.0, 20.0)
+    merge.update("desk", 0.0, 20.0)
+    merged = merge.update("window", 0.0, 22.0)
+    assert merged.weights["window"] / merged.weights["shelf"] == pytest.approx(1 / 17)
+    assert merged.value == pytest.approx((20 + 20 + 22 / 17) / (2 + 1 / 17))
+    flagged = merge.update("desk", 1.0, 20.0, trusted=False)
+    assert flagged.weights["desk"] / flagged.weights["shelf"] == pytest.approx(1 / 20)

@@ -89,10 +89,11 @@ class Hall:
         self.news = asyncio.Event()
         self.listener = Listener(
             config,
-            take=lambda taken, connection: self.taken.append((taken, connection)),
+            take=lambda taken, connection, _at_ms: self.taken.append((taken, connection)),
             noticed=self.news.set,
             count=lambda name: self.counts.update([name]),
             retained=self.retained,
+            now_ms=lambda: 1_763_700_000_000,
         )
         self.port = port
         self._clients: list[Client] = []

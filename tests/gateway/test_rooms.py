@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.gateway.operations.snapshots import NOW_MS
+from tests.gateway.recorded_disk import MemoryDisk
 from tests.gateway.samples import BEGAN_S, BOOT, CHANNELS
 
 from aircue_gateway.alerts import decode_rules
@@ -25,6 +26,10 @@ RULE = {
 EVERY_S = 30
 
 
+def birth_of(boot: int = BOOT) -> bytes:
+    return contract.encode_birth("0", "unix", 1, boot, 30_000, "", list(CHANNELS), [("a", "ok")], [])
+
+
 class Home:
     """The three nodes of a room, each told its air."""
 
@@ -33,8 +38,7 @@ class Home:
         self.vitals = Vitals.of(Stored())
         self.intake = Intake(CleaningConfig(), Stored(rules=rules), rooms=(ROOM,))
         for node in (*ROOM.nodes, "attic"):
-            birth = contract.encode_birth("0", "unix", 1, BOOT, 30_000, "", list(CHANNELS), [("a", "ok")], [])
-            self.take(node, "birth", birth)
+            self.take(node, "birth", birth_of())
 
     def take(self, node: str, leaf: str, payload: bytes) -> Window:
         topic = contract.topic("home-1", node, leaf)
@@ -43,11 +47,13 @@ class Home:
         self.vitals.committed(window)
         return window
 
-    def sample(self, node: str, number: int, temperature: float, humidity: float, leaf: str = "samples") -> Window:
+    def sample(
+        self, node: str, number: int, temperature: float, humidity: float, leaf: str = "samples", boot: int = BOOT
+    ) -> Window:
         at_s = number * EVERY_S
         one = (number, at_s * 1000, BEGAN_S + at_s, [round(temperature * 100), round(humidity * 100)])
-        encoded = contract.encode_sample(1, BOOT, one)
-        return self.take(node, leaf, encoded if leaf == "samples" else contract.encode_backlog(1, BOOT, [one]))
+        encoded = contract.encode_sample(1, boot, one)
+        return self.take(node, leaf, encoded if leaf == "samples" else contract.encode_backlog(1, boot, [one]))
 
     def say(self, numbers: range, **humidity: float) -> list[Window]:
         return [self.sample(node, number, 21.0, value) for number in numbers for node, value in humidity.items()]
@@ -98,6 +104,22 @@ def test_a_backlog_says_nothing_of_the_room_as_it_is_now() -> None:
     before = home.shown
     home.sample("door", 2, 30.0, 10.0, leaf="backlog")
     assert home.shown == before
+
+
+def test_a_restart_plays_the_live_samples_back_to_the_room_and_no_backlog() -> None:
+    """The door's backlog was stored last, and says nothing of the room: neither its values nor its time."""
+    home, spool = Home(), Spool.on(MemoryDisk(), "gw-1", BEGAN_S * 1000)
+    for node in ROOM.nodes:
+        spool.commit(home.take(node, "birth", birth_of(boot=BOOT + 1)))
+    for number in range(10, 21):
+        for node, humidity in (("shelf", 60.0), ("door", 60.2), ("window", 60.1)):
+            spool.commit(home.sample(node, number, 21.0, humidity, boot=BOOT + 1))
+    spool.commit(home.sample("door", 9, 30.0, 10.0, leaf="backlog", boot=BOOT + 1))
+    home.intake = Intake(CleaningConfig(), spool.load(), rooms=(ROOM,))
+    home.sample("shelf", 21, 21.0, 60.0, boot=BOOT + 1)
+    assert home.shown["humidity"] == (pytest.approx(60.1, abs=0.1), [])
+    door = home.intake._rooms._merges["bath", "humidity"]._sensors["door"]
+    assert (door.at, door.value) == (BEGAN_S + 20 * EVERY_S, pytest.approx(60.2))
 
 
 def test_a_node_of_no_room_is_left_alone() -> None:

@@ -236,10 +236,10 @@ def test_a_spool_of_another_version_is_left_alone(tmp_path: Path, monkeypatch: p
 
 
 def test_a_full_spool_keeps_its_bounds_and_counts_exactly_what_it_gave_up() -> None:
-    limits, disk = Limits(segments=60_000, segment=8192), MemoryDisk()
+    limits, disk = Limits(segments=30_000, segment=8192), MemoryDisk()
     spool = Spool.on(disk, "gw-1", NOW_MS, limits)
     spool.commit(Window(births=[BIRTH]))
-    for number in range(0, 6000, 20):
+    for number in range(0, 3000, 20):
         spool.commit(window(*range(number + 1, number + 21)))
         spool.seal(NOW_MS, urgent=False)
     on_disk = sum(map(disk.size, disk.names()))
@@ -250,7 +250,7 @@ def test_a_full_spool_keeps_its_bounds_and_counts_exactly_what_it_gave_up() -> N
     counters = spool._book.counters
     kept = sequences(batches)
     assert len(kept) == len(set(kept))
-    assert len(kept) + sum(loss.samples for loss in losses) == 6000
+    assert len(kept) + sum(loss.samples for loss in losses) == 3000
     assert all(loss.where == "gateway" for loss in losses)
     assert counters["samples_thinned"] > 0
     assert sum(loss.samples for loss in losses) == counters["samples_thinned"] + counters["samples_dropped"]

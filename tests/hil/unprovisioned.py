@@ -7,13 +7,13 @@ firmware as a board has it (.mpy).
 import asyncio
 import http.client
 import json
-import socket
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests import ports
 from tests.node.fakes import FakeGateway
 
 from aircue_hil.backends.unix import PoweredNode, UnixNode
@@ -29,12 +29,6 @@ STROBE = 15
 # The stand-ins for a board's own modules take about 20 KB of it, which a board does not.
 HEAP = "256k"
 PATIENCE_S = 30
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Page(HTMLParser):
@@ -78,7 +72,7 @@ class Scene:
     def __init__(self, folder: Path, program: Path, micropython: Path) -> None:
         self.folder, self.program, self.micropython = folder, program, micropython
         self.storage = folder / "storage"
-        self.port, self.dns_port = free_port(), free_port()
+        self.port, self.dns_port = ports.free_port(), ports.free_port()
         self.gateway = FakeGateway()
         fitted = (SensorRow(driver="sht3x"), SensorRow(driver="bmp280"), SensorRow(driver="scd4x"))
         self._row = NodeRow(id="bathroom", air="flat/bathroom", sensors=fitted, strobe_pin=STROBE)

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import ports
 from tests.node.fakes import SilentAdc, SilentBus, SilentUart, stop
 from tests.node.provisioning import BOARDS, HOSTILE, KEY, Point, Station, network, setup
 
@@ -505,9 +506,7 @@ def on_stage(
                 raise save_fails
             stage.saved.append(fields)
 
-        with socket.socket() as probe_:
-            probe_.bind(("127.0.0.1", 0))
-            port = probe_.getsockname()[1]
+        port = ports.free_port()
         where = Portal(made, radio, look, save, lambda: stage.finished.set(), port)
         stage = Stage(made, radio_station, port, where)
         server = await asyncio.start_server(where.serve, "127.0.0.1", port)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 # Nothing here has to survive a power cut.
@@ -61,7 +61,7 @@ def server(need_program: Callable[[str], Path], free_port: int) -> Iterator[Serv
 def test_the_cloud_keeps_its_promises_on_postgresql(server: Server) -> None:
     variables = os.environ | {"AIRCUE_TEST_DATABASE": server.url}
     chosen = ["-m", "not system", "--ignore", "tests/cloud/recommender", "tests/cloud"]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2", *chosen]
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode == 0, done.stdout[-4000:]
     passed = re.search(r"(\d+) passed", done.stdout)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from awscrt import io as aws_io
 from awscrt import mqtt as aws_mqtt
+from tests import ports
 from tests.gateway.processes import PATIENCE_S, Gateway, PahoNode, SmallCloud, eventually
 from tests.gateway.samples import NODE, birth, live, sequences
 from tests.node.certificates import Authority
@@ -89,9 +90,7 @@ def mosquitto(program: Path, port: int, *arguments: str) -> "subprocess.Complete
 
 @pytest.fixture
 def tls_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free_port()
 
 
 def test_mosquittos_clients_speak_tls_and_a_certificate_logs_a_node_in(

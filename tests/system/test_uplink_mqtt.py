@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests import ports
 from tests.cloud.stage import batch, humidity
 from tests.gateway import samples
 from tests.gateway.processes import Gateway, PahoNode, eventually
@@ -217,9 +217,7 @@ def test_samples_go_from_a_node_through_the_daemon_and_the_broker_to_the_cloud(
 
 @pytest.fixture
 def other_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free_port()
 
 
 def test_an_ack_of_a_stranger_at_the_broker_is_not_believed(mosquitto: Mosquitto, config: Path, key: str) -> None:

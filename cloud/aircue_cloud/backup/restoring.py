@@ -18,6 +18,7 @@ from aircue_cloud.backup import FORMAT, MANIFEST, rows
 from aircue_cloud.config import Place
 from aircue_cloud.errors import CommandError
 from aircue_cloud.objects import ObjectStore
+from aircue_cloud.tables import guards
 
 Manifest = dict[str, Any]
 
@@ -134,6 +135,7 @@ def _put_files(archive: tarfile.TarFile, manifest: Manifest, objects: ObjectStor
 
 
 def _put_rows(archive: tarfile.TarFile, manifest: Manifest, connection: Connection) -> int:
+    guards.lift(connection)
     for table in reversed(tables.metadata.sorted_tables):
         connection.execute(delete(table))
     count = 0
@@ -141,4 +143,5 @@ def _put_rows(archive: tarfile.TarFile, manifest: Manifest, connection: Connecti
         found = _read(archive, f"tables/{table.name}.jsonl")
         count += rows.load(connection, table, manifest["tables"][table.name]["columns"], found)
         rows.go_on_counting(connection, table)
+    guards.put(connection)
     return count

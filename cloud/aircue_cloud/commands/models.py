@@ -49,3 +49,14 @@ def models_rollback(config_path: Path | None) -> None:
     from aircue_cloud.recommender import store
 
     say(f"model {store.rollback(place(config_path).model_dir)} is active")
+
+
+@models.command("prune")
+@click.option("--keep", type=click.IntRange(min=1), default=5, show_default=True, help="Newest versions that stay.")
+@with_config
+def models_prune(keep: int, config_path: Path | None) -> None:
+    """Remove old models; the active one and the one that rollback goes to stay as well."""
+    from aircue_cloud.recommender import pruning
+
+    removed = pruning.prune(place(config_path).model_dir, keep)
+    say(f"removed {', '.join(removed)}" if removed else "nothing to remove")

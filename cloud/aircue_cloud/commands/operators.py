@@ -5,9 +5,20 @@ from pathlib import Path
 
 import click
 
-from aircue_cloud import db
-from aircue_cloud.commands.terminal import changing, database, now, say, with_config
-from aircue_cloud.identity import operators, passwords
+from aircue_cloud import audit, db, stores
+from aircue_cloud.commands.terminal import (
+    changing,
+    command_line,
+    database,
+    load,
+    now,
+    say,
+    with_config,
+    with_config_alone,
+)
+from aircue_cloud.config import Config
+from aircue_cloud.db import MAIN
+from aircue_cloud.identity import operators, passwords, sealing
 from aircue_cloud.identity.scopes import ROLES
 
 
@@ -58,6 +69,29 @@ def totp_reset(name: str, config_path: Path | None) -> None:
     with changing(config_path, "operator totp-reset", name) as connection:
         operators.reset_totp(connection, name)
     say(f"operator {name} signs in without a second factor until a new one is set up")
+
+
+@operator.command("renew-secret-key")
+@with_config_alone
+def renew_secret_key(config_path: Path | None) -> None:
+    """Seal every store's secrets with a new key, and forget the older ones. The server may go on."""
+    config = load(config_path)
+    sealing.add_key(config.secret_key)
+    count = sum(_seal_again(config, name) for name in dict.fromkeys((MAIN, *stores.names(config))))
+    sealing.drop_old_keys(config.secret_key)
+    say(f"{count} secrets lie under a new key in {config.secret_key}; the older keys open nothing any more")
+
+
+def _seal_again(config: Config, name: str) -> int:
+    engine = stores.open_database(config.place(name))
+    try:
+        with db.writing(engine) as connection:
+            count = operators.seal_secrets(connection, sealing.load(config.secret_key))
+            act = audit.Act(actor=command_line(), action="operator renew-secret-key", target=name)
+            audit.append(connection, act, now())
+            return count
+    finally:
+        engine.dispose()
 
 
 @operator.command("remove")

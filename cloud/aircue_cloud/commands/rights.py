@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from aircue_cloud import audit, db, tables
 from aircue_cloud.commands.terminal import changing, command_line, database, load, now, place, say, with_config
 from aircue_cloud.layers.lake import Lake
-from aircue_cloud.rights import erasure, export, retention
+from aircue_cloud.rights import erasure, export, personalising, retention
 from aircue_cloud.rights import subject as subjects
 from aircue_cloud.rights.places import places
 from aircue_cloud.rights.subject import Subject
@@ -17,7 +17,7 @@ from aircue_cloud.rights.subject import Subject
 
 @click.group()
 def rights() -> None:
-    """People's rights over their data: export, erasure, retention."""
+    """People's rights over their data: export, erasure, personalisation, retention."""
 
 
 def _one_person(command: click.Command) -> click.Command:
@@ -59,6 +59,18 @@ def erase(name: str, yes: bool, config_path: Path | None, person: bool) -> None:
         raise click.ClickException(f"not complete, something is left in: {', '.join(proof.left)}; erase again")
 
 
+@click.command("personalisation")
+@click.argument("name")
+@click.argument("state", type=click.Choice(("on", "off")))
+@with_config
+def personalisation(name: str, state: str, config_path: Path | None, person: bool) -> None:
+    """Switch personalisation of a household, or one person, off or on."""
+    choose = personalising.of_person if person else personalising.of_household
+    with changing(config_path, f"personalisation {state}", name) as connection:
+        choose(connection, name, now(), on=state == "on")
+    say(f"{'person' if person else 'household'} {name}: personalisation is {state}")
+
+
 @rights.command()
 @with_config
 def proofs(config_path: Path | None) -> None:
@@ -90,3 +102,4 @@ def _subject(connection: Connection, lake: Lake, name: str, person: bool) -> Sub
 
 rights.add_command(_one_person(export_all))
 rights.add_command(_one_person(erase))
+rights.add_command(_one_person(personalisation))

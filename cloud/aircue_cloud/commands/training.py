@@ -25,35 +25,49 @@ from aircue_cloud.errors import CommandError
 )
 @click.option("--interactions", help="With spark: Parquet, a folder or s3://...; without it, the database's.")
 @click.option("--master", default="local[*]", show_default=True, help="With spark: as Spark names it.")
+@click.option("--keep", type=click.IntRange(min=1), default=5, show_default=True, help="Newest versions that stay.")
 @with_config
 def train(
     budget: float,
     families: str,
     force: bool,
+    keep: int,
     trainer: str,
     interactions: str | None,
     master: str,
     config_path: Path | None,
 ) -> None:
     """Train the recommender on all interactions; a running server takes the new model up."""
-    from aircue_cloud.recommender import training
+    from aircue_cloud.recommender import training, training_log
 
     if trainer == "spark":
-        _by_spark(config_path, interactions, master, force)
+        _by_spark(config_path, interactions, master, force, keep)
         return
     folder, names = place(config_path).model_dir, [name for name in families.split(",") if name]
-    with database(config_path) as engine, db.reading(engine) as connection:
-        trained = training.train(connection, folder, say, budget_s=budget, force=force, families=names)
+    with database(config_path) as engine, db.reading(engine) as connection, training_log.kept(folder, say) as tell:
+        trained = training.train(connection, folder, tell, budget_s=budget, force=force, families=names)
+    _pruned(folder, keep)
     if not trained.active:
         raise CommandError(f"model {trained.info.version} is stored and not active: {trained.verdict}")
 
 
-def _by_spark(config_path: Path | None, interactions: str | None, master: str, force: bool) -> None:
+def _by_spark(config_path: Path | None, interactions: str | None, master: str, force: bool, keep: int) -> None:
+    from aircue_cloud.recommender import training_log
     from aircue_cloud.recommender.engines import spark_model
 
     folder = place(config_path).model_dir
-    if interactions is not None:
-        spark_model.train(interactions, folder, say, master=master, force=force)
-        return
-    with database(config_path) as engine, db.reading(engine) as connection:
-        spark_model.train_on_database(connection, folder, say, master=master, force=force)
+    with training_log.kept(folder, say) as tell:
+        if interactions is not None:
+            spark_model.train(interactions, folder, tell, master=master, force=force)
+        else:
+            with database(config_path) as engine, db.reading(engine) as connection:
+                spark_model.train_on_database(connection, folder, tell, master=master, force=force)
+    _pruned(folder, keep)
+
+
+def _pruned(folder: Path, keep: int) -> None:
+    from aircue_cloud.recommender import pruning
+
+    removed = pruning.prune(folder, keep)
+    if removed:
+        say(f"training: old models removed: {', '.join(removed)}")

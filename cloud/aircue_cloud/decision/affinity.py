@@ -1,9 +1,9 @@
-"""How much people like products: what a decision needs to know of a recommender, and what stands in for one."""
+"""How much people like products: where a decision has its recommender from, and what stands in for one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
+from math import inf, log
 from typing import Protocol
 
 import numpy as np
@@ -11,55 +11,15 @@ import numpy.typing as npt
 
 from aircue_cloud.recommender import explanations
 from aircue_cloud.recommender.artefact import NEW
-from aircue_cloud.recommender.asked import NOTHING, AllBut, Context, Eligible, Told
+from aircue_cloud.recommender.asked import NOTHING, AllBut, Context, Eligible, Surroundings, Told
+from aircue_cloud.recommender.context_lifts import needs
+from aircue_cloud.recommender.contract import Affinity, Ranked
 from aircue_cloud.recommender.explanations import Explanation, Reason
 from aircue_cloud.recommender.lift import Lift, Posterior
-from aircue_cloud.recommender.serving import Ranked
+
+__all__ = ["Affinity", "AffinitySource", "ByRule", "RecentPopularity"]
 
 SMOOTHING = 0.5
-
-
-class Affinity(Protocol):
-    """aircue_cloud.recommender.serving.Recommender, or what stands in for it."""
-
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def items(self) -> Sequence[str]:
-        """The products it learnt of."""
-
-    def knows(self, person: str) -> bool:
-        """Whether it has no use for being told what they did."""
-
-    def affinity(self, people: Sequence[str], products: Sequence[str], told: Told = NOTHING) -> npt.NDArray[np.float64]:
-        """Shares of interest, shape (people, products), all over 0; known or not, everyone and everything has one."""
-
-    def explain_affinity(self, person: str, product: str, told: Told = NOTHING) -> Explanation:
-        """Why the product has this share; the score is its logarithm over the average product's."""
-
-    def lift(self, product: str, category: str, context: Context) -> Posterior:
-        """How much more it is wanted while the need holds."""
-
-    def recommend(
-        self,
-        user: str,
-        n: int,
-        context: Context | None = None,
-        eligible: Eligible | None = None,
-        told: Told = NOTHING,
-        head: str = NEW,
-    ) -> list[Ranked]: ...
-
-    def explain(
-        self,
-        person: str,
-        products: Sequence[str],
-        context: Context | None = None,
-        told: Told = NOTHING,
-        head: str = NEW,
-    ) -> list[Explanation]:
-        """Why each product has the score it has in `recommend`."""
 
 
 class AffinitySource(Protocol):
@@ -70,15 +30,15 @@ class AffinitySource(Protocol):
 class ByRule:
     """What answers everybody alike, with lifts as the rules of the needs have them, without any evidence."""
 
-    def knows(self, person: str) -> bool:
-        return True
+    def knows_until(self, person: str) -> float:
+        return inf
 
     def lift(self, product: str, category: str, context: Context) -> Posterior:
         rules = {(context.need, remedied): prior for remedied, prior in context.remedies.items()}
         return Lift(rules, ()).product(context.need, category, product)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RecentPopularity(ByRule):
     """The same for everybody: each product's share of the recent interactions, weighted by their confidence.
 
@@ -112,15 +72,14 @@ class RecentPopularity(ByRule):
         amount = log(self._share(product) * max(len(self.categories), 1))
         return explanations.explanation(product, "popularity", [Reason(kind=explanations.EVERYBODY, amount=amount)])
 
-    def recommend(
-        self,
-        user: str,
-        n: int,
-        context: Context | None = None,
-        eligible: Eligible | None = None,
-        told: Told = NOTHING,
-        head: str = NEW,
-    ) -> list[Ranked]:
+    def asking(self, person: str, told: Told = NOTHING, head: str = NEW) -> "RecentPopularity":
+        return self
+
+    @property
+    def basis(self) -> str:
+        return "popularity"
+
+    def recommend(self, n: int, context: Surroundings | None = None, eligible: Eligible | None = None) -> list[Ranked]:
         offered = sorted(self._offered(eligible))
         found = [Ranked(product=one, score=self._explained(one, context).score) for one in offered]
         return sorted(found, key=lambda ranked: -ranked.score)[: max(n, 0)]
@@ -130,19 +89,16 @@ class RecentPopularity(ByRule):
             return set(self.categories) - eligible.products
         return set(self.categories) if eligible is None else set(self.categories) & set(eligible)
 
-    def explain(
-        self,
-        person: str,
-        products: Sequence[str],
-        context: Context | None = None,
-        told: Told = NOTHING,
-        head: str = NEW,
-    ) -> list[Explanation]:
+    def explain(self, products: Sequence[str], context: Surroundings | None = None) -> list[Explanation]:
         return [self._explained(product, context) for product in products]
 
-    def _explained(self, product: str, context: Context | None) -> Explanation:
+    def _explained(self, product: str, context: Surroundings | None) -> Explanation:
         found = self.explain_affinity("", product)
-        if context is None:
+        category = self.categories.get(product, "")
+        lifts = (
+            [] if context is None else [(self.lift(product, category, one).mean, one.need) for one in needs(context)]
+        )
+        if not lifts:
             return found
-        amount = log(self.lift(product, self.categories.get(product, ""), context).mean)
-        return found.with_reason(Reason(kind=explanations.NEED, amount=amount, need=context.need))
+        mean, need = max(lifts, key=lambda lift: lift[0])
+        return found.with_reason(Reason(kind=explanations.NEED, amount=log(mean), need=need))

@@ -11,13 +11,13 @@ at least a tenth as attractive as an average product is.
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import log, sqrt
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from aircue_cloud.decision import exploration
 from aircue_cloud.decision.exploration import INTEREST_NOISE, MOST_ARMS, Chances
@@ -31,8 +31,7 @@ MARGIN = 0.3  # of a price, where a product does not say what is earned with it
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Product:
+class Product(Struct, frozen=True, kw_only=True, gc=False):
     """margin_minor: what one sale earns, in minor units."""
 
     id: str
@@ -42,22 +41,27 @@ class Product:
     margin_minor: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """hindrance: why the household cannot be offered it; None where it can. why: reasons whose amounts sum to log
-    affinity, as JSON; empty where nobody asked. due: the share of its life that one the household has has passed; None
-    where nothing is known of that. log_lift: mean and standard deviation of the lift's logarithm."""
+class Lifted(Struct, frozen=True, kw_only=True, gc=False):
+    """A lift. log: mean and standard deviation of its logarithm."""
+
+    mean: float
+    log: tuple[float, float]
+
+
+class Candidate(Struct, frozen=True, kw_only=True, gc=False):
+    """hindrance: why the household cannot be offered it; None where it can. due: the share of its life that one the
+    household has has passed; None where nothing is known of that. log_lift: mean and standard deviation of the lift's
+    logarithm."""
 
     product: Product
     affinity: float
     lift: float
     cost: float
     hindrance: str | None = None
-    why: Mapping[str, Any] = field(default_factory=dict, compare=False)
     due: float | None = None
     log_lift: tuple[float, float] = (0.0, 0.0)
 
-    @cached_property
+    @property
     def score(self) -> float:
         return log(self.affinity) + log(self.lift) - self.cost
 
@@ -99,7 +103,7 @@ def candidates(
     affinity: Mapping[str, float],
     owned: Set[str],
     cost: float = COST,
-    lifts: Mapping[str, Posterior] = _NOTHING,
+    lifts: Mapping[str, Lifted] = _NOTHING,
     due: Mapping[str, float] = _NOTHING,
     barred: Mapping[str, str] = _NOTHING,
 ) -> list[Candidate]:
@@ -108,23 +112,29 @@ def candidates(
     may not be offered beyond that."""
     found = []
     for product in products:
-        if product.category not in need.remedies:
-            continue
-        lift = lifts.get(product.id)
-        found.append(
-            Candidate(
-                product=product,
-                affinity=affinity[product.id],
-                lift=need.remedies[product.category] if lift is None else lift.mean,
-                cost=cost,
-                hindrance=_hindrance(product, owned, due.get(product.id)) or barred.get(product.id),
-                due=due.get(product.id),
-                log_lift=(log(need.remedies[product.category]), 0.0)
-                if lift is None
-                else exploration.log_lift(lift.shape, lift.rate),
+        if product.category in need.remedies:
+            lift = lifts.get(product.id) or by_rule(need.remedies[product.category])
+            found.append(
+                Candidate(
+                    product=product,
+                    affinity=affinity[product.id],
+                    lift=lift.mean,
+                    cost=cost,
+                    hindrance=_hindrance(product, owned, due.get(product.id)) or barred.get(product.id),
+                    due=due.get(product.id),
+                    log_lift=lift.log,
+                )
             )
-        )
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.product.id))
+
+
+def by_rule(rule: float) -> Lifted:
+    """As a need's file says, without any doubt."""
+    return Lifted(mean=rule, log=(log(rule), 0.0))
+
+
+def lifted(found: Posterior) -> Lifted:
+    return Lifted(mean=found.mean, log=exploration.log_lift(found.shape, found.rate))
 
 
 def _hindrance(product: Product, owned: Set[str], due: float | None) -> str | None:

@@ -37,6 +37,9 @@ def order(reachable: Iterable[str], engagement: Iterable[Engagement] = ()) -> tu
     >>> order(["email", "web-push"])
     ('web-push', 'email', 'in-app')
     """
+    reachable = list(reachable)
+    if not reachable:
+        return (INBOX,)
     known = {one.channel: one for one in engagement}
     received = sum(one.received for one in known.values())
     mean = (sum(one.turned_to for one in known.values()) + PRIOR * USUAL) / (received + PRIOR)

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace as changed
 from sqlalchemy import Connection, Row, exists, insert, select
 
 from aircue_cloud import consents, db, feed, tables
@@ -27,18 +30,24 @@ from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.episodes import Series, Started
 from aircue_cloud.needs.needs import Need, Needs, rule_version
-from aircue_cloud.outcomes import assignment
+from aircue_cloud.outcomes import assignment, enrolment
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
 MOST_DUE = 256  # of one tick
 
-HandOver = Callable[[Connection, Push, tuple[str, ...], datetime], bool]
+Going = tuple[Push, tuple[str, ...]]  # and the channels to try, in order
+HandOver = Callable[[Connection, Sequence[Going], datetime], list[Push]]
 Reach = Callable[[Connection, str, str | None], Sequence[str]]
 
 
-def inbox_alone(connection: Connection, push: Push, _channels: tuple[str, ...], _now: datetime) -> bool:
-    """Hands a push to the in-app inbox; False where it is there already."""
-    return inbox.send(connection, push)
+def inbox_alone(connection: Connection, going: Sequence[Going], _now: datetime) -> list[Push]:
+    """Hands pushes to the in-app inbox; those that are new there."""
+    return inbox.send_all(connection, [push for push, _ in going])
+
+
+def one_by_one(enqueue: Callable[[Connection, Push, tuple[str, ...], datetime], bool]) -> HandOver:
+    """enqueue: takes one push; False where it has it already."""
+    return lambda connection, going, now: [push for push, through in going if enqueue(connection, push, through, now)]
 
 
 def nowhere_else(_connection: Connection, _household: str, _person: str | None) -> Sequence[str]:
@@ -59,8 +68,8 @@ class _Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Decider:
-    """hand_over: what brings a push to its channels, within the transaction; False where it had it before. reach: the
-    channels beside the inbox by which somebody can be reached."""
+    """hand_over: what brings pushes to their channels, within the transaction; the new ones. reach: the channels beside
+    the inbox by which somebody can be reached."""
 
     needs: Needs
     source: AffinitySource
@@ -90,53 +99,66 @@ class Decider:
         return known.look(connection, cases, categories, now)
 
     def _cases(self, connection: Connection, episodes: Sequence[Started], seen: Known, now: datetime) -> list[_Case]:
-        keyed = [(one, seen.sites[one.series.site][0]) for one in episodes]
-        pushes = [push_id(home, one.rule.need, one.id) for one, home in keyed if home is not None]
+        homes = [seen.sites[one.series.site][0] for one in episodes]
+        pushes = [
+            "" if home is None else push_id(home, one.rule.need, one.id)
+            for one, home in zip(episodes, homes, strict=True)
+        ]
         seen.decided.update(known.decided_before(connection, pushes))
-        agreeing = sorted({home for _, home in keyed if home is not None and seen.consent.get(home)})
+        agreeing = sorted({home for home in homes if home is not None and seen.consent.get(home)})
         judge = Judge(connection, self.source, seen, now)
         judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
-        return [self._case(one, home, seen, judge, now) for one, home in keyed]
+        keyed = zip(episodes, homes, pushes, strict=True)
+        return self._enrolled(connection, [self._case(*one, seen, judge, now) for one in keyed], now)
 
-    def _case(self, episode: Started, household: str | None, seen: Known, judge: Judge, now: datetime) -> _Case:
+    def _enrolled(self, connection: Connection, cases: Sequence[_Case], now: datetime) -> list[_Case]:
+        """Each household keeps the shares under which it first came into its experiments."""
+        holdouts = {assignment.need_experiment(one.need.name): self.settings.need_holdout for one in cases}
+        holdouts[assignment.GLOBAL] = self.settings.holdout
+        homes = {one.household for one in cases if one.household is not None and one.facts.consent}
+        shares = enrolment.shares(connection, homes, holdouts, now)
+        return [replace(one, facts=_under(one.facts, shares)) if one.household in homes else one for one in cases]
+
+    def _case(
+        self, episode: Started, household: str | None, push: str, seen: Known, judge: Judge, now: datetime
+    ) -> _Case:
         need, judged = self.needs.by_name[episode.rule.need], Judged()
         if household is not None and seen.consent.get(household):
-            push = push_id(household, need.name, episode.id)
             judged = judge.judge(household, need, push, explore=self.settings.explore)
         elif household is not None:
             judged = Judged(person=next(iter(seen.people.get(household, ())), None))
-        facts = self._facts(episode, need, household, judged, seen, now)
+        facts = self._facts(episode, need, household, push, judged, seen, now)
         return _Case(episode=episode, need=need, household=household, judged=judged, facts=facts)
 
     def _facts(
-        self, episode: Started, need: Need, household: str | None, judged: Judged, seen: Known, now: datetime
+        self,
+        episode: Started,
+        need: Need,
+        household: str | None,
+        push: str,
+        judged: Judged,
+        seen: Known,
+        now: datetime,
     ) -> Facts:
         series, settings = episode.series, self.settings
-        base = Facts(
+        wishes = seen.wishes(household or "", judged.person)
+        place = wishes.place(seen.sites[series.site][1], settings)
+        ended_at, withdrawn = _end(seen, episode)
+        return Facts(
             now=now,
             site=series.site,
             household=household,
+            person=judged.person,
             need=need.name,
             kind=need.kind,
             episode=episode.id,
+            push=push,
             confirmed_at=db.from_ms(episode.confirmed.at_ms),
             push_ttl=settings.push_ttl,
             switched_off=seen.switched_off,
-            holdout=settings.holdout,
-            need_holdout=settings.need_holdout,
-        )
-        if household is None:
-            return base
-        wishes = seen.wishes(household, judged.person)
-        place = wishes.place(seen.sites[series.site][1], settings)
-        ended_at, withdrawn = _end(seen, episode)
-        return replace(
-            base,
-            push=push_id(household, need.name, episode.id),
-            person=judged.person,
             flag=seen.flags.get((series.site, series.node, series.quantity), "OK"),
             fall=seen.falls.get((series.site, series.node)),
-            consent=seen.consent.get(household),
+            consent=seen.consent.get(household or ""),
             stopped=wishes.has_stopped(need.name),
             muted=wishes.has_muted(need.name, CHANNEL),
             snoozed_until=wishes.snoozed_until(need.name),
@@ -149,7 +171,15 @@ class Decider:
             zone_known=place.known,
             quiet=place.quiet,
             caps=wishes.caps(settings),
+            holdout=settings.holdout,
+            need_holdout=settings.need_holdout,
         )
+
+
+def _under(facts: Facts, shares: Mapping[tuple[str, str], float]) -> Facts:
+    """With the shares that are held out of this household's experiments."""
+    household, of_need = str(facts.household), assignment.need_experiment(facts.need)
+    return changed(facts, holdout=shares[assignment.GLOBAL, household], need_holdout=shares[of_need, household])
 
 
 def push_id(household: str, need: str, episode: str) -> str:
@@ -166,7 +196,7 @@ def _with_rivals(cases: Sequence[_Case]) -> list[_Case]:
         if one is not None:
             rivals.setdefault(case.facts.unit, []).append(one)
     return [
-        replace(case, facts=replace(case.facts, rivals=tuple(rivals[case.facts.unit])))
+        replace(case, facts=changed(case.facts, rivals=tuple(rivals[case.facts.unit])))
         if len(rivals.get(case.facts.unit, ())) > 1
         else case
         for case in cases
@@ -194,12 +224,12 @@ class _Tick:
         decided = [(case, *self._decide(case)) for case in cases]
         self._connection.execute(insert(tables.decisions), self._rows)
         feed.append(self._connection, self._entries, self._now)
-        handed = [
-            self._hand_over(case, verdict.winner, through)
+        going = [
+            (self._push(case, verdict.winner, through), through)
             for case, verdict, through in decided
             if verdict.outcome == SEND and verdict.winner is not None
         ]
-        return [push for push in handed if push is not None]
+        return self._decider.hand_over(self._connection, going, self._now)
 
     def _decide(self, case: _Case) -> tuple[Verdict, tuple[str, ...]]:
         facts = self._remembering(case)
@@ -218,7 +248,7 @@ class _Tick:
         before = self._seen.offered.get(case.household or "", ())
         last = next((one for one in before if one.category in case.need.remedies), None)
         sent = tuple(one.at for one in before if one.unit == facts.unit and one.kind == policy.MARKETING)
-        return replace(
+        return changed(
             facts,
             pushed_before=facts.push in self._seen.decided,
             last_offer=None if last is None else LastOffer(category=last.category, at=last.at),
@@ -239,10 +269,6 @@ class _Tick:
     def _agrees(self, household: str, channel: str) -> bool:
         asked = {"purpose": PURPOSE, "data_category": DATA_CATEGORY, "channel": channel}
         return consents.granted(self._connection, household, **asked) is True
-
-    def _hand_over(self, case: _Case, winner: Candidate, through: tuple[str, ...]) -> Push | None:
-        push = self._push(case, winner, through)
-        return push if self._decider.hand_over(self._connection, push, through, self._now) else None
 
     def _push(self, case: _Case, winner: Candidate, through: tuple[str, ...]) -> Push:
         facts, episode = case.facts, case.episode
@@ -327,7 +353,7 @@ def _row(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) ->
         "expires_at": None if facts.household is None else facts.expires_at,
         "rules_version": rule_version(case.need.rule),
         "model_version": case.judged.model,
-        "trace": _trace(case, facts, verdict, through),
+        "trace": msgspec.Raw(msgspec.json.encode(_trace(case, facts, verdict, through))),
     }
 
 
@@ -336,8 +362,9 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) 
     return {
         "trigger": _trigger(case.episode),
         "occasion": _occasion(case.episode),
-        "gates": [gate.as_json() for gate in verdict.gates],
-        "candidates": [_candidate_fields(one, chosen.propensities) for one in facts.candidates],
+        "gates": verdict.gates,
+        "candidates": [_scored(one, chosen.propensities) for one in facts.candidates],
+        "why": case.judged.why,
         "no_push_score": NO_PUSH_SCORE,
         "no_push_propensity": chosen.none,
         "channels": list(through),
@@ -356,20 +383,35 @@ def _occasion(episode: Started) -> dict[str, Any]:
     }
 
 
-def _candidate_fields(candidate: Candidate, propensities: Mapping[str, float]) -> dict[str, Any]:
-    return {
-        "product": candidate.product.id,
-        "name": candidate.product.name,
-        "category": candidate.product.category,
-        "affinity": candidate.affinity,
-        "lift": candidate.lift,
-        "cost": candidate.cost,
-        "score": candidate.score,
-        "propensity": propensities.get(candidate.product.id, 0.0),
-        "hindrance": candidate.hindrance,
-        "why": candidate.why,
-        "due": candidate.due,
-    }
+class _Scored(Struct, kw_only=True, gc=False):
+    """A candidate in a trace."""
+
+    product: str
+    name: str
+    category: str
+    affinity: float
+    lift: float
+    cost: float
+    score: float
+    propensity: float
+    hindrance: str | None
+    due: float | None
+
+
+def _scored(candidate: Candidate, propensities: Mapping[str, float]) -> _Scored:
+    product = candidate.product
+    return _Scored(
+        product=product.id,
+        name=product.name,
+        category=product.category,
+        affinity=candidate.affinity,
+        lift=candidate.lift,
+        cost=candidate.cost,
+        score=candidate.score,
+        propensity=propensities.get(product.id, 0.0),
+        hindrance=candidate.hindrance,
+        due=candidate.due,
+    )
 
 
 _TOLD = {

@@ -25,8 +25,8 @@ from scipy.special import digamma, ndtr, polygamma
 FLOOR = 0.02
 MOST_ARMS = 5
 INTEREST_NOISE = 0.3  # standard deviation of log interest, of people the model knows by their history
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
-_REACH = 8.0  # standard deviations that the quadrature goes to either side
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
+_REACH = 6.0  # standard deviations that the quadrature goes to either side
 
 Numbers = npt.NDArray[np.float64]
 

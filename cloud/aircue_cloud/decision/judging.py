@@ -1,7 +1,7 @@
 """What a household could be offered against a need: products scored by a model, each with what hinders it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import log
 from typing import Any
@@ -16,11 +16,13 @@ from aircue_cloud.decision.candidates import (
     DUE,
     Candidate,
     Choice,
+    Lifted,
     Product,
-    arms,
+    best,
     candidates,
     choose,
     household_affinity,
+    lifted,
 )
 from aircue_cloud.decision.known import Known, Shopped
 from aircue_cloud.decision.policy import CHANNEL, REFUSED, Bought
@@ -28,17 +30,19 @@ from aircue_cloud.needs.needs import Need
 from aircue_cloud.recommender import explanations
 from aircue_cloud.recommender.asked import Context, Described, Told
 from aircue_cloud.recommender.explanations import Reason
-from aircue_cloud.recommender.lift import Posterior
 
+_NO_CHOICE = Choice(chosen=None, propensity=1.0)
 _AT_ONCE = 64  # households whose interests are asked for in one call
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """person: whom the offer would be for. model None where no candidate may be looked for."""
+    """person: whom the offer would be for. why: reasons whose amounts sum to log affinity, of what was chosen or else
+    is the best. model None where no candidate may be looked for."""
 
     candidates: tuple[Candidate, ...] = ()
-    choice: Choice = Choice(chosen=None, propensity=1.0)  # noqa: RUF009  # frozen
+    choice: Choice = _NO_CHOICE
+    why: Mapping[str, Any] = field(default_factory=dict)
     person: str | None = None
     bought: Bought | None = None
     model: str | None = None
@@ -55,6 +59,16 @@ class _Interest:
     told: Told
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Remedies:
+    """Of one need. columns: of the catalogue."""
+
+    products: list[Product]
+    described: list[Described]
+    lifts: dict[str, Lifted]
+    columns: npt.NDArray[np.intp]
+
+
 class Judge:
     """Of one tick: what does not depend on the household is worked out once."""
 
@@ -65,14 +79,14 @@ class Judge:
         if known.catalogue:
             self._model, self._note = shopping.model(connection, source, now)
         self._columns = {product: column for column, product in enumerate(known.catalogue)}
-        self._needs: dict[str, tuple[list[Product], list[Described], dict[str, Posterior]]] = {}
+        self._needs: dict[str, _Remedies] = {}
         self._interests: dict[str, _Interest] = {}
 
     def prepare(self, households: Sequence[str], needs: Sequence[Need]) -> None:
         """Asks the model about all of them."""
         if self._model is None:
             return
-        newcomers = [told for need in needs for told in self._remedies(need, self._model)[1]]
+        newcomers = [told for need in needs for told in self._remedies(need, self._model).described]
         for first in range(0, len(households), _AT_ONCE):
             self._ask(self._model, households[first : first + _AT_ONCE], newcomers)
 
@@ -95,36 +109,42 @@ class Judge:
         agreeing = self._known.agreeing
         withheld = frozenset(one for home, some in people.items() if home not in agreeing for one in some)
         asked = (one for home, some in people.items() if home in agreeing for one in some)
-        did = {one: shopping.did(self._connection, one, self._now) for one in asked if not model.knows(one)}
+        did = {one: shopping.did(self._connection, one, model.knows_until(one), self._now) for one in asked}
         return Told(now=self._now.timestamp(), newcomers=newcomers, did=did, withheld=withheld)
 
-    def _remedies(self, need: Need, model: Affinity) -> tuple[list[Product], list[Described], dict[str, Posterior]]:
+    def _remedies(self, need: Need, model: Affinity) -> _Remedies:
         if need.name not in self._needs:
             found = [one for category in sorted(need.remedies) for one in self._known.remedies.get(category, ())]
             context = Context(need=need.name, remedies=need.remedies)
-            lifts = {product.id: model.lift(product.id, product.category, context) for product, _ in found}
-            self._needs[need.name] = [one for one, _ in found], [told for _, told in found], lifts
+            self._needs[need.name] = _Remedies(
+                products=[product for product, _ in found],
+                described=[told for _, told in found],
+                lifts={product.id: lifted(model.lift(product.id, product.category, context)) for product, _ in found},
+                columns=np.array([self._columns[product.id] for product, _ in found], dtype=np.intp),
+            )
         return self._needs[need.name]
 
     def judge(self, household: str, need: Need, push: str, *, explore: bool) -> Judged:
         """Only of a household that was prepared."""
         if self._model is None:
             return Judged(note=self._note)
-        interest = self._interests[household]
-        products, described, lifts = self._remedies(need, self._model)
-        affinity = {product.id: float(interest.affinity[self._columns[product.id]]) for product in products}
+        interest, remedies = self._interests[household], self._remedies(need, self._model)
+        ids = (product.id for product in remedies.products)
+        affinity = dict(zip(ids, interest.affinity[remedies.columns].tolist(), strict=True))
         shopped = self._known.shopped.get(household, ())
         kept = _kept(shopped)
-        due = self._due(household, [one for one in described if kept.get(one.id, 0) > 0])
+        due = self._due(household, [one for one in remedies.described if kept.get(one.id, 0) > 0])
         owned = frozenset(product for product, times in kept.items() if times > 0)
-        barred = _barred(shopped, kept, products, self._now)
-        found = candidates(need, products, affinity, owned, lifts=lifts, due=due, barred=barred)
-        place = self._recipient(household, need, interest, products)
-        found = self._explained(self._model, found, interest, place)
+        barred = _barred(shopped, kept, remedies.products, self._now)
+        found = candidates(need, remedies.products, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
+        choice = choose(found, push, explore=explore)
+        person = interest.people[self._recipient(household, need, interest, remedies)]
+        told_of = choice.chosen or best(found)
         return Judged(
             candidates=tuple(found),
-            choice=choose(found, push, explore=explore),
-            person=interest.people[place] if self._known.people.get(household) else None,
+            choice=choice,
+            why={} if told_of is None else _why(self._model, person, told_of, interest.told),
+            person=person if self._known.people.get(household) else None,
             bought=_bought(shopped, kept, need, due),
             model=self._model.version,
             note=self._note,
@@ -134,35 +154,25 @@ class Judge:
         """Of what the household has and uses up, the share of its life that has passed."""
         if not owned:
             return {}
-        learnt = replenishing.learn(self._connection, owned, self._now)
-        shares = {product.id: learnt.due_at_home(household, product.id, self._now) for product in owned}
+        used = replenishing.learn(self._connection, owned, self._now)
+        shares = {product.id: used.due_at_home(household, product.id, self._now) for product in owned}
         return {product: share for product, share in shares.items() if share is not None}
 
-    def _recipient(self, household: str, need: Need, interest: _Interest, products: Sequence[Product]) -> int:
+    def _recipient(self, household: str, need: Need, interest: _Interest, remedies: _Remedies) -> int:
         """Of those who would have an offer about the need, or else of all, the one most interested in any remedy."""
-        if len(interest.people) == 1 or not products:
+        if len(interest.people) == 1 or not remedies.products:
             return 0
-        most = interest.shares[:, [self._columns[product.id] for product in products]].max(axis=1)
-        wishes = [self._known.wishes(household, person) for person in interest.people]
+        most = interest.shares[:, remedies.columns].max(axis=1).tolist()
+        wishes = (self._known.wishes(household, person) for person in interest.people)
         open_ = [one.leaves_room(need.name, CHANNEL, self._now) for one in wishes]
-        return max(range(len(most)), key=lambda place: (open_[place], float(most[place]), -place))
-
-    def _explained(self, model: Affinity, found: list[Candidate], interest: _Interest, place: int) -> list[Candidate]:
-        """The arms with the reasons of their affinity; the others are not worth the time."""
-        among = {one.product.id for one in arms(found)}
-        return [
-            replace(one, why=_why(model, interest.people[place], one, interest.told))
-            if one.product.id in among
-            else one
-            for one in found
-        ]
+        return max(range(len(most)), key=lambda place: (open_[place], most[place], -place))
 
 
 def _why(model: Affinity, person: str, candidate: Candidate, told: Told) -> dict[str, Any]:
     """Of whom the offer is for; what the others of the household change is a reason of its own."""
     found = model.explain_affinity(person, candidate.product.id, told)
     household = Reason(kind=explanations.HOUSEHOLD, amount=log(candidate.affinity) - found.score)
-    return {"person": person, **found.with_reason(household).as_json()}
+    return {"product": candidate.product.id, "person": person, **found.with_reason(household).as_json()}
 
 
 def _kept(shopped: Sequence[Shopped]) -> dict[str, int]:

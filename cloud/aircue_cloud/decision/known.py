@@ -14,6 +14,7 @@ from aircue_cloud.decision.candidates import MARGIN, Product
 from aircue_cloud.decision.policy import CHANNEL, COOLDOWN, DATA_CATEGORY, GHOST, PURPOSE, SEND, WEEK
 from aircue_cloud.decision.preferences import NOTHING_SAID, Preferences, Wishes
 from aircue_cloud.decision.shopping import BEHAVIOUR
+from aircue_cloud.homes import personalisation
 from aircue_cloud.recommender.asked import Described
 
 OFFERED = (SEND, GHOST)  # one that is held out counts as if it had been sent
@@ -118,12 +119,14 @@ def _locked(connection: Connection, households: Sequence[str]) -> list[str]:
 
 
 def _consent(connection: Connection, households: Sequence[str]) -> dict[str, bool]:
-    """What each household said last."""
+    """What each household said last; no, while nothing may be fitted to it."""
     table = tables.consents.c
     asked = (table.purpose == PURPOSE, table.data_category == DATA_CATEGORY, table.channel == CHANNEL)
     last = select(func.max(table.id)).where(*asked, table.household.in_(households)).group_by(table.household)
     rows = connection.execute(select(table.household, table.granted).where(table.id.in_(last)))
-    return {row.household: row.granted for row in rows}
+    asked_not_to = personalisation.shared_by_the_unwilling().where(tables.households.c.id.in_(households))
+    unfitted = frozenset(connection.execute(asked_not_to).scalars())
+    return {row.household: row.granted and row.household not in unfitted for row in rows}
 
 
 def _agreeing(connection: Connection, households: Sequence[str]) -> frozenset[str]:
@@ -167,6 +170,7 @@ def _shopped(connection: Connection, households: Sequence[str]) -> dict[str, lis
         .join(tables.people, people.id == table.person)
         .join(tables.products, products.id == table.product)
         .where(people.household.in_(households), table.kind.in_(("purchase", "return", "dismissal")))
+        .where(personalisation.willing())
         .order_by(table.at.desc(), table.id.desc())
     )
     found = defaultdict(list)

@@ -5,10 +5,11 @@ the first failing gate is not reached. docs/push.md says what each gate means.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from aircue_cloud.decision import local_time
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Choice, best
@@ -39,24 +40,29 @@ _RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 URGENT = (SAFETY, TRANSACTIONAL)  # no quiet hours
 
 
-@dataclass(frozen=True, kw_only=True)
-class LastOffer:
+def _utc() -> ZoneInfo:
+    return ZoneInfo("UTC")
+
+
+def _no_choice() -> Choice:
+    return Choice(chosen=None, propensity=1.0)
+
+
+class LastOffer(Struct, frozen=True, kw_only=True):
     """The household's latest push of a product of one of the need's categories."""
 
     category: str
     at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bought:
+class Bought(Struct, frozen=True, kw_only=True):
     """The household's latest purchase of a remedy of the need that it has kept and not used up."""
 
     product: str
     at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rival:
+class Rival(Struct, frozen=True, kw_only=True):
     """Another push that the same person could get now. margin: expected and incremental, minor units."""
 
     push: str
@@ -69,8 +75,7 @@ class Rival:
         return _RANKS[self.kind], self.margin, self.push
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """All that a decision depends on.
 
     switched_off: why nothing is pushed at all. person: None where the household names nobody. flag: of the latest
@@ -99,13 +104,13 @@ class Facts:
     snoozed_until: datetime | None = None
     muted: bool = False
     candidates: tuple[Candidate, ...] = ()
-    choice: Choice = field(default_factory=lambda: Choice(chosen=None, propensity=1.0))
+    choice: Choice = field(default_factory=_no_choice)
     last_offer: LastOffer | None = None
     bought: Bought | None = None
     cleared_at: datetime | None = None
     withdrawn: bool = False
     rivals: tuple[Rival, ...] = ()
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    zone: ZoneInfo = field(default_factory=_utc)
     zone_known: bool = True
     quiet: Window | None = None
     caps: Caps = field(default_factory=Caps)
@@ -125,8 +130,7 @@ class Facts:
         return ttl if self.cleared_at is None else min(ttl, self.cleared_at)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """Why a gate holds a push. until: of a deferral."""
 
     reason: str
@@ -134,8 +138,7 @@ class Hold:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class GateResult:
+class GateResult(Struct, frozen=True, kw_only=True):
     """result: pass, fail, or not reached."""
 
     gate: str
@@ -143,12 +146,8 @@ class GateResult:
     inputs: dict[str, Any]
     reason: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        return {"gate": self.gate, "result": self.result, "inputs": self.inputs, "reason": self.reason}
 
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """winner: what to push, or in the holdout what would have been; else None. reason: in plain words."""
 
     outcome: str

@@ -1,27 +1,37 @@
 """Answers for people who are asked about through the API: what they may be offered, ranked, and why."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from aircue_cloud import tables
 from aircue_cloud.decision import shopping
 from aircue_cloud.decision.affinity import Affinity, AffinitySource
+from aircue_cloud.homes import personalisation
 from aircue_cloud.needs.needs import Need
-from aircue_cloud.recommender.artefact import NEW
-from aircue_cloud.recommender.asked import AllBut, Context, Told
+from aircue_cloud.recommender.artefact import HEADS, NEW
+from aircue_cloud.recommender.asked import AllBut, Context, Environment, Surroundings, Told
+from aircue_cloud.recommender.contract import Asking, Ranked
 from aircue_cloud.recommender.explanations import Explanation
+
+IMPERSONAL = "not personalised, as was asked for: what is popular, the same for everybody"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """head: "new", or "repeat" for what the person had to do with before too."""
+    """need: one that is to count whether it holds or not. home: needs of which those count that hold in the person's
+    home. head: "new", or "repeat" for what the person had to do with before too."""
 
     n: int
     need: Need | None = None
+    home: tuple[Need, ...] = ()
     head: str = NEW
+
+    @property
+    def titles(self) -> dict[str, str]:
+        return {need.name: need.title for need in (*self.home, *(() if self.need is None else (self.need,)))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +45,11 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """basis: what is known of the person, one of explanations.BASES. note: where no trained model answers."""
+    """basis: what is known of the person, one of explanations.BASES. note: where no trained model answers.
+    personalised: False where the person, or their household, said no to it."""
 
     person: str
+    personalised: bool
     basis: str
     model: str
     note: str | None
@@ -54,20 +66,51 @@ def answer(
     """One for each person, in order. PersonUnknown names the first that is not known."""
     homes = _households(connection, people)
     model, note = shopping.model(connection, source, now)
-    sold_out = shopping.sold_out(connection)
-    newcomers = shopping.newcomers(connection, model.items)
+    newcomers = shopping.newcomers(connection, model, now)
     found = []
     for person in people:
+        if not personalisation.personalised(connection, homes[person], person):
+            found.append(_for_anybody(connection, person, wish.n, now))
+            continue
         told = shopping.told(connection, model, homes[person], [person], newcomers, now)
-        barred = sold_out | _owned(connection, homes[person], wish)
-        found.append(_answer(connection, model, note, person, wish, told, AllBut(products=barred)))
+        owned = _owned(connection, homes[person], wish)
+        context = _context(connection, homes[person], wish)
+        found.append(_answer(connection, model, note, person, wish, context, told, owned))
     return found
 
 
+def _for_anybody(connection: Connection, person: str, n: int, now: datetime) -> Answer:
+    """What is popular: nothing that this person or home did or measured is read, nor the need of its air."""
+    popular = shopping.recent_popularity(connection, now)
+    told = Told(now=now.timestamp(), withheld=frozenset((person,)))
+    found = _answer(connection, popular, IMPERSONAL, person, Wish(n=n), None, told, frozenset())
+    return replace(found, personalised=False)
+
+
+def rehearse(connection: Connection, model: Affinity, now: datetime) -> None:
+    """Answers somebody, so that what a model's first answer has to make and read is there for the next."""
+    somebody = connection.execute(select(tables.people.c.id).limit(1)).scalar_one_or_none()
+    for head in () if somebody is None else HEADS:
+        answer(connection, _Only(model), [str(somebody)], Wish(n=1, head=head), now)
+
+
+@dataclass(frozen=True)
+class _Only:
+    """A source of one model."""
+
+    model: Affinity
+
+    def current(self) -> Affinity | None:
+        return self.model
+
+
+_HOMES = select(tables.people.c.id, tables.people.c.household).where(
+    tables.people.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
 def _households(connection: Connection, people: Sequence[str]) -> dict[str, str]:
-    table = tables.people.c
-    query = select(table.id, table.household).where(table.id.in_(sorted(set(people))))
-    homes = {row.id: row.household for row in connection.execute(query)}
+    homes = {row.id: row.household for row in connection.execute(_HOMES, {"ids": sorted(set(people))})}
     for person in people:
         if person not in homes:
             raise PersonUnknown(person)
@@ -76,25 +119,60 @@ def _households(connection: Connection, people: Sequence[str]) -> dict[str, str]
 
 def _owned(connection: Connection, household: str, wish: Wish) -> frozenset[str]:
     """Who asks for what is new, or for a remedy, wants nothing that is there already."""
-    return shopping.owned(connection, household) if wish.head == NEW or wish.need is not None else frozenset()
+    return shopping.owned(connection, household) if wish.head == NEW or wish.titles else frozenset()
+
+
+def _context(connection: Connection, household: str, wish: Wish) -> Surroundings | None:
+    if wish.need is not None:
+        return _of(wish.need)
+    if not wish.home:
+        return None
+    holding = shopping.needs_at_home(connection, household)
+    return Environment(needs=tuple(_of(need) for need in wish.home if need.name in holding))
+
+
+def _of(need: Need) -> Context:
+    return Context(need=need.name, remedies=need.remedies)
+
+
+def _text(why: Explanation, names: Mapping[str, str], wish: Wish) -> str:
+    """The need that lifts it is called by its title."""
+    lifted = next((reason.need for reason in why.reasons if reason.need is not None), "")
+    return why.text(names, wish.titles.get(lifted, lifted))
 
 
 def _answer(
-    connection: Connection, model: Affinity, note: str | None, person: str, wish: Wish, told: Told, eligible: AllBut
+    connection: Connection,
+    model: Affinity,
+    note: str | None,
+    person: str,
+    wish: Wish,
+    context: Surroundings | None,
+    told: Told,
+    owned: frozenset[str],
 ) -> Answer:
-    context = None if wish.need is None else Context(need=wish.need.name, remedies=wish.need.remedies)
-    ranked = model.recommend(person, wish.n, context, eligible, told, wish.head)
-    reasons = model.explain(person, [one.product for one in ranked], context, told, wish.head)
-    names = shopping.names(connection, _named(reasons))
-    title = "" if wish.need is None else wish.need.title
+    asking = model.asking(person, told, wish.head)
+    ranked = _on_sale(connection, asking, wish.n, context, AllBut(products=owned))
+    reasons = asking.explain([one.product for one in ranked], context)
+    names = shopping.names(connection, frozenset().union(*(one.named for one in reasons)))
     offers = tuple(
-        Offer(product=one.product, name=names[one.product], score=one.score, why=why, text=why.text(names, title))
+        Offer(product=one.product, name=names[one.product], score=one.score, why=why, text=_text(why, names, wish))
         for one, why in zip(ranked, reasons, strict=True)
     )
     basis = reasons[0].basis if reasons else "nothing left"
-    return Answer(person=person, basis=basis, model=model.version, note=note, offers=offers)
+    return Answer(person=person, personalised=True, basis=basis, model=model.version, note=note, offers=offers)
 
 
-def _named(reasons: Sequence[Explanation]) -> set[str]:
-    products = {one.product for one in reasons}
-    return products | {reason.product for one in reasons for reason in one.reasons if reason.product is not None}
+def _on_sale(
+    connection: Connection, asking: Asking, n: int, context: Surroundings | None, eligible: AllBut
+) -> list[Ranked]:
+    """The first n that are in stock: more are ranked until there are as many, which is sooner than to read what the
+    whole catalogue has in stock."""
+    asked = n
+    while True:
+        ranked = asking.recommend(asked, context, eligible)
+        gone = shopping.sold_out(connection, [one.product for one in ranked])
+        left = [one for one in ranked if one.product not in gone]
+        if len(left) >= n or len(ranked) < asked:
+            return left[:n]
+        asked = 2 * asked + len(gone)

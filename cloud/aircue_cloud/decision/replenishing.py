@@ -8,6 +8,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, tables
+from aircue_cloud.homes import personalisation
 from aircue_cloud.recommender import replenishment, wear
 from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.replenishment import Due, Purchase
@@ -91,6 +92,7 @@ def _bought(connection: Connection, products: Sequence[str], now: datetime) -> l
         .join(tables.people, people.id == table.person)
         .where(table.product.in_(sorted(products)), table.kind == "purchase", table.at <= now)
         .where(people.household.in_(consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)))
+        .where(personalisation.willing())
     )
     return [(row.household, row.product, row.at) for row in connection.execute(query)]
 

@@ -1,21 +1,28 @@
 """What the database knows of a household's shopping, as a recommender is told it."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import inf
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from aircue_cloud import consents, tables
 from aircue_cloud.decision.affinity import Affinity, AffinitySource, RecentPopularity
+from aircue_cloud.homes import personalisation
 from aircue_cloud.recommender import acts
 from aircue_cloud.recommender.acts import Event
 from aircue_cloud.recommender.asked import Act, Described, Told
 from aircue_cloud.recommender.weights import WEIGHTS
 
 PURPOSE = "marketing"
-BEHAVIOUR = "behaviour"
+BEHAVIOUR, SENSOR = "behaviour", "sensor"
 POPULARITY_DAYS = 90
+DESCRIPTIONS_KEPT, COUNT_KEPT = timedelta(minutes=1), timedelta(seconds=5)
 _ACTS = 500  # the latest of a person that a folded-in profile rests on
+_IDS_AT_ONCE = 1000
 
 
 def model(connection: Connection, source: AffinitySource, now: datetime) -> tuple[Affinity, str | None]:
@@ -32,16 +39,19 @@ def recent_popularity(connection: Connection, now: datetime) -> RecentPopularity
     table, products = tables.interactions.c, tables.products.c
     recent = (table.at > now - timedelta(days=POPULARITY_DAYS), table.at <= now, table.weight > 0)
     theirs = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)
-    consenting = table.person.in_(select(tables.people.c.id).where(tables.people.c.household.in_(theirs)))
+    willing = select(tables.people.c.id).where(tables.people.c.household.in_(theirs), personalisation.willing())
+    consenting = table.person.in_(willing)
     query = select(table.product, func.sum(table.weight).label("weight")).where(*recent, consenting)
     weights = {row.product: float(row.weight) for row in connection.execute(query.group_by(table.product))}
     categories = {row.id: row.category for row in connection.execute(select(products.id, products.category))}
     return RecentPopularity(weights=weights, categories=categories, days=POPULARITY_DAYS)
 
 
+_PEOPLE = select(tables.people.c.id).where(tables.people.c.household == bindparam("home")).order_by(tables.people.c.id)
+
+
 def people(connection: Connection, household: str) -> list[str]:
-    query = select(tables.people.c.id).where(tables.people.c.household == household).order_by(tables.people.c.id)
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_PEOPLE, {"home": household}).scalars())
 
 
 def told(
@@ -52,23 +62,71 @@ def told(
     newcomers: Sequence[Described],
     now: datetime,
 ) -> Told:
-    """What its people did lately, of those the model does not know; nothing where the household does not agree to its
+    """What its people did that the model does not know of; nothing where the household does not agree to its
     behaviour being used."""
-    agreeing = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR).where(
-        tables.consents.c.household == household
-    )
     at = now.timestamp()
-    if connection.execute(agreeing).first() is None:
+    if not _agrees(connection, household, BEHAVIOUR):
         return Told(now=at, newcomers=newcomers, withheld=frozenset(people))
-    lately = {person: did(connection, person, now) for person in people if not model.knows(person)}
-    return Told(now=at, newcomers=newcomers, did=lately)
+    theirs = {person: did(connection, person, model.knows_until(person), now) for person in people}
+    return Told(now=at, newcomers=newcomers, did=theirs)
 
 
-def did(connection: Connection, person: str, now: datetime) -> list[Act]:
+def _agreeing() -> Select[int]:
+    """A row where the household agrees, through whichever channel it said so."""
+    said = tables.consents.c
+    asked = (
+        said.household == bindparam("home"),
+        said.purpose == PURPOSE,
+        said.data_category == bindparam("category"),
+    )
+    last = select(func.max(said.id)).where(*asked).group_by(said.channel)
+    return select(said.id).where(said.id.in_(last), said.granted).limit(1)
+
+
+_AGREEING = _agreeing()
+
+
+def _agrees(connection: Connection, household: str, category: str) -> bool:
+    return connection.execute(_AGREEING, {"home": household, "category": category}).first() is not None
+
+
+def _holding() -> Select[str]:
+    episodes, sites = tables.episodes.c, tables.sites.c
+    theirs = select(sites.id).where(sites.household == bindparam("home"))
+    return select(episodes.need).where(episodes.site.in_(theirs), episodes.open, ~episodes.withdrawn).distinct()
+
+
+_HOLDING = _holding()
+
+
+def needs_at_home(connection: Connection, household: str) -> frozenset[str]:
+    """The needs that hold in the home now; none where the household does not agree to its air being used."""
+    if not _agrees(connection, household, SENSOR):
+        return frozenset()
+    return frozenset(connection.execute(_HOLDING, {"home": household}).scalars())
+
+
+def _acts() -> Select[Any]:
+    """What a person did, the latest first."""
     table = tables.interactions.c
     columns = (table.product, table.kind, table.at, table.rating, table.weight)
-    query = select(*columns).where(table.person == person, table.at <= now, table.kind.in_(sorted(WEIGHTS)))
-    rows = connection.execute(query.order_by(table.at.desc(), table.id.desc()).limit(_ACTS)).all()
+    mine = (table.person == bindparam("person"), table.at <= bindparam("until"), table.kind.in_(sorted(WEIGHTS)))
+    return select(*columns).where(*mine).order_by(table.at.desc(), table.id.desc()).limit(_ACTS)
+
+
+_EVER = _acts()
+_SINCE = _EVER.where(tables.interactions.c.at >= bindparam("after"))
+
+
+def did(connection: Connection, person: str, after: float, now: datetime) -> list[Act]:
+    """The latest first. after: epoch seconds, -inf for ever; inf for nothing."""
+    if after == inf:
+        return []
+    asked = {"person": person, "until": now}
+    if after == -inf:
+        rows = connection.execute(_EVER, asked).all()
+    else:
+        rows = connection.execute(_SINCE, asked | {"after": datetime.fromtimestamp(after, UTC)}).all()
     events = (
         Event(person=person, product=row.product, kind=row.kind, at=row.at, stars=row.rating, weight=row.weight)
         for row in rows
@@ -76,38 +134,87 @@ def did(connection: Connection, person: str, now: datetime) -> list[Act]:
     return [Act(product=one.product, at=one.at.timestamp(), weight=acts.signed(one)) for one in events]
 
 
-def owned(connection: Connection, household: str) -> frozenset[str]:
-    """Products that the household's people bought more often than they gave them back."""
+def _kept() -> Select[Any]:
     table = tables.interactions.c
-    theirs = select(tables.people.c.id).where(tables.people.c.household == household)
-    query = select(table.product, table.kind, func.count().label("times")).where(
-        table.person.in_(theirs), table.kind.in_(("purchase", "return"))
-    )
+    theirs = select(tables.people.c.id).where(tables.people.c.household == bindparam("home"), personalisation.willing())
+    query = select(table.product, table.kind, func.count().label("times"))
+    mine = (table.person.in_(theirs), table.kind.in_(("purchase", "return")))
+    return query.where(*mine).group_by(table.product, table.kind)
+
+
+_KEPT = _kept()
+
+
+def owned(connection: Connection, household: str) -> frozenset[str]:
+    """Products that the household's people bought more often than they gave them back; of those alone to whom something
+    may be fitted."""
     kept: dict[str, int] = {}
-    for row in connection.execute(query.group_by(table.product, table.kind)):
+    for row in connection.execute(_KEPT, {"home": household}):
         kept[row.product] = kept.get(row.product, 0) + (row.times if row.kind == "purchase" else -row.times)
     return frozenset(product for product, times in kept.items() if times > 0)
 
 
-def sold_out(connection: Connection) -> frozenset[str]:
+_SOLD_OUT = select(tables.products.c.id).where(
+    tables.products.c.id.in_(bindparam("ids", expanding=True)),
+    (tables.products.c.stock <= 0) | tables.products.c.retired_at.is_not(None),
+)
+
+
+def sold_out(connection: Connection, among: Iterable[str]) -> frozenset[str]:
     """Those that are sold no longer with them."""
-    products = tables.products.c
-    gone = (products.stock <= 0) | products.retired_at.is_not(None)
-    return frozenset(connection.execute(select(products.id).where(gone)).scalars())
+    return frozenset(connection.execute(_SOLD_OUT, {"ids": sorted(set(among))}).scalars())
 
 
-def newcomers(connection: Connection, known: Sequence[str]) -> list[Described]:
-    """Products that a model did not learn of. What it learnt of cannot leave the table, so where the numbers agree
-    there are none."""
-    products = tables.products.c
-    if connection.execute(select(func.count()).select_from(tables.products)).scalar_one() <= len(known):
-        return []
-    learnt = frozenset(known)
-    query = select(products.id, products.category, products.price_minor, products.attributes)
-    return [Described(**row) for row in connection.execute(query).mappings() if row["id"] not in learnt]
+@dataclass(kw_only=True)
+class _Newcomers:
+    """Of a catalogue of so many products; when they were read, and when it was last seen that there are no more."""
+
+    count: int
+    read_at: datetime
+    seen_at: datetime
+    products: tuple[Described, ...]
+
+
+_newcomers: WeakKeyDictionary[Affinity, _Newcomers] = WeakKeyDictionary()
+_COUNT = select(func.count()).select_from(tables.products)
+
+
+def newcomers(connection: Connection, model: Affinity, now: datetime) -> Sequence[Described]:
+    """Products that a model did not learn of, and what is said of them: as it was up to DESCRIPTIONS_KEPT ago, and
+    where a product came in, up to COUNT_KEPT ago. To find them takes the whole table, and to count it a while."""
+    held = _newcomers.get(model)
+    if held is not None and _within(held.seen_at, now, COUNT_KEPT):
+        return held.products
+    count = connection.execute(_COUNT).scalar_one()
+    # What a model learnt of cannot leave the table.
+    if count <= len(model.items):
+        return ()
+    if held is None or held.count != count or not _within(held.read_at, now, DESCRIPTIONS_KEPT):
+        products = _unlearnt(connection, model)
+        held = _newcomers[model] = _Newcomers(count=count, read_at=now, seen_at=now, products=products)
+    held.seen_at = now
+    return held.products
+
+
+def _within(at: datetime, now: datetime, time: timedelta) -> bool:
+    return timedelta(0) <= now - at < time
+
+
+def _unlearnt(connection: Connection, model: Affinity) -> tuple[Described, ...]:
+    products, learnt = tables.products.c, frozenset(model.items)
+    fresh = sorted(set(connection.execute(select(products.id)).scalars()) - learnt)
+    columns = (products.id, products.category, products.price_minor, products.attributes)
+    found = []
+    for begin in range(0, len(fresh), _IDS_AT_ONCE):
+        query = select(*columns).where(products.id.in_(fresh[begin : begin + _IDS_AT_ONCE])).order_by(products.id)
+        found += [Described(**row) for row in connection.execute(query).mappings()]
+    return tuple(found)
+
+
+_NAMES = select(tables.products.c.id, tables.products.c.name).where(
+    tables.products.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 def names(connection: Connection, products: Iterable[str]) -> dict[str, str]:
-    table = tables.products.c
-    query = select(table.id, table.name).where(table.id.in_(sorted(set(products))))
-    return {row.id: row.name for row in connection.execute(query)}
+    return {row.id: row.name for row in connection.execute(_NAMES, {"ids": sorted(set(products))})}

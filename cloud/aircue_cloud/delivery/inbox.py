@@ -1,10 +1,11 @@
 """The in-app inbox: exactly once, because a push is stored by the transaction that decided it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select
 
 from aircue_cloud import db, feed, tables
 from aircue_cloud.needs.needs import Message
@@ -40,13 +41,34 @@ def send(connection: Connection, push: Push) -> bool:
     """False where this push is in the inbox already."""
     if connection.execute(db.insert_absent(connection, tables.pushes), [_row(push)]).rowcount == 0:
         return False
+    feed.append(connection, [_entry(push)], push.created_at)
+    return True
+
+
+def send_all(connection: Connection, pushes: Sequence[Push]) -> list[Push]:
+    """Those that were not in the inbox yet."""
+    new = _absent(connection, pushes)
+    if new:
+        connection.execute(insert(tables.pushes), [_row(push) for push in new])
+        feed.append(connection, [_entry(push) for push in new], new[0].created_at)
+    return new
+
+
+def _absent(connection: Connection, pushes: Sequence[Push]) -> list[Push]:
+    """Each once."""
+    by_id = {push.id: push for push in pushes}
+    known = select(tables.pushes.c.id).where(tables.pushes.c.id.in_(by_id))
+    there = set(connection.execute(known).scalars())
+    return [push for id_, push in by_id.items() if id_ not in there]
+
+
+def _entry(push: Push) -> feed.Entry:
     names = ("household", "need", "episode", "product", "category")
     fields = {"push": push.id, **{name: getattr(push, name) for name in names}}
     message = push.message
     text = f"Push to {push.household}: {message.title}. {message.text} Why: {message.reason}"
     fields |= {"title": message.title, "reason": message.reason, "trigger": push.trigger}
-    feed.append(connection, [feed.Entry(kind="push", text=text, fields=fields)], push.created_at)
-    return True
+    return feed.Entry(kind="push", text=text, fields=fields)
 
 
 def _row(push: Push) -> dict[str, Any]:

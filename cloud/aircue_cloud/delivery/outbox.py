@@ -47,20 +47,31 @@ class Taken:
 def enqueue(connection: Connection, push: Push, channels: Sequence[str], now: datetime) -> bool:
     """Puts the push into the inbox, and a row for each channel and address in the order to try; within the decision's
     transaction. False where this push is there already: nothing is added then."""
-    if not inbox.send(connection, push):
-        return False
-    rows = [_row(push, inbox.CHANNEL, None, 0, HANDED, now)]
-    places = _reachable(connection, push, channels)
-    for place, (channel, found) in enumerate(places, 1):
+    return bool(enqueue_all(connection, [(push, channels)], now))
+
+
+def enqueue_all(connection: Connection, going: Sequence[tuple[Push, Sequence[str]]], now: datetime) -> list[Push]:
+    """The same of many, each with its channels; the pushes that are new."""
+    new = inbox.send_all(connection, [push for push, _ in going])
+    channels = {push.id: through for push, through in going}
+    rows = [row for push in new for row in _rows(connection, push, channels[push.id], now)]
+    if rows:
+        connection.execute(db.insert_absent(connection, tables.outbox), rows)
+    return new
+
+
+def _rows(connection: Connection, push: Push, channels: Sequence[str], now: datetime) -> Iterator[dict[str, Any]]:
+    yield _row(push, inbox.CHANNEL, None, 0, HANDED, now)
+    for place, (channel, found) in enumerate(_reachable(connection, push, channels), 1):
         state = DUE if place == 1 else WAITING
-        rows += [_row(push, channel, address, place, state, now) for address in found]
-    connection.execute(db.insert_absent(connection, tables.outbox), rows)
-    return True
+        yield from (_row(push, channel, address, place, state, now) for address in found)
 
 
 def _reachable(connection: Connection, push: Push, channels: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Channels with an address, in the order given, each once."""
     wanted = [name for name in dict.fromkeys(channels) if name != inbox.CHANNEL]
+    if not wanted:
+        return []
     known = addresses.reaching(connection, push.household, push.person, wanted)
     return [(name, known[name]) for name in wanted if known.get(name)]
 

@@ -84,6 +84,19 @@ def store(connection: Connection, seen: Sequence[Seen], now: datetime) -> list[V
     return [next(verdicts) if reason is None else reason for reason in reasons]
 
 
+def page(
+    connection: Connection, *, after: str, limit: int, person: str | None, household: str | None
+) -> list[dict[str, Any]]:
+    """What is stored, by id; of one person, of one household, or of all."""
+    table, people = tables.observations.c, tables.people.c
+    query = select(tables.observations).where(table.id > after).order_by(table.id).limit(limit)
+    if person is not None:
+        query = query.where(table.person == person)
+    if household is not None:
+        query = query.where(table.person.in_(select(people.id).where(people.household == household)))
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
 def _hindrances(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> list[Reason | None]:
     homes = _households(connection, [one["person"] for one in rows])
     categories = {CATEGORY[one["kind"]] for one in rows}

@@ -2,11 +2,11 @@
 revoked. All within the caller's transaction, in the store whose database it is."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, or_, select, update
 
 from aircue_cloud import db, tables
 from aircue_cloud.errors import CommandError
@@ -68,8 +68,20 @@ def revoke(connection: Connection, kind: str, owner: str, now: datetime) -> int:
 
 def find(connection: Connection, key: str, now: datetime) -> Key | None:
     """The key that this is, if it holds."""
-    row = connection.execute(select(tables.keys).where(_T.key_hash == tokens.digest(key), _holds(now))).one_or_none()
-    return None if row is None else _key(row)
+    return find_all(connection, [key], now)[0]
+
+
+_SHOWN = select(tables.keys).where(
+    _T.key_hash.in_(bindparam("shown", expanding=True)), or_(_T.ends_at.is_(None), _T.ends_at > bindparam("now"))
+)
+
+
+def find_all(connection: Connection, keys: Sequence[str], now: datetime) -> list[Key | None]:
+    """Of each key what find says."""
+    shown = [tokens.digest(key) for key in keys]
+    rows = connection.execute(_SHOWN, {"shown": sorted(set(shown)), "now": now})
+    known = {row.key_hash: _key(row) for row in rows}
+    return [known.get(digest) for digest in shown]
 
 
 def secrets_of(connection: Connection, kind: str, owner: str, now: datetime) -> list[str]:

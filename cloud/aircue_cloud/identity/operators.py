@@ -1,6 +1,7 @@
 """Operators: who may sign in, with which role, and a second factor if they set one up. All within the caller's
 transaction."""
 
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +10,12 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from aircue_cloud import db, tables
 from aircue_cloud.errors import CommandError
-from aircue_cloud.identity import passwords, sessions, tokens, totp
+from aircue_cloud.identity import passwords, sealing, sessions, tokens, totp
 from aircue_cloud.identity.keys import NAME
 from aircue_cloud.identity.scopes import ROLES
+from aircue_cloud.identity.sealing import Box, SealedOtherwise
 
+log = logging.getLogger(__name__)
 RECOVERY_CODES = 10
 _T = tables.operators.c
 
@@ -77,13 +80,13 @@ def password_fits(connection: Connection, name: str, password: str) -> bool:
     return passwords.fits(stored, password)
 
 
-def second_factor_fits(connection: Connection, name: str, code: str, now: datetime) -> bool:
+def second_factor_fits(connection: Connection, name: str, code: str, now: datetime, box: Box) -> bool:
     """Also where there is none. A code counts once."""
     row = connection.execute(select(tables.operators).where(_T.name == name)).one_or_none()
-    return row is not None and (not row.totp_on or _code_counts(connection, row, code, now))
+    return row is not None and (not row.totp_on or _code_counts(connection, row, code, now, box))
 
 
-def begin_totp(connection: Connection, name: str) -> str:
+def begin_totp(connection: Connection, name: str, box: Box) -> str:
     """A new secret, which counts once a code of it was shown; CommandError where one counts already."""
     row = _row(connection, name)
     if row.totp_on:
@@ -91,14 +94,14 @@ def begin_totp(connection: Connection, name: str) -> str:
             f"operator {name} has a second factor already; take it away with: operator totp-reset {name}"
         )
     secret = totp.draw()
-    _change(connection, name, totp_secret=secret, totp_step=None)
+    _change(connection, name, totp_secret=box.seal(secret), totp_step=None)
     return secret
 
 
-def finish_totp(connection: Connection, name: str, code: str, now: datetime) -> list[str] | None:
+def finish_totp(connection: Connection, name: str, code: str, now: datetime, box: Box) -> list[str] | None:
     """The recovery codes, shown once; None where the code is wrong. Every other session ends."""
     row = _row(connection, name)
-    step = None if row.totp_secret is None or row.totp_on else totp.step_of(row.totp_secret, code, row.totp_step, now)
+    step = None if row.totp_secret is None or row.totp_on else _step(row, code, now, box)
     if step is None:
         return None
     _change(connection, name, totp_on=True, totp_step=step)
@@ -110,8 +113,33 @@ def reset_totp(connection: Connection, name: str) -> None:
     connection.execute(delete(tables.recovery_codes).where(tables.recovery_codes.c.operator == name))
 
 
-def _code_counts(connection: Connection, row: Row[tuple[object, ...]], code: str, now: datetime) -> bool:
-    step = totp.step_of(row.totp_secret, code.replace(" ", ""), row.totp_step, now)
+def seal_secrets(connection: Connection, box: Box) -> int:
+    """Secrets that lie there in the clear, or under an older key, are sealed with the newest one; how many."""
+    found = connection.execute(select(_T.name, _T.totp_secret).where(_T.totp_secret.is_not(None))).all()
+    stale = [(row.name, row.totp_secret) for row in found if not box.is_fresh(row.totp_secret)]
+    for name, secret in stale:
+        _change(connection, name, totp_secret=box.seal(box.open(secret) if sealing.is_sealed(secret) else secret))
+    return len(stale)
+
+
+def secrets_wait(connection: Connection, box: Box) -> bool:
+    """Whether seal_secrets has something to do."""
+    found = connection.execute(select(_T.totp_secret).where(_T.totp_secret.is_not(None))).scalars()
+    return any(not box.is_fresh(secret) for secret in found)
+
+
+def _step(row: Row[tuple[object, ...]], code: str, now: datetime, box: Box) -> int | None:
+    """None as well where no key opens the secret; recovery codes still count then."""
+    try:
+        secret = box.open(row.totp_secret)
+    except SealedOtherwise as error:
+        log.error("the second factor of operator %s: %s", row.name, error)
+        return None
+    return totp.step_of(secret, code, row.totp_step, now)
+
+
+def _code_counts(connection: Connection, row: Row[tuple[object, ...]], code: str, now: datetime, box: Box) -> bool:
+    step = _step(row, code.replace(" ", ""), now, box)
     if step is not None:
         _change(connection, row.name, totp_step=step)
         return True

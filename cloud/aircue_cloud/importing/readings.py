@@ -1,11 +1,13 @@
 """CSV of readings: columns node, quantity, measured_at, value, and site and unit where they differ or are not usual.
 
 The rows are sealed as batches, as a gateway seals them, and taken in as such: so every reading knows its batch, and the
-layers can be rebuilt from it. All rows are read and checked before the first batch is sealed. Batches are taken in one
-after the other, each whole; one that was taken before is known by its id and its content, which follow from the file
-alone. An import that was cut short is therefore completed by running it again, and nothing is in there twice.
+layers can be rebuilt from it. All rows are read and checked before the first batch is sealed. Batches lie in the base
+layer first, where nobody knows of them; then one transaction acknowledges them all: an import that is killed before has
+stored nothing, one that is killed afterwards everything. A batch that was taken before is known by its id and its
+content, which follow from the file alone, so that nothing is in there twice.
 
-The layers take the batches up at the end. What was measured long ago leads to no offer: the policy sees to that.
+The layers take the batches up at the end, as they do after an outage: turn by turn, whoever does it. What was measured
+long ago leads to no offer: the policy sees to that.
 """
 
 import sqlite3
@@ -169,19 +171,20 @@ def _stage(connection: sqlite3.Connection, rows: list[Row]) -> int:
 
 
 def _deliver(intake: Intake, layers: Worker, checked: Checked, progress: Progress) -> tuple[int, int]:
-    """How many readings were new, and how many there already."""
-    progress.begin("stored")
+    """How many readings were new, and how many there already. One transaction makes all of them part of the store."""
     _know_gateway(intake)
-    known, new = 0, []
+    progress.begin("sealed")
+    kept = []
     for batch, readings in _batches(checked):
-        receipt = intake.take(GATEWAY, encode(batch))
-        if receipt.duplicate:
-            known += readings
-        else:
-            new.append(receipt.batch)
+        kept.append(intake.keep(GATEWAY, encode(batch)))
         progress.add(readings)
-    stored, duplicates = _layered(layers, new)
     progress.end()
+    progress.begin("stored")
+    receipts = intake.acknowledge(kept) if kept else []
+    known = sum(one.readings for one in receipts if one.duplicate)
+    progress.add(sum(one.readings for one in receipts))
+    progress.end()
+    stored, duplicates = _layered(layers, [one.batch for one in receipts if not one.duplicate])
     return stored, known + duplicates
 
 

@@ -3,8 +3,9 @@
 SQLite makes it for an empty name, in TMPDIR, without a name of its own: however the process ends, nothing is left.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 _TABLES = """
 CREATE TABLE rows (line INTEGER PRIMARY KEY, id TEXT NOT NULL, drawn INTEGER NOT NULL, content BLOB NOT NULL);
 CREATE TABLE others (room TEXT, id TEXT, content BLOB NOT NULL, PRIMARY KEY (room, id)) WITHOUT ROWID;
-CREATE TABLE rejections (line INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+CREATE TABLE rejections (line INTEGER PRIMARY KEY, reason TEXT NOT NULL, late INTEGER NOT NULL);
 """
 _MANY = 10_000
 # Rows of one id in the order of their lines; n counts those of the same id.
@@ -27,7 +28,7 @@ class Staging:
         self._connection = connection
         self._rows: list[tuple[int, str, bool, bytes]] = []
         self._others: dict[tuple[str, str], bytes] = {}
-        self._rejections: list[tuple[int, str]] = []
+        self._rejections: list[tuple[int, str, bool]] = []
 
     def add(self, line: int, id_: str, content: dict[str, Any], *, drawn: bool) -> None:
         self._rows.append((line, id_, drawn, msgspec.msgpack.encode(content)))
@@ -38,8 +39,9 @@ class Staging:
         """A row that must be there before those that were added; the last one of an id holds."""
         self._others[room, row["id"]] = msgspec.msgpack.encode(row)
 
-    def reject(self, line: int, reason: str) -> None:
-        self._rejections.append((line, reason))
+    def reject(self, line: int, reason: str, *, late: bool = False) -> None:
+        """late: for what is there already, which may change."""
+        self._rejections.append((line, reason, late))
         if len(self._rejections) >= _MANY:
             self.flush()
 
@@ -48,7 +50,7 @@ class Staging:
             connection.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", self._rows)
             others = [(room, id_, content) for (room, id_), content in self._others.items()]
             connection.executemany("INSERT OR REPLACE INTO others VALUES (?, ?, ?)", others)
-            connection.executemany("INSERT OR REPLACE INTO rejections VALUES (?, ?)", self._rejections)
+            connection.executemany("INSERT OR REPLACE INTO rejections VALUES (?, ?, ?)", self._rejections)
         self._rows.clear()
         self._others.clear()
         self._rejections.clear()
@@ -68,6 +70,17 @@ class Staging:
         cursor = self._connection.execute("SELECT content FROM others WHERE room = ? ORDER BY id", (room,))
         while found := cursor.fetchmany(at_once):
             yield [msgspec.msgpack.decode(content) for (content,) in found]
+
+    def forget_late_rejections(self) -> None:
+        self.flush()
+        with self._connection as connection:
+            connection.execute("DELETE FROM rejections WHERE late")
+
+    def coming(self, room: str, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that rows of a room bring."""
+        asked = sorted(set(ids))
+        query = "SELECT id FROM others WHERE room = ? AND id IN (SELECT value FROM json_each(?))"
+        return {id_ for (id_,) in self._connection.execute(query, (room, json.dumps(asked)))}
 
     def rejections(self) -> Iterator[tuple[int, str]]:
         self.flush()

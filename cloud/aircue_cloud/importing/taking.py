@@ -1,12 +1,12 @@
 """One file of interactions taken in: all of its valid rows become visible at once, or none.
 
-Rows are read, checked and staged first, where nobody sees them; then one transaction of the database stores them all.
-So no reader has to know of imports, and whatever kills the process leaves the database as it was. Rows without an id
-get one from their content, so that the same file, or a longer one, may be taken in again: what is there stays.
+Rows are read, checked and staged first, where nobody sees them; then one short transaction of the database stores them
+all (entering.py). So no reader has to know of imports, and whatever kills the process leaves the database as it was.
+Rows without an id get one from their content, so that the same file, or a longer one, may be taken in again: what is
+there stays.
 """
 
 import hashlib
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Engine
 
-from aircue_cloud import db, tables
 from aircue_cloud.errors import CommandError
-from aircue_cloud.fields import Reason
-from aircue_cloud.importing import rejects, staging
+from aircue_cloud.importing import entering, rejects, staging
 from aircue_cloud.importing.progress import Progress
 from aircue_cloud.importing.records import Columns, Dialect, Record, Source
 from aircue_cloud.importing.staging import Staging
@@ -28,9 +26,6 @@ from aircue_cloud.shop.events import Act
 from aircue_cloud.strict import Unfit
 
 DRAWN = "row"  # in place of an id that the file does not give
-_AT_ONCE = 5000
-# What is made where it is not there yet, in this order.
-_ROOMS: dict[str, Table] = {"households": tables.households, "people": tables.people, "products": tables.products}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +59,7 @@ def take(engine: Engine, path: Path, form: Format, dialect: Dialect, now: dateti
     """FileRefused, and nothing stored, where the file as a whole is no such file."""
     with staging.opened() as staged:
         rows = _stage(staged, path, form, dialect, progress)
-        stored, duplicates = _store(engine, staged, now, progress)
+        stored, duplicates = entering.enter(engine, staged, now, progress)
         rejected = staged.rejected()
         _list_rejected(staged, path, form, dialect, rejected)
     if rows and rejected == rows:
@@ -104,37 +99,6 @@ def _digest(row: dict[str, Any]) -> str:
     """An id that stands for what a row says; its weight is ours, and may change."""
     said = {name: value for name, value in row.items() if name not in ("weight", "pushed")}
     return f"row-{hashlib.blake2b(msgspec.msgpack.encode(said), digest_size=16).hexdigest()}"
-
-
-def _store(engine: Engine, staged: Staging, now: datetime, progress: Progress) -> tuple[int, int]:
-    """How many were new, and how many there already."""
-    progress.begin("stored")
-    stored = duplicates = 0
-    with db.writing(engine) as connection:
-        _make_others(connection, staged)
-        for some in staged.rows(_AT_ONCE):
-            verdicts = events.store_rows(connection, [row for _, row in some], now)
-            stored += verdicts.count("stored")
-            duplicates += verdicts.count("duplicate")
-            for line, reason in _refused(some, verdicts):
-                staged.reject(line, str(reason))
-            progress.add(len(some))
-    progress.end()
-    return stored, duplicates
-
-
-def _refused(some: list[tuple[int, dict[str, Any]]], verdicts: list[Any]) -> Iterator[tuple[int, Reason]]:
-    for (line, row), verdict in zip(some, verdicts, strict=True):
-        if isinstance(verdict, Reason):
-            yield line, verdict
-        elif verdict == "conflict":
-            yield line, events.conflict(row["event"])
-
-
-def _make_others(connection: Connection, staged: Staging) -> None:
-    for room, table in _ROOMS.items():
-        for rows in staged.others(room, _AT_ONCE):
-            connection.execute(db.insert_absent(connection, table), rows)
 
 
 def _list_rejected(staged: Staging, path: Path, form: Format, dialect: Dialect, rejected: int) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from aircue_cloud.errors import Refused
 from aircue_gateway.batch import Batch, BatchError, Channel, Group, Loss, Revision, decode
 
-_NAME = re.compile(r"[^\x00-\x20/\x7f]{1,128}")
+_NAME = re.compile(r"(?! )[^\x00-\x1f/\x7f]{1,128}(?<! )")  # people give nodes names like "Küche 2"
 _UNIT = re.compile(r"[^\x00-\x1f\x7f]{0,32}")
 _KEY_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999

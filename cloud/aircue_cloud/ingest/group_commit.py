@@ -9,12 +9,17 @@ R = TypeVar("R")
 
 
 class _Ticket(Generic[T, R]):
-    __slots__ = ("error", "item", "result")
+    """woken: held until the ticket is served, or it is its turn to serve."""
+
+    __slots__ = ("error", "item", "result", "served", "woken")
 
     def __init__(self, item: T) -> None:
         self.item = item
-        self.result: R | None = None
+        self.result: list[R] = []
         self.error: BaseException | None = None
+        self.served = False
+        self.woken = Lock()
+        self.woken.acquire()
 
 
 class GroupCommit(Generic[T, R]):
@@ -22,8 +27,8 @@ class GroupCommit(Generic[T, R]):
 
     def __init__(self, write: Callable[[Sequence[T]], Sequence[R | Exception]]) -> None:
         self._write = write
-        self._turn = Lock()
         self._lock = Lock()
+        self._busy = False
         self._waiting: list[_Ticket[T, R]] = []
 
     def submit(self, item: T) -> R:
@@ -31,26 +36,45 @@ class GroupCommit(Generic[T, R]):
         ticket = _Ticket[T, R](item)
         with self._lock:
             self._waiting.append(ticket)
-        with self._turn:
-            if ticket.result is None and ticket.error is None:
-                self._serve()
+            serves, self._busy = not self._busy, True
+        if not serves:
+            ticket.woken.acquire()
+        if not ticket.served:
+            self._serve_all()
         if ticket.error is not None:
             raise ticket.error
-        assert ticket.result is not None
-        return ticket.result
+        return ticket.result[0]
 
-    def _serve(self) -> None:
+    def _serve_all(self) -> None:
+        """Serves those who wait, and hands the turn on to one of those who came meanwhile."""
         with self._lock:
             tickets, self._waiting = self._waiting, []
+        try:
+            self._serve(tickets)
+        finally:
+            with self._lock:
+                self._busy = bool(self._waiting)
+                next_ = self._waiting[0] if self._waiting else None
+            if next_ is not None:
+                next_.woken.release()
+            for ticket in tickets:
+                ticket.served = True
+                ticket.woken.release()
+
+    def _serve(self, tickets: Sequence[_Ticket[T, R]]) -> None:
         try:
             results = self._write([ticket.item for ticket in tickets])
         except Exception as error:  # noqa: BLE001 - each of those who wait raises it
             results = self._apart(tickets, error)
+        except BaseException as error:
+            for ticket in tickets:
+                ticket.error = error
+            raise
         for ticket, result in zip(tickets, results, strict=True):
             if isinstance(result, Exception):
                 ticket.error = result
             else:
-                ticket.result = result
+                ticket.result.append(result)
 
     def _apart(self, tickets: Sequence[_Ticket[T, R]], error: Exception) -> list[R | Exception]:
         """One that cannot be written spoils no other."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 
-from aircue_cloud import counters, db, tables
+from aircue_cloud import bulk, counters, db, tables
 from aircue_cloud.errors import ObjectConflict, Refused
 from aircue_cloud.ingest import columns
 from aircue_cloud.ingest.columns import Columns
@@ -23,6 +23,8 @@ from aircue_cloud.rights import forgotten
 
 log = logging.getLogger(__name__)
 _T = tables.batches.c
+_LAST = select(func.coalesce(func.max(_T.number), 0))
+_AT_ONCE = 1000  # ids in one query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,18 @@ class Receipt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Carried:
+    """What a batch's row needs to know of it."""
+
+    id: str
+    gateway: str
+    sealed_at_ms: int
+    readings: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Delivery:
-    batch: Columns
+    batch: Columns | Carried
     sha256: str
     object_key: str
     now: datetime
@@ -88,10 +100,33 @@ class Intake:
             self.announce(batch)
         return receipt
 
+    def keep(self, gateway: str, data: bytes) -> _Delivery:
+        """Puts a batch into the base layer and acknowledges nothing yet: until `acknowledge` nobody knows of it."""
+        batch = columns.read(data, gateway)
+        kept = self._without_forgotten(batch, data)
+        batch = batch if kept is data else columns.read(kept, gateway)
+        delivery = _Delivery(
+            batch=Carried(id=batch.id, gateway=batch.gateway, sealed_at_ms=batch.sealed_at_ms, readings=batch.readings),
+            sha256=hashlib.sha256(data).hexdigest(),
+            object_key=f"base/{batch.id}.batch",
+            now=self.clock(),
+        )
+        self._keep(delivery, kept)
+        return delivery
+
+    def acknowledge(self, deliveries: Sequence[_Delivery]) -> list[Receipt]:
+        """All that were kept, in one transaction. Refused where one was delivered before with another content."""
+        receipts = []
+        for result in self._store(deliveries):
+            if isinstance(result, Exception):
+                raise result
+            receipts.append(result)
+        return receipts
+
     def _without_forgotten(self, batch: Columns, data: bytes) -> bytes:
         """What sites that were erased still send goes no further."""
-        with db.reading(self.engine) as connection:
-            sites = forgotten.among(connection, {stretch.site for stretch in batch.stretches})
+        known = self._forgotten.submit(None)
+        sites = forgotten.of(known, {stretch.site for stretch in batch.stretches}) if known else frozenset()
         return forgotten.without(data, sites) if sites else data
 
     def _keep(self, delivery: _Delivery, data: bytes) -> None:
@@ -101,6 +136,14 @@ class Intake:
             raise Refused(_other_content(delivery.batch.id)) from conflict
 
     @cached_property
+    def _forgotten(self) -> GroupCommit[None, Sequence[forgotten.Trace]]:
+        return GroupCommit(lambda asked: [self._traces()] * len(asked))
+
+    def _traces(self) -> Sequence[forgotten.Trace]:
+        with db.reading(self.engine) as connection:
+            return forgotten.traces(connection)
+
+    @cached_property
     def _commits(self) -> GroupCommit[_Delivery, Receipt]:
         return GroupCommit(lambda deliveries: self._store(deliveries))
 
@@ -108,7 +151,7 @@ class Intake:
         """One transaction for all that wait."""
         with db.writing(self.engine) as connection:
             known = _hashes(connection, [delivery.batch.id for delivery in deliveries])
-            number = connection.execute(select(func.coalesce(func.max(_T.number), 0))).scalar_one()
+            number = connection.execute(_LAST).scalar_one()
             results: list[Receipt | Exception] = []
             rows = []
             for delivery in deliveries:
@@ -118,7 +161,7 @@ class Intake:
                     rows.append(_batch_row(delivery, number))
                     known[delivery.batch.id] = delivery.sha256
             if rows:
-                connection.execute(insert(tables.batches), rows)
+                bulk.insert(connection, tables.batches, rows)
                 counters.add(connection, {"batches": len(rows)})
             _count_again(connection, [one for one in results if isinstance(one, Receipt) and one.duplicate])
         return results
@@ -137,8 +180,11 @@ class Intake:
 
 
 def _hashes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    rows = connection.execute(select(_T.id, _T.sha256).where(_T.id.in_(ids)))
-    return {row.id: row.sha256 for row in rows}
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        some = _T.id.in_(ids[start : start + _AT_ONCE])
+        found.update((row.id, row.sha256) for row in connection.execute(select(_T.id, _T.sha256).where(some)))
+    return found
 
 
 def _verdict(known: dict[str, str], delivery: _Delivery) -> Receipt | Refused:
@@ -172,5 +218,8 @@ def _batch_row(delivery: _Delivery, number: int) -> dict[str, object]:
         "received_at": delivery.now,
         "number": number,
         "carried": delivery.batch.readings,
+        "readings": 0,
+        "duplicates": 0,
+        "deliveries": 1,
         "object_key": delivery.object_key,
     }

@@ -46,9 +46,9 @@ def work(config_path: Path | None) -> None:
 @click.option("--from", "source", type=click.Choice(["base", "middle"]), default="base", show_default=True)
 @with_config
 def rebuild(source: str, config_path: Path | None) -> None:
-    """Make the layers above SOURCE again. Best while no server runs: readers see the lake grow."""
+    """Make the layers above SOURCE again; readers see the old ones until the new ones are whole."""
     with _opened(config_path) as worker:
-        _AGAIN[source](worker, now, say)
+        _AGAIN[source](worker, now, say, place(config_path).folder)
 
 
 _AGAIN = {"base": rebuilding.from_base, "middle": rebuilding.from_middle}

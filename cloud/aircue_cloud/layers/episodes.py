@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, tuple_, update
 
-from aircue_cloud import db, feed, tables
-from aircue_cloud.layers.course import Course, Known, Point, Span, idle_before, reconcile, run
+from aircue_cloud import bulk, db, feed, tables
+from aircue_cloud.layers.course import Course, Known, Point, PointColumns, Span, idle_before, leap, reconcile, run
 from aircue_cloud.needs.needs import Needs, rule_version
 from aircue_gateway.episodes import Phase, Rule, State
 
@@ -68,32 +68,81 @@ def rules_version(needs: Needs, quantity: str) -> str:
     return ".".join(rule_version(rule) for rule in needs.by_quantity.get(quantity, ()))
 
 
+Key = tuple[str, str, str]  # need, site, node
+
+
 def follow(
-    connection: Connection, needs: Needs, arrivals: Sequence[Arrivals], history: History, now: datetime
+    connection: Connection,
+    needs: Needs,
+    arrivals: Sequence[Arrivals],
+    history: History,
+    now: datetime,
+    active: set[Key] | None = None,
 ) -> list[Started]:
-    """Brings every need that watches these series up to date; the episodes that are new."""
+    """Brings every need that watches these series up to date; the episodes that are new. active: every need that is not
+    idle, where the caller knows them; brought up to date as well."""
     watched = [(arrival, rule) for arrival in arrivals for rule in needs.by_quantity.get(arrival.series.quantity, ())]
-    stored = _load_states(connection, {arrival.series for arrival, _ in watched})
+    nodes = {(arrival.series.site, arrival.series.node) for arrival, _ in watched}
+    stored = _load_states(connection, nodes if active is None else nodes & {key[1:] for key in active})
     states: list[dict[str, Any]] = []
     started: list[Started] = []
+    leapt: list[tuple[_Follower, Arrivals, State, State]] = []
     for arrival, rule in watched:
         follower = _Follower(connection, rule, arrival.series, history, now)
-        state, found = follower.take(arrival, _standing_of(stored, follower.key, rule, arrival))
-        started += found
+        before = _standing_of(stored, follower.key, rule, arrival)
+        state = _leapt(rule, before, arrival)
+        if state is not None and before is not None:
+            leapt.append((follower, arrival, before, state))
+        else:
+            state, found = follower.take(arrival, before)
+            started += found
         if state is not None:
             states.append({**follower.key, "rule": rule_version(rule), "state": vars(state)})
+    started += _raise_peaks(connection, [one for one in leapt if one[2].peak != one[3].peak])
     _store_states(connection, states, stored)
+    _note_active(active, states)
     return started
 
 
-_Key = tuple[str, ...]  # need, site, node
+def _leapt(rule: Rule, state: State | None, arrival: Arrivals) -> State | None:
+    if state is None or arrival.again or not isinstance(arrival.points, PointColumns):
+        return None
+    return leap(rule, state, arrival.points)
 
 
-def _load_states(connection: Connection, series: set[Series]) -> dict[_Key, tuple[str, State]]:
-    """Those that are not idle, and the version of the rule they stand by."""
+def _raise_peaks(connection: Connection, higher: Sequence[tuple["_Follower", Arrivals, State, State]]) -> list[Started]:
+    """Episodes that went on, and further. Where one of them is not stored as its state says, each course settles it."""
+    rows = [
+        {"peak": state.peak, **follower.key, "started_at": round((state.since or 0.0) * 1000), "open": True}
+        for follower, _, _, state in higher
+    ]
+    if bulk.update(connection, tables.episodes, rows, ("need", "site", "node", "started_at", "open")) == len(rows):
+        return []
+    return [new for follower, arrival, before, _ in higher for new in follower.take(arrival, before)[1]]
+
+
+def _note_active(active: set[Key] | None, states: Sequence[Mapping[str, Any]]) -> None:
+    if active is None:
+        return
+    for row in states:
+        key = row["need"], row["site"], row["node"]
+        if row["state"]["phase"] is Phase.IDLE:
+            active.discard(key)
+        else:
+            active.add(key)
+
+
+def active_needs(connection: Connection) -> set[Key]:
+    """Every need that is not idle."""
     table = tables.rule_states.c
-    nodes = sorted({(one.site, one.node) for one in series})
-    found: dict[_Key, tuple[str, State]] = {}
+    return {(row.need, row.site, row.node) for row in connection.execute(select(table.need, table.site, table.node))}
+
+
+def _load_states(connection: Connection, of: Iterable[tuple[str, str]]) -> dict[Key, tuple[str, State]]:
+    """Those of these sites' nodes that are not idle, and the version of the rule they stand by."""
+    table = tables.rule_states.c
+    nodes = sorted(of)
+    found: dict[Key, tuple[str, State]] = {}
     for first in range(0, len(nodes), CHUNK):
         some = tuple_(table.site, table.node).in_(nodes[first : first + CHUNK])
         for row in connection.execute(select(tables.rule_states).where(some)):
@@ -102,22 +151,21 @@ def _load_states(connection: Connection, series: set[Series]) -> dict[_Key, tupl
 
 
 def _standing_of(
-    stored: Mapping[_Key, tuple[str, State]], key: Mapping[str, str], rule: Rule, arrival: Arrivals
+    stored: Mapping[Key, tuple[str, State]], key: Mapping[str, str], rule: Rule, arrival: Arrivals
 ) -> State | None:
     """None where it is not known by the rule as it is now."""
-    version, state = stored.get(tuple(key.values()), ("", None))
+    version, state = stored.get((key["need"], key["site"], key["node"]), ("", None))
     if state is not None:
         return state if version == rule_version(rule) else None
     return None if arrival.followed_ms is None else State(last_at=arrival.followed_ms / 1000)
 
 
 def _store_states(
-    connection: Connection, states: Sequence[dict[str, Any]], stored: Mapping[_Key, tuple[str, State]]
+    connection: Connection, states: Sequence[dict[str, Any]], stored: Mapping[Key, tuple[str, State]]
 ) -> None:
     idle = [row for row in states if row["state"]["phase"] is Phase.IDLE]
     active = [row for row in states if row["state"]["phase"] is not Phase.IDLE]
-    if active:
-        connection.execute(db.insert_or_update(connection, tables.rule_states, ("rule", "state")), active)
+    bulk.insert_or_merge(connection, tables.rule_states, active, {"rule": "take", "state": "take"})
     table = tables.rule_states.c
     for row in idle:
         if (row["need"], row["site"], row["node"]) in stored:

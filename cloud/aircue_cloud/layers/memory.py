@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, tuple_
 
 from aircue_cloud import db, tables
+from aircue_cloud.layers import episodes
 from aircue_cloud.layers.episodes import Series
 from aircue_cloud.layers.rows import Stream
 from aircue_gateway.intervals import Intervals
@@ -31,7 +32,7 @@ class Memory:
     version: int = -1
     streams: dict[Stream, Intervals] = field(default_factory=dict)
     series: dict[Series, Stand | None] = field(default_factory=dict)
-    active: set[tuple[str, str]] = field(default_factory=set)  # site and node of every need that is not idle
+    active: set[episodes.Key] = field(default_factory=set)  # every need that is not idle
 
     def renew(self, connection: Connection, version: int) -> None:
         """Forgets everything where the lake is at another version."""
@@ -40,8 +41,7 @@ class Memory:
         self.version = version
         self.streams.clear()
         self.series.clear()
-        table = tables.rule_states.c
-        self.active = {(row.site, row.node) for row in connection.execute(select(table.site, table.node).distinct())}
+        self.active = episodes.active_needs(connection)
 
     def forget(self) -> None:
         self.version = -1

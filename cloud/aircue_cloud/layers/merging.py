@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -121,14 +122,21 @@ def _folded(content: pa.Table, beside: dict[revisions.Key, str]) -> tuple[pa.Tab
     """With the flags that stood beside, and which of them are in these files."""
     if not beside:
         return content, {}
-    columns = [content[name].to_pylist() for name in revisions.KEY]
-    places = {key: place for place, key in enumerate(zip(*columns, strict=True)) if key in beside}
-    flags = content["flag"].to_pylist()
-    for key, place in places.items():
-        flags[place] = beside[key]
-    column = pa.array(flags, pa.string()).dictionary_encode()
-    content = content.set_column(content.schema.get_field_index("flag"), "flag", column)
-    return content, {key: beside[key] for key in places}
+    nodes, sequences = pa.array({key[0] for key in beside}), pa.array({key[3] for key in beside})
+    node = content["node"].cast(pa.string())
+    likely = pc.and_(pc.is_in(node, value_set=nodes), pc.is_in(content["sequence"], value_set=sequences))
+    few = content.select(revisions.KEY).filter(likely)
+    keys = list(zip(*(few[name].to_pylist() for name in revisions.KEY), strict=True))
+    meant = np.flatnonzero(likely.to_numpy())[[key in beside for key in keys]]
+    folded = {key: beside[key] for key in keys if key in beside}
+    if not folded:
+        return content, {}
+    changed = np.zeros(len(content), np.bool_)
+    changed[meant] = True
+    flags = content["flag"].cast(pa.string()).combine_chunks()
+    column = pc.replace_with_mask(flags, changed, pa.array([beside[key] for key in keys if key in beside], pa.string()))
+    place = content.schema.get_field_index("flag")
+    return content.set_column(place, "flag", column.dictionary_encode()), folded
 
 
 def _mark_folded(connection: Connection, folded: dict[revisions.Key, str]) -> None:

@@ -97,6 +97,11 @@ def encode(content: pa.Table, *, level: int) -> bytes:
     return sink.getvalue()
 
 
+def warm() -> None:
+    """Loads what coding loads when it is first asked for, which takes a second: pyarrow looks for pandas."""
+    encode(pa.table({field.name: pa.array([], field.type) for field in SCHEMA}, schema=SCHEMA), level=1)
+
+
 def ordered(content: pa.Table) -> pa.Table:
     """By series and time, so that neighbours are alike and a reader of one series finds it in few places."""
     plain = content.set_column(content.schema.get_field_index("site"), "site", content["site"].cast(pa.string()))

@@ -5,14 +5,14 @@ next merge folds it in.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Connection, Row, select, tuple_, update
 
 from aircue_cloud import db, tables
-from aircue_cloud.layers.lake import AWAITED, BESIDE, FOLDED, Lake, asked
+from aircue_cloud.layers.lake import AWAITED, BESIDE, EVERYTHING, FOLDED, Lake, Span, asked
 from aircue_cloud.layers.rows import Arrived, Stream
 from aircue_gateway.batch import Status
 
@@ -59,19 +59,41 @@ def awaited(connection: Connection, streams: Iterable[Stream]) -> dict[Key, int]
     return found
 
 
+# How long before its revision a reading was measured: nearly always in the first of these. None: ever.
+_WINDOWS = (timedelta(days=2), timedelta(days=32), None)
 _MATCHING = """
 SELECT id, site, node, installation, boot, sequence, quantity, value, scale, flag, measured_at
 FROM lake JOIN wanted USING (node, installation, boot, sequence, quantity)
+WHERE sequence BETWEEN $first AND $last AND node BETWEEN $first_node AND $last_node
 """
 
 
-def stored(lake: Lake, connection: Connection, keys: Sequence[Key]) -> list[dict[str, object]]:
-    """The readings with these keys that are in the lake."""
-    if not keys:
-        return []
+def stored(
+    lake: Lake, connection: Connection, said: Mapping[Key, tuple[int, datetime]], keys: Sequence[Key]
+) -> list[dict[str, object]]:
+    """The readings with these keys that are in the lake. The files of the days before their revisions are looked
+    through first, and older ones only for what was not found there."""
+    found: dict[Key, dict[str, object]] = {}
+    for window in _WINDOWS:
+        missing = [key for key in keys if key not in found]
+        if not missing:
+            break
+        times = [said[key][1] for key in missing]
+        span = EVERYTHING if window is None else Span(first_ms=max(0, db.to_ms(min(times) - window)))
+        found.update({_key(row): row for row in _matching(lake, connection, missing, span)})
+    return list(found.values())
+
+
+def _matching(lake: Lake, connection: Connection, keys: Sequence[Key], span: Span) -> list[dict[str, Any]]:
     wanted = pa.table(dict(zip(KEY, map(list, zip(*keys, strict=True)), strict=True)))
-    with lake.open(connection, beside={"wanted": wanted}) as opened:
-        return list(asked(opened, _MATCHING).to_pylist())
+    nodes, sequences = [key[0] for key in keys], [key[3] for key in keys]
+    bounds = {"first": min(sequences), "last": max(sequences), "first_node": min(nodes), "last_node": max(nodes)}
+    with lake.open(connection, span, {"wanted": wanted}) as opened:
+        return list(asked(opened, _MATCHING, bounds).to_pylist())
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["node"], row["installation"], row["boot"], row["sequence"], row["quantity"]
 
 
 def remember(connection: Connection, said: Mapping[Key, tuple[int, datetime]], places: Mapping[Key, str]) -> None:

@@ -18,17 +18,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from aircue_cloud import counters, db, feed, tables
+from aircue_cloud import bulk, counters, db, feed, tables
 from aircue_cloud.decision.decisions import Decider
 from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.ingest import columns, losses
 from aircue_cloud.ingest.columns import Columns
 from aircue_cloud.layers import episodes, lake, parquet, revisions, summary
-from aircue_cloud.layers.course import Point
+from aircue_cloud.layers.course import Point, PointColumns
 from aircue_cloud.layers.episodes import Arrivals, Series
 from aircue_cloud.layers.history import LakeHistory
 from aircue_cloud.layers.lake import BESIDE, FOLDED, Lake, Span
@@ -44,9 +44,10 @@ _MOST_CARRIED = 400_000
 _KEPT_DECODED = 512
 _MOST_DAYS = 4  # files of one turn; a turn that touches more days writes one file, and the next merge parts it
 _DAY_MS = 86_400_000
-_TURN_S = 0.2  # between two turns, so that a file holds more than one batch where many come
+_TURN_S = 0.1  # between two turns, so that a file holds more than one batch where many come
 _POLL_S = 0.5  # for batches that other processes acknowledged
 _RETRY_S = 2.0
+_NODES_AT_ONCE = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,15 @@ class _Plan:
     places: Mapping[revisions.Key, str]
     changed: Sequence[Mapping[str, Any]]
     files: Sequence[dict[str, Any]]
+    newest: Sequence[summary.Latest]
+    courses: Mapping[Series, summary.Course]
+    hours: Sequence[dict[str, Any]]
+
+
+def _warm() -> None:
+    """What the first turn would wait for."""
+    parquet.warm()
+    columns.warm()
 
 
 class Worker:
@@ -75,9 +85,10 @@ class Worker:
         clock: Callable[[], datetime],
     ) -> None:
         self.engine, self.lake, self.needs = engine, lake_, decider.needs
-        self.affinity, self.decider, self._clock = decider.source, decider, clock
-        self.rebuilding = False  # then nothing is told or decided again, and all series are followed at the end
+        self.affinity, self.decider, self.clock = decider.source, decider, clock
+        self.rebuilding = False  # then nothing is told, followed or decided
         self._memory = Memory()
+        self._rules: dict[str, str] = {}
         self._turn = Lock()
         self._decoded: OrderedDict[str, Columns] = OrderedDict()
         self._decoded_lock = Lock()
@@ -95,7 +106,7 @@ class Worker:
         self._woken.set()
 
     def start(self) -> None:
-        Thread(target=columns.warm, name="warming", daemon=True).start()  # nobody waits for it, not even the end
+        Thread(target=_warm, name="warming", daemon=True).start()  # nobody waits for it, not even the end
         self._thread = Thread(target=self._run, name="layers", daemon=True)
         self._thread.start()
 
@@ -130,7 +141,7 @@ class Worker:
 
     def decide_due(self) -> list[Push]:
         """Runs everything again of the decisions that were deferred until now; the pushes that are new."""
-        now = self._clock()
+        now = self.clock()
         with self._turn, db.writing(self.engine) as connection:
             return self.decider.due(connection, now)
 
@@ -170,7 +181,7 @@ class Worker:
     def _hold(self, batch: str, error: Exception) -> None:
         log.error("batch %s is held back from the layers: %r; `aircue-cloud layers rebuild` tries again", batch, error)
         with db.writing(self.engine) as connection:
-            held = {"held": repr(error)[:500], "layered_at": self._clock()}
+            held = {"held": repr(error)[:500], "layered_at": self.clock()}
             connection.execute(update(tables.batches).where(_B.id == batch).values(held))
 
     def _waiting(self) -> list[Any]:
@@ -226,7 +237,7 @@ class Worker:
             awaited = revisions.awaited(connection, streams(arrived))
             rows = gather(arrived, delivered)
             here = with_flags(rows, awaited | {key: flag for key, (flag, _) in said.items()})
-            stored = revisions.stored(self.lake, connection, sorted(known_before))
+            stored = revisions.stored(self.lake, connection, said, sorted(known_before))
         found = {_key_of(rows, row) for row in here}
         written, gone = delivered.changes()
         places = dict.fromkeys(found & said.keys(), FOLDED) | {_key(row): _place(row) for row in stored}
@@ -242,12 +253,15 @@ class Worker:
             places=places,
             changed=[_changed(row, said[_key(row)][0]) for row in stored if _differs(row, said[_key(row)][0])],
             files=self._write(rows, first_id + 1),
+            newest=summary.latest(rows),
+            courses={one.series: one for one in summary.courses(rows)},
+            hours=[one._asdict() for one in summary.hours(rows)],
         )
 
     def _write(self, rows: Rows, first_id: int) -> list[dict[str, Any]]:
         if not len(rows):
             return []
-        content, now = parquet.table(rows, first_id), self._clock()
+        content, now = parquet.table(rows, first_id), self.clock()
         days = rows.measured_at // _DAY_MS
         different = np.unique(days).tolist()
         if len(different) > _MOST_DAYS:
@@ -266,21 +280,20 @@ class Worker:
     # The transaction.
 
     def _commit(self, plan: _Plan) -> list[Push]:
-        now = self._clock()
+        now = self.clock()
         with db.writing(self.engine) as connection:
             if lake.version(connection)[0] != plan.version:
                 raise lake.Superseded
             lake.advance(connection, plan.version + 1, plan.first_id - 1 + len(plan.rows))
             self._store(connection, plan, now)
             stands = self._series(connection, plan)
-            hours(connection, plan.rows)
+            bulk.insert_or_merge(connection, tables.hourly, plan.hours, _MERGED)
             self._revise(connection, plan)
-            following = self._unfollowed if self.rebuilding else self._follow
-            started, active = following(connection, plan, stands, now)
+            started = [] if self.rebuilding else self._follow(connection, plan, stands, now)
+            self._store_stands(connection, plan, stands)
             pushes = self.decider.about(connection, started, now)
         self._memory.version = plan.version + 1
         self._memory.series.update(stands)
-        self._memory.active = active
         return pushes
 
     def _store(self, connection: Connection, plan: _Plan, now: datetime) -> None:
@@ -289,20 +302,19 @@ class Worker:
             connection.execute(insert(tables.lake_files), list(plan.files))
         _store_delivered(connection, plan)
         tallied = [row for one in plan.arrived for row in tallies(one.columns)]
-        if tallied:
-            connection.execute(insert(tables.tallies), tallied)
+        bulk.insert(connection, tables.tallies, tallied)
         losses.declare(connection, tuple(loss for one in plan.arrived for loss in one.columns.losses))
         stored = summary.stored_by_batch(plan.rows)
         figures: list[dict[str, Any]] = [
-            {"of": one.id, "stored": stored[place], "kept_out": one.columns.readings - stored[place]}
+            {"id": one.id, "readings": stored[place], "duplicates": one.columns.readings - stored[place]}
             for place, one in enumerate(plan.arrived)
         ]
-        connection.execute(_LAYERED, [{**row, "at": now} for row in figures])
+        bulk.update(connection, tables.batches, [{**row, "layered_at": now, "held": None} for row in figures], ("id",))
         counters.add(
             connection,
             {
                 "readings": len(plan.rows),
-                "duplicates": sum(row["kept_out"] for row in figures),
+                "duplicates": sum(row["duplicates"] for row in figures),
                 "gaps": sum(row["gaps"] for row in tallied),
                 "suppressed": sum(row["suppressed"] for row in tallied),
                 "revised": len(plan.changed) + sum(place == FOLDED for place in plan.places.values()),
@@ -311,25 +323,36 @@ class Worker:
         )
 
     def _series(self, connection: Connection, plan: _Plan) -> dict[Series, Stand | None]:
-        """Brings the latest state up to date; where each series of this turn stands now."""
-        rows, newest = plan.rows, summary.latest(plan.rows)
-        known = self._memory.know_series(connection, [one.series for one in newest])
+        """Where each series of this turn stands now; tells of nodes that are new."""
+        known = self._memory.know_series(connection, [one.series for one in plan.newest])
         stands: dict[Series, Stand | None] = {}
-        changing, first_seen = [], _first_seen(rows)
-        for series, row in newest:
-            at_ms, before = int(rows.measured_at[row]), known[series]
-            if before is None or at_ms > before.measured_ms:
-                changing.append(_state_row(rows, series, row, first_seen[series]))
-                stands[series] = Stand(at_ms, None, "") if before is None else before._replace(measured_ms=at_ms)
+        for series, row in plan.newest:
+            at_ms, before = int(plan.rows.measured_at[row]), known[series]
+            if before is None:
+                stands[series] = Stand(at_ms, None, "")
             else:
-                stands[series] = before
-        _insert_sites(connection, {run.site for run in rows.runs})
-        if changing:
-            connection.execute(db.insert_or_update(connection, tables.node_state, _CHANGING), changing)
-        joined = _joined(connection, plan, [series for series, _ in newest if known[series] is None])
+                stands[series] = before._replace(measured_ms=max(at_ms, before.measured_ms))
+        _insert_sites(connection, {run.site for run in plan.rows.runs})
+        joined = _joined(connection, plan, [series for series, _ in plan.newest if known[series] is None])
         if not self.rebuilding:
-            feed.append(connection, joined, self._clock())
+            feed.append(connection, joined, self.clock())
         return stands
+
+    def _store_stands(self, connection: Connection, plan: _Plan, stands: Mapping[Series, Stand | None]) -> None:
+        """The latest state of series that went on; of the others how far they were followed."""
+        first_seen = _first_seen(plan.rows)
+        states, followed, known = [], [], self._memory.series
+        for series, row in plan.newest:
+            before, stand = known[series], stands[series]
+            assert stand is not None
+            if before is None or stand.measured_ms > before.measured_ms:
+                states.append(_state_row(plan.rows, series, row, first_seen[series], stand))
+            elif stand != before:
+                followed.append(_followed_row(series, stand))
+        told = {one.series for one in plan.newest}
+        followed += [_followed_row(series, stand) for series, stand in stands.items() if stand and series not in told]
+        bulk.insert_or_merge(connection, tables.node_state, states, dict.fromkeys(_CHANGING, "take"))
+        bulk.update(connection, tables.node_state, followed, _SERIES)
 
     def _revise(self, connection: Connection, plan: _Plan) -> None:
         revisions.remember(connection, plan.said, plan.places)
@@ -339,44 +362,38 @@ class Worker:
 
     def _follow(
         self, connection: Connection, plan: _Plan, stands: dict[Series, Stand | None], now: datetime
-    ) -> tuple[list[episodes.Started], set[tuple[str, str]]]:
-        """Steps every need on; the episodes that are new, and the nodes on which a need is not idle."""
-        courses = {one.series: one for one in summary.courses(plan.rows)}
+    ) -> list[episodes.Started]:
+        """Steps every need on, and notes in stands how far; the episodes that are new."""
         again = _points_by_series(plan.changed)
         self._memory.know_series(connection, again)
-        arrivals, trusted = [], []
-        for series in [*courses, *(series for series in again if series not in courses)]:
+        arrivals = []
+        for series in [*plan.courses, *(series for series in again if series not in plan.courses)]:
             stand = stands.get(series) or self._memory.series[series]
-            course, rules = courses.get(series), episodes.rules_version(self.needs, series.quantity)
-            points = again.get(series, [])
-            if course is not None:
-                quiet = not points and self._is_quiet(course, stand, rules)
-                points = points if quiet else sorted([*points, *_points(course.columns)])
-                last_ms = int(course.columns["measured_at"][-1])
-            else:
-                quiet, last_ms = False, points[-1].at_ms
-            followed_ms = None if stand is None or stand.rules != rules else stand.trusted_ms
-            if not quiet:
+            course, rules = plan.courses.get(series), self._rules_version(series.quantity)
+            if course is None or series in again or not self._is_quiet(course, stand, rules):
+                followed_ms = None if stand is None or stand.rules != rules else stand.trusted_ms
+                points = _arrived_points(course, again.get(series, []))
                 arrivals.append(Arrivals(series=series, points=points, followed_ms=followed_ms, again=series in again))
+            last_ms = again[series][-1].at_ms if course is None else int(course.columns["measured_at"][-1])
             last_ms = last_ms if stand is None or stand.trusted_ms is None else max(last_ms, stand.trusted_ms)
-            trusted.append((series, last_ms, rules))
             if stand is not None:
                 stands[series] = stand._replace(trusted_ms=last_ms, rules=rules)
-        self.store_trusted(connection, trusted)
-        started = self._step(connection, arrivals, now)
-        return started, self._active(connection, arrivals)
+        return self._step(connection, arrivals, now)
 
-    def _unfollowed(self, *_: object) -> tuple[list[episodes.Started], set[tuple[str, str]]]:
-        return [], self._memory.active
+    def _rules_version(self, quantity: str) -> str:
+        if quantity not in self._rules:
+            self._rules[quantity] = episodes.rules_version(self.needs, quantity)
+        return self._rules[quantity]
 
     def _is_quiet(self, course: summary.Course, stand: Stand | None, rules: str) -> bool:
         """Whether every need that watches the series is idle and stays it."""
-        watching = self.needs.by_quantity.get(course.series.quantity, ())
+        series, active = course.series, self._memory.active
+        watching = self.needs.by_quantity.get(series.quantity, ())
         if not watching:
             return True
         if stand is None or stand.trusted_ms is None:
             earlier = False
-        elif stand.rules != rules or (course.series.site, course.series.node) in self._memory.active:
+        elif stand.rules != rules or any((rule.need, series.site, series.node) in active for rule in watching):
             return False
         else:
             earlier = int(course.columns["measured_at"][0]) <= stand.trusted_ms
@@ -388,38 +405,31 @@ class Worker:
         # The catalogue's new rows are part of this transaction, so the lake holds what has just come.
         first_ms = min(arrival.points[0].at_ms for arrival in arrivals)
         history = LakeHistory(self.lake, connection, [arrival.series for arrival in arrivals], first_ms)
-        return episodes.follow(connection, self.needs, arrivals, history, now)
-
-    def _active(self, connection: Connection, arrivals: Sequence[Arrivals]) -> set[tuple[str, str]]:
-        if not arrivals:
-            return self._memory.active
-        table = tables.rule_states.c
-        return {(row.site, row.node) for row in connection.execute(select(table.site, table.node).distinct())}
+        return episodes.follow(connection, self.needs, arrivals, history, now, self._memory.active)
 
     def store_trusted(self, connection: Connection, trusted: Sequence[tuple[Series, int, str]]) -> None:
-        rows = [{**_of(series), "at": db.from_ms(at_ms), "by": rules} for series, at_ms, rules in trusted]
-        if rows:
-            connection.execute(_TRUSTED, rows)
+        rows = [_followed_row(series, Stand(0, at_ms, rules)) for series, at_ms, rules in trusted]
+        bulk.update(connection, tables.node_state, rows, _SERIES)
 
 
+_SERIES = ("site", "node", "quantity")
 _CHANGING = (
-    "value", "scale", "unit", "flag", "measured_at", "installation", "boot", "sequence", "ingested_at"
+    "value", "scale", "unit", "flag", "measured_at", "installation", "boot", "sequence", "ingested_at", "trusted_at",
+    "rules",
 )  # fmt: skip
-_LAYERED = (
-    update(tables.batches)
-    .where(_B.id == bindparam("of"))
-    .values(readings=bindparam("stored"), duplicates=bindparam("kept_out"), layered_at=bindparam("at"), held=None)
-)
+_MERGED = {"readings": "add", "low": "min", "high": "max", "total": "add"}
 _S = tables.node_state.c
-_TRUSTED = (
-    update(tables.node_state)
-    .where(*(_S[name] == bindparam(f"of_{name}") for name in ("site", "node", "quantity")))
-    .values(trusted_at=bindparam("at"), rules=bindparam("by"))
-)
 
 
-def _of(series: Series) -> dict[str, str]:
-    return {"of_site": series.site, "of_node": series.node, "of_quantity": series.quantity}
+def _followed_row(series: Series, stand: Stand) -> dict[str, Any]:
+    return {"trusted_at": stand.trusted_ms, "rules": stand.rules, **vars(series)}
+
+
+def _arrived_points(course: summary.Course | None, again: Sequence[Point]) -> Sequence[Point]:
+    if course is None:
+        return again
+    points = PointColumns(course.columns)
+    return sorted([*again, *points]) if again else points
 
 
 def _key(row: Mapping[str, Any]) -> revisions.Key:
@@ -444,11 +454,6 @@ def _changed(row: Mapping[str, Any], flag: int) -> dict[str, Any]:
     return {**row, "flag": FLAGS[flag]}
 
 
-def _points(course: Mapping[str, Any]) -> list[Point]:
-    names = ("measured_at", "installation", "boot", "sequence", "value")
-    return list(map(Point, *(course[name].tolist() for name in names)))
-
-
 def _points_by_series(changed: Sequence[Mapping[str, Any]]) -> dict[Series, list[Point]]:
     found: dict[Series, list[Point]] = {}
     for row in changed:
@@ -467,8 +472,7 @@ def _store_delivered(connection: Connection, plan: _Plan) -> None:
         {"node": node, "installation": installation, "boot": boot, "first": first, "last": last}
         for (node, installation, boot), first, last in plan.written
     ]
-    if rows:
-        connection.execute(db.insert_or_update(connection, tables.delivered, ("last",)), rows)
+    bulk.insert_or_merge(connection, tables.delivered, rows, {"last": "take"})
 
 
 def _insert_sites(connection: Connection, sites: set[str]) -> None:
@@ -487,7 +491,8 @@ def _first_seen(rows: Rows) -> dict[Series, int]:
     return found
 
 
-def _state_row(rows: Rows, series: Series, row: int, first_seen_ms: int) -> dict[str, Any]:
+def _state_row(rows: Rows, series: Series, row: int, first_seen_ms: int, stand: Stand) -> dict[str, Any]:
+    """Times in ms."""
     run = rows.runs[int(rows.run[row])]
     return {
         **vars(series),
@@ -495,12 +500,14 @@ def _state_row(rows: Rows, series: Series, row: int, first_seen_ms: int) -> dict
         "scale": run.scale,
         "unit": run.unit,
         "flag": FLAGS[rows.flag[row]],
-        "measured_at": db.from_ms(int(rows.measured_at[row])),
+        "measured_at": int(rows.measured_at[row]),
         "installation": run.installation,
         "boot": run.boot,
         "sequence": int(rows.sequence[row]),
-        "ingested_at": db.from_ms(rows.arrived[run.batch].ingested_ms),
-        "first_seen_at": db.from_ms(first_seen_ms),
+        "ingested_at": rows.arrived[run.batch].ingested_ms,
+        "first_seen_at": first_seen_ms,
+        "trusted_at": stand.trusted_ms,
+        "rules": stand.rules,
     }
 
 
@@ -509,27 +516,24 @@ def _joined(connection: Connection, plan: _Plan, new: Sequence[Series]) -> list[
     nodes: dict[tuple[str, str], list[str]] = {}
     for series in new:
         nodes.setdefault((series.site, series.node), []).append(series.quantity)
+    known = _known_nodes(connection, sorted(nodes))
     entries = []
     for (site, node), quantities in nodes.items():
-        mine = (_S.site == site, _S.node == node, _S.quantity.not_in(quantities))
-        if connection.execute(select(_S.quantity).where(*mine).limit(1)).first() is None:
+        if (site, node) not in known:
             text = f"Node {node} joined ({site}): {', '.join(quantities)}"
             fields = {"event": "joined", "site": site, "node": node, "quantities": quantities}
             entries.append(feed.Entry(kind="node", text=text, fields=fields))
     return entries
 
 
-_HOUR_KEY = ("site", "node", "quantity", "hour", "scale")
+def _known_nodes(connection: Connection, nodes: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these nodes that have a latest state."""
+    found: set[tuple[str, str]] = set()
+    for first in range(0, len(nodes), _NODES_AT_ONCE):
+        some = tuple_(_S.site, _S.node).in_(nodes[first : first + _NODES_AT_ONCE])
+        found.update((row.site, row.node) for row in connection.execute(select(_S.site, _S.node).where(some)))
+    return found
 
-
-def hours(connection: Connection, rows: Rows) -> None:
-    """Adds trusted rows to their hours."""
-    found = [one._asdict() for one in summary.hours(rows)]
-    if found:
-        connection.execute(db.insert_or_merge(connection, tables.hourly, _MERGED), found)
-
-
-_MERGED = {"readings": "add", "low": "min", "high": "max", "total": "add"}
 
 _HOUR = """
 SELECT site, node, quantity, measured_at // 3600000 AS hour, scale, count(*) AS readings, min(value) AS low,

@@ -15,7 +15,8 @@ from sqlalchemy import create_engine
 
 from aircue_cloud import tables
 from aircue_cloud.migrations import FOLDER
-from aircue_cloud.tables.columns import Moment
+from aircue_cloud.tables import guards
+from aircue_cloud.tables.columns import Document, Moment
 
 FIRST = FOLDER / "versions" / "first.py"
 _TEXT = '''"""The first step: all tables. Written by python -m aircue_cloud.migrations.draft"""
@@ -33,19 +34,35 @@ depends_on = None
 
 def upgrade() -> None:
     {body}
+    for statement in GUARDS[op.get_bind().dialect.name]:
+        op.execute(statement)
+
+
+# What makes append-only tables so.
+GUARDS = {{
+{guards}
+}}
 '''
 
 
 def text() -> str:
     """The step's source."""
-    body = _body()
-    name = f"0001_{hashlib.sha256(body.encode()).hexdigest()[:12]}"
-    return _TEXT.format(name=name, body=body)
+    body, made = _body(), _guards()
+    name = f"0001_{hashlib.sha256((body + made).encode()).hexdigest()[:12]}"
+    return _TEXT.format(name=name, body=body, guards=made)
 
 
 def main() -> None:
     FIRST.write_text(text(), encoding="utf-8")
     sys.stdout.write(f"{FIRST} written\n")
+
+
+def _guards() -> str:
+    """By dialect, as the lines of a dictionary."""
+    lines = []
+    for dialect in ("sqlite", "postgresql"):
+        lines += [f'    "{dialect}": (', *(f"        {statement!r}," for statement in guards.made(dialect)), "    ),"]
+    return "\n".join(lines)
 
 
 def _body() -> str:
@@ -61,7 +78,9 @@ def _body() -> str:
 
 def _rendered(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Types of our own as what the database knows them as: a step must not change when they do."""
-    return "sa.BigInteger()" if kind == "type" and isinstance(item, Moment) else False
+    if kind != "type" or not isinstance(item, Moment | Document):
+        return False
+    return "sa.BigInteger()" if isinstance(item, Moment) else "sa.Text()"
 
 
 if __name__ == "__main__":

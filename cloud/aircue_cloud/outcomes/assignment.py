@@ -8,6 +8,7 @@ with the experiment's name as the seed. One that is held out has n under the hol
 keeps everybody it held out already; `enrolment` keeps them where it shrinks as well.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 GLOBAL = "global"  # held out of everything
@@ -17,6 +18,15 @@ TREATMENT: Literal["treatment"] = "treatment"
 HOLDOUT: Literal["holdout"] = "holdout"
 
 Arm = Literal["treatment", "holdout"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assigned:
+    """holdout: the share that held when the unit was assigned."""
+
+    arm: Arm
+    holdout: float
+
 
 _OFFSET, _PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
 _BUCKETS = 10_000

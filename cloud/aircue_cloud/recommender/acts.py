@@ -37,7 +37,7 @@ THETA_LEAST = 0.1
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """One act of a person towards a product. stars: 0..5, of a rating. weight: in place of the kind's, if given, and of
-    its sign. pushed: it followed from a push of ours."""
+    its sign. pushed: it followed from a push of ours. text: what somebody wrote with a rating."""
 
     person: str
     product: str
@@ -46,6 +46,7 @@ class Event:
     stars: int | None = None
     weight: float | None = None
     pushed: bool = False
+    text: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

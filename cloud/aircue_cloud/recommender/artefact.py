@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from aircue_cloud.recommender import parts
+from aircue_cloud.recommender import part_kinds, parts
 from aircue_cloud.recommender.attributes import Vocabulary
 from aircue_cloud.recommender.factor_file import Array, FactorFile, Ids, ids_of, ids_to_arrays
 from aircue_cloud.recommender.interactions import Weighting
 from aircue_cloud.recommender.lift import Evidence
 from aircue_cloud.recommender.parts import Part
+from aircue_cloud.recommender.reviews import Aspect, Summary
 
 NEW, REPEAT = "new", "repeat"  # the heads, named like the protocols they are chosen by
 HEADS = (NEW, REPEAT)
@@ -52,7 +53,8 @@ class ModelInfo:
 class Artefact:
     """profiles: r_u by weighting, float32, shape (users, items), MET among them. popularity: float32, shape (items,),
     shares of recent interest that sum to 1; floor: that of an item nobody turned to. categories: of the items, "" where
-    nobody said. attributes: float32, shape (items, columns of the vocabulary). evidence: purchases under needs."""
+    nobody said. attributes: float32, shape (items, columns of the vocabulary). evidence: purchases under needs.
+    reviews: what ratings say of products, in figures."""
 
     info: ModelInfo
     users: Ids = field(repr=False)
@@ -66,15 +68,19 @@ class Artefact:
     vocabulary: Vocabulary = field(default_factory=Vocabulary, repr=False)
     attributes: npt.NDArray[np.float32] | None = field(default=None, repr=False)
     evidence: tuple[Evidence, ...] = field(default=(), repr=False)
+    reviews: tuple[Summary, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """What is stored is whole: ValueError names what is missing."""
         for name in HEADS:
             if name not in self.heads:
                 raise ValueError(f"a model without the head {name!r}")
-        for weighting in {MET, *(part.weighting for part in self.parts)}:
+        for weighting in {MET, *(weighting for part in self.parts for weighting in part.weightings)}:
             if weighting not in self.profiles:
                 raise ValueError(f"a model without the profile of {weighting}")
+        for number, part in enumerate(self.parts):
+            if not all(_place(one, self.parts[:number]) is not None for one in part.over):
+                raise ValueError(f"part {number} looks at a part that does not stand before it")
 
     def without(self, users: frozenset[str]) -> "Artefact":
         """The same model for everybody else: who it was learnt from is in its items' arrays as a sum alone."""
@@ -83,7 +89,7 @@ class Artefact:
             self,
             info=replace(self.info, users=len(kept), version=""),
             users=tuple(self.users[row] for row in kept),
-            parts=tuple(part.of_users(kept) for part in self.parts),
+            parts=_of_users(self.parts, kept),
             profiles={weighting: profile[kept] for weighting, profile in self.profiles.items()},
         )
 
@@ -114,13 +120,29 @@ class Artefact:
         return {
             "info": info,
             "profiles": [asdict(weighting) for weighting in weightings],
-            "parts": [{**part.header(), "profile": weightings.index(part.weighting)} for part in self.parts],
+            "parts": [{**self._part_header(part), "profile": weightings.index(part.weighting)} for part in self.parts],
             "heads": {name: asdict(head) for name, head in self.heads.items()},
             "floor": self.floor,
             "categories": self._category_names(),
             "vocabulary": self.vocabulary.as_json(),
             "evidence": [asdict(one) for one in self.evidence],
+            "reviews": [asdict(one) for one in self.reviews],
         }
+
+    def _part_header(self, part: Part) -> dict[str, Any]:
+        over = {"over": [_place(one, self.parts) for one in part.over]} if part.over else {}
+        return {**part.header(), **over}
+
+
+def _place(part: Part, among: Sequence[Part]) -> int | None:
+    return next((place for place, one in enumerate(among) if one is part), None)
+
+
+def _of_users(of: Sequence[Part], rows: Sequence[int]) -> tuple[Part, ...]:
+    cut: dict[int, Part] = {}
+    for part in of:
+        cut[id(part)] = part.of_users(rows, [cut[id(one)] for one in part.over])
+    return tuple(cut[id(part)] for part in of)
 
 
 def info_of(header: Mapping[str, Any], version: str) -> ModelInfo:
@@ -134,15 +156,16 @@ def of_file(file: FactorFile, version: str) -> Artefact:
     shape = len(users), len(items)
     weightings = [Weighting(**said) for said in header["profiles"]]
     profiles = {one: parts.csr_of(f"profile{number}", arrays, shape) for number, one in enumerate(weightings)}
-    read = tuple(
-        parts.of_arrays(said, weightings[said["profile"]], _under(f"part{number}.", arrays), shape)
-        for number, said in enumerate(header["parts"])
-    )
+    read: list[Part] = []
+    for number, said in enumerate(header["parts"]):
+        of_part = _under(f"part{number}.", arrays)
+        over = [read[_before(place, number)] for place in said.get("over", ())]
+        read.append(part_kinds.of_arrays(said, weightings[said["profile"]], of_part, shape, over))
     return Artefact(
         info=info_of(header, version),
         users=users,
         items=items,
-        parts=read,
+        parts=tuple(read),
         heads={name: _head(said, len(read)) for name, said in header["heads"].items()},
         profiles=profiles,
         popularity=_popularity(arrays["popularity"], len(items)),
@@ -151,7 +174,18 @@ def of_file(file: FactorFile, version: str) -> Artefact:
         vocabulary=Vocabulary.of_json(header["vocabulary"]),
         attributes=arrays["attributes"],
         evidence=tuple(Evidence(**one) for one in header["evidence"]),
+        reviews=tuple(_review(one) for one in header.get("reviews", ())),
     )
+
+
+def _review(said: Mapping[str, Any]) -> Summary:
+    return Summary(**{**said, "aspects": tuple(Aspect(**one) for one in said["aspects"])})
+
+
+def _before(place: int, number: int) -> int:
+    if not 0 <= place < number:
+        raise ValueError(f"part {number} looks at part {place}, which does not stand before it")
+    return place
 
 
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

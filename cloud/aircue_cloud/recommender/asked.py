@@ -25,8 +25,9 @@ class Described:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """now: epoch seconds. did: what people did who are not in the model. newcomers: products that are not.
-    withheld: people whose behaviour may not be used; they are answered like strangers."""
+    """now: epoch seconds. did: what people did since the training, all of it of those who are not in the model.
+    newcomers: products that are not. withheld: people whose behaviour may not be used; they are answered like
+    strangers."""
 
     now: float = 0.0
     did: Mapping[str, Sequence[Act]] = field(default_factory=dict)
@@ -43,6 +44,17 @@ class Context:
 
     need: str
     remedies: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The needs that hold in a home. They are not multiplied: damp air and a risk of mould are one occasion to buy a
+    dehumidifier."""
+
+    needs: tuple[Context, ...] = ()
+
+
+Surroundings = Context | Environment
 
 
 @dataclass(frozen=True, kw_only=True)

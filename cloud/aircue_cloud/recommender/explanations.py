@@ -46,10 +46,20 @@ class Explanation:
 
     def as_json(self, most: int = _NAMED) -> dict[str, Any]:
         """The largest reasons, and all others as one, so that the amounts still sum to the score."""
-        shown = [_fields(reason) for reason in self.reasons[:most]]
-        others = self.reasons[most:]
+        named = [reason for reason in self.reasons if reason.kind != REST]
+        shown = [_fields(reason) for reason in named[:most]]
+        others = [*named[most:], *(reason for reason in self.reasons if reason.kind == REST)]
         rest = [{"kind": REST, "amount": sum(reason.amount for reason in others)}] if others else []
         return {"basis": self.basis, "score": self.score, "reasons": [*shown, *rest]}
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The products that `text` may name."""
+        found = {self.product}
+        for kind in (OWN, ALIKE):
+            others = [reason.product for reason in self._of(kind) if reason.product not in (None, self.product)]
+            found |= {str(product) for product in others[:_SAID]}
+        return frozenset(found)
 
     def text(self, names: Mapping[str, str], need_title: str = "") -> str:
         """names: what people call the products. Only what speaks for the product is said."""

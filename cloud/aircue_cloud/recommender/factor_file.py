@@ -24,10 +24,11 @@ import numpy.typing as npt
 from aircue_cloud.recommender.errors import ModelCorrupt, ModelMissing
 
 FORMAT = "aircue-model"
-VERSION = 2  # a reader takes this one alone; what changes the meaning of a file counts it up
+VERSION = 3  # what changes the meaning of a file counts it up
+READS = (2, 3)  # what a reader takes; 2 knew no trees
 HEADER = "header.json"
 CHECKSUMS = "checksums"
-TYPES = ("<f4", "<i4", "<i8", "|u1")
+TYPES = ("<f4", "<f8", "<i4", "<i8", "|u1")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 
 Array = npt.NDArray[Any]
@@ -84,9 +85,10 @@ def _check_format(folder: Path, header: Any) -> None:
     """Before the checksums: of a foreign or newer file it is the format that is worth telling."""
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelCorrupt(f"{folder / HEADER} is no header of an {FORMAT}")
-    if header.get("version") != VERSION:
+    if header.get("version") not in READS:
+        known = " and ".join(map(str, READS))
         raise ModelCorrupt(
-            f"{folder / HEADER} has format version {header.get('version')!r}, this program reads {VERSION}: "
+            f"{folder / HEADER} has format version {header.get('version')!r}, this program reads {known}: "
             "train again, or install the release that wrote it"
         )
     arrays = header.get("arrays")

@@ -36,13 +36,13 @@ class Weighting:
     shape: str = "linear"
 
     def __post_init__(self) -> None:
-        if self.shape not in _SHAPES:
-            raise ValueError(f"shape {self.shape!r}: expected one of {', '.join(_SHAPES)}")
+        if self.shape not in SHAPES:
+            raise ValueError(f"shape {self.shape!r}: expected one of {', '.join(SHAPES)}")
         if self.half_life_d is not None and not self.half_life_d > 0:
             raise ValueError(f"half_life_d {self.half_life_d}: expected days over 0, or None")
 
 
-_SHAPES: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
+SHAPES: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
     "binary": np.sign,
     "linear": lambda r: r,
     "sqrt": lambda r: np.sign(r) * np.sqrt(np.abs(r)),
@@ -116,7 +116,7 @@ class Interactions:
             weight *= np.exp2((self.at - now) / (DAY_S * weighting.half_life_d))
         found = csr_array((weight, (self.user, self.item)), shape=self.shape)
         found.sum_duplicates()
-        found.data = _SHAPES[weighting.shape](found.data).astype(np.float32)
+        found.data = SHAPES[weighting.shape](found.data).astype(np.float32)
         found.eliminate_zeros()
         return found
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+AnyFloats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int32]
 
 NOBODY = -1  # the item at a place that no item is left for
@@ -36,7 +37,7 @@ def compiled(fastmath: bool | set[str] = False) -> Callable[[F], F]:
 
 
 @compiled()
-def place(scores: Floats, items: Ints, score: np.float32, item: np.int32) -> None:
+def place(scores: AnyFloats, items: Ints, score: np.floating, item: np.int32) -> None:
     """Puts an item into a list that is sorted best first, and drops the last; the caller knows that it belongs."""
     at = len(scores) - 1
     while at > 0 and (scores[at - 1] < score or (scores[at - 1] == score and items[at - 1] > item)):
@@ -48,7 +49,7 @@ def place(scores: Floats, items: Ints, score: np.float32, item: np.int32) -> Non
 
 
 @compiled()
-def beats(score: np.float32, item: np.int32, scores: Floats, items: Ints) -> bool:
+def beats(score: np.floating, item: np.int32, scores: AnyFloats, items: Ints) -> bool:
     """Whether an item belongs into a list that is full, or holds NOBODY at -inf."""
     worst = scores[-1]
     return bool(score > worst or (score == worst and (items[-1] == NOBODY or item < items[-1])))
@@ -130,6 +131,19 @@ def best_of_one(
         if score >= worst and beats(score, order[at], scores, items) and not contains(seen, order[at]):
             place(scores, items, score, order[at])
     return len(y)
+
+
+@compiled()
+def best_of_scores(
+    scores: npt.NDArray[np.float64], barred: npt.NDArray[np.bool_], best: npt.NDArray[np.float64], items: Ints
+) -> None:
+    """Fills best and items, shape (k,), that come filled with -inf and NOBODY, with the largest finite scores of what
+    is not barred."""
+    for at in range(len(scores)):
+        score = scores[at]
+        # Most end at the first comparison.
+        if score >= best[-1] and not barred[at] and score > -np.inf and beats(score, np.int32(at), best, items):
+            place(best, items, score, np.int32(at))
 
 
 @compiled()

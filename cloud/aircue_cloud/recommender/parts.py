@@ -7,6 +7,7 @@ never saw is scored like everybody else once it is known what they did. The kind
     own       r_u itself: what one turns to again
     linear    r_u W, with W shape (items, items), dense or sparse
     factors   x_u . y_i, where x_u was learnt, or is folded in from r_u
+    trees     boosted trees over other parts, see aircue_cloud.recommender.ranked_part
 
 Each kind says of a score what it is made of; the pieces add up to the score.
 """
@@ -24,15 +25,11 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
 from aircue_cloud.recommender.factor_file import Array
-from aircue_cloud.recommender.interactions import Weighting
-from aircue_cloud.recommender.models.als import Als
-from aircue_cloud.recommender.models.contract import Model, Scores
-from aircue_cloud.recommender.models.factors import Factored, Factors
+from aircue_cloud.recommender.interactions import Interactions, Weighting
+from aircue_cloud.recommender.models.contract import Scores
+from aircue_cloud.recommender.models.factors import Factors
 from aircue_cloud.recommender.models.fold_in import UserFoldIn
-from aircue_cloud.recommender.models.linear import ItemItem, Linear
-from aircue_cloud.recommender.models.own_frequency import OwnFrequency
-from aircue_cloud.recommender.models.popularity import Popularity
-from aircue_cloud.recommender.models.svd import Svd
+from aircue_cloud.recommender.models.linear import ItemItem
 
 Arrays = Mapping[str, Array]
 Rows = npt.NDArray[np.intp]
@@ -44,13 +41,32 @@ Amounts = npt.NDArray[np.float64]
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pieces:
     """What a person's scores of some items are made of. own: items the person had to do with, shape (own,); by_own:
-    their pieces, shape (own, items); everybody: what popularity gives, taste: what learnt factors hold beyond the items
-    they were learnt from, shape (items,)."""
+    their pieces, shape (own, items); everybody: what popularity gives, taste: what was learnt beyond the items a person
+    had to do with, average: what every candidate has alike, each of shape (items,)."""
 
     own: npt.NDArray[np.integer]
     by_own: Amounts
     everybody: Amounts | None = None
     taste: Amounts | None = None
+    average: Amounts | None = None
+
+    def sizes(self) -> "Pieces":
+        """The pieces without their signs."""
+        beside = [None if one is None else np.abs(one) for one in (self.everybody, self.taste, self.average)]
+        return Pieces(own=self.own, by_own=np.abs(self.by_own), everybody=beside[0], taste=beside[1], average=beside[2])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class People:
+    """Whoever is asked about. profiles: r_u by weighting, shape (people, items). rows: where the training knew them;
+    None: it did not, and `log` is what they did before `now` (epoch seconds), its users in the order of the profiles'
+    rows and its items those of the model. later: the profiles hold what they did after the training too."""
+
+    profiles: Mapping[Weighting, csr_array]
+    rows: Rows | None = None
+    log: Interactions | None = None
+    now: float = 0.0
+    later: bool = False
 
 
 _NONE = np.zeros(0, dtype=np.intp)
@@ -65,17 +81,26 @@ class Part(ABC):
     params: Mapping[str, Any] = field(default_factory=dict)
     weighting: Weighting = field(default_factory=Weighting)
 
-    @abstractmethod
-    def scores(self, r: csr_array, rows: Rows | None) -> Scores:
-        """Shape (users, items) of profiles r, shape (users, items). rows: where the training knew these users; None:
-        it did not."""
+    @property
+    def weightings(self) -> frozenset[Weighting]:
+        """Of all profiles that are looked at."""
+        return frozenset({self.weighting})
+
+    @property
+    def over(self) -> tuple["Part", ...]:
+        """The parts that this one looks at."""
+        return ()
 
     @abstractmethod
-    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
-        """What the scores of these items are made of, for the one user of r, shape (1, items)."""
+    def scores(self, people: People) -> Scores:
+        """Shape (people, items)."""
 
-    def of_users(self, rows: Sequence[int]) -> "Part":
-        """The same for these users alone; only what has a row for each user differs."""
+    @abstractmethod
+    def pieces(self, people: People, items: Rows) -> Pieces:
+        """What the scores of these items are made of, for people of whom there is one."""
+
+    def of_users(self, rows: Sequence[int], over: Sequence["Part"] = ()) -> "Part":
+        """The same for these users alone; only what has a row for each user differs. over: those of `over`, so cut."""
         return self
 
     @abstractmethod
@@ -94,10 +119,10 @@ class CountsPart(Part):
     kind: ClassVar[str] = "counts"
     sums: Scores = field(repr=False)
 
-    def scores(self, r: csr_array, rows: Rows | None) -> Scores:
-        return np.tile(self.sums, (r.shape[0], 1))
+    def scores(self, people: People) -> Scores:
+        return np.tile(self.sums, (people.profiles[self.weighting].shape[0], 1))
 
-    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+    def pieces(self, people: People, items: Rows) -> Pieces:
         return Pieces(own=_NONE, by_own=np.zeros((0, len(items))), everybody=self.sums[items].astype(np.float64))
 
     def arrays(self) -> Arrays:
@@ -108,10 +133,11 @@ class CountsPart(Part):
 class OwnPart(Part):
     kind: ClassVar[str] = "own"
 
-    def scores(self, r: csr_array, rows: Rows | None) -> Scores:
-        return np.asarray(r.toarray(), dtype=np.float32)
+    def scores(self, people: People) -> Scores:
+        return np.asarray(people.profiles[self.weighting].toarray(), dtype=np.float32)
 
-    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+    def pieces(self, people: People, items: Rows) -> Pieces:
+        r = people.profiles[self.weighting]
         itself = r.indices[:, None] == items
         return Pieces(own=r.indices, by_own=itself * r.data[:, None].astype(np.float64))
 
@@ -126,11 +152,12 @@ class LinearPart(Part):
     kind: ClassVar[str] = "linear"
     w: ItemItem = field(repr=False)
 
-    def scores(self, r: csr_array, rows: Rows | None) -> Scores:
-        found: Any = r @ self.w
+    def scores(self, people: People) -> Scores:
+        found: Any = people.profiles[self.weighting] @ self.w
         return np.asarray(found if isinstance(found, np.ndarray) else found.toarray(), dtype=np.float32)
 
-    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+    def pieces(self, people: People, items: Rows) -> Pieces:
+        r = people.profiles[self.weighting]
         links: Any = self.w[r.indices][:, items]
         dense = links if isinstance(links, np.ndarray) else links.toarray()
         return Pieces(own=r.indices, by_own=dense * r.data[:, None].astype(np.float64))
@@ -151,21 +178,23 @@ class FactorsPart(Part):
     alpha: float = 0.0
     l2: float = 0.0
 
-    def scores(self, r: csr_array, rows: Rows | None) -> Scores:
-        return np.asarray(self.users(r, rows) @ self.y.T, dtype=np.float32)
+    def scores(self, people: People) -> Scores:
+        return np.asarray(self.users(people) @ self.y.T, dtype=np.float32)
 
-    def users(self, r: csr_array, rows: Rows | None) -> Factors:
-        """x_u, shape (users, f)."""
-        if rows is not None:
-            return self.x[rows]
-        return FOLDS[self.fold].of(self, r)
+    def users(self, people: People) -> Factors:
+        """x_u, shape (people, f). What was learnt of a person stands until they do something else, or for good where
+        no profile can be folded in."""
+        if people.rows is not None and (self.fold == "none" or not people.later):
+            return self.x[people.rows]
+        return FOLDS[self.fold].of(self, people.profiles[self.weighting])
 
-    def pieces(self, r: csr_array, rows: Rows | None, items: Rows) -> Pieces:
+    def pieces(self, people: People, items: Rows) -> Pieces:
+        r = people.profiles[self.weighting]
         by_own = FOLDS[self.fold].because(self, r, items)
-        whole = self.y[items].astype(np.float64) @ self.users(r, rows)[0].astype(np.float64)
+        whole = self.y[items].astype(np.float64) @ self.users(people)[0].astype(np.float64)
         return Pieces(own=r.indices, by_own=by_own, taste=whole - by_own.sum(axis=0))
 
-    def of_users(self, rows: Sequence[int]) -> Part:
+    def of_users(self, rows: Sequence[int], over: Sequence[Part] = ()) -> Part:
         return replace(self, x=self.x[list(rows)])
 
     def arrays(self) -> Arrays:
@@ -236,42 +265,6 @@ FOLDS: Mapping[str, Fold] = MappingProxyType(
 )
 
 
-# From a fitted model.
-
-
-def servable(model: Model) -> bool:
-    """Whether a model, fitted or not, is of a kind that can be stored and served."""
-    return any(isinstance(model, kind) for kind, _ in _FROM)
-
-
-def of_model(model: Model, family: str, params: Mapping[str, Any]) -> Part:
-    """ValueError where a model is of no kind that can be served."""
-    for kind, make in _FROM:
-        if isinstance(model, kind):
-            return make(model, {"family": family, "params": dict(params)})
-    raise ValueError(f"family {family!r}: {type(model).__name__} is of no kind that can be stored and served")
-
-
-def _factors(model: Any, said: dict[str, Any]) -> Part:
-    """x and y are C-ordered float32; solvers hand them out as they come."""
-    x, y = (np.ascontiguousarray(part, dtype=np.float32) for part in (model.x, model.y))
-    return FactorsPart(x=x, y=y, weighting=model.weighting, **_fold(model), **said)
-
-
-def _fold(model: Any) -> dict[str, Any]:
-    if isinstance(model, Als):
-        return {"fold": "ridge", "alpha": model.alpha, "l2": model.l2}
-    return {"fold": "projection" if isinstance(model, Svd) else "none"}
-
-
-_FROM: tuple[tuple[type[Model], Callable[[Any, dict[str, Any]], Part]], ...] = (
-    (Popularity, lambda model, said: CountsPart(sums=model.scores([0])[0], weighting=model.weighting, **said)),
-    (OwnFrequency, lambda model, said: OwnPart(weighting=model.weighting, **said)),
-    (Linear, lambda model, said: LinearPart(w=model.w, weighting=model.profile, **said)),
-    (Factored, _factors),
-)
-
-
 # To and from arrays.
 
 
@@ -291,44 +284,7 @@ def csr_of(name: str, arrays: Arrays, shape: tuple[int, int]) -> csr_array:
     return found
 
 
-def of_arrays(header: Mapping[str, Any], weighting: Weighting, arrays: Arrays, shape: tuple[int, int]) -> Part:
-    """shape: (users, items). KeyError, ValueError where header or arrays are not those of a part."""
-    return _READERS[header["kind"]](header, arrays, shape, weighting)
-
-
-def _said(header: Mapping[str, Any], weighting: Weighting) -> dict[str, Any]:
-    return {"family": header["family"], "params": header["params"], "weighting": weighting}
-
-
-def _read_counts(header: Mapping[str, Any], arrays: Arrays, shape: tuple[int, int], weighting: Weighting) -> Part:
-    return CountsPart(sums=_shaped(arrays["sums"], (shape[1],)), **_said(header, weighting))
-
-
-def _read_own(header: Mapping[str, Any], arrays: Arrays, shape: tuple[int, int], weighting: Weighting) -> Part:
-    return OwnPart(**_said(header, weighting))
-
-
-def _read_linear(header: Mapping[str, Any], arrays: Arrays, shape: tuple[int, int], weighting: Weighting) -> Part:
-    square = (shape[1], shape[1])
-    w = _shaped(arrays["w"], square) if "w" in arrays else csr_of("w", arrays, square)
-    return LinearPart(w=w, **_said(header, weighting))
-
-
-def _read_factors(header: Mapping[str, Any], arrays: Arrays, shape: tuple[int, int], weighting: Weighting) -> Part:
-    f = arrays["y"].shape[1]
-    fold = {name: header[name] for name in ("fold", "alpha", "l2")}
-    if fold["fold"] not in FOLDS:
-        raise ValueError(f"fold {fold['fold']!r}: expected one of {', '.join(FOLDS)}")
-    x, y = _shaped(arrays["x"], (shape[0], f)), _shaped(arrays["y"], (shape[1], f))
-    return FactorsPart(x=x, y=y, **fold, **_said(header, weighting))
-
-
-_READERS: Mapping[str, Callable[[Mapping[str, Any], Arrays, tuple[int, int], Weighting], Part]] = MappingProxyType(
-    {"counts": _read_counts, "own": _read_own, "linear": _read_linear, "factors": _read_factors}
-)
-
-
-def _shaped(array: Array, shape: tuple[int, ...]) -> Array:
+def shaped(array: Array, shape: tuple[int, ...]) -> Array:
     if array.shape != shape or array.dtype != np.float32:
         raise ValueError(f"an array is {array.dtype} of shape {array.shape}, expected float32 of shape {shape}")
     return array

@@ -112,6 +112,21 @@ def active_version(model_dir: Path) -> str:
     return named[0]
 
 
+def way_back(model_dir: Path) -> frozenset[str]:
+    """The active version and the one that a rollback would go to. ModelMissing where nothing is active."""
+    active = active_version(model_dir)
+    before = next((version for version in _named(model_dir)[1:] if _whole(model_dir, version)), active)
+    return frozenset({active, before})
+
+
+def _whole(model_dir: Path, version: str) -> bool:
+    try:
+        read_header(_folder(model_dir, version))
+    except (ModelMissing, ModelCorrupt):
+        return False
+    return True
+
+
 def is_active(model_dir: Path, version: str) -> bool:
     return _before(model_dir)[:1] == [version]
 

@@ -1,20 +1,21 @@
 """From recipes to a model that can be stored: fits every recipe once, mixes heads, keeps what serving needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from json import dumps
 
 import numpy as np
 import numpy.typing as npt
 
-from aircue_cloud.recommender import parts
+from aircue_cloud.recommender import part_kinds
 from aircue_cloud.recommender.artefact import MET, Artefact, Head, ModelInfo
 from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.attributes import Vocabulary
 from aircue_cloud.recommender.interactions import Interactions, Weighting
 from aircue_cloud.recommender.lift import Evidence
 from aircue_cloud.recommender.models.families import Recipe
+from aircue_cloud.recommender.models.fitting import Fitting, key, panel
 from aircue_cloud.recommender.parts import Part
+from aircue_cloud.recommender.reviews import Summary
 
 LATELY = Weighting(half_life_d=30)  # how popularity counts that stands in for people nobody knows
 SMOOTHING = 0.5  # the weight that every product has before anybody turns to it
@@ -30,21 +31,27 @@ class Plan:
     temperature: float = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What a model keeps beside what people did. catalogue: what is known of the items; those it does not name have no
+    category and no attributes. evidence: purchases under needs. reviews: what ratings say, by product."""
+
+    catalogue: Sequence[Described] = ()
+    evidence: Sequence[Evidence] = ()
+    reviews: Sequence[Summary] = ()
+
+
+NOTHING_BESIDE = Beside()
+
+
 def build(
-    log: Interactions,
-    now: float,
-    plans: Mapping[str, Plan],
-    info: ModelInfo,
-    catalogue: Sequence[Described] = (),
-    evidence: Sequence[Evidence] = (),
+    log: Interactions, now: float, plans: Mapping[str, Plan], info: ModelInfo, beside: Beside = NOTHING_BESIDE
 ) -> Artefact:
-    """catalogue: what is known of the items; those it does not name have no category and no attributes."""
-    recipes = _distinct(plans)
-    fitted = tuple(_fit(recipe, log, now) for recipe in recipes.values())
-    places = {key: place for place, key in enumerate(recipes)}
-    weightings = list(dict.fromkeys([MET, *(part.weighting for part in fitted)]))
+    fitted = tuple(_fitted(_distinct(plans), log, now))
+    places = {key(recipe): place for place, recipe in enumerate(_distinct(plans))}
+    weightings = list(dict.fromkeys([MET, *(one for part in fitted for one in sorted(part.weightings, key=repr))]))
     popularity, floor = shares(log, now)
-    described = {product.id: product for product in catalogue}
+    described = {product.id: product for product in beside.catalogue}
     known = [described.get(item, Described(id=item, category="", price_minor=0)) for item in log.items]
     vocabulary = Vocabulary.of([product for product in known if product.id in described])
     return Artefact(
@@ -59,7 +66,8 @@ def build(
         categories=tuple(product.category for product in known),
         vocabulary=vocabulary,
         attributes=vocabulary.matrix(known),
-        evidence=tuple(evidence),
+        evidence=tuple(beside.evidence),
+        reviews=tuple(beside.reviews),
     )
 
 
@@ -71,20 +79,22 @@ def shares(log: Interactions, now: float) -> tuple[npt.NDArray[np.float32], floa
     return (weights / weights.sum()).astype(np.float32), float(SMOOTHING / weights.sum())
 
 
-def _distinct(plans: Mapping[str, Plan]) -> dict[str, Recipe]:
-    """A recipe that both heads use is fitted and stored once."""
-    return {_key(recipe): recipe for plan in plans.values() for _, recipe in plan.mix}
+def _distinct(plans: Mapping[str, Plan]) -> list[Recipe]:
+    """A recipe that is used twice is fitted and stored once; a panel's stand before what looks at them."""
+    wanted = [recipe for plan in plans.values() for _, recipe in plan.mix]
+    panels = [recipe for one in wanted for _, recipe in panel(one)]
+    return list({key(recipe): recipe for recipe in [*panels, *wanted]}.values())
 
 
-def _key(recipe: Recipe) -> str:
-    return dumps([recipe.family, dict(recipe.params)], sort_keys=True)
-
-
-def _fit(recipe: Recipe, log: Interactions, now: float) -> Part:
-    model = recipe.make()
-    model.fit(log, now)
-    return parts.of_model(model, recipe.family, recipe.params)
+def _fitted(recipes: Sequence[Recipe], log: Interactions, now: float) -> Iterator[Part]:
+    """In their order."""
+    fitting = Fitting(log, now)
+    found: dict[str, Part] = {}
+    for recipe in recipes:
+        over = [found[key(one)] for _, one in panel(recipe)]
+        found[key(recipe)] = part_kinds.of_model(fitting.of(recipe), recipe.family, recipe.params, over)
+        yield found[key(recipe)]
 
 
 def _head(plan: Plan, places: Mapping[str, int]) -> Head:
-    return Head(mix=tuple((places[_key(recipe)], weight) for weight, recipe in plan.mix), temperature=plan.temperature)
+    return Head(mix=tuple((places[key(recipe)], weight) for weight, recipe in plan.mix), temperature=plan.temperature)

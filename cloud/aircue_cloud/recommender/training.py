@@ -8,7 +8,7 @@ A model that ranks worse than recent popularity on the check is stored and not a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import CompoundSelect, Connection, select
 
 from aircue_cloud import consents, tables
 from aircue_cloud.errors import CommandError
+from aircue_cloud.homes import personalisation
 from aircue_cloud.needs import needs
 from aircue_cloud.recommender import acts, store, temperature
 from aircue_cloud.recommender import evidence as evidences
@@ -30,13 +31,14 @@ from aircue_cloud.recommender.evaluating.protocol import Protocol, Question, Spl
 from aircue_cloud.recommender.evidence import Bought, Spell
 from aircue_cloud.recommender.interactions import DAY_S
 from aircue_cloud.recommender.lift import Evidence
-from aircue_cloud.recommender.models.blend import Blend
 from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.table import MODELS
-from aircue_cloud.recommender.parts import servable
-from aircue_cloud.recommender.trainee import Mix, Plan, build
-from aircue_cloud.recommender.tuning import Tuned, tune
+from aircue_cloud.recommender.part_kinds import servable
+from aircue_cloud.recommender.rated import Rated
+from aircue_cloud.recommender.rated import rated as rated_texts
+from aircue_cloud.recommender.trainee import Beside, Mix, Plan, build
+from aircue_cloud.recommender.tuning import Tuned, suited, tune
 from aircue_cloud.recommender.weights import WEIGHTS
 
 PURPOSE = "marketing"
@@ -91,24 +93,29 @@ def train(
     seed: int = 7,
     force: bool = False,
     families: Sequence[str] = (),
+    now: datetime | None = None,
 ) -> Trained:
     """A new version of the model; DatasetError, and no change, where there is nothing to learn from.
 
     progress gets a line for every step. Only interactions of households that consent to their behaviour being used for
     marketing are read. budget_s: for trying models; each family is tried once whatever it is. families: those to try,
-    all by default. force: activates whatever the check says.
+    all by default. force: activates whatever the check says. now: this clock's unless given; what is dated later is set
+    aside, for it would make everything else look old.
     """
     _check_families(families)
-    learnt = acts.learnable(consented_events(connection, progress))
-    now = float(learnt.log.at[-1])
+    rated = read_texts(consented_events(connection, progress, now), progress)
+    learnt = acts.learnable(rated.events)
+    until = float(learnt.log.at[-1])
     heads = {
         protocol.value: choose(learnt, protocol, _TUNING_SHARE * budget_s, progress, seed, families)
         for protocol in Protocol
     }
     plans = {name: heads[name].plan for name in HEADS}
     progress(f"training: fitting {_described(plans)} on all {len(learnt.log)} interactions")
-    info = _info(learnt, now, heads, {"budget_s": budget_s, "seed": seed, "families": list(families)})
-    artefact = build(learnt.log, now, plans, info, _catalogue(connection), _evidence(connection, now))
+    info = _info(learnt, until, heads, {"budget_s": budget_s, "seed": seed, "families": list(families)}, rated)
+    observed = observed_evidence(connection, until)
+    beside = Beside(catalogue=_catalogue(connection), evidence=observed, reviews=rated.summaries)
+    artefact = build(learnt.log, until, plans, info, beside)
     version = store.save(model_dir, artefact)
     active = force or all(head.passed for head in heads.values())
     if active:
@@ -136,7 +143,9 @@ def _conclude(progress: Progress, version: str, verdict: str, active: bool) -> N
     progress(f"training: model {version} is active" if active else f"training: model {version}: {remedy}")
 
 
-def _info(learnt: Learnable, now: float, heads: Mapping[str, Chosen], config: dict[str, Any]) -> ModelInfo:
+def _info(
+    learnt: Learnable, now: float, heads: Mapping[str, Chosen], config: dict[str, Any], rated: Rated
+) -> ModelInfo:
     users, items = learnt.log.shape
     return ModelInfo(
         engine=ENGINE,
@@ -145,8 +154,9 @@ def _info(learnt: Learnable, now: float, heads: Mapping[str, Chosen], config: di
         items=items,
         interactions=len(learnt.log),
         fingerprint=learnt.log.fingerprint,
-        config={**config, "pushed_interactions": int(learnt.pushed.sum())},
-        metrics={f"{name}_{figure}": value for name, head in heads.items() for figure, value in head.metrics.items()},
+        config={**config, "pushed_interactions": int(learnt.pushed.sum()), "ratings_read_from_text": rated.read},
+        metrics={f"{name}_{figure}": value for name, head in heads.items() for figure, value in head.metrics.items()}
+        | dict(rated.metrics),
         trials={name: head.trials for name, head in heads.items()},
         verdict="\n".join(head.note for head in heads.values()),
     )
@@ -169,7 +179,7 @@ def choose(
         validation = split(learnt, last - 2 * PERIOD_S, last - PERIOD_S)
         check = split(learnt, last - PERIOD_S, np.inf)
         asked = _question(check, protocol)
-        tried = families or servable_families()
+        tried = families or suited(protocol)
         tuned = tune(validation, protocol, budget_s, _under(protocol, progress), seed, tried)
     except DatasetError as error:
         note = f"{protocol}: {error}; nothing was chosen or measured, recent popularity serves"
@@ -199,7 +209,7 @@ def _under(protocol: Protocol, progress: Progress) -> Progress:
 
 
 def _checked(tuned: Tuned, check: Split, asked: Question, protocol: Protocol, progress: Progress) -> Chosen:
-    models: dict[str, Model] = {"chosen": Blend([(weight, recipe.make()) for weight, recipe in tuned.parts])}
+    models: dict[str, Model] = {"chosen": tuned.make()}
     models |= {name: MODELS[name]() for name in BASELINES}
     metrics: dict[str, float] = {}
     per_user = {}
@@ -234,33 +244,48 @@ def _temperature(model: Model, asked: Question) -> float:
 # From the database.
 
 
-def consented_events(connection: Connection, progress: Progress = silent) -> list[Event]:
-    """Interactions of consenting households; those of a kind without a weight are counted and set aside."""
+def consented_events(connection: Connection, progress: Progress = silent, now: datetime | None = None) -> list[Event]:
+    """Interactions of consenting households; those of a kind without a weight, and those that lie in the future, are
+    counted and set aside."""
+    latest = datetime.now(UTC) if now is None else now
     table, people = tables.interactions.c, tables.people.c
     query = (
-        select(table.person, table.product, table.kind, table.at, table.rating, table.weight, table.pushed)
+        select(table.person, table.product, table.kind, table.at, table.rating, table.weight, table.pushed, table.text)
         .join(tables.people, people.id == table.person)
         .where(people.household.in_(consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)))
+        .where(personalisation.willing())
         .order_by(table.at, table.id)
     )
     rows = connection.execute(query).all()
     events = [
         Event(
             person=row.person, product=row.product, kind=row.kind, at=row.at, stars=row.rating, weight=row.weight,
-            pushed=row.pushed,
+            pushed=row.pushed, text=row.text,
         )
         for row in rows
-        if row.kind in WEIGHTS
+        if row.kind in WEIGHTS and row.at <= latest
     ]  # fmt: skip
     progress(f"training: {len(events)} interactions of consenting households")
-    if len(events) < len(rows):
-        unknown = ", ".join(sorted({row.kind for row in rows} - set(WEIGHTS)))
-        progress(f"training: {len(rows) - len(events)} interactions set aside, no weight is known for: {unknown}")
+    unknown = [row.kind for row in rows if row.kind not in WEIGHTS]
+    if unknown:
+        kinds = ", ".join(sorted(set(unknown)))
+        progress(f"training: {len(unknown)} interactions set aside, no weight is known for: {kinds}")
+    if len(events) + len(unknown) < len(rows):
+        later = len(rows) - len(events) - len(unknown)
+        progress(f"training: {later} interactions set aside, they are dated after {latest:%Y-%m-%d %H:%M} UTC")
     if not events:
         raise DatasetError(
             f"no interactions of households that consent to {PURPOSE} from {BEHAVIOUR}: record some, or ask them"
         )
     return events
+
+
+def read_texts(events: Sequence[Event], progress: Progress = silent) -> Rated:
+    found = rated_texts(events)
+    if found.summaries:
+        how = f"the stars of {found.read} were read from their texts" if not found.note else found.note
+        progress(f"training: ratings of {len(found.summaries)} products; {how}")
+    return found
 
 
 def _catalogue(connection: Connection) -> list[Described]:
@@ -269,7 +294,7 @@ def _catalogue(connection: Connection) -> list[Described]:
     return [Described(**row) for row in connection.execute(query).mappings()]
 
 
-def _evidence(connection: Connection, until: float) -> list[Evidence]:
+def observed_evidence(connection: Connection, until: float) -> list[Evidence]:
     """Of households that agree to both their air and their shopping being used."""
     willing = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR).intersect(
         consents.granting(purpose=PURPOSE, data_category=SENSOR)

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from aircue_cloud.recommender.errors import DatasetError
 from aircue_cloud.recommender.evaluating import metrics
 from aircue_cloud.recommender.evaluating.protocol import Protocol, Question, Split, counts, hits, question, top
-from aircue_cloud.recommender.models.blend import Blend, standardised
+from aircue_cloud.recommender.models.blend import standardised
 from aircue_cloud.recommender.models.contract import Model, Scores
-from aircue_cloud.recommender.models.families import FAMILIES, Recipe
+from aircue_cloud.recommender.models.families import FAMILIES, Recipe, started
+from aircue_cloud.recommender.models.fitting import Fitting, Mix
 
 Progress = Callable[[str], None]
 
@@ -32,13 +33,11 @@ _PATIENCE = 8  # rounds without gain
 
 # What a user has met before is all that these rank, or the one thing that they do not.
 _MEANT_FOR = {"ranker": Protocol.REPEAT, "own-frequency": Protocol.REPEAT, "ranker-new": Protocol.NEW}
-_NOT_STORED = ("ranker", "ranker-new")  # their trees have no place among a model's files yet
 
 
-def suited(protocol: Protocol, stored: bool = True) -> tuple[str, ...]:
-    """The families worth a trial under a protocol. stored: those alone that can be kept as a model's files."""
-    families = (family for family in FAMILIES if not (stored and family in _NOT_STORED))
-    return tuple(family for family in families if _MEANT_FOR.get(family, protocol) is protocol)
+def suited(protocol: Protocol, families: Sequence[str] = ()) -> tuple[str, ...]:
+    """Of these families, by default all, those worth a trial under a protocol."""
+    return tuple(family for family in families or FAMILIES if _MEANT_FOR.get(family, protocol) is protocol)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ class Tuned:
     trials: tuple[Trial, ...]
 
     def make(self) -> Model:
-        return Blend([(weight, recipe.make()) for weight, recipe in self.parts])
+        return Mix(self.parts)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -79,15 +78,16 @@ class _Tried:
 def tune(
     split: Split, protocol: Protocol, budget_s: float, progress: Progress, seed: int = 7, families: Sequence[str] = ()
 ) -> Tuned:
-    """families: those to choose from; by default all that suit the protocol and can be stored. Each is tried once
-    whatever the budget. DatasetError where the split leaves nobody to ask about."""
+    """families: those to choose from; by default all that suit the protocol. Each is tried once whatever the budget.
+    DatasetError where the split leaves nobody to ask about."""
     asked = question(split, protocol)
     if not len(asked.rows):
         raise DatasetError(f"{protocol} protocol: the validation period leaves nobody to choose a model by")
     trials: list[Trial] = []
     library: dict[str, list[_Tried]] = {}
+    fitting = Fitting(split.known, split.at)
     for recipe in _recipes(tuple(families) or suited(protocol), library, time.monotonic() + budget_s, seed):
-        tried = _try(recipe, split, asked)
+        tried = _try(recipe, fitting, asked)
         trials.append(tried.trial)
         best = sorted([*library.get(recipe.family, []), tried], key=lambda one: -one.trial.value)
         library[recipe.family] = best[:_KEPT]
@@ -118,10 +118,10 @@ def _chances(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(weights / weights.sum())
 
 
-def _try(recipe: Recipe, split: Split, asked: Question) -> _Tried:
+def _try(recipe: Recipe, fitting: Fitting, asked: Question) -> _Tried:
+    """What a family starts as is kept: a ranker may look at it."""
     began = time.monotonic()
-    model = recipe.make()
-    model.fit(split.known, split.at)
+    model = fitting.of(recipe) if recipe == started(recipe.family) else fitting.once(recipe)
     scores = standardised(model.scores(asked.rows))
     scores[asked.hidden.toarray()] = -np.inf
     value = _value(scores, asked)

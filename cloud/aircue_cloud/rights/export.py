@@ -24,6 +24,7 @@ _MEANINGS = {
     "answers": "what you answered by a button",
     "addresses": "where you are reached",
     "decisions": "each time we considered an offer, and why we sent it or not",
+    "assignments": "whether we sent you offers, or held them back to see whether they help",
     "preferences": "what you want of offers",
     "rule_states": "where each need stands in your home now",
     "episodes": "times at which the air of your home needed something",

@@ -2,9 +2,10 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select
 
@@ -24,10 +25,27 @@ def forget(connection: Connection, sites: Iterable[str], salt: str, now: datetim
         connection.execute(db.insert_absent(connection, _T), rows)
 
 
+class Trace(NamedTuple):
+    """What is left of a site that was erased: enough to know it by, and nothing else."""
+
+    hash: str
+    salt: str
+
+
+_TRACES = select(_T.c.hash, _T.c.salt)
+
+
+def traces(connection: Connection) -> Sequence[Trace]:
+    return [Trace(*row) for row in connection.execute(_TRACES)]
+
+
 def among(connection: Connection, sites: Iterable[str]) -> frozenset[str]:
     """Which of these sites were erased."""
-    rows = connection.execute(select(_T.c.hash, _T.c.salt)).all()
-    return frozenset(site for site in sites if any(_is(site, row.hash, row.salt) for row in rows))
+    return of(traces(connection), sites)
+
+
+def of(known: Sequence[Trace], sites: Iterable[str]) -> frozenset[str]:
+    return frozenset(site for site in sites if any(_is(site, one.hash, one.salt) for one in known))
 
 
 def remember(connection: Connection, site: str) -> None:

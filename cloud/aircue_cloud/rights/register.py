@@ -83,6 +83,7 @@ HOLDINGS = (
     Holding(table=tables.pushes, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.pushes, column="person", names=Names.PERSON),
     Holding(table=tables.decisions, column="episode", names=Names.EPISODE),
+    Holding(table=tables.assignments, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.decisions, column="person", names=Names.PERSON),
     Holding(table=tables.rule_states, column="site", names=Names.SITE),
     Holding(table=tables.episodes, column="site", names=Names.SITE),
@@ -140,6 +141,7 @@ IMPERSONAL: Mapping[Table, str] = {
     tables.products: "the catalogue",
     tables.switches: "what the store has switched off, and why",
     tables.counters: "sums over everybody",
+    tables.reports: "figures on 20 people and more",
     tables.erasures: "a proof names nobody",
     tables.forgotten_sites: "salted hashes",
 }

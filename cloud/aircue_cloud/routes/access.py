@@ -219,11 +219,10 @@ def _key(hint: str) -> Key:
     key = bearer()
     if not key:
         raise unauthorized(f"no key: {hint}")
-    now = services().intake.clock()
-    with db.reading(services().engine) as connection:
-        found = keys.find(connection, key, now)
+    found = services().keys.submit(key)
     if found is None:
         _refuse_key(f"this key is not known, or it has ended: {hint}")
+    now = services().intake.clock()
     if keys.is_stale(found, now):
         with db.writing(services().engine) as connection:
             keys.used(connection, found, now)

@@ -41,6 +41,8 @@ class Operation:
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 AFTER = Argument(name="after", about="the id of the last row seen", schema=_WHOLE)
 AFTER_ID = Argument(name="after", about="the id of the last one seen", schema={"type": "string", "maxLength": 128})
+PERSON = Argument(name="person", about="only of this one", schema={"type": "string", "maxLength": 128})
+HOUSEHOLD = Argument(name="household", about="only of this one", schema={"type": "string", "maxLength": 128})
 LIMIT = Argument(name="limit", about="rows at most", schema={"type": "integer", "minimum": 1, "maximum": 10_000})
 
 

@@ -1,12 +1,13 @@
 """What the routes take and answer that do not say it themselves, by endpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from aircue_cloud import consents
 from aircue_cloud.fields import Body
 from aircue_cloud.routes.described import AFTER, BYTES, LIMIT, Operation
 
@@ -140,10 +141,14 @@ class Consents(Struct, kw_only=True):
     history: list[GivenConsent]
 
 
+def _one_of(known: Sequence[str]) -> Meta:
+    return Meta(extra_json_schema={"enum": list(known)})
+
+
 class SaidConsent(Body):
-    purpose: str
-    data_category: str
-    channel: str
+    purpose: Annotated[str, _one_of(consents.PURPOSES)]
+    data_category: Annotated[str, _one_of(consents.DATA_CATEGORIES)]
+    channel: Annotated[str, _one_of(consents.CHANNELS)]
     granted: bool
 
 
@@ -197,8 +202,8 @@ class AuditLog(Struct, kw_only=True):
 
 
 class Proof(Struct, kw_only=True):
-    """removed, kept: rows by table. places: what went beside the database. left: where something was found afterwards;
-    with any the erasure is not complete."""
+    """removed, kept: rows by table, of those kept with the reason. places: what went beside the database. left: where
+    something was found afterwards; with any the erasure is not complete."""
 
     id: str
     at: datetime
@@ -206,7 +211,7 @@ class Proof(Struct, kw_only=True):
     salt: str
     pseudonym: str
     removed: dict[str, int]
-    kept: dict[str, tuple[int, str]]
+    kept: dict[str, Annotated[list[int | str], Meta(min_length=2, max_length=2)]]
     places: dict[str, int]
     searched: list[str]
     left: list[str]
@@ -273,14 +278,17 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "readings.get": Operation(
             summary="Readings as they were stored", replies={200: Readings}, query=(AFTER, LIMIT)
         ),
-        "rights.get_export": Operation(
-            summary="Everything about a household, or one person, as a ZIP",
-            replies={200: BYTES},
-            media=ZIP,
-            refusals=(404,),
+        "rights.export_household": Operation(
+            summary="Everything about a household as a ZIP", replies={200: BYTES}, media=ZIP, refusals=(404,)
         ),
-        "rights.delete": Operation(
-            summary="Erase a household, or one person, from every layer", replies={200: Proof}, refusals=(404,)
+        "rights.export_person": Operation(
+            summary="Everything about one person as a ZIP", replies={200: BYTES}, media=ZIP, refusals=(404,)
+        ),
+        "rights.erase_household": Operation(
+            summary="Erase a household from every layer", replies={200: Proof}, refusals=(404,)
+        ),
+        "rights.erase_person": Operation(
+            summary="Erase one person from every layer", replies={200: Proof}, refusals=(404,)
         ),
         "rights.get_erasures": Operation(summary="The proofs of all erasures", replies={200: Proofs}),
         "rights.get_mine": Operation(

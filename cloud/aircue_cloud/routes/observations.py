@@ -1,8 +1,10 @@
 """What wearables and phones observe."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from flask import Blueprint, Response
+from msgspec import Struct
 
 from aircue_cloud import db
 from aircue_cloud.fields import Outcome, Reason, Receipt
@@ -11,11 +13,44 @@ from aircue_cloud.homes.observations import Observation, Seen
 from aircue_cloud.keyed import Verdict
 from aircue_cloud.routes import bulk, wire
 from aircue_cloud.routes.access import requires
-from aircue_cloud.routes.described import Operation, described
+from aircue_cloud.routes.described import AFTER_ID, HOUSEHOLD, LIMIT, PERSON, Operation, described
 from aircue_cloud.routes.services import services
 from aircue_cloud.shop.events import conflict
 
 blueprint = Blueprint("observations", __name__, url_prefix="/api/v1/observations")
+
+
+class StoredObservation(Struct, kw_only=True):
+    """value: steps, or degrees Celsius; null of a location. area: of a location alone."""
+
+    id: str
+    kind: str
+    person: str
+    device: str
+    at: datetime
+    value: float | None
+    area: str | None
+
+
+class ObservationPage(Struct, kw_only=True):
+    """next: what to give as after for the rows that follow."""
+
+    observations: list[StoredObservation]
+    next: str
+
+
+@blueprint.get("")
+@requires("observations:read")
+@described(
+    Operation(summary="Observations by id", replies={200: ObservationPage}, query=(AFTER_ID, LIMIT, PERSON, HOUSEHOLD))
+)
+def get() -> Response:
+    after, limit = wire.text_argument("after"), wire.limit()
+    person, household = wire.text_argument("person") or None, wire.text_argument("household") or None
+    with db.reading(services().engine) as connection:
+        rows = observations.page(connection, after=after, limit=limit, person=person, household=household)
+    found = [StoredObservation(**row) for row in rows]
+    return wire.reply(ObservationPage(observations=found, next=found[-1].id if found else after))
 
 
 @blueprint.post("")

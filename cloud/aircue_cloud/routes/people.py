@@ -11,12 +11,10 @@ from aircue_cloud.homes import residents
 from aircue_cloud.homes.residents import Person, PersonDocument, PersonPatch
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.access import requires
-from aircue_cloud.routes.described import AFTER_ID, LIMIT, Argument, Operation, described
+from aircue_cloud.routes.described import AFTER_ID, HOUSEHOLD, LIMIT, Operation, described
 from aircue_cloud.routes.services import services
 
 blueprint = Blueprint("people", __name__, url_prefix="/api/v1/people")
-
-HOUSEHOLD = Argument(name="household", about="only of this one", schema={"type": "string", "maxLength": 128})
 
 
 class PersonPage(Struct, kw_only=True, frozen=True):

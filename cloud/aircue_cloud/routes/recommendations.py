@@ -32,16 +32,19 @@ class Query(Struct, kw_only=True, forbid_unknown_fields=True):
     person: str
     n: Most = 10
     need: str | None = None
+    environment: bool = False
     head: Head = "new"
 
 
 class Asked(Struct, kw_only=True, forbid_unknown_fields=True):
-    """n: products at most, for each of the people. need: one of the shop's needs, whose remedies rank higher. head:
-    "new" for what a person had nothing to do with yet, "repeat" for everything."""
+    """n: products at most, for each of the people. need: one of the shop's needs, whose remedies rank higher.
+    environment: in its place, the needs that hold in each person's home now, where the home agrees to its air being
+    used. head: "new" for what a person had nothing to do with yet, "repeat" for everything."""
 
     people: Annotated[list[str], Meta(min_length=1, max_length=MOST_PEOPLE)]
     n: Most = 10
     need: str | None = None
+    environment: bool = False
     head: Head = "new"
 
 
@@ -65,9 +68,11 @@ class Recommendation(Struct, kw_only=True):
 
 
 class Recommended(Struct, kw_only=True):
-    """basis: history, recent or popularity: what is known of the person. note: where no trained model answers."""
+    """basis: history, recent or popularity: what is known of the person. note: where no trained model answers.
+    personalised: false where the person, or their household, chose it; need and head are left aside then."""
 
     person: str
+    personalised: bool
     model: str
     basis: str
     note: str | None
@@ -87,6 +92,11 @@ class Batch(Struct, kw_only=True):
             Argument(name="person", about="their id", schema={"type": "string"}, required=True),
             Argument(name="n", about="products at most", schema={"type": "integer", "minimum": 1, "maximum": MOST}),
             Argument(name="need", about="one whose remedies rank higher", schema={"type": "string"}),
+            Argument(
+                name="environment",
+                about="instead of a need: those that hold in the person's home now",
+                schema={"type": "boolean"},
+            ),
             Argument(name="head", about="only what is new to them, or everything", schema={"enum": ["new", "repeat"]}),
         ),
         replies={200: Recommended},
@@ -99,7 +109,7 @@ def get() -> Response:
         asked = msgspec.convert(request.args.to_dict(), Query, strict=False)
     except msgspec.ValidationError as error:
         abort(400, f"query: {error}")
-    [found] = _answers([asked.person], Wish(n=asked.n, need=_need(asked.need, 400), head=asked.head))
+    [found] = _answers([asked.person], _wish(asked, 400))
     return _json(found)
 
 
@@ -115,7 +125,14 @@ def get() -> Response:
 )
 def post_batch() -> Response:
     asked = wire.body(Asked)
-    return _json(Batch(answers=_answers(asked.people, Wish(n=asked.n, need=_need(asked.need, 422), head=asked.head))))
+    return _json(Batch(answers=_answers(asked.people, _wish(asked, 422))))
+
+
+def _wish(asked: Query | Asked, status: int) -> Wish:
+    if asked.environment and asked.need is not None:
+        abort(status, "a need and the environment: ask for one of them")
+    home = tuple(services().needs.by_name.values()) if asked.environment else ()
+    return Wish(n=asked.n, need=_need(asked.need, status), home=home, head=asked.head)
 
 
 def _need(name: str | None, status: int) -> Need | None:
@@ -138,6 +155,7 @@ def _answers(people: Sequence[str], wish: Wish) -> list[Recommended]:
 def _recommended(answer: Answer) -> Recommended:
     return Recommended(
         person=answer.person,
+        personalised=answer.personalised,
         model=answer.model,
         basis=answer.basis,
         note=answer.note,

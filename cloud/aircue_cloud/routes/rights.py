@@ -25,19 +25,35 @@ _IN_MEMORY = 1024 * 1024
 _PART = 64 * 1024
 
 
-@blueprint.get("/<any(households, people):kind>/<name>/export")
+@blueprint.get("/households/<household>/export")
 @requires("rights:read")
-def get_export(kind: str, name: str) -> Response:
-    return _zip(_subject(kind, name), _actor(), name)
+def export_household(household: str) -> Response:
+    return _zip(_subject("households", household), _actor(), household)
 
 
-@blueprint.delete("/<any(households, people):kind>/<name>")
+@blueprint.get("/people/<person>/export")
+@requires("rights:read")
+def export_person(person: str) -> Response:
+    return _zip(_subject("people", person), _actor(), person)
+
+
+@blueprint.delete("/households/<household>")
 @requires("rights:write")
-def delete(kind: str, name: str) -> dict[str, Any]:
-    """Erases; the proof says what went, and whether anything is left."""
+def erase_household(household: str) -> dict[str, Any]:
+    return _erased(_subject("households", household))
+
+
+@blueprint.delete("/people/<person>")
+@requires("rights:write")
+def erase_person(person: str) -> dict[str, Any]:
+    return _erased(_subject("people", person))
+
+
+def _erased(subject: Subject) -> dict[str, Any]:
+    """The proof says what went, and whether anything is left."""
     here, actor = services(), _actor()
     where = places(here.engine, here.lake, here.place.model_dir, here.intake.clock())
-    proof = erasure.erase(here.engine, _subject(kind, name), where, actor, here.intake.clock())
+    proof = erasure.erase(here.engine, subject, where, actor, here.intake.clock())
     _write_down(actor, "rights erase", proof.pseudonym)
     return erasure.as_json(proof)
 
@@ -95,6 +111,8 @@ def _household() -> str:
 
 
 def _subject(kind: str, name: str) -> Subject:
+    if "\0" in name:
+        abort(404, f"{name!r:.100} is nobody's id")
     with db.reading(services().engine) as connection:
         try:
             return _KINDS[kind](connection, services().lake, name)

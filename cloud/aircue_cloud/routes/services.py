@@ -1,15 +1,21 @@
 """What the routes work with: the services of the store that the request belongs to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from flask import current_app, g
 from sqlalchemy import Engine
 
+from aircue_cloud import db
 from aircue_cloud.config import Config, Place
 from aircue_cloud.db import MAIN
 from aircue_cloud.delivery.buttons import Links
 from aircue_cloud.delivery.live import Waiting
 from aircue_cloud.delivery.switched_on import Channels
+from aircue_cloud.identity import keys
+from aircue_cloud.identity.keys import Key
+from aircue_cloud.ingest.group_commit import GroupCommit
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.layers.lake import Lake
@@ -34,6 +40,15 @@ class Services:
     links: Links
     waiting: Waiting
     background: tuple[Background, ...] = ()
+
+    @cached_property
+    def keys(self) -> GroupCommit[str, Key | None]:
+        """Looks keys up: those of all requests that wait at the same time in one query, made after the last came."""
+        return GroupCommit(self._found)
+
+    def _found(self, shown: Sequence[str]) -> list[Key | None]:
+        with db.reading(self.engine) as connection:
+            return keys.find_all(connection, shown, self.intake.clock())
 
 
 def services() -> Services:

@@ -13,8 +13,7 @@ from aircue_cloud.homes import residents
 from aircue_cloud.homes.residents import Site, SiteDocument, SitePatch
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.access import requires
-from aircue_cloud.routes.described import AFTER_ID, LIMIT, Argument, Operation, described
-from aircue_cloud.routes.people import HOUSEHOLD
+from aircue_cloud.routes.described import AFTER_ID, HOUSEHOLD, LIMIT, Argument, Operation, described
 from aircue_cloud.routes.services import services
 from aircue_cloud.weather import outdoor
 from aircue_cloud.weather.outdoor import Outdoor

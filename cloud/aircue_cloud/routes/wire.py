@@ -113,8 +113,8 @@ def new_id(value: str, field: str) -> str:
 def text_argument(name: str, default: str = "") -> str:
     """A text of the query; none holds a NUL, which PostgreSQL refuses."""
     value = request.args.get(name, default)
-    if "\0" in value or len(value) > 200:
-        abort(400, f"query parameter {name} is {value!r:.50}, expected up to 200 characters without NUL")
+    if "\0" in value or len(value) > 128:
+        abort(400, f"query parameter {name} is {value!r:.50}, expected up to 128 characters without NUL")
     return value
 
 

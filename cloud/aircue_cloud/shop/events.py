@@ -3,13 +3,13 @@
 An event is stored once under the id its sender gave it: the same content again is a duplicate, another a conflict.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta
 from msgspec.structs import asdict
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from aircue_cloud import keyed, tables
 from aircue_cloud.fields import Body, Id, Line, Minor, Moment, Reason, Text
@@ -86,7 +86,8 @@ KINDS: dict[str, type[Act]] = {
     for kind in (View, Click, Cart, Favourite, Impression, Dismissal, Purchase, Return, Rating)
 }
 
-_OWN = ("referrer", "path", "dwell_s", "quantity", "price_minor", "currency", "text")
+OURS = ("weight", "pushed")  # columns that say nothing of what the sender said
+OWN = ("referrer", "path", "dwell_s", "quantity", "price_minor", "currency", "text")
 
 
 def row(event: Act) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def row(event: Act) -> dict[str, Any]:
         "rating": said.get("stars"),
         "at": from_ms(to_ms(event.at)),
         "pushed": False,
-        **{name: said.get(name) for name in _OWN},
+        **{name: said.get(name) for name in OWN},
     }
 
 
@@ -129,13 +130,39 @@ def store_rows(connection: Connection, rows: Sequence[dict[str, Any]], now: date
     """As store, of rows that are made already."""
     reasons = hindrances(connection, rows, now)
     fit = [one for one, reason in zip(rows, reasons, strict=True) if reason is None]
-    verdicts = iter(keyed.put(connection, tables.interactions.c.event, fit, besides=("weight", "pushed")))
+    verdicts = iter(keyed.put(connection, tables.interactions.c.event, fit, besides=OURS))
     return [next(verdicts) if reason is None else reason for reason in reasons]
 
 
-def hindrances(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> list[Reason | None]:
-    people = keyed.present(connection, tables.people.c.id, [one["person"] for one in rows])
-    products = keyed.present(connection, tables.products.c.id, [one["product"] for one in rows])
+def page(
+    connection: Connection, *, after: int, limit: int, person: str | None, household: str | None
+) -> list[dict[str, Any]]:
+    """What is stored, by its number; of one person, of one household, or of all."""
+    table, people = tables.interactions.c, tables.people.c
+    own = [table[name] for name in ("kind", "person", "product", "at", "pushed", *OWN)]
+    query = select(table.id.label("number"), table.event.label("id"), table.rating.label("stars"), *own)
+    query = query.where(table.id > after).order_by(table.id).limit(limit)
+    if person is not None:
+        query = query.where(table.person == person)
+    if household is not None:
+        query = query.where(table.person.in_(select(people.id).where(people.household == household)))
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _nobody(_room: str, _ids: Sequence[str]) -> set[str]:
+    return set()
+
+
+def hindrances(
+    connection: Connection,
+    rows: Sequence[dict[str, Any]],
+    now: datetime,
+    coming: Callable[[str, Sequence[str]], set[str]] = _nobody,
+) -> list[Reason | None]:
+    """coming: which ids of a room (people, products) will be there as well when the rows are stored."""
+    named, offered = [one["person"] for one in rows], [one["product"] for one in rows]
+    people = keyed.present(connection, tables.people.c.id, named) | coming("people", named)
+    products = keyed.present(connection, tables.products.c.id, offered) | coming("products", offered)
     return [
         untimely(one["at"], now)
         or _unknown("person", one["person"], people, "/api/v1/people/ID")

@@ -8,8 +8,10 @@ from aircue_cloud.tables.followed import counters, feed
 from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, rule_states
+from aircue_cloud.tables.outcomes import assignments
 from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
+from aircue_cloud.tables.reports import reports
 from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
@@ -18,6 +20,7 @@ from aircue_cloud.tables.surroundings import observations, weather, weather_requ
 __all__ = [
     "addresses",
     "answers",
+    "assignments",
     "attempts",
     "audit",
     "batches",
@@ -49,6 +52,7 @@ __all__ = [
     "pushes",
     "recovery_codes",
     "refused",
+    "reports",
     "retention",
     "revisions",
     "rule_states",

@@ -26,7 +26,7 @@ operators = Table(
     Column("password_hash", Text, nullable=False),  # argon2id
     Column("role", Text, nullable=False),  # owner, operator, viewer
     Column("added_at", Moment, nullable=False),
-    Column("totp_secret", Text),  # base 32; null: never set up
+    Column("totp_secret", Text),  # base 32, sealed (identity/sealing.py); null: never set up
     Column("totp_on", Boolean, nullable=False, default=False),  # set up, and shown to work
     Column("totp_step", BigInteger),  # of the last code taken: no code is taken twice
 )

@@ -5,8 +5,10 @@ Ids that are names stay text; ids drawn by us are UUIDs as text. Money is an int
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData
+import msgspec
+from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Text
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +42,21 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
         return None if value is None else from_ms(value)
+
+
+class Document(TypeDecorator[Any]):
+    """JSON kept as text, for what is written often and read seldom. msgspec.Raw is taken as it is."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return bytes(value if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)).decode()
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
+        return None if value is None else msgspec.json.decode(value)
 
 
 def row_id() -> Column[int]:

@@ -9,6 +9,7 @@ households = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("impersonal_since", Moment),  # when it chose that nothing is fitted to it; null: it did not
 )
 
 sites = Table(
@@ -26,6 +27,7 @@ people = Table(
     Column("id", Text, primary_key=True),
     Column("household", Text, ForeignKey("households.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
+    Column("impersonal_since", Moment),  # as of a household
 )
 
 # Append-only; of the rows of one (household, purpose, data_category, channel) the latest is what holds.

@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Table, Text, UniqueConstraint
 
-from aircue_cloud.tables.columns import Moment, metadata, row_id
+from aircue_cloud.tables.columns import Document, Moment, metadata, row_id
 
 decisions = Table(
     "decisions",
@@ -26,7 +26,7 @@ decisions = Table(
     Column("expires_at", Moment),
     Column("rules_version", Text),  # of the need's rule
     Column("model_version", Text),  # null where no candidate was looked for
-    Column("trace", JSON, nullable=False),
+    Column("trace", Document, nullable=False),
     Index("decision_household", "household", "at"),
     Index("decision_push", "push"),
 )

@@ -45,15 +45,21 @@ def wait_s(failures: int, told_s: float | None, jitter: float) -> float:
     return max(backoff, told_s or 0.0) + jitter * FIRST_WAIT_S
 
 
+def _none() -> bool:
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Refresh:
-    """now: the clock. jitter: 0 to 1, another each time. most: requests in one run."""
+    """now: the clock. jitter: 0 to 1, another each time. most: requests in one run. pause: made before each request;
+    True ends the run."""
 
     engine: Engine
     now: Callable[[], datetime]
     jitter: Callable[[], float]
     progress: Callable[[str], None]
     most: int = 500
+    pause: Callable[[], bool] = _none
 
     def run(self, providers: Sequence[Provider], back: int) -> Refreshed:
         """Failures are told and counted; none ends the run, but for a source that wants no more requests."""
@@ -86,7 +92,9 @@ class Refresh:
     def _ask(self, provider: Provider, area: str, back: int) -> int | None:
         """Hours stored; -1 where there were none to be had, None where it is too early to ask."""
         days = provider.days(self.now().date(), back)
-        if days is None or not self._claim(area, provider.source):
+        if days is None or not self._is_due(area, provider.source) or self.pause():
+            return None
+        if not self._claim(area, provider.source):
             return None
         try:
             hours = provider.hours(area, *days)
@@ -95,6 +103,11 @@ class Refresh:
             return -1
         self._succeeded(area, provider, hours)
         return len(hours)
+
+    def _is_due(self, area: str, source: str) -> bool:
+        with db.reading(self.engine) as connection:
+            until = connection.execute(_next_at(area, source)).scalar_one_or_none()
+        return until is None or until <= self.now()
 
     def _claim(self, area: str, source: str) -> bool:
         """True for one of all that ask at the same time."""

@@ -291,7 +291,7 @@ def episode_line(row: Row, needs: Needs, tz: ZoneInfo, units: Mapping[str, str],
     )
 
 
-_OUTCOMES = {"send": "push sent", "suppress": "held back"}
+_OUTCOMES = {"send": "push sent", "suppress": "held back", "defer": "waits", "ghost": "held out"}
 
 
 def _standing(row: Row) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, union_all
 
 from aircue_cloud import status, tables
-from aircue_cloud.decision.policy import SUPPRESS
+from aircue_cloud.decision.policy import SEND
 from aircue_cloud.layers.lake import Lake, Span
 from aircue_cloud.web.charts import Bucket, Flagged
 
@@ -58,7 +58,7 @@ def figures(connection: Connection) -> dict[str, int]:
     episodes, decisions = tables.episodes.c, tables.decisions.c
     counts = {
         "open_episodes": select(func.count()).where(episodes.open, ~episodes.withdrawn),
-        "declined": select(func.count()).where(decisions.outcome == SUPPRESS),
+        "declined": select(func.count()).where(decisions.outcome != SEND),
         "households": select(func.count(tables.pushes.c.household.distinct())),
     }
     return status.figures(connection) | {name: connection.execute(query).scalar_one() for name, query in counts.items()}
@@ -166,7 +166,7 @@ def declined(connection: Connection, limit: int) -> list[dict[str, Any]]:
     query = (
         select(table, tables.episodes.c.site, tables.episodes.c.node)
         .join(tables.episodes, tables.episodes.c.id == table.c.episode)
-        .where(table.c.outcome == SUPPRESS)
+        .where(table.c.outcome != SEND)
     )
     rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings()
     return [dict(row) for row in rows]

@@ -9,10 +9,11 @@ from aircue_cloud import audit, db
 from aircue_cloud.audit import Act
 from aircue_cloud.db import MAIN
 from aircue_cloud.errors import CommandError
-from aircue_cloud.identity import operators, passwords, rates, sessions, totp
+from aircue_cloud.identity import operators, passwords, rates, sealing, sessions, totp
+from aircue_cloud.identity.sealing import Box
 from aircue_cloud.routes import browsers
 from aircue_cloud.routes.access import by_operator, operator, public
-from aircue_cloud.routes.services import enter, services, store, stores
+from aircue_cloud.routes.services import config, enter, services, store, stores
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -103,7 +104,7 @@ def begin_second_factor() -> Response:
     name = operator()
     try:
         with db.writing(services().engine) as connection:
-            secret = operators.begin_totp(connection, name)
+            secret = operators.begin_totp(connection, name, _box())
     except CommandError as error:
         return _account(f"{error}.", 422)
     return _account("", 200, secret=secret, uri=totp.uri(secret, f"{name} ({store()})", "Aircue"))
@@ -116,7 +117,7 @@ def finish_second_factor() -> Response:
     wait, now = _too_often(name), services().intake.clock()
     with db.writing(services().engine) as connection:
         code = request.form.get("code", "").replace(" ", "")
-        codes = None if wait else operators.finish_totp(connection, name, code, now)
+        codes = None if wait else operators.finish_totp(connection, name, code, now, _box())
         if codes is not None:
             kept = browsers.session_cookie(sessions.OPERATOR)
             sessions.close_all(connection, sessions.OPERATOR, name, but=kept)
@@ -169,12 +170,17 @@ def _too_often(name: str) -> int:
     return max(waits)
 
 
+def _box() -> Box:
+    """Read anew each time, which is seldom: a key that was renewed counts at once."""
+    return sealing.load(config().secret_key)
+
+
 def _proves(name: str, password: str, code: str) -> bool:
     with db.reading(services().engine) as connection:
         knows = operators.password_fits(connection, name, password)
     now = services().intake.clock()
     with db.writing(services().engine) as connection:
-        proved = knows and operators.second_factor_fits(connection, name, code, now)
+        proved = knows and operators.second_factor_fits(connection, name, code, now, _box())
         outcome = audit.DONE if proved else "refused"
         act = Act(actor=f"operator {name}", action="sign in", target=name, outcome=outcome, address=browsers.address())
         audit.append(connection, act, now)

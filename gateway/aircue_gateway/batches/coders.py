@@ -594,28 +594,28 @@ class PlainWriter:
         return value
 
     def number(self, context: Field, value: int) -> int:
-        self._put(value)
+        self._put(zigzag(value))
         return value
 
     def symbol(self, value: int) -> int:
         self._out.append(value)
         return value
 
-    def _put(self, value: int) -> None:
-        whole = zigzag(value)
+    def _put(self, whole: int) -> None:
+        if (whole + 1).bit_length() > _LONGEST:
+            raise CoderError(f"{unzigzag(whole)} is too large a number for a batch")
         while whole > 127:
             self._out.append(whole & 127 | 128)
             whole >>= 7
         self._out.append(whole)
 
     def residuals(self, scale: Scale, values: Sequence[int]) -> list[int]:
-        append = self._out.append
-        for value in values:
-            whole = value * 2 if value >= 0 else -value * 2 - 1
-            while whole > 127:
-                append(whole & 127 | 128)
-                whole >>= 7
-            append(whole)
+        wholes = [value * 2 if value >= 0 else -value * 2 - 1 for value in values]
+        if max(wholes, default=0) <= 127:
+            self._out += bytes(wholes)
+        else:
+            for whole in wholes:
+                self._put(whole)
         return list(values)
 
     def close(self) -> bytes:

@@ -9,7 +9,9 @@ _LARGEST_UNSENT = 1024 * 1024  # bytes a client may leave unread
 
 
 class Host(Protocol):
-    """The listener, as a connection sees it."""
+    """The listener, as a connection sees it. buffer: where what is read lies until it was received, one for all."""
+
+    buffer: bytearray
 
     def opened(self, connection: "Connection") -> None: ...
     def received(self, connection: "Connection", data: bytes) -> None: ...
@@ -17,7 +19,7 @@ class Host(Protocol):
     def cut_off(self, connection: "Connection") -> None: ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """key: the client's, once it logged in. silent_until: the time by which it must be heard of. turn:
     counts on through what was read from any connection; here, of the last of it. secure: it speaks TLS.
     session: none before the TLS handshake is over."""
@@ -56,7 +58,11 @@ class Connection(asyncio.Protocol):
         if early:
             self._host.received(self, early)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._host.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(memoryview(self._host.buffer)[:nbytes])
         if self.session is None:
             self._early += data
         else:

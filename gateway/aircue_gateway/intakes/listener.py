@@ -40,12 +40,15 @@ _COMPLAIN_S = 10.0  # between two lines about connections turned away; all are c
 _RELAYED = frozenset((contract.BIRTH, contract.SAMPLES, contract.BACKLOG, contract.STATUS, contract.REPLY, DISCOVERY))
 _DISK, _RATE, _LOGIN = "the disk is behind", "it sends too fast", "its login waits"
 
-Take = Callable[[Message, Connection], None]
+_READ_BYTES = 64 * 1024  # at once
+
+Take = Callable[[Message, Connection, int], None]
 
 
 class Listener:
-    """take: gets every message, with the connection that wants its receipt. noticed: called after each bunch of them.
-    retained: the messages a new subscriber is told, by topic. count: the ledger's."""
+    """take: gets every message, with the connection that wants its receipt and the time at which it came. noticed:
+    called after each bunch of them. retained: the messages a new subscriber is told, by topic. count: the ledger's.
+    now_ms: the time of day, asked for once a bunch."""
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Listener:
         noticed: Callable[[], None],
         count: Callable[[Count], None],
         retained: Mapping[str, bytes],
+        now_ms: Callable[[], int],
     ) -> None:
         self._config = config
         self._limits = config.listener
@@ -63,6 +67,9 @@ class Listener:
         self._noticed = noticed
         self._count = count
         self._retained = retained
+        self._now_ms = now_ms
+        self._at_ms = 0
+        self.buffer = bytearray(_READ_BYTES)
         self._places = Places(
             most=self._limits.max_connections, most_per_address=self._limits.max_connections_per_address
         )
@@ -290,6 +297,7 @@ class Listener:
             connection.resume(_LOGIN)
 
     def _handle(self, connection: Connection, events: Iterable[Any]) -> None:
+        self._at_ms = self._now_ms()
         for event in events:
             if type(event) is Message:  # nearly all of them are, and they give the sender nothing to read at once
                 self._message(connection, event)
@@ -337,11 +345,12 @@ class Listener:
             del self._clients[connection.key]
         will = None if connection.session is None else connection.session.lost()
         if will is not None:
+            self._at_ms = self._now_ms()
             self._handlers[type(will)](connection, will)
             self._noticed()
 
     def _message(self, connection: Connection, message: Message) -> None:
-        self._take(message, connection)
+        self._take(message, connection, self._at_ms)
         if message.leaf in _RELAYED and self._routes.find(message.topic):
             self.publish(message.topic, message.payload)
 

@@ -5,7 +5,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Coroutine
-from importlib.metadata import version
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class View:
         self._figures = await self._newest_figures()
         return {
             "gateway": self._config.name,
-            "version": version("aircue"),
+            "version": _version(),
             "now_ms": self._now_ms(),
             "uptime_s": time.monotonic() - self._began,
             "rss_bytes": _rss_bytes(),
@@ -80,6 +80,13 @@ class View:
         except (TimeoutError, OSError) as error:
             log.warning("no_figures", reason=str(error) or "the disk is slow", remedy="the last ones are shown")
             return self._figures
+
+
+@cache
+def _version() -> str:
+    from importlib.metadata import version  # megabytes that a gateway nobody looks at does without
+
+    return version("aircue")
 
 
 def _rss_bytes() -> int:

@@ -87,7 +87,10 @@ class Vitals:
         return [{"node": node, "need": need, "phase": phase, "since": since} for node, need, phase, since in rows]
 
     def _sight(self, node: str) -> _Sight:
-        return self._nodes.setdefault(node, _Sight())
+        sight = self._nodes.get(node)
+        if sight is None:
+            sight = self._nodes[node] = _Sight()
+        return sight
 
     def _note_sample(self, birth: BirthRow, row: SampleRow) -> None:
         """A value that the deadband held back is the one before it."""

@@ -18,7 +18,9 @@ from aircue_gateway.spool.records import Kind, Record
 from aircue_gateway.spool.rows import Header
 from aircue_gateway.window import MOST_LOSSES, BirthRow, LossKey, Stored, StreamKey, StreamRow, Window, loss_key
 
-VERSION = 2  # of the spool; 1 was an SQLite file
+# Of the spool. 1 was an SQLite file; in 2 states of rules had no episodes, and nothing told what filters had learnt.
+VERSION = 3
+READABLE = (2, VERSION)
 _BIRTHS_LEFT_OUT = 10_000  # more than a damaged record can have named
 _AROUND_A_BODY = 160  # bytes of its record, about
 Fields = dict[str, Any]

@@ -6,7 +6,7 @@ What damage left readable is kept; whoever opens the spool hears of it.
 from typing import NamedTuple
 
 from aircue_gateway.spool import rows
-from aircue_gateway.spool.book import VERSION, Book
+from aircue_gateway.spool.book import READABLE, VERSION, Book
 from aircue_gateway.spool.disk import Disk, SpoolError
 from aircue_gateway.spool.records import Kind, Record, scan
 from aircue_gateway.spool.segments import SPARE, Found, first_record, found, segments
@@ -22,7 +22,8 @@ class Unreadable(Exception):
 
 class Recovered(NamedTuple):
     """segment, end, serial: of the newest segment, the end of its last record, the record that comes next. damage:
-    what could not be read, in words; damaged: those segments; missing: how many records are."""
+    what could not be read, in words; damaged: those segments; missing: how many records are. outdated: an older gateway
+    wrote it, and could not read what this one would add behind its checkpoint."""
 
     book: Book
     segment: int
@@ -34,6 +35,7 @@ class Recovered(NamedTuple):
     damage: str
     damaged: tuple[int, ...]
     missing: int
+    outdated: bool
 
 
 def recover(disk: Disk) -> Recovered | None:
@@ -42,7 +44,7 @@ def recover(disk: Disk) -> Recovered | None:
     if not numbers:
         return None
     base, checkpoint = _newest_checkpoint(disk, numbers)
-    book = _book(checkpoint)
+    book, version = _book(checkpoint)
     read = [found(disk, number) for number in numbers if number >= base]
     missing = _replay(book, read)
     spoilt = tuple(one.number for one in read if one.damaged)
@@ -58,16 +60,21 @@ def recover(disk: Disk) -> Recovered | None:
         damage=_words(read, missing),
         damaged=spoilt or ((last.number,) if missing else ()),
         missing=missing,
+        outdated=version < VERSION,
     )
 
 
-def _book(checkpoint: Record) -> Book:
+def _book(checkpoint: Record) -> tuple[Book, int]:
+    """And the version it was written in."""
     fields, _ = rows.split(checkpoint.body)
-    if fields["version"] != VERSION:
+    version = fields["version"]
+    if version not in READABLE:
+        known = " and ".join(map(str, READABLE))
         raise SpoolError(
-            f"the spool has version {fields['version']}, this gateway reads {VERSION}: run the one that wrote it"
+            f"the spool has version {version}, this gateway reads {known}: run the newer gateway that wrote it, or set "
+            "data_dir to another folder"
         )
-    return Book.from_checkpoint(fields)
+    return Book.from_checkpoint(fields), version
 
 
 def _newest_checkpoint(disk: Disk, numbers: list[int]) -> tuple[int, Record]:

@@ -173,10 +173,11 @@ class Log:
         for at, number in enumerate(numbers):
             offset = start.offset if number == start.segment else 0
             limit = self.serial if at + 1 == len(numbers) else self.first_serials[numbers[at + 1]]
-            for record in scan(self.read(number, 0, self.sizes[number]), number, offset):
+            end = self.end if self._trusted and number == self.current else self.sizes[number]
+            for record in scan(self.read(number, offset, max(0, end - offset)), number):
                 if record.serial >= limit:
                     break
-                yield number, record
+                yield number, record._replace(offset=record.offset + offset, end=record.end + offset)
 
 
 class Found(NamedTuple):

@@ -36,7 +36,7 @@ __all__ = ["Limits", "Sealed", "Spool", "SpoolError", "SpoolState", "SpoolUnavai
 
 FOLDER = "spool"
 _MB = 1_000_000
-_LARGEST_BATCH = 5_000  # samples; what is sealed at once is in memory at once
+_LARGEST_BATCH = 2_500  # samples; what is sealed at once is in memory at once
 _MOST_LOSSES = 1_000  # a batch
 _FRESH_MS = 60_000  # an urgent batch younger than this goes before those that wait
 _BROKEN = ".broken-"
@@ -466,6 +466,10 @@ def _resumed(disk: Disk, found: Recovered, limits: Limits, now_ms: int) -> Store
     store = Store(disk, found.book, limits.segment, limits.dead_letters)
     store.log.sizes, store.log.first_serials = found.sizes, found.first_serials
     store.log.spare(found.spare_bytes)
+    if found.outdated and not found.damage:
+        store.log.continue_elsewhere(found.segment, found.serial)
+        log.event("spool_taken_over", segments=len(found.sizes))
+        return store
     if not found.damage:
         store.log.resume(found.segment, found.end, found.serial)
         return store

@@ -51,11 +51,11 @@ def clear_unfinished(folder: Path, disk: Disk) -> None:
 def take_over(folder: Path, store: Store, now_ms: int) -> None:
     """Everything in the file of version 1, where there is one. SpoolError where it is of another version, or came
     beside a newer spool."""
-    import sqlite3
-
     file = folder / FILE_NAME
     if not file.exists():
         return
+    import sqlite3  # a megabyte, for once in a gateway's life
+
     try:
         db = _opened(file)
         try:

@@ -11,9 +11,11 @@ from scipy.optimize import minimize
 
 from aircue_cloud.cli import main
 from aircue_cloud.recommender.errors import DatasetError
-from aircue_cloud.recommender.evaluating import ablation
-from aircue_cloud.recommender.evaluating.ablation import Ablation, ablate, poisson
+from aircue_cloud.recommender.evaluating import ablation, choosing
+from aircue_cloud.recommender.evaluating.ablation import Ablation, ablate
+from aircue_cloud.recommender.evaluating.chances import Expected, Fit, by_day, numbered, poisson
 from aircue_cloud.recommender.evaluating.context_log import EVERYBODY, Context, context_of, day_of, read_context
+from aircue_cloud.recommender.evaluating.occasions import EventDays, Period
 from aircue_cloud.recommender.interactions import DAY_S, Interactions
 
 DAYS, ITEMS, USERS = 240, 12, 40
@@ -118,7 +120,7 @@ def test_each_stage_stands_on_the_one_before() -> None:
 def test_nothing_of_the_test_is_known_before_its_day() -> None:
     """Popularity of a day is that of the days before it, whatever comes later."""
     log = world(0.0, 0.0)
-    whole, past = ablation._Days.of(log), ablation._Days.of(log.between(-np.inf, 100 * DAY_S))
+    whole, past = EventDays.of(log), EventDays.of(log.between(-np.inf, 100 * DAY_S))
     for half_life_d in (7.0, np.inf):
         assert whole.popular(half_life_d)[:100] == pytest.approx(past.popular(half_life_d))
 
@@ -144,7 +146,7 @@ def test_lifts_maximise_the_penalised_likelihood(features: int) -> None:
 
 
 def test_rows_that_are_the_same_share_a_number() -> None:
-    found = ablation._numbered([np.array([1, 1, 2, 1]), np.array([0.5, 0.0, 0.5, 0.5])])
+    found = numbered([np.array([1, 1, 2, 1]), np.array([0.5, 0.0, 0.5, 0.5])])
     assert [found.tolist().count(one) for one in found] == [2, 1, 1, 2]
     assert found[0] == found[3]
 
@@ -152,7 +154,7 @@ def test_rows_that_are_the_same_share_a_number() -> None:
 def test_a_mixture_makes_the_events_likeliest() -> None:
     random = np.random.default_rng(5)
     chances = random.uniform(0.01, 1, (2, 400))
-    weight = ablation._mixture(chances, rounds=2000)[0]
+    weight = choosing.likeliest(chances, rounds=2000)[0]
     grid = np.linspace(0.001, 0.999, 999)
     losses = [-np.log(one * chances[0] + (1 - one) * chances[1]).mean() for one in grid]
     assert weight == pytest.approx(grid[np.argmin(losses)], abs=2e-3)
@@ -160,11 +162,11 @@ def test_a_mixture_makes_the_events_likeliest() -> None:
 
 def test_losses_are_those_of_the_formula_event_by_event() -> None:
     log = world(0.5, 1.0)
-    days = ablation._Days.of(log)
-    period = ablation._Period.of(days, TEST, END)
+    days = EventDays.of(log)
+    period = Period.of(days, TEST, END)
     random = np.random.default_rng(6)
-    ranked = ablation._Ranked(period, days.popular(30.0)[period.day - days.first])
-    fit = ablation._Fit(theta=random.normal(size=(ITEMS, 2)), x=random.normal(size=(len(period.user), 2)))
+    ranked = Expected(period, days.popular(30.0)[period.day - days.first])
+    fit = Fit(theta=random.normal(size=(ITEMS, 2)), x=random.normal(size=(len(period.user), 2)))
     losses = ranked.losses(fit)
     for event in (0, 7, len(losses) - 1):
         o = period.occasion[event]
@@ -175,9 +177,9 @@ def test_losses_are_those_of_the_formula_event_by_event() -> None:
 def test_an_interval_takes_a_day_as_one_observation() -> None:
     """A hundred events of a day that all say the same are worth one."""
     day = np.repeat(np.arange(30), 100)
-    period = ablation._Period(begin=0, user=day, day=day, occasion=np.arange(3000), item=np.zeros(3000, dtype=np.intp))
+    period = Period(begin=0, user=day, day=day, occasion=np.arange(3000), item=np.zeros(3000, dtype=np.intp))
     gains = np.repeat(np.random.default_rng(7).normal(size=30), 100)
-    found = ablation.by_day(period, gains)
+    found = by_day(period, gains)
     assert found.high - found.low == pytest.approx(2 * 1.96 * gains[::100].std() / 30**0.5, rel=0.15)
 
 

@@ -14,11 +14,11 @@ from aircue_cloud.recommender.models.blend import Blend
 from aircue_cloud.recommender.models.bpr import Bpr
 from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.ease import Ease
+from aircue_cloud.recommender.models.families import FAMILIES, started
 from aircue_cloud.recommender.models.item_knn import ItemKnn
 from aircue_cloud.recommender.models.linear import Linear
 from aircue_cloud.recommender.models.own_frequency import OwnFrequency
 from aircue_cloud.recommender.models.popularity import Popularity
-from aircue_cloud.recommender.models.ranker import Ranker
 from aircue_cloud.recommender.models.rp3beta import Rp3Beta
 from aircue_cloud.recommender.models.svd import Svd
 from aircue_cloud.recommender.models.transitions import Transitions
@@ -37,7 +37,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "rp3beta": lambda: Rp3Beta(k=4),
     "own frequency": OwnFrequency,
     "transitions": lambda: Transitions(l2=1.0, period_d=5, new=False),
-    "ranker": lambda: Ranker(new=False),
+    "ranker": lambda: started("ranker").make(),
     "blend": lambda: Blend([(1.0, ItemKnn(k=3)), (0.5, Popularity())]),
 }
 LINEAR: dict[str, Callable[[], Linear]] = {
@@ -354,13 +354,13 @@ def seasons(users: int = 120, items: int = 30) -> Interactions:
 
 
 @pytest.fixture(scope="module")
-def ranker() -> Ranker:
-    model = Ranker(new=True, candidates=15, period_d=2, periods=2, trees=20)
+def ranker() -> Model:
+    model = FAMILIES["ranker-new"].make(new=True, candidates=15, period_d=2, periods=2, trees=20)
     model.fit(seasons(), NOW)
     return model
 
 
-def test_a_ranker_learns_what_comes_next(ranker: Ranker) -> None:
+def test_a_ranker_learns_what_comes_next(ranker: Model) -> None:
     """Tomorrow's item is among the first three of 30 for most, though nobody said so; its models alone, as they start,
     know half as much."""
     log = seasons()
@@ -375,13 +375,13 @@ def test_a_ranker_learns_what_comes_next(ranker: Ranker) -> None:
     assert found(ranker.scores(asked)) > 0.8
 
 
-def test_a_ranker_of_what_is_new_puts_that_first(ranker: Ranker) -> None:
+def test_a_ranker_of_what_is_new_puts_that_first(ranker: Model) -> None:
     met = seasons().matrix(BINARY, NOW).toarray() != 0
     first = np.argmax(ranker.scores(range(120)), axis=1)
     assert not met[np.arange(120), first].any()
 
 
-def test_a_ranker_that_learnt_gives_the_same_scores_again(ranker: Ranker) -> None:
-    again = Ranker(new=True, candidates=15, period_d=2, periods=2, trees=20)
+def test_a_ranker_that_learnt_gives_the_same_scores_again(ranker: Model) -> None:
+    again = FAMILIES["ranker-new"].make(new=True, candidates=15, period_d=2, periods=2, trees=20)
     again.fit(seasons(), NOW)
     assert np.array_equal(again.scores(range(120)), ranker.scores(range(120)))

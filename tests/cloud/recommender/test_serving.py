@@ -2,21 +2,24 @@
 
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.cloud.recommender import slow_trees
 from tests.cloud.recommender.trained import CATALOGUE, ITEMS, NOW, SERVABLE, TRIED, USERS, info, log, of_recipes, start
 
 from aircue_cloud.recommender import explanations, store
 from aircue_cloud.recommender.artefact import HEADS, MET, NEW, REPEAT, Artefact
-from aircue_cloud.recommender.asked import Act, Context, Described, Told
+from aircue_cloud.recommender.asked import Act, Context, Described, Environment, Told
 from aircue_cloud.recommender.interactions import Interactions
 from aircue_cloud.recommender.kernels import NOBODY
 from aircue_cloud.recommender.lift import Evidence
 from aircue_cloud.recommender.models.blend import Blend
 from aircue_cloud.recommender.models.fold_in import ItemFoldIn
-from aircue_cloud.recommender.parts import FactorsPart
+from aircue_cloud.recommender.parts import FactorsPart, Part
+from aircue_cloud.recommender.ranked_part import RankedPart
 from aircue_cloud.recommender.serving import Ranked, Recommender
 from aircue_cloud.recommender.trainee import Plan, build
 
@@ -44,19 +47,25 @@ def utilities(name: str, person: str) -> npt.NDArray[np.float64]:
     whole = artefact(name)
     row, total = PEOPLE.index(person), np.zeros(ITEMS)
     for number, weight in whole.heads[NEW].mix:
-        part = whole.parts[number]
-        r = whole.profiles[part.weighting].toarray()[row].astype(np.float64)
-        kinds = {
-            "counts": lambda p=part: p.arrays()["sums"],
-            "own": lambda r=r: r,
-            "linear": lambda p=part, r=r: r @ (p.w if isinstance(p.w, np.ndarray) else p.w.toarray()),  # type: ignore[attr-defined]
-            "factors": lambda p=part: p.y @ p.x[row],  # type: ignore[attr-defined]
-        }
-        scores = np.asarray(kinds[part.kind](), dtype=np.float64)  # type: ignore[no-untyped-call]
+        scores = said(whole, whole.parts[number], row)
         total += weight * (scores / scores.std() if scores.std() > 0 else 0)
     if total.std() == 0:
         return np.log(whole.popularity.astype(np.float64) * ITEMS)
     return whole.heads[NEW].temperature * total
+
+
+def said(whole: Artefact, part: Part, row: int) -> npt.NDArray[np.float64]:
+    r = whole.profiles[part.weighting].toarray()[row].astype(np.float64)
+    kinds = {
+        "counts": lambda: part.arrays()["sums"],
+        "own": lambda: r,
+        "linear": lambda: r @ (part.w if isinstance(part.w, np.ndarray) else part.w.toarray()),  # type: ignore[attr-defined]
+        "factors": lambda: part.y @ part.x[row],  # type: ignore[attr-defined]
+        "trees": lambda: slow_trees.scores(
+            whole, cast("RankedPart", part), row, {at: said(whole, one, row) for at, one in enumerate(part.over)}
+        ),
+    }
+    return np.asarray(kinds[part.kind](), dtype=np.float64)  # type: ignore[no-untyped-call]
 
 
 def same(found: list[Ranked], expected: list[tuple[str, float]]) -> None:
@@ -333,3 +342,20 @@ def test_lifts_and_eligibility_hold_for_all_users_too() -> None:
             ]
             single = served("als").recommend(person, 4, context, eligible)
             same(found, [(one.product, one.score) for one in single])
+
+
+def test_of_the_needs_that_hold_in_a_home_the_one_counts_that_lifts_a_product_most() -> None:
+    mould = Context(need="mould-risk", remedies={"dehumidifier": 3.0, "lamp": 1.5})
+    recommender = served("ease")
+    plain, home = (
+        {one.product: one.score for one in recommender.recommend("u04", ITEMS, context, head=REPEAT)}
+        for context in (None, Environment(needs=(DAMP, mould)))
+    )
+    for described in CATALOGUE:
+        lift = {"dehumidifier": 3.0, "lamp": 1.5}.get(described.category, 1.0)
+        assert home[described.id] - plain[described.id] == pytest.approx(np.log(lift), abs=1e-5)
+    [why] = recommender.explain("u04", ["i00"], Environment(needs=(DAMP, mould)), head=REPEAT)
+    assert [reason.need for reason in why.reasons if reason.need] == ["mould-risk"]
+    assert why.score == pytest.approx(home["i00"], abs=1e-4)
+    nothing = recommender.recommend("u04", ITEMS, Environment(), head=REPEAT)
+    assert {one.product: one.score for one in nothing} == pytest.approx(plain, abs=1e-5)

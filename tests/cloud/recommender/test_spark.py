@@ -1,6 +1,5 @@
 """Spark's factors against this machine's: the same Parquet, the same objective, nearly the same answer."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from aircue_cloud.recommender.serving import Recommender
 
 NOW = 100 * DAY_S
 HALF = Weighting(half_life_d=30)
-CONFIG = spark.Config(factors=8, l2=3.0, alpha=4.0, iterations=10, weighting=HALF, blocks=1)
+CONFIG = spark.Config(factors=8, l2=3.0, alpha=4.0, iterations=10, weighting=HALF)
 
 
 def log(seed: int = 1, users: int = 120, items: int = 60) -> Interactions:
@@ -103,60 +102,6 @@ def test_without_pyspark_the_error_says_what_to_install(monkeypatch: pytest.Monk
         pass
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
-    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install pyspark, with Java 17, makes this run")
-    with spark.session("local[1]", **{"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1"}) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("log") / "log.parquet"
-    log_file.write(log(), path)
-    return str(path)
-
-
-@pytest.mark.system
-@pytest.mark.filterwarnings("ignore")
-def test_both_engines_end_at_the_same_loss_and_rank_alike(session: Any, file: str) -> None:
-    learnt, model = spark.learn(session, file, CONFIG, NOW), here(log())
-    assert (learnt.users, learnt.items, learnt.events) == (log().users, log().items, len(log()))
-    assert loss(learnt.x, learnt.y, log()) == pytest.approx(loss(model.x, model.y, log()), rel=0.02)
-    assert agreement(learnt.x @ learnt.y.T, model.x @ model.y.T) > 0.85
-
-
-@pytest.mark.system
-@pytest.mark.filterwarnings("ignore")
-def test_a_regularisation_that_was_not_converted_is_seen(
-    session: Any, file: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the tolerance of the test above is worth."""
-    monkeypatch.setattr(spark, "_means", lambda ratings: (1.0, 1.0))
-    learnt, model = spark.learn(session, file, CONFIG, NOW), here(log())
-    assert loss(learnt.x, learnt.y, log()) > 1.05 * loss(model.x, model.y, log())
-    assert agreement(learnt.x @ learnt.y.T, model.x @ model.y.T) < 0.85
-
-
-@pytest.mark.system
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("shape", ["binary", "linear", "sqrt", "log"])
-def test_events_become_the_same_numbers(session: Any, file: str, shape: str) -> None:
-    events = session.read.parquet(file).selectExpr("int(substr(user, 2)) u", "int(substr(item, 2)) i", "at", "weight")
-    weighting = Weighting(half_life_d=30, shape=shape)
-    found = np.zeros(log().shape)
-    for row in spark._weighed(events, weighting, NOW).collect():
-        found[row["u"], row["i"]] = row["r"]
-    assert found == pytest.approx(log().matrix(weighting, NOW).toarray(), rel=1e-5)
-
-
-@pytest.mark.system
-@pytest.mark.filterwarnings("ignore")
-def test_the_future_cannot_leak_through_spark(session: Any, file: str) -> None:
-    with pytest.raises(DatasetError, match="after the moment of training"):
-        spark.learn(session, file, CONFIG, NOW / 2)
-
-
 def test_factors_of_spark_are_stored_and_served_like_any_others(tmp_path: Path) -> None:
     """With factors that stand in for Spark's."""
     whole, random = log(), np.random.default_rng(3)
@@ -177,11 +122,67 @@ def test_factors_of_another_log_are_refused() -> None:
         spark_model.artefact(other, log(), CONFIG, NOW)
 
 
+# With Spark. A session takes its time to start, and tests that run in several processes would start one in each: so one
+# test does all of this, in one session that is made for small data.
+
+_SMALL = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.extraJavaOptions": "-Xss16m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+
 @pytest.mark.system
 @pytest.mark.filterwarnings("ignore")
-def test_the_command_trains_by_spark(session: Any, file: str, tmp_path: Path) -> None:
-    config = tmp_path / "cloud.toml"
-    config.write_text(f'data_dir = "{tmp_path}"\n')
+def test_both_engines_read_alike_learn_alike_and_serve_alike(tmp_path: Path) -> None:
+    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install pyspark, with Java 17, makes this run")
+    file = str(tmp_path / "log.parquet")
+    log_file.write(log(), Path(file))
+    with spark.session("local[1]", **_SMALL) as session:
+        events_become_the_same_numbers(session, file)
+        the_future_cannot_leak(session, file)
+        both_end_at_the_same_loss_and_rank_alike(session, file)
+        a_regularisation_that_was_not_converted_is_seen(session, file)
+        the_command_trains(file, tmp_path)
+
+
+def both_end_at_the_same_loss_and_rank_alike(session: Any, file: str) -> None:
+    learnt, model = spark.learn(session, file, CONFIG, NOW), here(log())
+    assert (learnt.users, learnt.items, learnt.events) == (log().users, log().items, len(log()))
+    assert loss(learnt.x, learnt.y, log()) == pytest.approx(loss(model.x, model.y, log()), rel=0.02)
+    assert agreement(learnt.x @ learnt.y.T, model.x @ model.y.T) > 0.85
+
+
+def a_regularisation_that_was_not_converted_is_seen(session: Any, file: str) -> None:
+    """What the tolerance of the check above is worth."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(spark, "_means", lambda ratings: (1.0, 1.0))
+        learnt, model = spark.learn(session, file, CONFIG, NOW), here(log())
+    assert loss(learnt.x, learnt.y, log()) > 1.05 * loss(model.x, model.y, log())
+    assert agreement(learnt.x @ learnt.y.T, model.x @ model.y.T) < 0.85
+
+
+def events_become_the_same_numbers(session: Any, file: str) -> None:
+    events = session.read.parquet(file).selectExpr("int(substr(user, 2)) u", "int(substr(item, 2)) i", "at", "weight")
+    for shape in ("binary", "linear", "sqrt", "log"):
+        weighting = Weighting(half_life_d=30, shape=shape)
+        found = np.zeros(log().shape)
+        for row in spark._weighed(events, weighting, NOW).collect():
+            found[row["u"], row["i"]] = row["r"]
+        assert found == pytest.approx(log().matrix(weighting, NOW).toarray(), rel=1e-5), shape
+
+
+def the_future_cannot_leak(session: Any, file: str) -> None:
+    with pytest.raises(DatasetError, match="after the moment of training"):
+        spark.learn(session, file, CONFIG, NOW / 2)
+
+
+def the_command_trains(file: str, folder: Path) -> None:
+    """In the session that is there, which it ends."""
+    config = folder / "cloud.toml"
+    config.write_text(f'data_dir = "{folder}"\n')
     asked = ["train", "--engine", "spark", "--interactions", file, "--master", "local[1]", "--force"]
     result = CliRunner().invoke(main, [*asked, "--config", str(config)])
     assert result.exit_code == 0, result.output

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.cloud.recommender.trained import SERVABLE, of_recipes, start
 
-from aircue_cloud.recommender import factor_file, store
+from aircue_cloud.recommender import factor_file, pruning, store
 from aircue_cloud.recommender.artefact import Artefact
 from aircue_cloud.recommender.errors import ModelCorrupt, ModelMissing
 from aircue_cloud.recommender.factor_file import FactorFile, ids_of, ids_to_arrays
+from aircue_cloud.recommender.serving import Recommender
 
 
 def artefact(fingerprint: str = "f" * 64) -> Artefact:
@@ -40,7 +41,7 @@ def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
     )
     file.write(tmp_path)
     found = FactorFile.read(tmp_path)
-    assert found.header == {"format": "aircue-model", "version": 2, **file.header}
+    assert found.header == {"format": "aircue-model", "version": 3, **file.header}
     for name, array in file.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array, strict=True)
 
@@ -62,7 +63,9 @@ def test_ids_of_any_letters_come_back(ids: list[str]) -> None:
     assert {array.dtype.str for array in arrays.values()} == {"|u1", "<i8"}
 
 
-@pytest.mark.parametrize(("name", "array"), [("../x", np.zeros(1, np.float32)), ("x", np.zeros(1)), ("X", np.zeros(1))])
+@pytest.mark.parametrize(
+    ("name", "array"), [("../x", np.zeros(1, np.float32)), ("x", np.zeros(1, np.int16)), ("X", np.zeros(1))]
+)
 def test_what_the_format_does_not_know_is_not_written(tmp_path: Path, name: str, array: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected"):
         FactorFile(header={}, arrays={name: array}).write(tmp_path)
@@ -125,6 +128,89 @@ def test_nothing_trained_is_a_typed_error(tmp_path: Path) -> None:
             asked(tmp_path / "nowhere")
 
 
+def of_trees(model_dir: Path) -> tuple[str, str]:
+    """A version, and the part of it that holds trees."""
+    whole = of_recipes((1.0, start("ranker")))
+    place = next(place for place, part in enumerate(whole.parts) if part.kind == "trees")
+    return store.save(model_dir, whole), f"part{place}"
+
+
+def test_trees_that_grew_come_back_and_those_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
+    version, part = of_trees(tmp_path)
+    roots, right = (tmp_path / version / f"{part}.trees.{name}.npy" for name in ("roots", "right"))
+    assert len(np.load(roots)) == 150
+    assert len(np.load(right)) > 150  # they ask something
+    for path, value in ((right, 100_000), (roots, -1)):
+        array, whole = np.load(path), path.read_bytes()
+        array[0] = value
+        np.save(path, array)
+        sealed(tmp_path / version)
+        with pytest.raises(ModelCorrupt, match="leads nowhere"):
+            store.load(tmp_path, version)
+        path.write_bytes(whole)
+        sealed(tmp_path / version)
+    assert store.load(tmp_path, version).info.version == version
+
+
+@pytest.mark.parametrize("over", [[0], [9, 9, 9, 9, 9, 9], [-1, 0, 0, 0, 0, 0]])
+def test_a_panel_that_is_not_there_is_refused(tmp_path: Path, over: list[int]) -> None:
+    version, part = of_trees(tmp_path)
+    header = json.loads((tmp_path / version / "header.json").read_text())
+    header["parts"][int(part.removeprefix("part"))]["over"] = over
+    (tmp_path / version / "header.json").write_text(json.dumps(header))
+    sealed(tmp_path / version)
+    with pytest.raises(ModelCorrupt, match="is not whole"):
+        store.load(tmp_path, version)
+
+
+def test_a_model_without_somebody_scores_the_others_as_before() -> None:
+    """Trees, their panel and the features of users are cut alike."""
+    whole = of_recipes((0.7, start("ranker")), (0.3, start("als", factors=3)))
+    gone = whole.users[3]
+    cut_down = whole.without(frozenset({gone}))
+    assert gone not in cut_down.users
+    for person in whole.users[:3] + whole.users[4:8]:
+        before, after = (Recommender(one).recommend(person, 6, head="repeat") for one in (whole, cut_down))
+        assert [one.product for one in before] == [one.product for one in after]
+        assert [one.score for one in before] == pytest.approx([one.score for one in after])
+
+
+# What is old.
+
+
+def test_old_versions_go_and_the_newest_the_active_and_the_way_back_stay(tmp_path: Path) -> None:
+    first, second, third, fourth, fifth, sixth = (saved(tmp_path) for _ in range(6))
+    store.activate(tmp_path, first)
+    store.activate(tmp_path, third)
+    assert pruning.prune(tmp_path, keep=2) == [second, fourth]
+    assert store.versions(tmp_path) == [first, third, fifth, sixth]
+    assert not list(tmp_path.glob(".*"))
+    assert store.rollback(tmp_path) == first
+    assert saved(tmp_path) > sixth
+    assert pruning.prune(tmp_path, keep=9) == []
+
+
+def test_a_way_back_that_cannot_be_read_is_not_kept_for_it(tmp_path: Path) -> None:
+    first, second, third, fourth = (saved(tmp_path) for _ in range(4))
+    (tmp_path / third / "popularity.npy").write_bytes(b"")
+    assert store.active_version(tmp_path) == fourth
+    assert pruning.prune(tmp_path, keep=1) == [first, third]
+    assert store.rollback(tmp_path) == second
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", None])
+def test_nothing_is_removed_where_nobody_knows_what_serves(tmp_path: Path, content: bytes | None) -> None:
+    kept = [saved(tmp_path), saved(tmp_path)]
+    (tmp_path / "active").unlink() if content is None else (tmp_path / "active").write_bytes(content)
+    assert pruning.prune(tmp_path, keep=1) == []
+    assert store.versions(tmp_path) == kept
+
+
+def test_keeping_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        pruning.prune(tmp_path, keep=0)
+
+
 # Damage.
 
 
@@ -181,7 +267,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no JSON": (lambda folder: (folder / "header.json").write_text("{"), "is no JSON"),
     "empty": (lambda folder: (folder / "header.json").write_text(""), "is no JSON"),
     "foreign": (lambda folder: (folder / "header.json").write_text("[1]"), "is no header of an aircue-model"),
-    "newer": (lambda folder: reworded(folder, version=3), "has format version 3, this program reads 2"),
+    "newer": (lambda folder: reworded(folder, version=4), "has format version 4, this program reads 2 and 3"),
     "a path for a name": (lambda folder: reworded(folder, arrays={"../x": {}}), "does not say which arrays"),
     "no checksums": (lambda folder: (folder / "checksums").write_text(""), "does not fit its checksum"),
     "NaN": (not_numbers, "holds NaN or infinite numbers"),

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, insert
 
 from aircue_cloud import db, tables
-from aircue_cloud.recommender import store, training
+from aircue_cloud.recommender import store, training, training_log
+from aircue_cloud.recommender.artefact import MET
 from aircue_cloud.recommender.errors import DatasetError
 from aircue_cloud.recommender.serving import Recommender
 from aircue_cloud.recommender.training import Trained, train
@@ -227,3 +228,75 @@ def test_purchases_under_a_need_become_evidence_where_homes_agreed_to_both_uses(
         return
     assert evidence["p00"].observed == 6
     assert evidence["p00"].expected < 0.2
+
+
+def test_the_log_of_a_training_stays_beside_the_models_with_what_ended_it(engine: Engine, tmp_path: Path) -> None:
+    said: list[str] = []
+    with training_log.kept(tmp_path / "models", said.append) as tell, db.reading(engine) as connection:
+        train(connection, tmp_path / "models", tell, budget_s=0, families=("popularity",))
+    lines = (tmp_path / "models" / "training.log").read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == said
+    assert "is active" in said[-1]
+
+    def fails() -> None:
+        with training_log.kept(tmp_path / "models", said.append) as tell:
+            tell("begun")
+            raise DatasetError("nothing there")
+
+    with pytest.raises(DatasetError):
+        fails()
+    begun, failed = (tmp_path / "models" / "training.log").read_text().splitlines()
+    assert begun.endswith("begun")
+    assert "failed: DatasetError('nothing there')" in failed
+    assert store.versions(tmp_path / "models")
+
+
+def test_what_people_wrote_without_stars_counts_and_their_words_are_not_kept(engine: Engine, tmp_path: Path) -> None:
+    with db.writing(engine) as connection:
+        for number in range(25):
+            for product, stars, text in (("p00", 5, "very quiet indeed"), ("p01", 1, "far too loud")):
+                person = f"yes{number % HOUSEHOLDS:02}-1"
+                interact(connection, 50 + number / 100, [person], product, kind="rating", rating=stars, text=text)
+        interact(connection, 60, ["yes00-1"], "p02", kind="rating", text="far too loud")
+    lines: list[str] = []
+    found = trained(engine, tmp_path / "models", lines)
+    artefact = store.load(tmp_path / "models", found.info.version)
+    quality = {one.product: one.quality for one in artefact.reviews}
+    assert quality["p00"] > quality["p02"] > quality["p01"]
+    assert found.info.config["ratings_read_from_text"] == 1
+    assert any("the stars of 1 were read from their texts" in line for line in lines)
+    row, item = artefact.users.index("yes00-1"), artefact.items.index("p02")
+    assert artefact.profiles[MET].toarray()[row, item] == -1
+    header = (tmp_path / "models" / found.info.version / "header.json").read_text()
+    assert "loud" not in header
+
+
+def test_what_is_dated_in_the_future_is_counted_and_set_aside(engine: Engine, tmp_path: Path) -> None:
+    """One such event would make all others look decades old."""
+    with db.writing(engine) as connection:
+        interact(connection, 365 * 60, ["yes00-1"], "p00")
+    lines: list[str] = []
+    found = trained(engine, tmp_path / "models", lines)
+    assert any(line.startswith("training: 1 interactions set aside, they are dated after") for line in lines)
+    assert found.info.trained_at < (AT + timedelta(days=365)).timestamp()
+    with db.reading(engine) as connection, pytest.raises(DatasetError, match="record some"):
+        train(connection, tmp_path / "models", budget_s=0, families=QUICK, now=AT - timedelta(days=1))
+
+
+def test_an_empty_shop_is_told_so(tmp_path: Path) -> None:
+    engine = db.open_database(db.sqlite_url(str(tmp_path / "empty.db")))
+    with db.reading(engine) as connection, pytest.raises(DatasetError, match="record some"):
+        train(connection, tmp_path / "models", budget_s=0, families=QUICK)
+    assert store.versions(tmp_path / "models") == []
+
+
+def test_training_with_trees_serves_them(engine: Engine, tmp_path: Path) -> None:
+    found = trained(engine, tmp_path / "models", families=("ranker", "ranker-new"), force=True)
+    assert found.active
+    loaded = store.load_active(tmp_path / "models")
+    assert {part.kind for part in loaded.parts} >= {"trees", "linear", "factors", "own"}
+    model = Recommender.load(tmp_path / "models")
+    best = model.recommend("yes00-1", 3, head="repeat")
+    assert len(best) == 3
+    told = model.explain("yes00-1", [one.product for one in best], head="repeat")
+    assert [one.score for one in told] == pytest.approx([one.score for one in best], rel=1e-4, abs=1e-4)

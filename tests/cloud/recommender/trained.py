@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aircue_cloud.recommender import parts
+from aircue_cloud.recommender import part_kinds
 from aircue_cloud.recommender.artefact import MET, NEW, REPEAT, Artefact, Head, ModelInfo
 from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.interactions import DAY_S, Interactions
@@ -13,7 +13,7 @@ from aircue_cloud.recommender.models.contract import Model
 from aircue_cloud.recommender.models.ease import Ease
 from aircue_cloud.recommender.models.families import FAMILIES, Recipe
 from aircue_cloud.recommender.models.svd import Svd
-from aircue_cloud.recommender.trainee import Plan, build, shares
+from aircue_cloud.recommender.trainee import Beside, Plan, build, shares
 from aircue_cloud.recommender.training import servable_families
 
 NOW = 100 * DAY_S
@@ -48,7 +48,7 @@ def info(interactions: Interactions, fingerprint: str | None = None) -> ModelInf
 
 def of_recipes(*mix: tuple[float, Recipe], fingerprint: str | None = None, temperature: float = 1.5) -> Artefact:
     plan = Plan(mix=mix, temperature=temperature)
-    return build(log(), NOW, {NEW: plan, REPEAT: plan}, info(log(), fingerprint), CATALOGUE)
+    return build(log(), NOW, {NEW: plan, REPEAT: plan}, info(log(), fingerprint), Beside(catalogue=CATALOGUE))
 
 
 def start(family: str, **changes: object) -> Recipe:
@@ -60,7 +60,7 @@ def of_model(make: Callable[[], Model]) -> Artefact:
     """Of a model that no family makes."""
     model = make()
     model.fit(log(), NOW)
-    part = parts.of_model(model, type(model).__name__, {})
+    part = part_kinds.of_model(model, type(model).__name__, {})
     head = Head(mix=((0, 1.0),), temperature=1.5)
     popularity, floor = shares(log(), NOW)
     profiles = {weighting: log().matrix(weighting, NOW) for weighting in (MET, part.weighting)}

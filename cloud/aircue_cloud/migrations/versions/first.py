@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_137ce35d44a1"
+revision = "0001_57208559d9cc"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -86,6 +86,7 @@ def upgrade() -> None:
     op.create_table('households',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('impersonal_since', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
     op.create_table('keys',
@@ -169,6 +170,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_products_category'), 'products', ['category'], unique=False)
+    op.create_table('reports',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('month', sa.Text(), nullable=False),
+    sa.Column('made_at', sa.BigInteger(), nullable=False),
+    sa.Column('document', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('name', 'month')
+    )
     op.create_table('retention',
     sa.Column('layer', sa.Text(), nullable=False),
     sa.Column('quantity', sa.Text(), nullable=False),
@@ -231,6 +239,16 @@ def upgrade() -> None:
     sa.Column('count', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('what', 'whom', 'since')
     )
+    op.create_table('assignments',
+    sa.Column('experiment', sa.Text(), nullable=False),
+    sa.Column('household', sa.Text(), nullable=False),
+    sa.Column('arm', sa.Text(), nullable=False),
+    sa.Column('holdout', sa.Float(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.PrimaryKeyConstraint('experiment', 'household')
+    )
+    op.create_index(op.f('ix_assignments_household'), 'assignments', ['household'], unique=False)
     op.create_table('batches',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('gateway', sa.Text(), nullable=False),
@@ -270,6 +288,7 @@ def upgrade() -> None:
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('household', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('impersonal_since', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
@@ -297,6 +316,19 @@ def upgrade() -> None:
     sa.Column('area', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('addresses',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('address', sa.JSON(), nullable=False),
+    sa.Column('fingerprint', sa.Text(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.Column('ended_at', sa.BigInteger(), nullable=True),
+    sa.Column('ended_by', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('person', 'fingerprint', name='address_of_person')
     )
     op.create_table('episodes',
     sa.Column('id', sa.Text(), nullable=False),
@@ -448,4 +480,72 @@ def upgrade() -> None:
     sa.UniqueConstraint('household', 'need', 'episode', name='push_key')
     )
     op.create_index('push_household', 'pushes', ['household', 'created_at'], unique=False)
+    op.create_table('answers',
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('action', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('push', 'person', 'action')
+    )
+    op.create_table('outbox',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('address', sa.Text(), nullable=True),
+    sa.Column('place', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('ready_at', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('worker', sa.Text(), nullable=True),
+    sa.Column('leased_until', sa.BigInteger(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('done_at', sa.BigInteger(), nullable=True),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_outbox_push'), 'outbox', ['push'], unique=False)
+    op.create_index('outbox_due', 'outbox', ['state', 'ready_at'], unique=False)
+    op.create_table('attempts',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('outbox', sa.Text(), nullable=False),
+    sa.Column('push', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('outcome', sa.Text(), nullable=False),
+    sa.Column('detail', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['outbox'], ['outbox.id'], ),
+    sa.ForeignKeyConstraint(['push'], ['pushes.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_attempts_outbox'), 'attempts', ['outbox'], unique=False)
+    op.create_index(op.f('ix_attempts_push'), 'attempts', ['push'], unique=False)
     # ### end Alembic commands ###
+    for statement in GUARDS[op.get_bind().dialect.name]:
+        op.execute(statement)
+
+
+# What makes append-only tables so.
+GUARDS = {
+    "sqlite": (
+        "CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'table audit is append-only'); END",
+        "CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit WHEN NOT (NEW.id IS OLD.id AND NEW.at IS OLD.at AND (NEW.actor IS OLD.actor OR instr(NEW.actor, 'erased-') > 0) AND (NEW.action IS OLD.action OR instr(NEW.action, 'erased-') > 0) AND (NEW.target IS OLD.target OR instr(NEW.target, 'erased-') > 0) AND (NEW.outcome IS OLD.outcome OR instr(NEW.outcome, 'erased-') > 0) AND (NEW.address IS OLD.address OR instr(NEW.address, 'erased-') > 0) AND (NEW.detail IS OLD.detail OR instr(NEW.detail, 'erased-') > 0)) BEGIN SELECT RAISE(ABORT, 'table audit is append-only'); END",
+        "CREATE TRIGGER consents_kept BEFORE DELETE ON consents BEGIN SELECT RAISE(ABORT, 'table consents is append-only'); END",
+        "CREATE TRIGGER consents_unchanged BEFORE UPDATE ON consents WHEN NOT (NEW.id IS OLD.id AND (NEW.household IS OLD.household OR instr(NEW.household, 'erased-') > 0) AND NEW.purpose IS OLD.purpose AND NEW.data_category IS OLD.data_category AND NEW.channel IS OLD.channel AND NEW.granted IS OLD.granted AND NEW.at IS OLD.at AND NEW.receipt IS OLD.receipt AND (NEW.document IS OLD.document OR NEW.document IS NULL)) BEGIN SELECT RAISE(ABORT, 'table consents is append-only'); END",
+        "CREATE TRIGGER erasures_kept BEFORE DELETE ON erasures BEGIN SELECT RAISE(ABORT, 'table erasures is append-only'); END",
+        "CREATE TRIGGER erasures_unchanged BEFORE UPDATE ON erasures WHEN NOT (NEW.id IS OLD.id AND NEW.at IS OLD.at AND NEW.asked_by IS OLD.asked_by AND NEW.proof IS OLD.proof) BEGIN SELECT RAISE(ABORT, 'table erasures is append-only'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND (NEW.actor::text IS NOT DISTINCT FROM OLD.actor::text OR position('erased-' in NEW.actor::text) > 0) AND (NEW.action::text IS NOT DISTINCT FROM OLD.action::text OR position('erased-' in NEW.action::text) > 0) AND (NEW.target::text IS NOT DISTINCT FROM OLD.target::text OR position('erased-' in NEW.target::text) > 0) AND (NEW.outcome::text IS NOT DISTINCT FROM OLD.outcome::text OR position('erased-' in NEW.outcome::text) > 0) AND (NEW.address::text IS NOT DISTINCT FROM OLD.address::text OR position('erased-' in NEW.address::text) > 0) AND (NEW.detail::text IS NOT DISTINCT FROM OLD.detail::text OR position('erased-' in NEW.detail::text) > 0) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table audit is append-only'; END $$",
+        'CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_guard()',
+        'CREATE TRIGGER audit_full BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_guard()',
+        "CREATE FUNCTION consents_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND (NEW.household::text IS NOT DISTINCT FROM OLD.household::text OR position('erased-' in NEW.household::text) > 0) AND NEW.purpose::text IS NOT DISTINCT FROM OLD.purpose::text AND NEW.data_category::text IS NOT DISTINCT FROM OLD.data_category::text AND NEW.channel::text IS NOT DISTINCT FROM OLD.channel::text AND NEW.granted::text IS NOT DISTINCT FROM OLD.granted::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.receipt::text IS NOT DISTINCT FROM OLD.receipt::text AND (NEW.document::text IS NOT DISTINCT FROM OLD.document::text OR NEW.document::text IS NULL) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table consents is append-only'; END $$",
+        'CREATE TRIGGER consents_kept BEFORE UPDATE OR DELETE ON consents FOR EACH ROW EXECUTE FUNCTION consents_guard()',
+        'CREATE TRIGGER consents_full BEFORE TRUNCATE ON consents FOR EACH STATEMENT EXECUTE FUNCTION consents_guard()',
+        "CREATE FUNCTION erasures_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.asked_by::text IS NOT DISTINCT FROM OLD.asked_by::text AND NEW.proof::text IS NOT DISTINCT FROM OLD.proof::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table erasures is append-only'; END $$",
+        'CREATE TRIGGER erasures_kept BEFORE UPDATE OR DELETE ON erasures FOR EACH ROW EXECUTE FUNCTION erasures_guard()',
+        'CREATE TRIGGER erasures_full BEFORE TRUNCATE ON erasures FOR EACH STATEMENT EXECUTE FUNCTION erasures_guard()',
+    ),
+}

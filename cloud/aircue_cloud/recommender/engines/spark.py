@@ -31,13 +31,19 @@ from aircue_cloud.recommender.interactions import DAY_S, Weighting
 from aircue_cloud.recommender.models.factors import Factors
 
 _BLOCK = 128  # rows that Spark multiplies at once
-_HERE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+_DEEP = "-Xss16m"  # what an iteration of ALS remembers of those before it is read back by recursion
+_HERE = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.driver.extraJavaOptions": _DEEP,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """As of models.als.Als; weighting: how events become r_ui; blocks: into how many users and items are shared out,
-    at least as many as there are processors."""
+    """As of models.als.Als; weighting: how events become r_ui; blocks: into how many users and items are shared out;
+    None: as many as there are processors."""
 
     factors: int = 64
     l2: float = 10.0
@@ -45,7 +51,7 @@ class Config:
     iterations: int = 15
     weighting: Weighting = field(default_factory=lambda: Weighting(half_life_d=30))
     seed: int = 7
-    blocks: int = 10
+    blocks: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +147,12 @@ def _solved(ratings: Any, config: Config, shape: tuple[int, int]) -> tuple[Facto
 
     a, b = _means(ratings)
     rho = converted(config.l2, a, b)
+    here = ratings.sparkSession.sparkContext.defaultParallelism
+    blocks = here if config.blocks is None else config.blocks
     solver = ALS(
         rank=config.factors, maxIter=config.iterations, regParam=rho, implicitPrefs=True, alpha=config.alpha,
         userCol="u", itemCol="i", ratingCol="r", blockSize=_BLOCK, seed=config.seed,
-        numUserBlocks=config.blocks, numItemBlocks=config.blocks,
+        numUserBlocks=blocks, numItemBlocks=blocks,
     )  # fmt: skip
     model = solver.fit(ratings)
     x, y = _rows(model.userFactors, shape[0], config.factors), _rows(model.itemFactors, shape[1], config.factors)

@@ -35,7 +35,7 @@ def train_on_database(
     config: Config | None = None,
 ) -> ModelInfo:
     """On the interactions of consenting households, which pass through a Parquet file."""
-    log = acts.learnable(training.consented_events(connection, progress)).log
+    log = acts.learnable(training.read_texts(training.consented_events(connection, progress), progress).events).log
     with TemporaryDirectory() as folder:
         file = Path(folder) / "interactions.parquet"
         log_file.write(log, file)

@@ -25,11 +25,12 @@ from aircue_cloud.recommender.evaluating.comparison import measure
 from aircue_cloud.recommender.evaluating.protocol import Protocol, Split, question
 from aircue_cloud.recommender.interactions import Interactions
 from aircue_cloud.recommender.models.contract import Model
+from aircue_cloud.recommender.models.families import FAMILIES
 from aircue_cloud.recommender.models.item_knn import ItemKnn
 from aircue_cloud.recommender.models.linear import ItemItem, nearest
 from aircue_cloud.recommender.models.popularity import Popularity
 from aircue_cloud.recommender.models.svd import Svd
-from aircue_cloud.recommender.tuning import tune
+from aircue_cloud.recommender.tuning import suited, tune
 
 USERS, EVENTS, SETS, KNOWN, LEAST = 254, 20_675, 10, 0.8, 20
 ACCURACY = "precision@10"
@@ -170,11 +171,15 @@ def _row(number: int, name: str, view: str, one: Interactions, tune_s: float, se
     return Row(set=number, split=name, by=view, users=users, accuracy=accuracy, chosen=chosen)
 
 
+# So few users teach no trees.
+_FAMILIES = tuple(name for name in suited(Protocol.NEW) if not FAMILIES[name].panel)
+
+
 def _chosen(inner: Split, tune_s: float) -> tuple[dict[str, Callable[[], Model]], dict[str, Any]]:
     """The models as the inner split would have them."""
     k = _best(_NEIGHBOURS, lambda k: ItemKnn(k), inner)
     kept, plain = _best(_KEPT, lambda f: AfterSvd(k, f), inner), _best(_KEPT, lambda f: Svd(f), inner)
-    blend = tune(inner, Protocol.NEW, tune_s, lambda _: None)
+    blend = tune(inner, Protocol.NEW, tune_s, lambda _: None, families=_FAMILIES)
     models: dict[str, Callable[[], Model]] = {
         "popularity": Popularity,
         BEFORE: lambda: ItemKnn(k),

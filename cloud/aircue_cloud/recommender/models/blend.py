@@ -22,10 +22,23 @@ class Blend(Model):
             model.fit(interactions, now)
 
     def scores(self, rows: Rows) -> Scores:
-        parts = [np.float32(weight) * standardised(model.scores(rows)) for weight, model in self.parts]
-        return np.asarray(sum(parts), dtype=np.float32)
+        return mixed(self.parts, rows)
+
+
+def mixed(parts: Sequence[tuple[float, Model]], rows: Rows) -> Scores:
+    """Of models that are fitted."""
+    found = [np.float32(weight) * standardised(model.scores(rows)) for weight, model in parts]
+    return np.asarray(sum(found), dtype=np.float32)
 
 
 def standardised(scores: Scores) -> Scores:
-    spread = scores.std(axis=1, keepdims=True)
+    return scaled(scores, spreads(scores))
+
+
+def spreads(scores: Scores) -> Scores:
+    """The standard deviation of each row, shape (rows, 1)."""
+    return np.asarray(scores.std(axis=1, keepdims=True))
+
+
+def scaled(scores: Scores, spread: Scores) -> Scores:
     return np.asarray(np.divide(scores, spread, out=np.zeros_like(scores), where=spread > 0))

@@ -39,11 +39,12 @@ class Recipe:
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """start: the values to try first. space: how to draw each of them. Without one, a family is tried as it starts and
-    no more."""
+    no more. panel: of a model over others, (weight, family) of each, which it takes as they start."""
 
     make: Callable[..., Model]
     start: Mapping[str, Value]
     space: Mapping[str, Draw] = field(default_factory=dict)
+    panel: tuple[tuple[float, str], ...] = ()
 
     def drawn(self, random: np.random.Generator) -> Mapping[str, Value]:
         return {**self.start, **{name: draw(random) for name, draw in self.space.items()}}
@@ -65,6 +66,12 @@ _HALF_LIFE = _one_of(7, 14, 20, 30, 45, 60, 90, 180, None)
 _SHAPE = _one_of("binary", "sqrt", "log", "linear")
 _LATELY: Mapping[str, Value] = {"half_life_d": 30, "shape": "sqrt"}
 _AGE = {"half_life_d": _HALF_LIFE, "shape": _SHAPE}
+
+_NEW = ((1.0, "ease"), (0.5, "transitions-new"), (0.0, "transitions"), (0.0, "rp3beta"), (0.0, "als"))
+_AGAIN = (
+    (1.0, "ease"), (0.5, "transitions-new"), (1.0, "transitions"), (0.0, "rp3beta"), (0.0, "als"),
+    (1.0, "own-frequency"),
+)  # fmt: skip
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
@@ -99,7 +106,16 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             start={"l2": 100.0, "periods": 2, "new": False, "half_life_d": 60, "shape": "sqrt"},
             space={"l2": _log_uniform(30, 1000), "periods": _one_of(1, 2, 3), **_AGE},
         ),
-        "ranker-new": Family(make=Ranker, start={"new": True}),
-        "ranker": Family(make=Ranker, start={"new": False}),
+        "ranker-new": Family(make=lambda **said: Ranker(_panel("ranker-new"), **said), start={"new": True}, panel=_NEW),
+        "ranker": Family(make=lambda **said: Ranker(_panel("ranker"), **said), start={"new": False}, panel=_AGAIN),
     }
 )  # fmt: skip
+
+
+def started(family: str) -> Recipe:
+    """The recipe that is tried first."""
+    return Recipe(family=family, params=FAMILIES[family].start)
+
+
+def _panel(ranker: str) -> list[tuple[float, Callable[[], Model]]]:
+    return [(weight, started(family).make) for weight, family in FAMILIES[ranker].panel]

@@ -15,6 +15,8 @@ from aircue_cloud.recommender.models.contract import Rows
 
 Table = npt.NDArray[np.float32]
 
+OF_ITEMS, OF_USERS, OF_PAIRS = 10, 9, 7  # how many features there are
+
 _MET = Weighting(shape="binary")
 _NEVER = -1.0
 
@@ -46,9 +48,13 @@ def of_users(log: Interactions, now: float) -> Table:
     return _table([*amounts, days, last, first, ever / np.maximum(days, 1), ever / np.maximum(items, 1)])
 
 
+PAIR_WEIGHTS = tuple(Weighting(half_life_d=days) for days in (20, 60, 180))
+EMPTY = (0.0, _NEVER, _NEVER, _NEVER)  # what they are of a user and an item that never met
+
+
 class Pairs:
     """Of a user and an item: days on which the user turned to it, days since, the mean gap in days, the share of the
-    gap that has passed, and what events weigh at half-lives of 20, 60 and 180 days."""
+    gap that has passed, and what events weigh under PAIR_WEIGHTS."""
 
     def __init__(self, log: Interactions, now: float) -> None:
         user, item, day = _days(log).T
@@ -58,22 +64,32 @@ class Pairs:
         count, since = ends - starts + 1.0, now / DAY_S - day[ends]
         gap = (day[ends] - day[starts]) / np.maximum(count - 1, 1)
         at = user[starts], item[starts]
-        self._parts = [
-            (csr_array((value - empty, at), shape=log.shape, dtype=np.float32), empty)
-            for value, empty in (
-                (count, 0.0),
-                (since, _NEVER),
-                (np.where(count > 1, gap, _NEVER), _NEVER),
-                (np.where(count > 1, since / np.maximum(gap, 0.5), _NEVER), _NEVER),
-            )
+        tables = (
+            count,
+            since,
+            np.where(count > 1, gap, _NEVER),
+            np.where(count > 1, since / np.maximum(gap, 0.5), _NEVER),
+        )
+        self.tables = [
+            csr_array((table - empty, at), shape=log.shape, dtype=np.float32)
+            for table, empty in zip(tables, EMPTY, strict=True)
         ]
-        self._parts += [(log.matrix(Weighting(half_life_d=days), now), 0.0) for days in (20, 60, 180)]
+        self.weights = [log.matrix(weighting, now) for weighting in PAIR_WEIGHTS]
 
     def of(self, rows: Rows, items: npt.NDArray[np.intp]) -> Table:
         """Shape (rows, candidates, 7). items: shape (rows, candidates)."""
         places = np.asarray(rows, dtype=np.intp)
-        found = [np.take_along_axis(part[places].toarray(), items, axis=1) + empty for part, empty in self._parts]
-        return np.stack(found, axis=2).astype(np.float32)
+        return of_pairs([one[places] for one in self.tables], [one[places] for one in self.weights], items)
+
+
+def of_pairs(tables: Sequence[csr_array], weights: Sequence[csr_array], items: npt.NDArray[np.intp]) -> Table:
+    """tables: less what they are where nothing is known (EMPTY), as Pairs has them; both of shape (rows, items)."""
+    found = [
+        np.take_along_axis(table.toarray(), items, axis=1) + np.float32(empty)
+        for table, empty in zip(tables, EMPTY, strict=True)
+    ]
+    found += [np.take_along_axis(weight.toarray(), items, axis=1) for weight in weights]
+    return np.stack(found, axis=2).astype(np.float32)
 
 
 def _users_of_items(part: Interactions) -> npt.NDArray[np.float64]:

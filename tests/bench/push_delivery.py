@@ -342,7 +342,7 @@ class Home:
     def __init__(self, port: int, number: int) -> None:
         self.number, self.household = number, f"h-{number}"
         self._site, self._node = f"home-h-{number}", f"bathroom-{number}"
-        self._sequence = 0
+        self._sequence, self._booted_s = 0, int(time.time()) - 2 * _DWELL_S
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(mqtt.connect(self._node, self._node, _key(number), 0))
@@ -355,7 +355,7 @@ class Home:
 
     def measure(self, at_s: int, percent: float) -> None:
         self._sequence += 1
-        sample = (self._sequence, self._sequence * 1000, at_s, [round(percent * 100)])
+        sample = (self._sequence, (at_s - self._booted_s) * 1000, at_s, [round(percent * 100)])
         payload = contract.encode_sample(_INSTALLATION + self.number, 1, sample)
         topic = contract.topic(self._site, self._node, contract.SAMPLES)
         self._socket.sendall(mqtt.publish(topic, payload, 1, self._sequence))
@@ -468,6 +468,8 @@ def _measured(server: Server, nodes: Sequence[Home], episodes: int, seconds: flo
     """Seconds of every episode. Homes that stay dry send at their own pace all the while."""
     rng, damp, first, dry = random.Random(3), nodes[:episodes], nodes[episodes], nodes[episodes + 1 :]
     began = int(time.time()) - _DWELL_S + _STEP_S
+    for node in (*damp, first):  # a need that holds with the very first reading is no need yet
+        node.measure(began - _STEP_S, 76.0)
     for step in range(began, began + _DWELL_S, _STEP_S):
         for node in (*damp, first):
             node.measure(step, rng.uniform(83, 87))

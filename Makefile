@@ -69,8 +69,9 @@ bench-push: setup system-packages ## measure the figures of pushes, from decisio
 	@$(BIN)/python -m tests.bench.push
 
 .PHONY: soak
-soak: setup system-packages ## run the gateway's fault tests in their long form (hours)
+soak: setup system-packages ## run the gateway's fault tests in their long form: HOURS=8
 	@AIRCUE_LONG=1 $(BIN)/pytest tests/gateway/test_power_cut.py tests/system -k "gateway or uplink or power_cut" $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.bench.gateway_soak --hours $(or $(HOURS),8)
 
 .PHONY: mutants
 mutants: setup oracle ## show that the tests of every sensor's codec see at least 90 of 100 defects put into it

@@ -31,7 +31,7 @@ COURSE = st.lists(st.tuples(st.integers(1, 12), VALUES), min_size=1, max_size=40
 
 def needs_of(rule: Rule) -> Needs:
     message = Message(title="", text="", reason="")
-    need = Need(name=rule.need, title="", rule=rule, remedies={"dryer": 1.5}, message=message)
+    need = Need(name=rule.need, title="", rule=rule, remedies={"dryer": 1.5}, messages={"en": message})
     return Needs(MappingProxyType({rule.need: need}))
 
 

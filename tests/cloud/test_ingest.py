@@ -291,7 +291,7 @@ class TestKeptWhole:
         def fail(*_: object) -> None:
             raise OSError("simulated: the disk is full")
 
-        monkeypatch.setattr("aircue_cloud.delivery.inbox.send", fail)
+        monkeypatch.setattr("aircue_cloud.delivery.inbox.send_all", fail)
         headers = {"Authorization": f"Bearer {cloud.key}"}
         content = encode(batch(humidity(DAMP)))
         assert cloud.app.test_client().post("/api/v1/batches", data=content, headers=headers).status_code == 200

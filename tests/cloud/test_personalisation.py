@@ -1,5 +1,6 @@
 """Who said no to personalisation: nothing of theirs is read for an answer, and nothing follows from their air."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +25,7 @@ PERSONAL = ("interactions", "observations", "hourly", "node_state", "episodes", 
 def shop(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """Ada and Abe live together and agreed to everything; Bob's household did as well. No model is trained; what stands
     in for one is told what people did, as one that does not know them would be."""
-    monkeypatch.setattr(RecentPopularity, "knows", lambda _self, _person: False)
+    monkeypatch.setattr(RecentPopularity, "knows_until", lambda _self, _person: -math.inf)
     cloud.add(tables.people, {"id": "ada-2", "household": "ada", "name": "Abe"})
     cloud.add(tables.households, {"id": "bob", "name": "Bob's"})
     cloud.add(tables.people, {"id": "bob-1", "household": "bob", "name": "Bob"})

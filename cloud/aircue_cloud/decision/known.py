@@ -78,24 +78,27 @@ class Known:
 def look(
     connection: Connection, cases: Sequence[tuple[str, str, datetime]], categories: Sequence[str], now: datetime
 ) -> Known:
-    """cases: site, node and confirming instant of each episode. categories: of all remedies that may be offered."""
+    """cases: site, node and confirming instant of each episode. categories: of all remedies that may be offered. Of a
+    household that does not agree, nothing is read of what its people did."""
     sites = sorted({site for site, _, _ in cases})
     homes = _sites(connection, sites)
     households = _locked(connection, sorted({household for household, _ in homes.values() if household is not None}))
     people = _people(connection, households)
     everybody = sorted(person for some in people.values() for person in some)
     offered = _offered(connection, households, now)
-    catalogue, remedies = _products(connection, categories) if households else ((), {})
+    consent = _consent(connection, households)
+    agreeing = [household for household in households if consent.get(household)]
+    catalogue, remedies = _products(connection, categories) if agreeing else ((), {})
     return Known(
         switched_off=kill_switch.switched_off(connection),
         sites=homes,
-        consent=_consent(connection, households),
+        consent=consent,
         agreeing=_agreeing(connection, households),
         people=people,
         said=preferences.everybody(connection, everybody, households),
         offered=offered,
         decided={one.push for some in offered.values() for one in some},
-        shopped=_shopped(connection, households),
+        shopped=_shopped(connection, agreeing) if agreeing else {},
         episodes=_episodes(connection, sites, min((at for _, _, at in cases), default=now)),
         flags=_flags(connection, sites),
         falls=_falls(connection, cases),

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, func, select
 
-from aircue_cloud import tables
+from aircue_cloud import consents, tables
 from aircue_cloud.errors import CommandError
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.outcomes import enrolment, learned_lift
@@ -42,12 +42,13 @@ def _comparisons(
 
 
 def _homes(connection: Connection) -> dict[str, int]:
-    """How many households had each need."""
+    """How many of the households that agree to it had each need."""
     episodes, sites = tables.episodes.c, tables.sites.c
+    agreeing = consents.granting(purpose="marketing", data_category="sensor")
     query = (
         select(episodes.need, func.count(sites.household.distinct()).label("homes"))
         .join(tables.sites, sites.id == episodes.site)
-        .where(episodes.withdrawn.is_(False))
+        .where(episodes.withdrawn.is_(False), sites.household.in_(agreeing))
         .group_by(episodes.need)
     )
     return {row.need: row.homes for row in connection.execute(query)}

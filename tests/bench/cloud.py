@@ -9,6 +9,10 @@ The backlog, batches that are acknowledged and not visible yet, is looked at eve
 the backlog of its last third is no more than a second's worth above that of its first. Batches are those of a few homes
 under many names, each home of its own; their content is real to the codec and to the layers alike.
 
+How soon a reading is visible, and how long a batch waits for its answer, is asked at PACE readings a second, sent by
+the clock (a late answer delays nothing but itself, and counts from when its batch was due), and flat out as well, where
+both are as long as the queues of 24 connections make them.
+
 How it grows: the same once more, shorter, with a number of homes and readings (_1x) and with ten times as many of both
 (_10x). Beside it a floor: the same batches written to files by as many threads, each synced, and nothing else done.
 """
@@ -25,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,6 +48,7 @@ from aircue_cloud import db, tables
 from aircue_gateway.batch import Batch, Group, encode
 
 SECONDS = 60
+PACE, PACED_S = 100_000, 20
 BATCHES = 12_000
 GROWN = (400, 100)  # batches and homes of 1x
 HOMES = 8
@@ -188,13 +193,14 @@ def postgresql() -> Iterator[str]:
 
 
 async def _send_all(
-    port: int, keys: Sequence[str], folder: Path, total: int, homes: int, seconds: float
+    port: int, keys: Sequence[str], folder: Path, total: int, homes: int, seconds: float, pace: float
 ) -> dict[str, Any]:
     waiting = iter(range(total))
     taken: list[tuple[float, float]] = []
     began = time.time()
+    due = (lambda number: began + number / pace) if pace else (lambda _: time.time())
     await asyncio.gather(
-        *(_connection(port, keys, folder, homes, waiting, taken, began + seconds) for _ in range(CONNECTIONS))
+        *(_connection(port, keys, folder, homes, waiting, taken, began + seconds, due) for _ in range(CONNECTIONS))
     )
     return {"began": began, "ended": time.time(), "acks": taken, "left": sum(1 for _ in waiting)}
 
@@ -207,6 +213,7 @@ async def _connection(
     waiting: Iterator[int],
     taken: list[tuple[float, float]],
     end: float,
+    due: Callable[[int], float],
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for number in waiting:
@@ -215,7 +222,8 @@ async def _connection(
             f"POST /api/v1/batches HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {keys[number % homes]}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        sent = time.time()
+        sent = due(number)
+        await asyncio.sleep(sent - time.time())
         writer.write(head.encode() + body)
         answer = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)
@@ -228,9 +236,10 @@ async def _connection(
     writer.close()
 
 
-def send(port: int, keys: Sequence[str], folder: Path, homes: int, seconds: float) -> dict[str, Any]:
-    """Runs the sender in its own process."""
-    asked = json.dumps({"port": port, "keys": list(keys), "folder": str(folder), "homes": homes, "seconds": seconds})
+def send(port: int, keys: Sequence[str], folder: Path, homes: int, seconds: float, pace: float) -> dict[str, Any]:
+    """Runs the sender in its own process. pace: batches a second; 0: as fast as answers come."""
+    told = {"port": port, "keys": list(keys), "folder": str(folder), "homes": homes, "seconds": seconds, "pace": pace}
+    asked = json.dumps(told)
     line = [sys.executable, "-m", "tests.bench.cloud", "--send"]
     done = subprocess.run(line, input=asked, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -280,8 +289,10 @@ def grows(curve: Sequence[int], per_s: float) -> bool:
     return bool(curve) and sum(curve[-third:]) / third > sum(curve[:third]) / third + per_s
 
 
-def ingest(folder: Path, database: str, batches: Path, homes: int, seconds: float, per_batch: float) -> dict[str, Any]:
-    """The server stays in folder with all it has stored."""
+def ingest(
+    folder: Path, database: str, batches: Path, homes: int, seconds: float, per_batch: float, pace: float = 0.0
+) -> dict[str, Any]:
+    """The server stays in folder with all it has stored. pace: readings a second; 0: flat out."""
     server = Server(folder, database)
     keys = server.keys(homes)
     server.start()
@@ -290,7 +301,7 @@ def ingest(folder: Path, database: str, batches: Path, homes: int, seconds: floa
         _warm(server)
         before = cpu_s(server.process.pid)
         backlog.start()
-        sent = send(server.port, keys, batches, homes, seconds)
+        sent = send(server.port, keys, batches, homes, seconds, pace / per_batch)
         backlog.stop()
         _, waiting = _delays(server)
         rss = rss_mb(server.process.pid)
@@ -313,7 +324,8 @@ def ingest(folder: Path, database: str, batches: Path, homes: int, seconds: floa
         "visible_p99_s": round(float(np.quantile(delays, 0.99)), 2),
         "rss_mb": round(rss),
     }
-    _say(f"{database.split(':')[0] or 'sqlite'}, {homes} homes: {found}")
+    how = f"{pace:.0f} readings/s" if pace else "flat out"
+    _say(f"{database.split(':')[0] or 'sqlite'}, {homes} homes, {how}: {found}")
     _say(f"  batches that waited, second by second: {backlog.curve}")
     return found
 
@@ -419,13 +431,24 @@ def measured(root: Path, postgres: str | None, batches: int, homes: int, seconds
         url = _database(database, f"bench_{batches}") if database else ""
         one = ingest(folder, url, sealed_, homes, seconds, per_batch)
         found[f"ingest_readings_per_s_{kind}"] = one.pop("readings_per_s")
-        found |= {f"{key}_{kind}": value for key, value in one.items()}
+        found |= {f"{key}_{kind}": value for key, value in one.items() if key not in AT_PACE}
+        found |= {f"{key}_flat_out_{kind}": one[key] for key in AT_PACE}
+        found |= _paced(folder / "paced", kind, database, sealed_, homes, min(PACED_S, seconds), per_batch)
     found |= lake_figures(root / f"sqlite-{batches}", "")
     for key in MOST:
-        found[key] = max(value for name_, value in found.items() if name_.startswith(key))
+        found[key] = max(found[f"{key}_{kind}"] for kind in databases if f"{key}_{kind}" in found)
     found["floor_synced_files_readings_per_s"] = floor(sealed_, root / "floor", per_batch, min(5.0, seconds))
     shutil.rmtree(sealed_)
     return found
+
+
+def _paced(
+    folder: Path, kind: str, database: str, batches: Path, homes: int, seconds: float, per_batch: float
+) -> dict[str, Any]:
+    folder.mkdir()
+    url = _database(database, f"paced_{len(list(batches.iterdir()))}") if database else ""
+    one = ingest(folder, url, batches, homes, seconds, per_batch, PACE)
+    return {f"{key}_{kind}": one[key] for key in AT_PACE} | {f"paced_readings_per_s_{kind}": one["readings_per_s"]}
 
 
 def _database(url: str, name: str) -> str:
@@ -437,6 +460,7 @@ def _database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
+AT_PACE = ("visible_p50_s", "visible_p99_s", "ingest_p99_ms")
 MOST = ("visible_p99_s", "ingest_p99_ms", "rss_mb")  # the worse of both databases
 GROWING = (
     "ingest_readings_per_s_sqlite",
@@ -480,7 +504,9 @@ def main() -> int:
         told = json.load(sys.stdin)
         folder = Path(told["folder"])
         total = len(list(folder.glob("*.batch")))
-        sent = asyncio.run(_send_all(told["port"], told["keys"], folder, total, told["homes"], told["seconds"]))
+        sent = asyncio.run(
+            _send_all(told["port"], told["keys"], folder, total, told["homes"], told["seconds"], told["pace"])
+        )
         sys.stdout.write(json.dumps(sent))
         return 0
     sys.stdout.write(json.dumps(run(asked.seconds, asked.batches, asked.homes)) + "\n")

@@ -41,7 +41,7 @@ def asked(cloud: Cloud, content: bytes, leaf: str = messages.BATCH, **limits: in
 def test_a_batch_is_stored_and_answered_as_over_http(cloud: Cloud) -> None:
     rules = cloud.services.needs.document["version"]
     for duplicate in (False, True):
-        expected = {"batch": "gw-1/3f9c21d0/1", "duplicate": duplicate, "readings": 2, "rules": rules}
+        expected = {"batch": "gw-1/3f9c21d0/1", "duplicate": duplicate, "readings": 2, "number": 1, "rules": rules}
         assert asked(cloud, CONTENT) == {"status": 200, **expected}
     assert cloud.get("status")["readings"] == 2
     assert cloud.post(CONTENT).get_json()["duplicate"] is True

@@ -93,7 +93,8 @@ class TestValid:
         rules = (
             cloud.app.test_client().get("/api/v1/rules", headers={"Authorization": f"Bearer {cloud.key}"}).get_json()
         )
-        assert reply == {"batch": "gw-1/3f9c21d0/7", "duplicate": False, "readings": 2, "rules": rules["version"]}
+        stored = {"batch": "gw-1/3f9c21d0/7", "duplicate": False, "readings": 2, "number": 1}
+        assert reply == {**stored, "rules": rules["version"]}
 
     def test_a_reading_comes_back_with_its_exact_decimal_its_key_and_its_times(self, cloud: Cloud) -> None:
         cloud.post(batch(humidity({3: 80.12})))
@@ -178,7 +179,7 @@ class TestDeliveredAgain:
         content = batch(humidity([60.0, 61.0]))
         cloud.post(content)
         reply = cloud.post(content).get_json()
-        assert (reply["duplicate"], reply["readings"]) == (True, 2)
+        assert (reply["duplicate"], reply["readings"], reply["number"]) == (True, 2, 1)
         figures = cloud.get("status")
         assert (figures["readings"], figures["batches"], figures["redelivered_batches"]) == (2, 1, 1)
         assert figures["duplicates"] == 0
@@ -188,6 +189,7 @@ class TestDeliveredAgain:
         with ThreadPoolExecutor(20) as pool:
             replies = [response.get_json() for response in pool.map(cloud.post, [content] * 20)]
         assert sorted(reply["duplicate"] for reply in replies) == [False] + [True] * 19
+        assert {reply["number"] for reply in replies} == {1}
         figures = cloud.get("status")
         assert (figures["readings"], figures["redelivered_batches"], figures["pushes"]) == (20, 19, 1)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, func, select, update
 
@@ -29,11 +30,13 @@ _AT_ONCE = 1000  # ids in one query
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """readings: how many the batch carries, all of them stored."""
+    """readings: how many the batch carries, all of them stored. number: its place in the order of acknowledgement, from
+    1; what was acknowledged up to there is stored."""
 
     batch: str
     duplicate: bool
     readings: int
+    number: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +82,10 @@ class Intake:
     def stored(self, batch_id: str, sha256: str) -> Receipt | None:
         """The receipt of a batch with this hash that is stored already."""
         with db.reading(self.engine) as connection:
-            row = connection.execute(select(_T.sha256, _T.carried).where(_T.id == batch_id)).one_or_none()
+            row = connection.execute(select(_T.sha256, _T.carried, _T.number).where(_T.id == batch_id)).one_or_none()
         if row is None or row.sha256 != sha256:
             return None
-        return Receipt(batch=batch_id, duplicate=True, readings=row.carried)
+        return Receipt(batch=batch_id, duplicate=True, readings=row.carried, number=row.number)
 
     def _take(self, gateway: str, data: bytes) -> Receipt:
         batch = columns.read(data, gateway)
@@ -150,16 +153,16 @@ class Intake:
     def _store(self, deliveries: Sequence[_Delivery]) -> Sequence[Receipt | Exception]:
         """One transaction for all that wait."""
         with db.writing(self.engine) as connection:
-            known = _hashes(connection, [delivery.batch.id for delivery in deliveries])
+            known = _known(connection, [delivery.batch.id for delivery in deliveries])
             number = connection.execute(_LAST).scalar_one()
             results: list[Receipt | Exception] = []
             rows = []
             for delivery in deliveries:
-                results.append(_verdict(known, delivery))
+                results.append(_verdict(known.get(delivery.batch.id), delivery, number + 1))
                 if delivery.batch.id not in known:
                     number += 1
                     rows.append(_batch_row(delivery, number))
-                    known[delivery.batch.id] = delivery.sha256
+                    known[delivery.batch.id] = _Stored(sha256=delivery.sha256, number=number)
             if rows:
                 bulk.insert(connection, tables.batches, rows)
                 counters.add(connection, {"batches": len(rows)})
@@ -179,19 +182,27 @@ class Intake:
                 connection.execute(again.values(deliveries=tables.refused.c.deliveries + 1))
 
 
-def _hashes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+class _Stored(NamedTuple):
+    sha256: str
+    number: int
+
+
+def _known(connection: Connection, ids: Sequence[str]) -> dict[str, _Stored]:
+    """Those that are stored already, by id."""
+    found: dict[str, _Stored] = {}
     for start in range(0, len(ids), _AT_ONCE):
-        some = _T.id.in_(ids[start : start + _AT_ONCE])
-        found.update((row.id, row.sha256) for row in connection.execute(select(_T.id, _T.sha256).where(some)))
+        query = select(_T.id, _T.sha256, _T.number).where(_T.id.in_(ids[start : start + _AT_ONCE]))
+        found.update((row.id, _Stored(row.sha256, row.number)) for row in connection.execute(query))
     return found
 
 
-def _verdict(known: dict[str, str], delivery: _Delivery) -> Receipt | Refused:
-    sha256 = known.get(delivery.batch.id)
-    if sha256 is not None and sha256 != delivery.sha256:
+def _verdict(stored: _Stored | None, delivery: _Delivery, following: int) -> Receipt | Refused:
+    """following: the number that the next new batch gets."""
+    if stored is not None and stored.sha256 != delivery.sha256:
         return Refused(_other_content(delivery.batch.id))
-    return Receipt(batch=delivery.batch.id, duplicate=sha256 is not None, readings=delivery.batch.readings)
+    number = following if stored is None else stored.number
+    batch = delivery.batch
+    return Receipt(batch=batch.id, duplicate=stored is not None, readings=batch.readings, number=number)
 
 
 def _count_again(connection: Connection, receipts: Sequence[Receipt]) -> None:

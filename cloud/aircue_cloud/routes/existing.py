@@ -16,11 +16,13 @@ ZIP = "application/zip"
 
 
 class Receipt(Struct, kw_only=True):
-    """readings: how many are stored from the batch. rules: the version that gateways should run."""
+    """readings: how many are stored from the batch. number: its place in the order of acknowledgement, from 1; what was
+    acknowledged up to there is stored. rules: the version that gateways should run."""
 
     batch: str
     duplicate: bool
     readings: int
+    number: int
     rules: str
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select
 
 from aircue_cloud import tables
-from aircue_cloud.decision import shopping
+from aircue_cloud.decision import outlooks, shopping
 from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.homes import personalisation
 from aircue_cloud.needs.needs import Need
@@ -22,7 +22,8 @@ IMPERSONAL = "not personalised, as was asked for: what is popular, the same for 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """need: one that is to count whether it holds or not. home: needs of which those count that hold in the person's
-    home. head: "new", or "repeat" for what the person had to do with before too."""
+    home, and by their chance those that its air is heading for. head: "new", or "repeat" for what the person had to do
+    with before too."""
 
     n: int
     need: Need | None = None
@@ -74,7 +75,7 @@ def answer(
             continue
         told = shopping.told(connection, model, homes[person], [person], newcomers, now)
         owned = _owned(connection, homes[person], wish)
-        context = _context(connection, homes[person], wish)
+        context = _context(connection, homes[person], wish, now)
         found.append(_answer(connection, model, note, person, wish, context, told, owned))
     return found
 
@@ -122,13 +123,17 @@ def _owned(connection: Connection, household: str, wish: Wish) -> frozenset[str]
     return shopping.owned(connection, household) if wish.head == NEW or wish.titles else frozenset()
 
 
-def _context(connection: Connection, household: str, wish: Wish) -> Surroundings | None:
+def _context(connection: Connection, household: str, wish: Wish, now: datetime) -> Surroundings | None:
     if wish.need is not None:
         return _of(wish.need)
     if not wish.home:
         return None
     holding = shopping.needs_at_home(connection, household)
-    return Environment(needs=tuple(_of(need) for need in wish.home if need.name in holding))
+    chances = {name: seen.chance for name, seen in outlooks.expected(connection, household, wish.home, now).items()}
+    chances |= dict.fromkeys(holding, 1.0)
+    return Environment(
+        needs=tuple(replace(_of(need), chance=chances[need.name]) for need in wish.home if need.name in chances)
+    )
 
 
 def _of(need: Need) -> Context:

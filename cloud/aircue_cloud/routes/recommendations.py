@@ -38,8 +38,9 @@ class Query(Struct, kw_only=True, forbid_unknown_fields=True):
 
 class Asked(Struct, kw_only=True, forbid_unknown_fields=True):
     """n: products at most, for each of the people. need: one of the shop's needs, whose remedies rank higher.
-    environment: in its place, the needs that hold in each person's home now, where the home agrees to its air being
-    used. head: "new" for what a person had nothing to do with yet, "repeat" for everything."""
+    environment: in its place, the needs that hold in each person's home now or, by their chance, within hours, where
+    the home agrees to its air being used. head: "new" for what a person had nothing to do with yet, "repeat" for
+    everything."""
 
     people: Annotated[list[str], Meta(min_length=1, max_length=MOST_PEOPLE)]
     n: Most = 10
@@ -94,7 +95,7 @@ class Batch(Struct, kw_only=True):
             Argument(name="need", about="one whose remedies rank higher", schema={"type": "string"}),
             Argument(
                 name="environment",
-                about="instead of a need: those that hold in the person's home now",
+                about="instead of a need: those that hold in the person's home now, or are likely within hours",
                 schema={"type": "boolean"},
             ),
             Argument(name="head", about="only what is new to them, or everything", schema={"enum": ["new", "repeat"]}),

@@ -276,6 +276,22 @@ def test_products_that_come_in_later_are_recommended_within_seconds_and_as_they_
     assert "need" in [reason["kind"] for reason in found["reasons"]]
 
 
+def test_what_ratings_say_of_a_product_is_told_from_twenty_ratings_on(shop: Cloud) -> None:
+    stars = {"dehumidifier-0": [5, 4] * 10, "dehumidifier-1": [1] * 19}
+    for product_, given in stars.items():
+        for number, rating in enumerate(given):
+            said = {"person": f"h{number % 18:02}-1", "product": product_, "kind": "rating", "weight": 1.0}
+            shop.add(tables.interactions, {**said, "rating": rating, "at": NOW - timedelta(days=3 + number)})
+    before = shop.get("products/dehumidifier-0/reviews")
+    assert (before["model"][:5], before["ratings"], before["aspects"]) == ("0001-", None, None)
+    retrain(shop)
+    told = shop.get("products/dehumidifier-0/reviews")
+    assert (told["model"][:5], told["ratings"]) == ("0002-", 20)
+    assert 3.5 < told["quality"] < 4.5
+    assert shop.get("products/dehumidifier-1/reviews")["ratings"] is None
+    assert shop.app.test_client().get("/api/v1/products/nothing/reviews").status_code == 404
+
+
 def test_the_needs_that_hold_in_a_home_that_agrees_lift_their_remedies(shop: Cloud) -> None:
     plain = recommended(shop, "person=ada-1&n=100")
     assert recommended(shop, "person=ada-1&n=100&environment=true") == plain

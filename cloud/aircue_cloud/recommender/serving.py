@@ -4,7 +4,8 @@ A person the training knew is answered from what it learnt and what they did sin
 they did lately; where nothing is known, or may be used, recent popularity stands in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import product as pairs
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from aircue_cloud.recommender.explanations import Explanation
 from aircue_cloud.recommender.kernels import Floats, Ints
 from aircue_cloud.recommender.lift import Posterior
 from aircue_cloud.recommender.newcomers import Newcomers
+from aircue_cloud.recommender.reviews import Summary
 from aircue_cloud.recommender.searching import Exactly, Searching, searching
 
 __all__ = ["Ranked", "Recommender", "limit_threads"]
@@ -72,6 +74,11 @@ class Recommender:
     @property
     def items(self) -> Sequence[str]:
         return self._artefact.items
+
+    @cached_property
+    def reviews(self) -> Mapping[str, Summary]:
+        """By product, what its ratings say; none of a product that nobody rated."""
+        return {one.product: one for one in self._artefact.reviews}
 
     def knows_until(self, person: str) -> float:
         """Epoch seconds up to which what the person did is in the model; -inf for somebody it does not know."""

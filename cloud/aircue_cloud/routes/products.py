@@ -9,6 +9,8 @@ from msgspec import Struct
 from aircue_cloud import db
 from aircue_cloud.fields import Outcome, Reason
 from aircue_cloud.keyed import Verdict
+from aircue_cloud.recommender.serving import Recommender
+from aircue_cloud.rights import small_groups
 from aircue_cloud.routes import bulk, wire
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.described import AFTER_ID, LIMIT, Argument, Operation, described
@@ -97,6 +99,50 @@ def _never(id_: str) -> NoReturn:
 def get_one(product: str) -> Response:
     with db.reading(services().engine) as connection:
         return wire.reply(_document(connection, product))
+
+
+class RatedAspect(Struct, kw_only=True, frozen=True):
+    """mentions: clauses that judge it. positive: their share."""
+
+    name: str
+    mentions: int
+    positive: float
+
+
+class ReviewSummary(Struct, kw_only=True, frozen=True):
+    """What ratings say of a product, as the active model learnt it. quality: 1 to 5 stars, drawn towards the mean of
+    all products. unknown: the share of texts that could not be judged. All null where fewer than 20 rated it."""
+
+    product: str
+    model: str | None
+    ratings: int | None = None
+    quality: float | None = None
+    unknown: float | None = None
+    aspects: list[RatedAspect] | None = None
+
+
+@blueprint.get("/<product>/reviews")
+@requires("catalogue:read")
+@described(Operation(summary="What ratings say of a product", replies={200: ReviewSummary}, refusals=(404,)))
+def get_reviews(product: str) -> Response:
+    with db.reading(services().engine) as connection:
+        _known(connection, product)
+    model = services().layers.affinity.current()
+    if not isinstance(model, Recommender):
+        return wire.reply(ReviewSummary(product=product, model=None))
+    found = model.reviews.get(product)
+    if found is None or found.ratings < small_groups.K:
+        return wire.reply(ReviewSummary(product=product, model=model.version))
+    return wire.reply(
+        ReviewSummary(
+            product=product,
+            model=model.version,
+            ratings=found.ratings,
+            quality=found.quality,
+            unknown=found.unknown,
+            aspects=[RatedAspect(name=one.name, mentions=one.mentions, positive=one.positive) for one in found.aspects],
+        )
+    )
 
 
 @blueprint.put("/<product>")

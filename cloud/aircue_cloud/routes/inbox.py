@@ -1,6 +1,5 @@
 """The inbox of the person who is signed in, as it is now or as soon as it changes; and the key that browsers need."""
 
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort
@@ -12,6 +11,7 @@ from aircue_cloud.delivery import live
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.access import by_shopper, shopper
 from aircue_cloud.routes.described import Argument, Operation, described
+from aircue_cloud.routes.existing import Push
 from aircue_cloud.routes.services import services
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/api/v1/me")
@@ -29,22 +29,9 @@ class Button(Struct, kw_only=True, frozen=True):
     url: str
 
 
-class Offer(Struct, kw_only=True, frozen=True):
+class Offer(Push, kw_only=True):
     """actions: links that each work once."""
 
-    id: str
-    need: str
-    product: str
-    product_name: str
-    category: str
-    price_minor: int
-    currency: str
-    title: str
-    text: str
-    reason: str
-    episode: str
-    trigger: dict[str, Any]
-    at: datetime
     actions: list[Button]
 
 

@@ -11,6 +11,7 @@ from selenium import webdriver
 from selenium.common.exceptions import SessionNotCreatedException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
+from tests.cloud.conftest import PLAIN
 from tests.cloud.stage import NOW, Clock, Cloud, FixedAffinity, product
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -52,7 +53,9 @@ class LoopbackService(Service):
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
     """The application with one gateway and nothing else."""
     clock, affinity = Clock(), FixedAffinity()
-    app = create_app(Config(data_dir=str(tmp_path / "data")), affinity=affinity, clock=clock)
+    app = create_app(
+        Config(data_dir=str(tmp_path / "data"), push_ttl_h=24 * 30, **PLAIN), affinity=affinity, clock=clock
+    )
     with app.app_context():
         engine, place = services().engine, services().place
     with db.writing(engine) as connection:

@@ -59,7 +59,7 @@ def test_a_damp_bathroom_is_shown_with_its_episode_and_push(home: Cloud) -> None
     assert "Humidity Damp air 85.0 %" in text
     assert "Damp air bathroom, home-1 21 Nov 02:20 GMT" in text
     assert "Drymax €99.00" in text
-    assert "Why: Your bathroom has been above 80 % humidity for 15 minutes (now 85 %)." in text
+    assert "Why: Your bathroom was above 80 % humidity for 15 min today (it measured 85 %)." in text
     assert "bathroom, home-1, reading of 21 Nov 02:35 GMT" in text
     assert "push sent" in text
     assert 'class="wash"' in html

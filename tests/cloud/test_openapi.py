@@ -76,7 +76,7 @@ def operations(app: Flask) -> Iterator[Any]:
 # What stands in a path and is known, so that more than refusals is looked at.
 KNOWN = {"household": "ada", "person": "ada-1", "site": "home-1", "product": "lamp"}
 # What no drawn request can have right: a code, the bytes of a batch, an object that was uploaded, names in a body or a
-# query. What removes is asked about nobody and nothing that is there: the others would miss it.
+# query, a channel that is not switched on. What removes is asked about nobody and nothing that is there: the others would miss it.
 UNREACHABLE = {
     "DELETE /api/v1/households/{household}": {404},
     "DELETE /api/v1/people/{person}": {404},
@@ -89,6 +89,12 @@ UNREACHABLE = {
     "POST /api/v1/uploads/{upload}/done": {501},
     "POST /api/v1/recommendations/batch": {404, 422},
     "GET /api/v1/recommendations": {400, 404},
+    "GET /api/v1/why": {404},
+    "GET /api/v1/me/push-key": {404},
+    "POST /api/v1/me/addresses": {422},
+    "POST /api/v1/people/{person}/addresses": {422},
+    "DELETE /api/v1/me/addresses/{address}": {404},
+    "DELETE /api/v1/people/{person}/addresses/{address}": {404},
 }
 
 

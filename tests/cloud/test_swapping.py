@@ -32,13 +32,21 @@ __all__ = ["shop"]
 def listening(cloud: Cloud) -> Iterator[str]:
     """The application behind a real server; its URL."""
     server: Any = waitress.create_server(cloud.app, host="127.0.0.1", port=0, threads=4)
-    thread = Thread(target=server.run)
+    over = Event()
+
+    def run() -> None:
+        """All of its sockets belong to this thread, their end too."""
+        while not over.is_set():
+            server.asyncore.loop(timeout=0.1, map=server._map, count=1)
+        server.task_dispatcher.shutdown()
+        server.asyncore.close_all(server._map)
+
+    thread = Thread(target=run)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        server.trigger.pull_trigger(server.close)
-        server.asyncore.close_all(server._map)
+        over.set()
         thread.join(30)
 
 

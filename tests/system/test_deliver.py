@@ -45,7 +45,9 @@ def configured(folder: Path, port: int) -> Path:
     """A store with one push that is to go out by mail."""
     config = folder / "cloud.toml"
     mail = f'[delivery.email]\nhost = "127.0.0.1"\nport = {port}\nsender = "air@shop.example"\nsecurity = "none"\n'
-    config.write_text(f'data_dir = "data"\nquiet_hours = ""\nholdout = 0.0\nneed_holdout = 0.0\n{mail}')
+    config.write_text(
+        f'data_dir = "data"\nquiet_hours = ""\nholdout = 0.0\nneed_holdout = 0.0\nexplore = false\n{mail}'
+    )
     store = folder / "data" / "stores" / "main"
     store.mkdir(parents=True)
     engine, now = db.open_database(db.sqlite_url(str(store / "aircue.db"))), datetime.now(UTC)

@@ -76,7 +76,8 @@ def operations(app: Flask) -> Iterator[Any]:
 # What stands in a path and is known, so that more than refusals is looked at.
 KNOWN = {"household": "ada", "person": "ada-1", "site": "home-1", "product": "lamp"}
 # What no drawn request can have right: a code, the bytes of a batch, an object that was uploaded, names in a body or a
-# query, a channel that is not switched on. What removes is asked about nobody and nothing that is there: the others would miss it.
+# query, a channel that is not switched on. What removes is asked about nobody and nothing that is there: the others
+# would miss it.
 UNREACHABLE = {
     "DELETE /api/v1/households/{household}": {404},
     "DELETE /api/v1/people/{person}": {404},

@@ -69,9 +69,9 @@ def home_batches(homes: int, seconds: int) -> list[list[Batch]]:
     return [sealed(home_nodes(seconds=seconds, seed=f"cloud-{n}"), f"home-{n}", WINDOW_MS)[1:-1] for n in range(homes)]
 
 
-def as_home(batch: Batch, number: int, shift_ms: int, sequence: int) -> bytes:
-    """The batch as another home's, later or earlier."""
-    groups = tuple(_moved(group, number, shift_ms) for group in batch.groups)
+def as_home(batch: Batch, number: int, shift_ms: int, sequence: int, boots: int = 0) -> bytes:
+    """The batch as another home's, later or earlier, so many boots later."""
+    groups = tuple(replace(_moved(group, number, shift_ms), boot=group.boot + boots) for group in batch.groups)
     moved = replace(
         batch,
         gateway=f"gw-{number}",
@@ -116,7 +116,8 @@ def _seal(number: int) -> int:
     window, home = divmod(number, homes)
     mine = kept[home % HOMES]
     day, place = divmod(window, len(mine))
-    (folder / f"{number}.batch").write_bytes(as_home(mine[place], home, shift_ms + day * _DAY_MS, number))
+    # A day that is told again is another boot's: every reading is a new one.
+    (folder / f"{number}.batch").write_bytes(as_home(mine[place], home, shift_ms + day * _DAY_MS, number, boots=day))
     return sum(len(group.samples) * len(group.channels) for group in mine[place].groups)
 
 
@@ -262,6 +263,15 @@ def _delays(server: Server) -> tuple[np.ndarray[Any, Any], int]:
     return np.array([(row.layered_at - row.received_at).total_seconds() for row in rows]), waiting
 
 
+def _duplicates(server: Server) -> int:
+    """Readings that were not new: a run with any would count what is quicker than storing."""
+    engine = server.open()
+    with db.reading(engine) as connection:
+        found: int = connection.execute(select(func.coalesce(func.sum(tables.batches.c.duplicates), 0))).scalar_one()
+    engine.dispose()
+    return int(found)
+
+
 class Backlog(Thread):
     """Looks every second how many batches wait."""
 
@@ -315,6 +325,7 @@ def ingest(
     found = {
         "readings_per_s": round(len(took) * per_batch / span),
         "seconds": round(span, 1),
+        "duplicates": _duplicates(server),
         "waiting_at_end": waiting,
         "backlog_grows": grows(backlog.curve, len(took) / span),
         "backlog_most_batches": max(backlog.curve, default=waiting),

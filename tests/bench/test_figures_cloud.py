@@ -11,6 +11,7 @@ def test_every_figure_is_measured_and_nothing_is_lost() -> None:
     named = ("visible_p99_s", "ingest_p99_ms", "rss_mb", "query_7_days_100_homes_ms", "rebuild_readings_per_s")
     assert all(found[name] > 0 for name in (*named, "ingest_readings_per_s_sqlite", "lake_bytes_per_reading"))
     assert found["lake_readings"] >= 12 * 980
+    assert found["duplicates_sqlite"] == 0
     assert all(found[f"{name}_{scale}"] > 0 for name in (*named, "lake_bytes_per_reading") for scale in ("1x", "10x"))
     assert found["lake_readings_10x"] > 9 * found["lake_readings_1x"]
 

@@ -12,16 +12,10 @@ from aircue_cloud.routes import browsers, limits
 from aircue_cloud.routes.access import by_shopper, public, shopper
 from aircue_cloud.routes.personalisation import act
 from aircue_cloud.routes.services import enter, services
-from aircue_cloud.web.sign_in import POLICY
+from aircue_cloud.web.sign_in import guard_link
 
 blueprint = Blueprint("me", __name__, url_prefix="/me", template_folder="templates")
-
-
-@blueprint.after_request
-def _guard(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"  # the link is a secret
-    return response
+blueprint.after_request(guard_link)
 
 
 @blueprint.get("/link/<code>")

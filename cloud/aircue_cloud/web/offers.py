@@ -11,9 +11,10 @@ from aircue_cloud.identity import tokens
 from aircue_cloud.routes import browsers
 from aircue_cloud.routes.access import public
 from aircue_cloud.routes.services import enter, services
-from aircue_cloud.web.sign_in import POLICY
+from aircue_cloud.web.sign_in import guard_link
 
 blueprint = Blueprint("offers", __name__, template_folder="templates")
+blueprint.after_request(guard_link)
 
 ASKED = {
     buttons.BUY: ("Buy", "Tell the shop that you would like to buy this."),
@@ -28,13 +29,6 @@ DONE = {
     buttons.STOP: "You will hear no more about this need.",
 }
 _OVER = "this link is not known or is over"
-
-
-@blueprint.after_request
-def _guard(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"  # the link is a secret
-    return response
 
 
 @blueprint.get("/offers/<token>")

@@ -288,7 +288,7 @@ def run(short: bool = False) -> dict[str, Any]:
     parts: list[Callable[[], dict[str, Any]]] = [
         lambda: commit_cost(samples=20_000, at_once=1000),
         lambda: sd(share=0.05 if short else 1.0, seconds=20 if short else 240),
-        lambda: power_cuts(seeds=1 if short else 5, steps=60 if short else 140),
+        lambda: power_cuts(seeds=1 if short else 12, steps=60 if short else 140),
         lambda: gateway_outage.outages(rounds=1 if short else 20, messages=500 if short else 5000,
                                        away_s=3 if short else 15),
         lambda: gateway_outage.weight(samples=25_000 if short else 250_000),

@@ -467,3 +467,18 @@ def test_progress_is_told_once_a_second_with_its_speed() -> None:
         progress.add(500)
     progress.end()
     assert said == ["import: read 1,000 rows, 1,000 rows/s", "import: read 1,500 rows, 750 rows/s"]
+
+
+def test_nodes_of_one_name_in_two_homes_are_two(cloud: Cloud, tmp_path: Path) -> None:
+    at = "2026-01-11T17:00:00Z"
+    rows = (f"home-1,kitchen,humidity,{at},50", f"home-2,kitchen,humidity,{at},60")
+    assert take_readings(cloud, written(tmp_path, f"site,{SENSOR}", *rows)).stored == 2
+    assert {(row["site"], row["value"]) for row in cloud.get("readings")["rows"]} == {("home-1", 50), ("home-2", 60)}
+
+
+def test_a_second_file_may_bring_another_quantity_of_the_same_moment(cloud: Cloud, tmp_path: Path) -> None:
+    at = "2026-01-11T17:00:00Z"
+    assert take_readings(cloud, written(tmp_path, SENSOR, f"attic,humidity,{at},50")).stored == 1
+    both = (f"attic,humidity,{at},50", f"attic,temperature,{at},21")
+    assert take_readings(cloud, written(tmp_path, SENSOR, *both)) == Taken(rows=2, stored=1, duplicates=1, rejected=0)
+    assert {row["quantity"] for row in cloud.get("readings")["rows"]} == {"humidity", "temperature"}

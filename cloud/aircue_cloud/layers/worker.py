@@ -27,7 +27,7 @@ from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.ingest import columns, losses
 from aircue_cloud.ingest.columns import Columns
-from aircue_cloud.layers import episodes, lake, parquet, revisions, summary
+from aircue_cloud.layers import by_time, episodes, lake, parquet, revisions, summary
 from aircue_cloud.layers.course import Point, PointColumns
 from aircue_cloud.layers.episodes import Arrivals, Series
 from aircue_cloud.layers.history import LakeHistory
@@ -235,7 +235,7 @@ class Worker:
             delivered = Delivered(self._memory.know_streams(connection, touched))
             known_before = {key for key in said if key[3] in self._memory.streams[key[:3]]}
             awaited = revisions.awaited(connection, streams(arrived))
-            rows = gather(arrived, delivered)
+            rows = by_time.fresh(self.lake, connection, gather(arrived, delivered))
             here = with_flags(rows, awaited | {key: flag for key, (flag, _) in said.items()})
             stored = revisions.stored(self.lake, connection, said, sorted(known_before))
         found = {_key_of(rows, row) for row in here}

@@ -1,6 +1,6 @@
 """Readings whose sample has its time for a number, as an import seals them: known by their key, which is in the lake.
 
-A node counts its samples, so that what it delivered is a range or two. Times leave gaps: as ranges they would be one row
+A node counts its samples, so that what it delivered is a range or two. Times leave gaps: as ranges they would be a row
 for each sample, in memory and in the database, however large a file is. So the lake itself is asked which are there,
 each quantity by itself and each site for itself: a file may bring temperature where another brought humidity, and nodes
 of two homes that are both called kitchen are two.
@@ -9,7 +9,6 @@ of two homes that are both called kitchen are two.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from sqlalchemy import Connection
 
@@ -22,7 +21,7 @@ FROM files JOIN series USING (site, node, quantity, boot)
 JOIN wanted ON wanted.series = series.series AND wanted.sequence = files.sequence
 WHERE files.installation = {NOBODYS} AND files.sequence BETWEEN $first AND $last
     AND files.node BETWEEN $first_node AND $last_node
-"""  # noqa: S608 - a number of ours
+"""
 
 
 def fresh(lake: Lake, connection: Connection, rows: Rows) -> Rows:
@@ -61,7 +60,7 @@ def _stored(
     mine: Ints,
     series: Ints,
     names: list[tuple[str, str, str, int]],
-) -> npt.NDArray[np.int64]:
+) -> Ints:
     """Places among mine of those that are in the lake."""
     sequence = rows.sequence[mine]
     used = [names[number] for number in np.unique(series).tolist()]
@@ -74,11 +73,10 @@ def _stored(
     span = Span(first_ms=bounds["first"], last_ms=bounds["last"])
     with lake.open(connection, span, beside) as opened:
         found = asked(opened, _STORED, {**bounds, "first_node": min(nodes), "last_node": max(nodes)})
-    return found["place"].to_numpy()
+    places: Ints = found["place"].to_numpy()
+    return places
 
 
 def _table(names: list[tuple[str, str, str, int]]) -> pa.Table:
     site, node, quantity, boot = map(list, zip(*names, strict=True))
-    return pa.table(
-        {"series": np.arange(len(names)), "site": site, "node": node, "quantity": quantity, "boot": boot}
-    )
+    return pa.table({"series": np.arange(len(names)), "site": site, "node": node, "quantity": quantity, "boot": boot})

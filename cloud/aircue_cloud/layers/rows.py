@@ -5,7 +5,7 @@ clock and times.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -80,8 +80,8 @@ class Rows:
         """Those that are marked, of the same runs."""
         if keep.all():
             return self
-        shared = {"arrived": self.arrived, "runs": self.runs}
-        return Rows(**shared, **{name: column[keep] for name, column in vars(self).items() if name not in shared})
+        columns = {name: column[keep] for name, column in vars(self).items() if name not in ("arrived", "runs")}
+        return replace(self, **columns)
 
     def of_runs(self, values: Sequence[int]) -> Ints:
         """A column from one value for each run."""

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 _B = tables.batches.c
 
 MOST_BATCHES = 256  # of one turn
-_MOST_CARRIED = 400_000
+MOST_CARRIED = 400_000  # readings
 _KEPT_DECODED = 512
 _MOST_DAYS = 4  # files of one turn; a turn that touches more days writes one file, and the next merge parts it
 _DAY_MS = 86_400_000
@@ -194,7 +194,7 @@ class Worker:
         carried = 0
         for row in rows:
             carried += row.carried
-            if taken and carried > _MOST_CARRIED:
+            if taken and carried > MOST_CARRIED:
                 break
             taken.append(row)
         return taken

@@ -135,7 +135,7 @@ def measuring(cloud: Cloud, path: Path, rows: int) -> "subprocess.Popen[str]":
     with path.open("w") as file:
         file.write("node,quantity,measured_at,value\n")
         for number in range(rows):
-            file.write(f"room{number % 7},humidity,{1_763_000_000 + number},{40 + number % 20}\n")
+            file.write(f"room,humidity,{1_763_000_000 + 2 * number},{40 + number % 20}\n")
     words = [str(cloud.folder.parents[1]), cloud.database_url, str(path), str(TURN)]
     return subprocess.Popen([sys.executable, "-c", READINGS, *words], stdout=subprocess.PIPE, text=True)
 

@@ -8,6 +8,8 @@ content, which follow from the file alone, so that nothing is in there twice.
 
 The layers take the batches up at the end, as they do after an outage: turn by turn, whoever does it. What was measured
 long ago leads to no offer: the policy sees to that.
+
+Memory does not grow with the file; rows wait in a private file in TMPDIR, which takes about as much room as theirs.
 """
 
 import sqlite3
@@ -243,7 +245,8 @@ def _group(site: str, node: str, samples: Sequence[tuple[int, dict[str, int]]]) 
 
 
 def _sample(at: int, values: list[int | None], channels: Sequence[Channel]) -> Sample:
-    """Its sequence is its time, so that another file that holds the same reading says it under the same key."""
+    """Its sequence is its time, so that another file that holds the same reading says it under the same key
+    (layers/by_time.py)."""
     return Sample(
         sequence=at,
         uptime_ms=at,

@@ -159,8 +159,17 @@ def arms(found: Sequence[Candidate]) -> list[Candidate]:
 
 def choose(found: Sequence[Candidate], seed: str, *, explore: bool) -> Choice:
     """One of the arms or no push. seed: the push key."""
-    among = arms(found)
-    chances = _chances(among, explore)
+    return choose_all([(found, seed)], explore=explore)[0]
+
+
+def choose_all(asked: Sequence[tuple[Sequence[Candidate], str]], *, explore: bool) -> list[Choice]:
+    """For many at once: candidates, best first, and seed of each."""
+    among = [arms(found) for found, _ in asked]
+    drawn = zip(among, _chances(among, explore), asked, strict=True)
+    return [_drawn(some, chances, seed) for some, chances, (_, seed) in drawn]
+
+
+def _drawn(among: Sequence[Candidate], chances: Chances, seed: str) -> Choice:
     place = exploration.draw(chances, seed)
     by_product = {one.product.id: chance for one, chance in zip(among, chances.arms, strict=True)}
     if place is None:
@@ -169,7 +178,8 @@ def choose(found: Sequence[Candidate], seed: str, *, explore: bool) -> Choice:
     return Choice(chosen=chosen, propensity=chances.arms[place], propensities=by_product, none=chances.none)
 
 
-def _chances(among: Sequence[Candidate], explore: bool) -> Chances:
+def _chances(among: Sequence[Sequence[Candidate]], explore: bool) -> list[Chances]:
     if not explore:
-        return exploration.greedy([one.score for one in among])
-    return exploration.chances([one.drawn_mean for one in among], [one.deviation for one in among], NO_PUSH_SCORE)
+        return [exploration.greedy([one.score for one in some]) for some in among]
+    known = [([one.drawn_mean for one in some], [one.deviation for one in some]) for some in among]
+    return exploration.chances_of_many(known, NO_PUSH_SCORE)

@@ -16,16 +16,17 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 from sqlalchemy import Connection, Row, exists, insert, select
 
-from aircue_cloud import consents, db, feed, tables
+from aircue_cloud import db, feed, tables
 from aircue_cloud.decision import channels, known, local_time, policy
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate
 from aircue_cloud.decision.judging import Judge, Judged
 from aircue_cloud.decision.known import Known, Offered
 from aircue_cloud.decision.message import Occasion, write
-from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, DEFER, GHOST, PURPOSE, SEND, Facts, LastOffer, Verdict
+from aircue_cloud.decision.policy import CHANNEL, DEFER, GHOST, SEND, Facts, LastOffer, Verdict
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.delivery import inbox
+from aircue_cloud.delivery.addresses import Whom
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.episodes import Series, Started
@@ -37,7 +38,7 @@ MOST_DUE = 256  # of one tick
 
 Going = tuple[Push, tuple[str, ...]]  # and the channels to try, in order
 HandOver = Callable[[Connection, Sequence[Going], datetime], list[Push]]
-Reach = Callable[[Connection, str, str | None], Sequence[str]]
+Reach = Callable[[Connection, Sequence[Whom]], Sequence[Sequence[str]]]
 
 
 def inbox_alone(connection: Connection, going: Sequence[Going], _now: datetime) -> list[Push]:
@@ -50,9 +51,9 @@ def one_by_one(enqueue: Callable[[Connection, Push, tuple[str, ...], datetime], 
     return lambda connection, going, now: [push for push, through in going if enqueue(connection, push, through, now)]
 
 
-def nowhere_else(_connection: Connection, _household: str, _person: str | None) -> Sequence[str]:
+def nowhere_else(_connection: Connection, whom: Sequence[Whom]) -> Sequence[Sequence[str]]:
     """Channels beside the inbox that reach somebody: none."""
-    return ()
+    return [()] * len(whom)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +69,8 @@ class _Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Decider:
-    """hand_over: what brings pushes to their channels, within the transaction; the new ones. reach: the channels beside
-    the inbox by which somebody can be reached."""
+    """hand_over: what brings pushes to their channels, within the transaction; the new ones. reach: of each that is
+    asked about the channels beside the inbox by which they can be reached."""
 
     needs: Needs
     source: AffinitySource
@@ -108,8 +109,27 @@ class Decider:
         agreeing = sorted({home for home in homes if home is not None and seen.consent.get(home)})
         judge = Judge(connection, self.source, seen, now)
         judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
-        keyed = zip(episodes, homes, pushes, strict=True)
-        return self._enrolled(connection, [self._case(*one, seen, judge, now) for one in keyed], now)
+        judged = self._judged(episodes, homes, pushes, seen, judge)
+        keyed = zip(episodes, homes, pushes, judged, strict=True)
+        return self._enrolled(connection, [self._case(*one, seen, now) for one in keyed], now)
+
+    def _judged(
+        self,
+        episodes: Sequence[Started],
+        homes: Sequence[str | None],
+        pushes: Sequence[str],
+        seen: Known,
+        judge: Judge,
+    ) -> list[Judged]:
+        """Candidates of those alone who agree."""
+        found = [Judged(person=next(iter(seen.people.get(home or "", ())), None)) for home in homes]
+        agreeing = [place for place, home in enumerate(homes) if home is not None and seen.consent.get(home)]
+        asked = [
+            (str(homes[place]), self.needs.by_name[episodes[place].rule.need], pushes[place]) for place in agreeing
+        ]
+        for place, judged in zip(agreeing, judge.judge(asked, explore=self.settings.explore), strict=True):
+            found[place] = judged
+        return found
 
     def _enrolled(self, connection: Connection, cases: Sequence[_Case], now: datetime) -> list[_Case]:
         """Each household keeps the shares under which it first came into its experiments."""
@@ -120,13 +140,9 @@ class Decider:
         return [replace(one, facts=_under(one.facts, shares)) if one.household in homes else one for one in cases]
 
     def _case(
-        self, episode: Started, household: str | None, push: str, seen: Known, judge: Judge, now: datetime
+        self, episode: Started, household: str | None, push: str, judged: Judged, seen: Known, now: datetime
     ) -> _Case:
-        need, judged = self.needs.by_name[episode.rule.need], Judged()
-        if household is not None and seen.consent.get(household):
-            judged = judge.judge(household, need, push, explore=self.settings.explore)
-        elif household is not None:
-            judged = Judged(person=next(iter(seen.people.get(household, ())), None))
+        need = self.needs.by_name[episode.rule.need]
         facts = self._facts(episode, need, household, push, judged, seen, now)
         return _Case(episode=episode, need=need, household=household, judged=judged, facts=facts)
 
@@ -217,30 +233,27 @@ class _Tick:
 
     def __init__(self, decider: Decider, connection: Connection, seen: Known, now: datetime) -> None:
         self._decider, self._connection, self._seen, self._now = decider, connection, seen, now
-        self._rows: list[dict[str, Any]] = []
-        self._entries: list[feed.Entry] = []
 
     def run(self, cases: Sequence[_Case]) -> list[Push]:
         decided = [(case, *self._decide(case)) for case in cases]
-        self._connection.execute(insert(tables.decisions), self._rows)
-        feed.append(self._connection, self._entries, self._now)
+        through = self._through([facts for _, facts, verdict in decided if verdict.outcome == SEND])
+        told = [(*one, through[one[1].push] if one[2].outcome == SEND else ()) for one in decided]
+        self._connection.execute(_STORE, [_row(*one) for one in told])
+        entries = [_entry(case, verdict) for case, _, verdict in decided if verdict.outcome != SEND]
+        feed.append(self._connection, entries, self._now)
         going = [
-            (self._push(case, verdict.winner, through), through)
-            for case, verdict, through in decided
+            (self._push(case, facts, verdict.winner, channels), channels)
+            for case, facts, verdict, channels in told
             if verdict.outcome == SEND and verdict.winner is not None
         ]
         return self._decider.hand_over(self._connection, going, self._now)
 
-    def _decide(self, case: _Case) -> tuple[Verdict, tuple[str, ...]]:
+    def _decide(self, case: _Case) -> tuple[Facts, Verdict]:
         facts = self._remembering(case)
         verdict = policy.decide(facts)
-        through = self._through(facts) if verdict.outcome == SEND else ()
         if verdict.winner is not None:
             self._seen.note(str(case.household), _offered(facts, verdict.winner))
-        self._rows.append(_row(case, facts, verdict, through))
-        if verdict.outcome != SEND:
-            self._entries.append(_entry(case, verdict))
-        return verdict, through
+        return facts, verdict
 
     def _remembering(self, case: _Case) -> Facts:
         """With what was offered until now, in this tick too."""
@@ -255,23 +268,21 @@ class _Tick:
             sent=tuple(at for at in sent if at > self._now - policy.WEEK - timedelta(days=1)),
         )
 
-    def _through(self, facts: Facts) -> tuple[str, ...]:
-        """The channels to try, in order: those that reach the person and that the household agrees to."""
-        reachable = self._decider.reach(self._connection, str(facts.household), facts.person)
-        wishes = self._seen.wishes(str(facts.household), facts.person)
-        agreed = (
-            channel
-            for channel in reachable
-            if not wishes.has_muted(facts.need, channel) and self._agrees(str(facts.household), channel)
-        )
-        return channels.order(agreed)
+    def _through(self, sent: Sequence[Facts]) -> dict[str, tuple[str, ...]]:
+        """By push the channels to try, in order: those that reach the person and that the household agrees to."""
+        reached = self._decider.reach(self._connection, [(str(facts.household), facts.person) for facts in sent])
+        return {
+            facts.push: channels.order(one for one in found if self._is_open(facts, one))
+            for facts, found in zip(sent, reached, strict=True)
+        }
 
-    def _agrees(self, household: str, channel: str) -> bool:
-        asked = {"purpose": PURPOSE, "data_category": DATA_CATEGORY, "channel": channel}
-        return consents.granted(self._connection, household, **asked) is True
+    def _is_open(self, facts: Facts, channel: str) -> bool:
+        household = str(facts.household)
+        wishes = self._seen.wishes(household, facts.person)
+        return channel in self._seen.agreed.get(household, ()) and not wishes.has_muted(facts.need, channel)
 
-    def _push(self, case: _Case, winner: Candidate, through: tuple[str, ...]) -> Push:
-        facts, episode = case.facts, case.episode
+    def _push(self, case: _Case, facts: Facts, winner: Candidate, through: tuple[str, ...]) -> Push:
+        episode = case.episode
         wishes = self._seen.wishes(str(case.household), facts.person)
         language, template = case.need.message(wishes.language(self._decider.settings))
         day_s, day = self._on_that_day(case)
@@ -314,6 +325,9 @@ class _Tick:
             latest = facts.confirmed_at if row.ended_at is None or row.id == facts.episode else row.ended_at
             total += max((min(latest, facts.confirmed_at) - max(row.started_at, begin)).total_seconds(), 0.0)
         return max(total, min(case.episode.held_s, (facts.confirmed_at - begin).total_seconds())), day
+
+
+_STORE = insert(tables.decisions)
 
 
 def _offered(facts: Facts, winner: Candidate) -> Offered:

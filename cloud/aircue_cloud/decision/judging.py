@@ -20,7 +20,7 @@ from aircue_cloud.decision.candidates import (
     Product,
     best,
     candidates,
-    choose,
+    choose_all,
     household_affinity,
     lifted,
 )
@@ -67,6 +67,16 @@ class _Remedies:
     described: list[Described]
     lifts: dict[str, Lifted]
     columns: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Offers:
+    """What one household could be offered; person: to whom."""
+
+    household: str
+    person: str
+    candidates: tuple[Candidate, ...]
+    bought: Bought | None
 
 
 class Judge:
@@ -124,11 +134,17 @@ class Judge:
             )
         return self._needs[need.name]
 
-    def judge(self, household: str, need: Need, push: str, *, explore: bool) -> Judged:
-        """Only of a household that was prepared."""
+    def judge(self, asked: Sequence[tuple[str, Need, str]], *, explore: bool) -> list[Judged]:
+        """asked: household, need and push of each; only households that were prepared."""
         if self._model is None:
-            return Judged(note=self._note)
-        interest, remedies = self._interests[household], self._remedies(need, self._model)
+            return [Judged(note=self._note)] * len(asked)
+        found = [self._offers(household, need, self._model) for household, need, _ in asked]
+        seeded = [(one.candidates, push) for one, (_, _, push) in zip(found, asked, strict=True)]
+        chosen = zip(found, choose_all(seeded, explore=explore), strict=True)
+        return [self._judged(offers, choice, self._model) for offers, choice in chosen]
+
+    def _offers(self, household: str, need: Need, model: Affinity) -> _Offers:
+        interest, remedies = self._interests[household], self._remedies(need, model)
         ids = (product.id for product in remedies.products)
         affinity = dict(zip(ids, interest.affinity[remedies.columns].tolist(), strict=True))
         shopped = self._known.shopped.get(household, ())
@@ -137,16 +153,23 @@ class Judge:
         owned = frozenset(product for product, times in kept.items() if times > 0)
         barred = _barred(shopped, kept, remedies.products, self._now)
         found = candidates(need, remedies.products, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
-        choice = choose(found, push, explore=explore)
-        person = interest.people[self._recipient(household, need, interest, remedies)]
-        told_of = choice.chosen or best(found)
-        return Judged(
+        return _Offers(
+            household=household,
+            person=interest.people[self._recipient(household, need, interest, remedies)],
             candidates=tuple(found),
-            choice=choice,
-            why={} if told_of is None else _why(self._model, person, told_of, interest.told),
-            person=person if self._known.people.get(household) else None,
             bought=_bought(shopped, kept, need, due),
-            model=self._model.version,
+        )
+
+    def _judged(self, offers: _Offers, choice: Choice, model: Affinity) -> Judged:
+        told_of = choice.chosen or best(offers.candidates)
+        told = self._interests[offers.household].told
+        return Judged(
+            candidates=offers.candidates,
+            choice=choice,
+            why={} if told_of is None else _why(model, offers.person, told_of, told),
+            person=offers.person if self._known.people.get(offers.household) else None,
+            bought=offers.bought,
+            model=model.version,
             note=self._note,
         )
 

@@ -1,18 +1,18 @@
 """What the database knows of the homes that are decided about, read at once for all of them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
-from aircue_cloud import consents, db, tables
+from aircue_cloud import db, tables
 from aircue_cloud.decision import kill_switch, preferences
 from aircue_cloud.decision.candidates import MARGIN, Product
 from aircue_cloud.decision.policy import CHANNEL, COOLDOWN, DATA_CATEGORY, GHOST, PURPOSE, SEND, WEEK
-from aircue_cloud.decision.preferences import NOTHING_SAID, Preferences, Wishes
+from aircue_cloud.decision.preferences import NO_WISHES, NOTHING_SAID, Preferences, Wishes
 from aircue_cloud.decision.shopping import BEHAVIOUR
 from aircue_cloud.homes import personalisation
 from aircue_cloud.recommender.asked import Described
@@ -46,14 +46,16 @@ class Shopped:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """By site: household and zone. By household: consent, people, offered and shopped, latest first. By site and node:
+    """By site: household and zone. By household: consent to pushes from the air, agreed (the channels through which),
+    people, offered and shopped, latest first. agreeing: households that let their behaviour be used. By site and node:
     flags of the latest readings (with the quantity), falls in degrees Celsius. catalogue: ids of all products.
     remedies: by category. decided: pushes that were sent or held out before."""
 
     switched_off: str | None
     sites: Mapping[str, tuple[str | None, str]]
     consent: Mapping[str, bool]
-    agreeing: frozenset[str]
+    agreed: Mapping[str, Set[str]]
+    agreeing: Set[str]
     people: Mapping[str, Sequence[str]]
     said: Mapping[tuple[str, str], Preferences]
     offered: Mapping[str, list[Offered]]
@@ -66,6 +68,8 @@ class Known:
     remedies: Mapping[str, Sequence[tuple[Product, Described]]] = field(default_factory=dict)
 
     def wishes(self, household: str, person: str | None) -> Wishes:
+        if not self.said:
+            return NO_WISHES
         mine = self.said.get((preferences.PERSON, person or ""), NOTHING_SAID)
         return Wishes(person=mine, household=self.said.get((preferences.HOUSEHOLD, household), NOTHING_SAID))
 
@@ -86,14 +90,15 @@ def look(
     people = _people(connection, households)
     everybody = sorted(person for some in people.values() for person in some)
     offered = _offered(connection, households, now)
-    consent = _consent(connection, households)
-    agreeing = [household for household in households if consent.get(household)]
+    said = _said(connection, households)
+    agreeing = [household for household in households if said.consent.get(household)]
     catalogue, remedies = _products(connection, categories) if agreeing else ((), {})
     return Known(
         switched_off=kill_switch.switched_off(connection),
         sites=homes,
-        consent=consent,
-        agreeing=_agreeing(connection, households),
+        consent=said.consent,
+        agreed=said.agreed,
+        agreeing=said.agreeing,
         people=people,
         said=preferences.everybody(connection, everybody, households),
         offered=offered,
@@ -121,21 +126,38 @@ def _locked(connection: Connection, households: Sequence[str]) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _consent(connection: Connection, households: Sequence[str]) -> dict[str, bool]:
-    """What each household said last; no, while nothing may be fitted to it."""
-    table = tables.consents.c
-    asked = (table.purpose == PURPOSE, table.data_category == DATA_CATEGORY, table.channel == CHANNEL)
-    last = select(func.max(table.id)).where(*asked, table.household.in_(households)).group_by(table.household)
-    rows = connection.execute(select(table.household, table.granted).where(table.id.in_(last)))
-    asked_not_to = personalisation.shared_by_the_unwilling().where(tables.households.c.id.in_(households))
-    unfitted = frozenset(connection.execute(asked_not_to).scalars())
-    return {row.household: row.granted and row.household not in unfitted for row in rows}
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    """What each household said last; no, while nothing may be fitted to it. As consents.granted and granting have it,
+    for many at once."""
+
+    consent: Mapping[str, bool]
+    agreed: Mapping[str, Set[str]]
+    agreeing: Set[str]
 
 
-def _agreeing(connection: Connection, households: Sequence[str]) -> frozenset[str]:
-    """To their behaviour being used, through whichever channel they said so."""
-    agreed = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)
-    return frozenset(connection.execute(agreed.where(tables.consents.c.household.in_(households))).scalars())
+def _said(connection: Connection, households: Sequence[str]) -> _Said:
+    table, homes = tables.consents.c, tables.households.c
+    asked = (table.purpose == PURPOSE, table.data_category.in_((DATA_CATEGORY, BEHAVIOUR)))
+    mine = table.household.in_(households)
+    last = select(func.max(table.id)).where(*asked, mine).group_by(table.household, table.data_category, table.channel)
+    columns = (table.household, table.data_category, table.channel, table.granted)
+    said = {(row[0], row[1], row[2]): row[3] for row in connection.execute(select(*columns).where(table.id.in_(last)))}
+    unwilling = _those(connection, personalisation.unwilling().where(homes.id.in_(households)))
+    shared = _those(connection, personalisation.shared_by_the_unwilling().where(homes.id.in_(households)))
+    agreed = defaultdict[str, set[str]](set)
+    for (household, category, channel), granted in said.items():
+        if category == DATA_CATEGORY and granted and household not in shared:
+            agreed[household].add(channel)
+    answered = [home for home, category, channel in said if (category, channel) == (DATA_CATEGORY, CHANNEL)]
+    behaviour = {home for (home, category, _), granted in said.items() if category == BEHAVIOUR and granted}
+    return _Said(
+        consent={home: CHANNEL in agreed[home] for home in answered}, agreed=agreed, agreeing=behaviour - unwilling
+    )
+
+
+def _those(connection: Connection, query: Select[str]) -> Set[str]:
+    return frozenset(connection.execute(query).scalars())
 
 
 def _people(connection: Connection, households: Sequence[str]) -> dict[str, list[str]]:

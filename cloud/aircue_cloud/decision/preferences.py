@@ -40,6 +40,8 @@ class Preferences:
 
     def has_muted(self, need: str, channel: str) -> bool:
         """What names the need and the channel goes before what names all."""
+        if not self.topics:
+            return False
         for topic in (need, ANY):
             for one in (channel, ANY):
                 said = self.topics.get(topic, {}).get(one)
@@ -48,6 +50,8 @@ class Preferences:
         return False
 
     def snoozed_until(self, need: str) -> datetime | None:
+        if not self.snoozed:
+            return None
         return max((at for topic, at in self.snoozed.items() if topic in (need, ANY)), default=None)
 
 
@@ -68,8 +72,8 @@ class Wishes:
         return self.person.has_muted(need, channel) or self.household.has_muted(need, channel)
 
     def snoozed_until(self, need: str) -> datetime | None:
-        both = (self.person.snoozed_until(need), self.household.snoozed_until(need))
-        return max((at for at in both if at is not None), default=None)
+        mine, ours = self.person.snoozed_until(need), self.household.snoozed_until(need)
+        return mine if ours is None else ours if mine is None else max(mine, ours)
 
     def leaves_room(self, need: str, channel: str, now: datetime) -> bool:
         """Whether they would have an offer about the need now."""
@@ -111,6 +115,8 @@ class Place:
     known: bool
     quiet: Window | None
 
+
+NO_WISHES = Wishes()
 
 # Kept.
 

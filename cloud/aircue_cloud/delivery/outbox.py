@@ -5,7 +5,7 @@ get it twice, and is in doubt where it may not. The inbox needs no hand-over: th
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,27 +53,29 @@ def enqueue(connection: Connection, push: Push, channels: Sequence[str], now: da
 def enqueue_all(connection: Connection, going: Sequence[tuple[Push, Sequence[str]]], now: datetime) -> list[Push]:
     """The same of many, each with its channels; the pushes that are new."""
     new = inbox.send_all(connection, [push for push, _ in going])
-    channels = {push.id: through for push, through in going}
-    rows = [row for push in new for row in _rows(connection, push, channels[push.id], now)]
+    channels = {push.id: _beside(through) for push, through in going}
+    wanted = {name for through in channels.values() for name in through}
+    found = addresses.reaching(connection, [(push.household, push.person) for push in new], sorted(wanted))
+    rows = [row for push in new for row in _rows(push, channels[push.id], found[push.household, push.person], now)]
     if rows:
         connection.execute(db.insert_absent(connection, tables.outbox), rows)
     return new
 
 
-def _rows(connection: Connection, push: Push, channels: Sequence[str], now: datetime) -> Iterator[dict[str, Any]]:
+def _beside(channels: Sequence[str]) -> list[str]:
+    """The inbox; each once, in the order given."""
+    return [name for name in dict.fromkeys(channels) if name != inbox.CHANNEL]
+
+
+def _rows(
+    push: Push, channels: Sequence[str], known: Mapping[str, Sequence[str]], now: datetime
+) -> Iterator[dict[str, Any]]:
+    """known: addresses by channel. A channel without one has no place."""
     yield _row(push, inbox.CHANNEL, None, 0, HANDED, now)
-    for place, (channel, found) in enumerate(_reachable(connection, push, channels), 1):
+    reachable = (name for name in channels if known.get(name))
+    for place, channel in enumerate(reachable, 1):
         state = DUE if place == 1 else WAITING
-        yield from (_row(push, channel, address, place, state, now) for address in found)
-
-
-def _reachable(connection: Connection, push: Push, channels: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Channels with an address, in the order given, each once."""
-    wanted = [name for name in dict.fromkeys(channels) if name != inbox.CHANNEL]
-    if not wanted:
-        return []
-    known = addresses.reaching(connection, push.household, push.person, wanted)
-    return [(name, known[name]) for name in wanted if known.get(name)]
+        yield from (_row(push, channel, address, place, state, now) for address in known[channel])
 
 
 def _row(push: Push, channel: str, address: str | None, place: int, state: str, now: datetime) -> dict[str, Any]:

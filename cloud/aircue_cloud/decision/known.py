@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, or_, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.decision import kill_switch, preferences
@@ -112,18 +112,28 @@ def look(
     )
 
 
+def _many(name: str) -> BindParameter[Any]:
+    """Ids that a statement is told each time: SQLAlchemy builds a statement slowly, so each is built once."""
+    return bindparam(name, expanding=True)
+
+
+_SITES = select(tables.sites.c.id, tables.sites.c.household, tables.sites.c.tz).where(
+    tables.sites.c.id.in_(_many("sites"))
+)
+
+
 def _sites(connection: Connection, sites: Sequence[str]) -> dict[str, tuple[str | None, str]]:
-    table = tables.sites.c
-    rows = connection.execute(select(table.id, table.household, table.tz).where(table.id.in_(sites)))
-    return {row.id: (row.household, row.tz) for row in rows}
+    return {id_: (household, zone) for id_, household, zone in connection.execute(_SITES, {"sites": sites})}
+
+
+_H = tables.households.c
+_LOCKED = select(_H.id).where(_H.id.in_(_many("homes"))).order_by(_H.id).with_for_update()
 
 
 def _locked(connection: Connection, households: Sequence[str]) -> list[str]:
     """Whoever else decides about one of them waits for this transaction: the caps are counted by one at a time. SQLite
     has one writer anyhow."""
-    table = tables.households.c
-    query = select(table.id).where(table.id.in_(households)).order_by(table.id).with_for_update()
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_LOCKED, {"homes": households}).scalars())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,15 +146,25 @@ class _Said:
     agreeing: Set[str]
 
 
-def _said(connection: Connection, households: Sequence[str]) -> _Said:
-    table, homes = tables.consents.c, tables.households.c
+def _latest_said() -> Select[Any]:
+    """The last row of each household, category and channel."""
+    table = tables.consents.c
     asked = (table.purpose == PURPOSE, table.data_category.in_((DATA_CATEGORY, BEHAVIOUR)))
-    mine = table.household.in_(households)
+    mine = table.household.in_(_many("homes"))
     last = select(func.max(table.id)).where(*asked, mine).group_by(table.household, table.data_category, table.channel)
-    columns = (table.household, table.data_category, table.channel, table.granted)
-    said = {(row[0], row[1], row[2]): row[3] for row in connection.execute(select(*columns).where(table.id.in_(last)))}
-    unwilling = _those(connection, personalisation.unwilling().where(homes.id.in_(households)))
-    shared = _those(connection, personalisation.shared_by_the_unwilling().where(homes.id.in_(households)))
+    return select(table.household, table.data_category, table.channel, table.granted).where(table.id.in_(last))
+
+
+_SAID = _latest_said()
+_UNWILLING = personalisation.unwilling().where(_H.id.in_(_many("homes")))
+_SHARED = personalisation.shared_by_the_unwilling().where(_H.id.in_(_many("homes")))
+
+
+def _said(connection: Connection, households: Sequence[str]) -> _Said:
+    homes = {"homes": households}
+    said = {(row[0], row[1], row[2]): row[3] for row in connection.execute(_SAID, homes)}
+    unwilling = frozenset(connection.execute(_UNWILLING, homes).scalars())
+    shared = frozenset(connection.execute(_SHARED, homes).scalars())
     agreed = defaultdict[str, set[str]](set)
     for (household, category, channel), granted in said.items():
         if category == DATA_CATEGORY and granted and household not in shared:
@@ -156,79 +176,106 @@ def _said(connection: Connection, households: Sequence[str]) -> _Said:
     )
 
 
-def _those(connection: Connection, query: Select[str]) -> Set[str]:
-    return frozenset(connection.execute(query).scalars())
+_PEOPLE = (
+    select(tables.people.c.household, tables.people.c.id)
+    .where(tables.people.c.household.in_(_many("homes")))
+    .order_by(tables.people.c.id)
+)
 
 
 def _people(connection: Connection, households: Sequence[str]) -> dict[str, list[str]]:
-    table, found = tables.people.c, defaultdict(list)
-    query = select(table.household, table.id).where(table.household.in_(households)).order_by(table.id)
-    for household, person in connection.execute(query):
+    found = defaultdict(list)
+    for household, person in connection.execute(_PEOPLE, {"homes": households}):
         found[household].append(person)
     return found
 
 
+_D = tables.decisions.c
+_OFFERED = (
+    select(_D.household, _D.person, _D.push, _D.kind, _D.category, _D.at)
+    .where(_D.household.in_(_many("homes")), _D.at > bindparam("since"), _D.outcome.in_(OFFERED))
+    .order_by(_D.at.desc(), _D.id.desc())
+)
+
+
 def _offered(connection: Connection, households: Sequence[str], now: datetime) -> dict[str, list[Offered]]:
     """As far back as the cooldown and the caps look, latest first."""
-    table, found = tables.decisions.c, defaultdict[str, list[Offered]](list)
-    columns = (table.household, table.person, table.push, table.kind, table.category, table.at)
+    found = defaultdict[str, list[Offered]](list)
     since = now - max(COOLDOWN, WEEK) - timedelta(days=1)
-    query = select(*columns).where(table.household.in_(households), table.at > since, table.outcome.in_(OFFERED))
-    for row in connection.execute(query.order_by(table.at.desc(), table.id.desc())):
+    for row in connection.execute(_OFFERED, {"homes": households, "since": since}):
         unit = row.person or row.household
         one = Offered(push=row.push, unit=unit, kind=row.kind, category=row.category, at=row.at)
         found[row.household].append(one)
     return found
 
 
+_BEFORE = select(_D.push).where(_D.push.in_(_many("pushes")), _D.outcome.in_(OFFERED))
+
+
 def decided_before(connection: Connection, pushes: Sequence[str]) -> set[str]:
     """Those of these pushes that were sent or held out, however long ago."""
-    table = tables.decisions.c
-    query = select(table.push).where(table.push.in_(pushes), table.outcome.in_(OFFERED))
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_BEFORE, {"pushes": pushes}).scalars())
 
 
-def _shopped(connection: Connection, households: Sequence[str]) -> dict[str, list[Shopped]]:
+def _theirs() -> Select[Any]:
+    """What households bought, gave back and turned down, latest first."""
     table, people, products = tables.interactions.c, tables.people.c, tables.products.c
-    query = (
+    return (
         select(people.household, table.product, products.category, products.name, table.kind, table.at)
         .join(tables.people, people.id == table.person)
         .join(tables.products, products.id == table.product)
-        .where(people.household.in_(households), table.kind.in_(("purchase", "return", "dismissal")))
+        .where(people.household.in_(_many("homes")), table.kind.in_(("purchase", "return", "dismissal")))
         .where(personalisation.willing())
         .order_by(table.at.desc(), table.id.desc())
     )
+
+
+_SHOPPED = _theirs()
+
+
+def _shopped(connection: Connection, households: Sequence[str]) -> dict[str, list[Shopped]]:
     found = defaultdict(list)
-    for household, product, category, name, kind, at in connection.execute(query):
+    for household, product, category, name, kind, at in connection.execute(_SHOPPED, {"homes": households}):
         found[household].append(Shopped(product=product, category=category, name=name, kind=kind, at=at))
     return found
 
 
+_E = tables.episodes.c
+_EPISODES = (
+    select(_E.id, _E.site, _E.node, _E.need, _E.started_at, _E.ended_at, _E.withdrawn)
+    .where(_E.site.in_(_many("sites")), or_(_E.ended_at.is_(None), _E.ended_at > bindparam("since")))
+    .order_by(_E.started_at, _E.id)
+)
+
+
 def _episodes(connection: Connection, sites: Sequence[str], at: datetime) -> dict[tuple[str, str, str], list[Any]]:
     """By site, node and need: those that reach into the last two days before an instant, or past it."""
-    table, found = tables.episodes.c, defaultdict[tuple[str, str, str], list[Any]](list)
-    recent = or_(table.ended_at.is_(None), table.ended_at > at - timedelta(days=2))
-    columns = (table.id, table.site, table.node, table.need, table.started_at, table.ended_at, table.withdrawn)
-    query = select(*columns).where(table.site.in_(sites), recent).order_by(table.started_at)
-    for row in connection.execute(query):
+    found = defaultdict[tuple[str, str, str], list[Any]](list)
+    for row in connection.execute(_EPISODES, {"sites": sites, "since": at - timedelta(days=2)}):
         found[row.site, row.node, row.need].append(row)
     return found
 
 
+_S = tables.node_state.c
+_FLAGS = select(_S.site, _S.node, _S.quantity, _S.flag).where(_S.site.in_(_many("sites")))
+
+
 def _flags(connection: Connection, sites: Sequence[str]) -> dict[tuple[str, str, str], str]:
-    table = tables.node_state.c
-    query = select(table.site, table.node, table.quantity, table.flag).where(table.site.in_(sites))
-    return {(row.site, row.node, row.quantity): row.flag for row in connection.execute(query)}
+    rows = connection.execute(_FLAGS, {"sites": sites})
+    return {(site, node, quantity): flag for site, node, quantity, flag in rows}
+
+
+_WARMTH = select(_S.site, _S.node, _S.value, _S.scale, _S.measured_at).where(
+    _S.site.in_(_many("sites")), _S.quantity == "temperature"
+)
 
 
 def _falls(connection: Connection, cases: Sequence[tuple[str, str, datetime]]) -> dict[tuple[str, str], float]:
     """By how much a room's latest temperature lies below the highest of the hour and the one before."""
     confirmed = {(site, node): at for site, node, at in cases}
-    state, hours = tables.node_state.c, tables.hourly.c
+    hours = tables.hourly.c
     sites = sorted({site for site, _ in confirmed})
-    columns = (state.site, state.node, state.value, state.scale, state.measured_at)
-    query = select(*columns).where(state.site.in_(sites), state.quantity == "temperature")
-    latest = {(row.site, row.node): row for row in connection.execute(query)}
+    latest = {(row.site, row.node): row for row in connection.execute(_WARMTH, {"sites": sites})}
     if not latest:
         return {}
     wanted = {db.to_ms(at) // _HOUR_MS for at in confirmed.values()}
@@ -247,16 +294,22 @@ def _falls(connection: Connection, cases: Sequence[tuple[str, str, datetime]]) -
     return found
 
 
+_P = tables.products.c
+_CATALOGUE = select(_P.id).order_by(_P.id)
+_SOLD = (
+    select(_P.id, _P.name, _P.category, _P.stock, _P.price_minor, _P.attributes)
+    .where(_P.category.in_(_many("categories")), _P.retired_at.is_(None))
+    .order_by(_P.id)
+)
+
+
 def _products(
     connection: Connection, categories: Sequence[str]
 ) -> tuple[list[str], dict[str, list[tuple[Product, Described]]]]:
     """Ids of the whole catalogue, and what is sold by category."""
-    table = tables.products.c
-    catalogue = list(connection.execute(select(table.id).order_by(table.id)).scalars())
-    columns = (table.id, table.name, table.category, table.stock, table.price_minor, table.attributes)
-    sold = (table.category.in_(categories), table.retired_at.is_(None))
+    catalogue = list(connection.execute(_CATALOGUE).scalars())
     found = defaultdict(list)
-    for row in connection.execute(select(*columns).where(*sold).order_by(table.id)):
+    for row in connection.execute(_SOLD, {"categories": categories}):
         told = Described(id=row.id, category=row.category, price_minor=row.price_minor, attributes=row.attributes)
         found[row.category].append((_product(row), told))
     return catalogue, found

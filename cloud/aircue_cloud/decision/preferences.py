@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.decision import local_time
@@ -121,13 +121,18 @@ NO_WISHES = Wishes()
 # Kept.
 
 
+_SAID = select(tables.preferences).where(
+    tables.preferences.c.kind == bindparam("kind"),
+    tables.preferences.c.subject.in_(bindparam("subjects", expanding=True)),
+)
+
+
 def load(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str, Preferences]:
     """Of those who said anything."""
-    table, found = tables.preferences.c, {}
+    found = {}
     for first in range(0, len(subjects), _AT_ONCE):
         some = subjects[first : first + _AT_ONCE]
-        query = select(tables.preferences).where(table.kind == kind, table.subject.in_(some))
-        for row in connection.execute(query).mappings():
+        for row in connection.execute(_SAID, {"kind": kind, "subjects": some}).mappings():
             found[row["subject"]] = _preferences(dict(row))
     return found
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from aircue_cloud import db, feed, tables
 from aircue_cloud.needs.needs import Message
@@ -54,11 +54,13 @@ def send_all(connection: Connection, pushes: Sequence[Push]) -> list[Push]:
     return new
 
 
+_KNOWN = select(tables.pushes.c.id).where(tables.pushes.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def _absent(connection: Connection, pushes: Sequence[Push]) -> list[Push]:
     """Each once."""
     by_id = {push.id: push for push in pushes}
-    known = select(tables.pushes.c.id).where(tables.pushes.c.id.in_(by_id))
-    there = set(connection.execute(known).scalars())
+    there = set(connection.execute(_KNOWN, {"ids": list(by_id)}).scalars()) if by_id else set()
     return [push for id_, push in by_id.items() if id_ not in there]
 
 

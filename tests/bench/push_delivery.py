@@ -56,8 +56,9 @@ from aircue_cloud.delivery.channel import Channel
 from aircue_cloud.delivery.email import EmailChannel, EmailSettings
 from aircue_cloud.delivery.endpoints import Gate
 from aircue_cloud.delivery.inbox import Push
+from aircue_cloud.delivery.outbox import Asked
 from aircue_cloud.delivery.webhook import WebhookChannel, draw_secret
-from aircue_cloud.delivery.worker import Asked, Deliverer
+from aircue_cloud.delivery.worker import Deliverer
 from aircue_cloud.identity import gateway_keys
 from aircue_cloud.needs.needs import Message
 from aircue_hil.demo.programs import free_port
@@ -126,13 +127,13 @@ def decide(connection: Connection, number: int, home: str, channels: Sequence[st
     outbox.enqueue(connection, push, channels, now)
 
 
-def _still_wanted(connection: Connection, push: str, channel: str, now: datetime) -> str | None:
-    return recheck.still_wanted(connection, push, now, _NEVER_QUIET, channel)
+def _still_wanted(connection: Connection, rows: Sequence[tuple[str, str]], now: datetime) -> list[str | None]:
+    return recheck.still_wanted(connection, rows, now, _NEVER_QUIET)
 
 
 def _worker(engine: Engine, folder: Path, channels: dict[str, Channel], at_once: int, lease: timedelta) -> Deliverer:
     links = Links("main", folder, "https://air.example")
-    asked = Asked(still_wanted=_still_wanted)
+    asked = Asked(still_wanted=_still_wanted, marks=recheck.marks)
     return Deliverer(engine, channels, links, asked, _now, at_once=at_once, lease=lease)
 
 

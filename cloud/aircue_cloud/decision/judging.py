@@ -87,7 +87,7 @@ class Judge:
         self._model: Affinity | None = None
         self._note: str | None = "the catalogue is empty"
         if known.catalogue:
-            self._model, self._note = shopping.model(connection, source, now)
+            self._model, self._note = shopping.model(connection, source, now, lately=True)
         self._columns = {product: column for column, product in enumerate(known.catalogue)}
         self._needs: dict[str, _Remedies] = {}
         self._interests: dict[str, _Interest] = {}

@@ -90,15 +90,15 @@ def look(
     people = _people(connection, households)
     everybody = sorted(person for some in people.values() for person in some)
     offered = _offered(connection, households, now)
-    said = _said(connection, households)
-    agreeing = [household for household in households if said.consent.get(household)]
+    words = said(connection, households)
+    agreeing = [household for household in households if words.consent.get(household)]
     catalogue, remedies = _products(connection, categories) if agreeing else ((), {})
     return Known(
         switched_off=kill_switch.switched_off(connection),
         sites=homes,
-        consent=said.consent,
-        agreed=said.agreed,
-        agreeing=said.agreeing,
+        consent=words.consent,
+        agreed=words.agreed,
+        agreeing=words.agreeing,
         people=people,
         said=preferences.everybody(connection, everybody, households),
         offered=offered,
@@ -137,7 +137,7 @@ def _locked(connection: Connection, households: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Said:
+class Said:
     """What each household said last; no, while nothing may be fitted to it. As consents.granted and granting have it,
     for many at once."""
 
@@ -160,18 +160,18 @@ _UNWILLING = personalisation.unwilling().where(_H.id.in_(_many("homes")))
 _SHARED = personalisation.shared_by_the_unwilling().where(_H.id.in_(_many("homes")))
 
 
-def _said(connection: Connection, households: Sequence[str]) -> _Said:
+def said(connection: Connection, households: Sequence[str]) -> Said:
     homes = {"homes": households}
-    said = {(row[0], row[1], row[2]): row[3] for row in connection.execute(_SAID, homes)}
+    last = {(row[0], row[1], row[2]): row[3] for row in connection.execute(_SAID, homes)}
     unwilling = frozenset(connection.execute(_UNWILLING, homes).scalars())
     shared = frozenset(connection.execute(_SHARED, homes).scalars())
     agreed = defaultdict[str, set[str]](set)
-    for (household, category, channel), granted in said.items():
+    for (household, category, channel), granted in last.items():
         if category == DATA_CATEGORY and granted and household not in shared:
             agreed[household].add(channel)
-    answered = [home for home, category, channel in said if (category, channel) == (DATA_CATEGORY, CHANNEL)]
-    behaviour = {home for (home, category, _), granted in said.items() if category == BEHAVIOUR and granted}
-    return _Said(
+    answered = [home for home, category, channel in last if (category, channel) == (DATA_CATEGORY, CHANNEL)]
+    behaviour = {home for (home, category, _), granted in last.items() if category == BEHAVIOUR and granted}
+    return Said(
         consent={home: CHANNEL in agreed[home] for home in answered}, agreed=agreed, agreeing=behaviour - unwilling
     )
 

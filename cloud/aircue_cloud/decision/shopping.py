@@ -25,18 +25,22 @@ _ACTS = 500  # the latest of a person that a folded-in profile rests on
 _IDS_AT_ONCE = 1000
 
 
-def model(connection: Connection, source: AffinitySource, now: datetime) -> tuple[Affinity, str | None]:
-    """The model to ask, and a note where it is none that was trained."""
+def model(
+    connection: Connection, source: AffinitySource, now: datetime, *, lately: bool = False
+) -> tuple[Affinity, str | None]:
+    """The model to ask, and a note where it is none that was trained. lately: what stands in for one may be a few
+    seconds old."""
     found = source.current()
     if found is not None:
         return found, None
     note = f"no model is trained yet: what was popular in the last {POPULARITY_DAYS} days stands in for it"
-    return lately_popular(connection, now), note
+    popular = lately_popular if lately else recent_popularity
+    return popular(connection, now), note
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Kept:
-    """What was popular at an instant; grown: how far the tables went that it follows from."""
+    """What was popular at an instant; grown: how far the tables went that it follows from, and how many said no."""
 
     popular: RecentPopularity
     at: datetime
@@ -46,7 +50,14 @@ class _Kept:
 _kept_popular: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()
 _GROWN = select(
     *(select(func.max(table.c.id)).scalar_subquery() for table in (tables.interactions, tables.consents)),
-    select(func.count()).select_from(tables.products).scalar_subquery(),
+    *(
+        select(func.count()).select_from(table).scalar_subquery()
+        for table in (
+            tables.products,
+            select(tables.people.c.id).where(~personalisation.willing()).subquery(),
+            personalisation.unwilling().subquery(),
+        )
+    ),
 )
 
 

@@ -1,6 +1,6 @@
 """Puts a store's worker together, for the server and for a process of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -10,9 +10,9 @@ from aircue_cloud.config import Config, Place, make_folder
 from aircue_cloud.decision import recheck
 from aircue_cloud.delivery import switched_on
 from aircue_cloud.delivery.buttons import Links
-from aircue_cloud.delivery.outbox import StillWanted
+from aircue_cloud.delivery.outbox import Asked, StillWanted
 from aircue_cloud.delivery.switched_on import Channels
-from aircue_cloud.delivery.worker import Asked, Deliverer, Due
+from aircue_cloud.delivery.worker import Deliverer, Due
 
 
 def _utc_now() -> datetime:
@@ -43,7 +43,7 @@ def deliverer(
         engine,
         channels,
         links,
-        Asked(still_wanted=_still_wanted(config), due=due),
+        Asked(still_wanted=_still_wanted(config), marks=recheck.marks, due=due),
         clock,
         at_once=said.at_once,
         lease=timedelta(seconds=said.lease_s),
@@ -53,7 +53,7 @@ def deliverer(
 def _still_wanted(config: Config) -> StillWanted:
     settings = config.pushes
 
-    def asked(connection: Connection, push: str, channel: str, now: datetime) -> str | None:
-        return recheck.still_wanted(connection, push, now, settings, channel)
+    def asked(connection: Connection, rows: Sequence[tuple[str, str]], now: datetime) -> Sequence[str | None]:
+        return recheck.still_wanted(connection, rows, now, settings)
 
     return asked

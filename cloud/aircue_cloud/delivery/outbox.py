@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, func, i
 
 from aircue_cloud import db, tables
 from aircue_cloud.delivery import addresses, fates, inbox
-from aircue_cloud.delivery.channel import AT_MOST_ONCE, GUARANTEES, Gone, Result
+from aircue_cloud.delivery.channel import AT_MOST_ONCE, GUARANTEES, Gone, Result, Unwanted
 from aircue_cloud.delivery.fates import DUE, HANDED, SPARE, TAKEN, WAITING, Fate
 from aircue_cloud.delivery.inbox import Push
 
@@ -24,14 +24,17 @@ LIFE = timedelta(hours=24)  # of a push that does not say when it is over
 _T = tables.outbox.c
 
 
-# By push and channel. None: hand it over. A text: why nobody wants it any more; or, where the text has an instant
+# Of each push and channel. None: hand it over. A text: why nobody wants it any more; or, where the text has an instant
 # `until`, why not before that.
-StillWanted: TypeAlias = Callable[[Connection, str, str, datetime], str | None]
+StillWanted: TypeAlias = Callable[[Connection, Sequence[tuple[str, str]], datetime], Sequence[str | None]]
+# By push, what is another as soon as anything was said or switched that the answer follows from.
+Marks: TypeAlias = Callable[[Connection, Sequence[str]], Mapping[str, object]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """A row that a worker has, and has to hand over. attempt: the how manieth this is."""
+    """A row that a worker has, and has to hand over. attempt: the how manieth this is. mark: of its push, from before
+    it was asked whether it is still wanted."""
 
     id: str
     push: str
@@ -39,6 +42,16 @@ class Taken:
     address: str
     attempt: int
     expires_at: datetime
+    mark: object = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What others decide. due: decides again what was deferred."""
+
+    still_wanted: StillWanted
+    marks: Marks
+    due: Callable[[], object] | None = None
 
 
 # Written by whoever decides.
@@ -119,40 +132,60 @@ def take(
     connection: Connection,
     worker: str,
     channels: Sequence[str],
-    still_wanted: StillWanted,
+    others: Asked,
     now: datetime,
     lease: timedelta,
     most: int,
 ) -> list[Taken]:
-    """At most so many rows whose channel is one of these; each was wanted a moment ago."""
+    """At most so many rows whose channel is one of these. They were asked about in this transaction, all at once; who
+    hands one over looks at its mark again (`changed`)."""
     _settle_lost(connection, now)
     due = and_(_T.state == DUE, _T.ready_at <= now, _T.channel.in_(channels))
     query = select(tables.outbox).where(due).order_by(_T.ready_at, _T.id).limit(most)
     rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-    asked = [(row, _before(connection, row, still_wanted, now)) for row in rows]
-    _become(connection, [(row, fate) for row, fate in asked if fate is not None], now)
-    fit = [row for row, fate in asked if fate is None]
+    if not rows:
+        return []
+    late = "nobody could be reached in time"
+    over = [(row, Fate(state=fates.EXPIRED, reason=row.reason or late)) for row in rows if row.expires_at <= now]
+    open_ = [row for row in rows if row.expires_at > now]
+    marks = others.marks(connection, [row.push for row in open_])  # first: what is said in between is seen later
+    answers = others.still_wanted(connection, [(row.push, row.channel) for row in open_], now)
+    asked = list(zip(open_, answers, strict=True))
+    _become(connection, over + [(row, _refused(row, answer)) for row, answer in asked if answer is not None], now)
+    fit = [row for row, answer in asked if answer is None]
     if fit:
-        mine = {"state": TAKEN, "worker": worker, "leased_until": now + lease, "attempts": _T.attempts + 1}
-        connection.execute(update(tables.outbox).where(_T.id.in_([row.id for row in fit])).values(mine))
-    return [_taken(row) for row in fit]
+        mine = {"ids": [row.id for row in fit], "by": worker, "until": now + lease}
+        connection.execute(_TAKE, mine)
+    return [_taken(row, marks.get(row.push)) for row in fit]
 
 
-def _taken(row: Row[Any]) -> Taken:
+_TAKE = (
+    update(tables.outbox)
+    .where(_T.id.in_(bindparam("ids", expanding=True)))
+    .values(state=TAKEN, worker=bindparam("by"), leased_until=bindparam("until"), attempts=_T.attempts + 1)
+)
+
+
+def _taken(row: Row[Any], mark: object) -> Taken:
     names = ("id", "push", "channel", "address", "expires_at")
-    return Taken(attempt=row.attempts + 1, **{name: getattr(row, name) for name in names})
+    return Taken(attempt=row.attempts + 1, mark=mark, **{name: getattr(row, name) for name in names})
 
 
-def _before(connection: Connection, row: Row[Any], still_wanted: StillWanted, now: datetime) -> Fate | None:
-    """What a row becomes that is not to be handed over now."""
-    if row.expires_at <= now:
-        return Fate(state=fates.EXPIRED, reason=row.reason or "nobody could be reached in time")
-    answer = still_wanted(connection, row.push, row.channel, now)
-    if answer is None:
+def _refused(row: Row[Any], answer: str) -> Fate:
+    return fates.unwanted(str(answer), _until(answer), row.expires_at)
+
+
+def _until(answer: str) -> datetime | None:
+    found: datetime | None = getattr(answer, "until", None)
+    return found
+
+
+def changed(connection: Connection, taken: Taken, others: Asked, now: datetime) -> Unwanted | None:
+    """Asked by who is about to hand a row over: what speaks against it that was said since it was taken."""
+    if others.marks(connection, [taken.push]).get(taken.push) == taken.mark:
         return None
-    until: datetime | None = getattr(answer, "until", None)
-    reason = str(answer)
-    return Fate(state=fates.UNWANTED, reason=reason) if until is None else fates.later(until, row.expires_at, reason)
+    [answer] = others.still_wanted(connection, [(taken.push, taken.channel)], now)
+    return None if answer is None else Unwanted(detail=str(answer), until=_until(answer))
 
 
 def _settle_lost(connection: Connection, now: datetime) -> None:

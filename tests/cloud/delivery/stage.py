@@ -16,8 +16,8 @@ from aircue_cloud.delivery import addresses, outbox
 from aircue_cloud.delivery.channel import GUARANTEES, Address, Handed, Result
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.delivery.notice import Notice
-from aircue_cloud.delivery.outbox import StillWanted
-from aircue_cloud.delivery.worker import Asked, Deliverer, Due
+from aircue_cloud.delivery.outbox import Asked, Marks
+from aircue_cloud.delivery.worker import Deliverer, Due
 from aircue_cloud.needs.needs import Message
 
 HOUR = timedelta(hours=1)
@@ -53,8 +53,20 @@ class FakeChannel:
         self.closed = True
 
 
+AskedOfOne = Callable[[Connection, str, str, datetime], str | None]
+
+
 def wanted(_: Connection, __: str, ___: str, ____: datetime) -> str | None:
     return None
+
+
+def others(answer: AskedOfOne = wanted, marks: Marks = lambda *_: {}, due: Due | None = None) -> Asked:
+    """answer: of one push and channel."""
+
+    def asked(connection: Connection, rows: Sequence[tuple[str, str]], now: datetime) -> list[str | None]:
+        return [answer(connection, *row, now) for row in rows]
+
+    return Asked(still_wanted=asked, marks=marks, due=due)
 
 
 class Deferred(str):
@@ -107,7 +119,8 @@ class Post:
     def worker(
         self,
         *channels: FakeChannel,
-        still_wanted: StillWanted = wanted,
+        still_wanted: AskedOfOne = wanted,
+        marks: Marks = lambda *_: {},
         due: Due | None = None,
         at_once: int = 4,
         chance: Callable[[], float] = lambda: 1.0,
@@ -116,7 +129,7 @@ class Post:
             self.cloud.engine,
             {channel.name: channel for channel in channels},
             self.cloud.services.links,
-            Asked(still_wanted=still_wanted, due=due),
+            others(still_wanted, marks, due),
             self.cloud.clock,
             at_once=at_once,
             lease=LEASE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Integer, Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from aircue_cloud import db, tables
 from aircue_cloud.delivery import addresses, fates, inbox
@@ -123,9 +123,21 @@ def turn(engine: Engine) -> AbstractContextManager[Connection]:
 
 def has_work(connection: Connection, channels: Sequence[str], now: datetime) -> bool:
     """Whether a worker of these channels would find a row that is due, or one whose worker is gone."""
-    due = and_(_T.state == DUE, _T.ready_at <= now, _T.channel.in_(channels))
-    over = and_(_T.state == TAKEN, _T.leased_until < now)
-    return connection.execute(select(_T.id).where(or_(due, over)).limit(1)).first() is not None
+    return connection.execute(_WORK, {"channels": channels, "now": now}).first() is not None
+
+
+# SQLAlchemy builds a statement slowly: these are built once.
+_IS_DUE = and_(_T.state == DUE, _T.ready_at <= bindparam("now"), _T.channel.in_(bindparam("channels", expanding=True)))
+_IS_OVER = and_(_T.state == TAKEN, _T.leased_until < bindparam("now"))
+_WORK = select(_T.id).where(or_(_IS_DUE, _IS_OVER)).limit(1)
+_DUE = (
+    select(tables.outbox)
+    .where(_IS_DUE)
+    .order_by(_T.ready_at, _T.id)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_OVER = select(tables.outbox).where(_IS_OVER).order_by(_T.id).with_for_update(skip_locked=True)
 
 
 def take(
@@ -140,9 +152,7 @@ def take(
     """At most so many rows whose channel is one of these. They were asked about in this transaction, all at once; who
     hands one over looks at its mark again (`changed`)."""
     _settle_lost(connection, now)
-    due = and_(_T.state == DUE, _T.ready_at <= now, _T.channel.in_(channels))
-    query = select(tables.outbox).where(due).order_by(_T.ready_at, _T.id).limit(most)
-    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    rows = connection.execute(_DUE, {"channels": channels, "now": now, "most": most}).all()
     if not rows:
         return []
     late = "nobody could be reached in time"
@@ -189,9 +199,7 @@ def changed(connection: Connection, taken: Taken, others: Asked, now: datetime) 
 
 
 def _settle_lost(connection: Connection, now: datetime) -> None:
-    over = and_(_T.state == TAKEN, _T.leased_until < now)
-    query = select(tables.outbox).where(over).order_by(_T.id).with_for_update(skip_locked=True)
-    rows = connection.execute(query).all()
+    rows = connection.execute(_OVER, {"now": now}).all()
     if rows:
         notes = [_note(row.id, row.push, "lost", "the worker's lease is over", now) for row in rows]
         connection.execute(insert(tables.attempts), notes)
@@ -211,7 +219,7 @@ def record(
     be gone, stays as it is; but where it was in doubt, the doubt ends."""
     # In one order, so that two workers never wait for each other.
     pushes = sorted({taken.push for taken, _ in done})
-    connection.execute(select(tables.pushes.c.id).where(tables.pushes.c.id.in_(pushes)).with_for_update())
+    connection.execute(_LOCK, {"ids": pushes})
     rows = _held(connection, [taken.id for taken, _ in done])
     notes, fated = [], []
     for taken, result in sorted(done, key=lambda one: one[0].id):
@@ -229,8 +237,13 @@ def record(
 
 def _held(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     """By id, those that wait for a word of their worker."""
-    mine = (_T.id.in_(ids), or_(_T.state == TAKEN, _T.state == fates.IN_DOUBT))
-    return {row.id: row for row in connection.execute(select(tables.outbox).where(*mine))}
+    return {row.id: row for row in connection.execute(_HELD, {"ids": ids})}
+
+
+_IDS = bindparam("ids", expanding=True)
+_LOCK = select(tables.pushes.c.id).where(tables.pushes.c.id.in_(_IDS)).order_by(tables.pushes.c.id).with_for_update()
+_HELD = select(tables.outbox).where(_T.id.in_(_IDS), _T.state.in_((TAKEN, fates.IN_DOUBT)))
+_PLACES = select(_T.push, _T.place, _T.state).where(_T.push.in_(_IDS))
 
 
 _BECOME = (
@@ -264,9 +277,8 @@ def _change(row: Row[Any], fate: Fate, now: datetime) -> dict[str, Any]:
 
 def _go_on(connection: Connection, ended: Sequence[tuple[str, int]], now: datetime) -> None:
     """To the next place, where all of this one have failed for certain; to none, where one was or may be reached."""
-    query = select(_T.push, _T.place, _T.state).where(_T.push.in_({push for push, _ in ended}))
     states: dict[str, list[tuple[int, str]]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_PLACES, {"ids": sorted({push for push, _ in ended})}):
         states.setdefault(row.push, []).append((row.place, row.state))
     for push, place in ended:
         behind = [there for there, state in states[push] if there > place and state == WAITING]

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.delivery import addresses, outbox
@@ -28,6 +28,7 @@ from aircue_cloud.delivery.outbox import Asked, Taken
 log = logging.getLogger(__name__)
 POLL_S = 0.25
 GLANCE_S = 0.02  # at what is under way, while there are free hands
+GATHER_S = 0.005
 RETRY_S = 2.0
 DUE_EVERY = timedelta(seconds=5)
 LEASE = timedelta(seconds=30)
@@ -149,11 +150,14 @@ class Deliverer:
             return outbox.has_work(connection, sorted(self._channels), now)
 
     def _ended(self) -> list[tuple[Taken, Result]]:
-        """Of what is under way; waits a moment for the first."""
+        """Of what is under way; waits a moment for the first, and a shorter one for those right behind it, since a
+        transaction costs the same for one row as for many."""
         if not self._under_way:
             return []
         full = len(self._under_way) >= self._at_once
         done, _ = wait(self._under_way, timeout=POLL_S if full else GLANCE_S, return_when=FIRST_COMPLETED)
+        if done:
+            done, _ = wait(self._under_way, timeout=GATHER_S)
         return [(self._under_way.pop(future), future.result()) for future in done]
 
     def _taken(self, connection: Connection, now: datetime, most: int) -> list[Job]:
@@ -192,13 +196,14 @@ class Deliverer:
             return outbox.changed(connection, taken, self._asked, self._clock())
 
 
+_PUSHES = select(tables.pushes).where(tables.pushes.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def jobs(connection: Connection, taken: Sequence[Taken], links: Links, now: datetime) -> list[Job]:
     """With everything that is needed to hand them over, so that no hand asks the database."""
     if not taken:
         return []
-    pushes = tables.pushes.c
-    found = {row.id: row for row in connection.execute(
-        select(tables.pushes).where(pushes.id.in_({one.push for one in taken})))}  # fmt: skip
+    found = {row.id: row for row in connection.execute(_PUSHES, {"ids": sorted({one.push for one in taken})})}
     known = addresses.in_use(connection, [one.address for one in taken])
     return [_job(one, found.get(one.push), known.get(one.address), links, now) for one in taken]
 

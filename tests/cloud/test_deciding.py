@@ -18,10 +18,12 @@ from tests.cloud.town import Town
 from aircue_cloud import consents, db, tables
 from aircue_cloud.decision import kill_switch, preferences, recheck
 from aircue_cloud.decision.decisions import one_by_one
+from aircue_cloud.decision.message import version
 from aircue_cloud.decision.preferences import HOUSEHOLD, PERSON, Preferences
 from aircue_cloud.decision.recheck import Deferred
 from aircue_cloud.delivery import inbox
 from aircue_cloud.homes import personalisation
+from aircue_cloud.needs import needs
 from aircue_cloud.recommender.asked import NOTHING, Told
 
 NIGHT = NOW.replace(hour=22)  # 23:00 in Berlin
@@ -90,6 +92,10 @@ def test_a_message_is_in_the_persons_language_and_names_the_time_of_the_day(town
     town.end(first.id, NOW - timedelta(hours=2))
     [push] = town.decide(town.episode("ada", number=2))
     assert push.language == "zh"
+    [row] = town.decisions()
+    template = needs.load().by_name["damp-air"].messages["zh"]
+    assert row["trace"]["template"] == push.template == version("damp-air", "zh", template)
+    assert version("damp-air", "zh", replace(template, title="Other")) != push.template
     # 08:44 to 10:00, and 11:44 to 11:59: all of the day.
     assert push.message.reason.startswith("您的bathroom今天共有1小时31分钟湿度高于80%")
 

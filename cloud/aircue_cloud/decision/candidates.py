@@ -12,6 +12,7 @@ at least a tenth as attractive as an average product is.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import log, sqrt
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -91,10 +92,12 @@ class Choice:
     none: float = 1.0
 
 
-def household_affinity(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Shape (products,), mean 1, from shares of interest of shape (people, products of the whole catalogue)."""
-    mean = shares.mean(axis=0)
-    return np.asarray(mean / mean.mean())
+def household_affinities(shares: npt.NDArray[np.float64], people: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Shape (households, products), of each household with the mean 1, from shares of interest of shape (people,
+    products of the whole catalogue). people: how many each household has, one after the other; none has none."""
+    counts = np.array(people)
+    means = np.add.reduceat(shares, np.cumsum(counts) - counts, axis=0) / counts[:, None]
+    return np.asarray(means / means.mean(axis=1, keepdims=True))
 
 
 def candidates(
@@ -125,7 +128,11 @@ def candidates(
                     log_lift=lift.log,
                 )
             )
-    return sorted(found, key=lambda candidate: (-candidate.score, candidate.product.id))
+    ranked = sorted([(-candidate.score, candidate.product.id, candidate) for candidate in found], key=_RANK)
+    return [candidate for _, _, candidate in ranked]
+
+
+_RANK = itemgetter(0, 1)
 
 
 def by_rule(rule: float) -> Lifted:

@@ -14,15 +14,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace as changed
-from sqlalchemy import Connection, Row, exists, insert, select
+from sqlalchemy import Connection, Row, exists, select
 
-from aircue_cloud import db, feed, tables
+from aircue_cloud import bulk, db, feed, tables
 from aircue_cloud.decision import channels, known, local_time, policy
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate
 from aircue_cloud.decision.judging import Judge, Judged
 from aircue_cloud.decision.known import Known, Offered
 from aircue_cloud.decision.message import Occasion, write
+from aircue_cloud.decision.message import version as template_version
 from aircue_cloud.decision.policy import CHANNEL, DEFER, GHOST, SEND, Facts, LastOffer, Verdict
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.delivery import inbox
@@ -30,7 +31,7 @@ from aircue_cloud.delivery.addresses import Whom
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.episodes import Series, Started
-from aircue_cloud.needs.needs import Need, Needs, rule_version
+from aircue_cloud.needs.needs import Message, Need, Needs, rule_version
 from aircue_cloud.outcomes import assignment, enrolment
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
@@ -228,6 +229,16 @@ def _end(seen: Known, episode: Started) -> tuple[datetime | None, bool]:
     return None, False
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """How a push goes: the channels to try, in order, and the words it is written from. template: their version."""
+
+    channels: tuple[str, ...]
+    language: str
+    words: Message
+    template: str
+
+
 class _Tick:
     """The decisions of one transaction, one after the other: each knows those before it."""
 
@@ -237,14 +248,14 @@ class _Tick:
     def run(self, cases: Sequence[_Case]) -> list[Push]:
         decided = [(case, *self._decide(case)) for case in cases]
         through = self._through([facts for _, facts, verdict in decided if verdict.outcome == SEND])
-        told = [(*one, through[one[1].push] if one[2].outcome == SEND else ()) for one in decided]
-        self._connection.execute(_STORE, [_row(*one) for one in told])
+        told = [(*one, self._way(*one, through)) for one in decided]
+        bulk.insert(self._connection, tables.decisions, [_row(*one) for one in told])
         entries = [_entry(case, verdict) for case, _, verdict in decided if verdict.outcome != SEND]
         feed.append(self._connection, entries, self._now)
         going = [
-            (self._push(case, facts, verdict.winner, channels), channels)
-            for case, facts, verdict, channels in told
-            if verdict.outcome == SEND and verdict.winner is not None
+            (self._push(case, facts, verdict.winner, way), way.channels)
+            for case, facts, verdict, way in told
+            if way is not None and verdict.winner is not None
         ]
         return self._decider.hand_over(self._connection, going, self._now)
 
@@ -281,10 +292,17 @@ class _Tick:
         wishes = self._seen.wishes(household, facts.person)
         return channel in self._seen.agreed.get(household, ()) and not wishes.has_muted(facts.need, channel)
 
-    def _push(self, case: _Case, facts: Facts, winner: Candidate, through: tuple[str, ...]) -> Push:
-        episode = case.episode
+    def _way(self, case: _Case, facts: Facts, verdict: Verdict, through: Mapping[str, tuple[str, ...]]) -> _Way | None:
+        """None for what is not sent."""
+        if verdict.outcome != SEND:
+            return None
         wishes = self._seen.wishes(str(case.household), facts.person)
-        language, template = case.need.message(wishes.language(self._decider.settings))
+        language, words = case.need.message(wishes.language(self._decider.settings))
+        named = template_version(case.need.name, language, words)
+        return _Way(channels=through[facts.push], language=language, words=words, template=named)
+
+    def _push(self, case: _Case, facts: Facts, winner: Candidate, way: _Way) -> Push:
+        episode = case.episode
         day_s, day = self._on_that_day(case)
         occasion = Occasion(
             node=episode.series.node,
@@ -305,9 +323,10 @@ class _Tick:
             episode=episode.id,
             product=winner.product.id,
             category=winner.product.category,
-            message=write(template, occasion, language),
-            language=language,
-            channel=through[0],
+            message=write(way.words, occasion, way.language),
+            language=way.language,
+            template=way.template,
+            channel=way.channels[0],
             trigger=_trigger(episode),
             created_at=self._now,
             expires_at=facts.expires_at,
@@ -327,9 +346,6 @@ class _Tick:
         return max(total, min(case.episode.held_s, (facts.confirmed_at - begin).total_seconds())), day
 
 
-_STORE = insert(tables.decisions)
-
-
 def _offered(facts: Facts, winner: Candidate) -> Offered:
     return Offered(push=facts.push, unit=facts.unit, kind=facts.kind, category=winner.product.category, at=facts.now)
 
@@ -346,7 +362,7 @@ def _trigger(episode: Started) -> dict[str, Any]:
     }
 
 
-def _row(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) -> dict[str, Any]:
+def _row(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dict[str, Any]:
     winner = verdict.winner
     return {
         "episode": facts.episode,
@@ -360,18 +376,18 @@ def _row(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) ->
         "kind": facts.kind,
         "product": None if winner is None else winner.product.id,
         "category": None if winner is None else winner.product.category,
-        "channel": through[0] if through else None,
+        "channel": None if way is None else way.channels[0],
         "arm": {SEND: assignment.TREATMENT, GHOST: assignment.HOLDOUT}.get(verdict.outcome),
         "propensity": facts.choice.propensity if facts.candidates else None,
         "scheduled_at": verdict.until,
         "expires_at": None if facts.household is None else facts.expires_at,
         "rules_version": rule_version(case.need.rule),
         "model_version": case.judged.model,
-        "trace": msgspec.Raw(msgspec.json.encode(_trace(case, facts, verdict, through))),
+        "trace": msgspec.json.encode(_trace(case, facts, verdict, way)).decode(),  # as the column keeps it
     }
 
 
-def _trace(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) -> dict[str, Any]:
+def _trace(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dict[str, Any]:
     chosen = facts.choice
     return {
         "trigger": _trigger(case.episode),
@@ -381,7 +397,8 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) 
         "why": case.judged.why,
         "no_push_score": NO_PUSH_SCORE,
         "no_push_propensity": chosen.none,
-        "channels": list(through),
+        "channels": [] if way is None else list(way.channels),
+        "template": None if way is None else way.template,
         "model": case.judged.model,
         "note": case.judged.note,
     }

@@ -21,7 +21,7 @@ from aircue_cloud.decision.candidates import (
     best,
     candidates,
     choose_all,
-    household_affinity,
+    household_affinities,
     lifted,
 )
 from aircue_cloud.decision.known import Known, Shopped
@@ -104,12 +104,11 @@ class Judge:
         people = {household: self._people(household) for household in households}
         told = self._told(model, people, newcomers)
         shares = model.affinity([one for some in people.values() for one in some], self._known.catalogue, told)
-        first = 0
-        for household, some in people.items():
-            theirs = shares[first : first + len(some)]
-            affinity = household_affinity(theirs)
+        counts = [len(some) for some in people.values()]
+        homes = zip(people.items(), household_affinities(shares, counts), np.cumsum(counts).tolist(), strict=True)
+        for (household, some), affinity, end in homes:
+            theirs = shares[end - len(some) : end]
             self._interests[household] = _Interest(people=some, shares=theirs, affinity=affinity, told=told)
-            first += len(some)
 
     def _people(self, household: str) -> Sequence[str]:
         """Somebody nobody knows stands in for a household that names no people."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
-from aircue_cloud import db, feed, tables
+from aircue_cloud import bulk, db, feed, tables
 from aircue_cloud.needs.needs import Message
 
 CHANNEL = "in-app"
@@ -17,8 +17,8 @@ CHANNEL = "in-app"
 class Push:
     """id: the same whenever the same (household, need, episode) is decided. trigger: the reading that completed the
     dwell, by key and time. person: of the household, None where it names nobody. channel: the first that is tried.
-    expires_at: from then on it is handed to no channel. template: the version of
-    the words."""
+    expires_at: from then on it is handed to no channel. template: which words it was written from, by need, language
+    and version."""
 
     id: str
     household: str
@@ -49,7 +49,7 @@ def send_all(connection: Connection, pushes: Sequence[Push]) -> list[Push]:
     """Those that were not in the inbox yet."""
     new = _absent(connection, pushes)
     if new:
-        connection.execute(insert(tables.pushes), [_row(push) for push in new])
+        bulk.insert(connection, tables.pushes, [_row(push) for push in new])
         feed.append(connection, [_entry(push) for push in new], new[0].created_at)
     return new
 

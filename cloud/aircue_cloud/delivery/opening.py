@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from aircue_cloud import stores
 from aircue_cloud.config import Config, Place, make_folder
+from aircue_cloud.db import MAIN
 from aircue_cloud.decision import recheck
 from aircue_cloud.delivery import switched_on
 from aircue_cloud.delivery.buttons import Links
@@ -28,6 +29,27 @@ def worker(config: Config, place: Place) -> Deliverer:
     """Of a process that does nothing else."""
     engine = stores.open_database(place)
     return deliverer(config, engine, switched_on.open_channels(config, place), links(config, place), _utc_now)
+
+
+class Workers:
+    """One for each store, for a process that does nothing else."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._working: dict[str, Deliverer] = {}
+
+    def take_up(self) -> list[str]:
+        """Sets the workers of stores going that were added; whose."""
+        new = sorted({MAIN, *stores.names(self._config)} - self._working.keys())
+        for name in new:
+            self._working[name] = worker(self._config, self._config.place(name))
+            self._working[name].start()
+        return new
+
+    def stop(self) -> None:
+        """Returns when what is under way is handed over and recorded."""
+        for each in self._working.values():
+            each.stop()
 
 
 def deliverer(

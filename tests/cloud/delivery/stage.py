@@ -99,22 +99,9 @@ class Post:
         return push
 
     def decided(self, number: int = 1, life: timedelta = HOUR, person: str | None = None) -> Push:
-        episode = str(uuid.uuid5(uuid.NAMESPACE_OID, f"episode {number}"))
-        now = self.cloud.clock()
-        self.cloud.add(tables.episodes, episode_row(episode, now))
-        return Push(
-            id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"push {number}")),
-            household="ada",
-            person=person,
-            need="damp-air",
-            episode=episode,
-            product="drymax",
-            category="dehumidifier",
-            message=Message(title=f"Offer {number}", text="A dehumidifier.", reason="Above 80 % for 15 minutes."),
-            trigger={},
-            created_at=now,
-            expires_at=now + life,
-        )
+        push = simulated_push(number, "ada", self.cloud.clock(), life, person)
+        self.cloud.add(tables.episodes, episode_row(push.episode, push.created_at))
+        return push
 
     def worker(
         self,
@@ -154,6 +141,25 @@ class Post:
         with db.reading(self.cloud.engine) as connection:
             query = select(tables.attempts.c.outcome).order_by(tables.attempts.c.id)
             return list(connection.execute(query).scalars())
+
+
+def simulated_push(
+    number: int, household: str, now: datetime, life: timedelta = HOUR, person: str | None = None
+) -> Push:
+    """The same for the same number; of an episode that is simulated with it."""
+    return Push(
+        id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"push {number}")),
+        household=household,
+        person=person,
+        need="damp-air",
+        episode=str(uuid.uuid5(uuid.NAMESPACE_OID, f"episode {number}")),
+        product="drymax",
+        category="dehumidifier",
+        message=Message(title=f"Offer {number}", text="A dehumidifier.", reason="Above 80 % for 15 minutes."),
+        trigger={},
+        created_at=now,
+        expires_at=now + life,
+    )
 
 
 def episode_row(id_: str, now: datetime) -> dict[str, Any]:

@@ -475,7 +475,7 @@ def _played(
     watcher = replace(watcher, shown={})
     waiting, sent = list(reversed(planned)), {}
     began = time.monotonic()
-    end = began + planned[-1][0] + 60
+    end = began + planned[-1][0] + 120
     while waiting or len(watcher.shown) < len(damp):
         assert time.monotonic() < end, f"{len(damp) - len(watcher.shown)} of {len(damp)} pushes never came"
         while waiting and time.monotonic() - began >= waiting[-1][0]:

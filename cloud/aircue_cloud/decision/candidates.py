@@ -113,22 +113,28 @@ def candidates(
     """All products that remedy the need, best first. owned: ids of products the household has. By product: affinity;
     lifts, the rule's where there is none; due, of consumables, the share of their life that has passed; barred, why it
     may not be offered beyond that."""
-    found = []
+    ranked = []
+    special = {*owned, *due, *barred}
     for product in products:
-        if product.category in need.remedies:
-            lift = lifts.get(product.id) or by_rule(need.remedies[product.category])
-            found.append(
-                Candidate(
-                    product=product,
-                    affinity=affinity[product.id],
-                    lift=lift.mean,
-                    cost=cost,
-                    hindrance=_hindrance(product, owned, due.get(product.id)) or barred.get(product.id),
-                    due=due.get(product.id),
-                    log_lift=lift.log,
-                )
-            )
-    ranked = sorted([(-candidate.score, candidate.product.id, candidate) for candidate in found], key=_RANK)
+        if product.category not in need.remedies:
+            continue
+        id_, liking = product.id, affinity[product.id]
+        lift = lifts.get(id_) or by_rule(need.remedies[product.category])
+        hindrance = "out of stock" if product.stock <= 0 else None
+        if id_ in special:
+            hindrance = _hindrance(product, owned, due.get(id_)) or barred.get(id_)
+        candidate = Candidate(
+            product=product,
+            affinity=liking,
+            lift=lift.mean,
+            cost=cost,
+            hindrance=hindrance,
+            due=due.get(id_),
+            log_lift=lift.log,
+        )
+        # The score, without the call: this is done for every remedy of every home.
+        ranked.append((cost - log(liking) - log(lift.mean), id_, candidate))
+    ranked.sort(key=_RANK)
     return [candidate for _, _, candidate in ranked]
 
 

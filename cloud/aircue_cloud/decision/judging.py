@@ -184,7 +184,10 @@ class Judge:
         """Of those who would have an offer about the need, or else of all, the one most interested in any remedy."""
         if len(interest.people) == 1 or not remedies.products:
             return 0
-        most = interest.shares[:, remedies.columns].max(axis=1).tolist()
+        liking = interest.shares[:, remedies.columns].max(axis=1)
+        if not self._known.said:
+            return int(liking.argmax())
+        most = liking.tolist()
         wishes = (self._known.wishes(household, person) for person in interest.people)
         open_ = [one.leaves_room(need.name, CHANNEL, self._now) for one in wishes]
         return max(range(len(most)), key=lambda place: (open_[place], most[place], -place))

@@ -11,7 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, Integer, Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Engine,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from aircue_cloud import db, tables
 from aircue_cloud.delivery import addresses, fates, inbox
@@ -240,7 +254,7 @@ def _held(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     return {row.id: row for row in connection.execute(_HELD, {"ids": ids})}
 
 
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _LOCK = select(tables.pushes.c.id).where(tables.pushes.c.id.in_(_IDS)).order_by(tables.pushes.c.id).with_for_update()
 _HELD = select(tables.outbox).where(_T.id.in_(_IDS), _T.state.in_((TAKEN, fates.IN_DOUBT)))
 _PLACES = select(_T.push, _T.place, _T.state).where(_T.push.in_(_IDS))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
-from aircue_cloud import tables
+from aircue_cloud import bulk, tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,5 +21,4 @@ class Entry:
 
 def append(connection: Connection, entries: list[Entry], at: datetime) -> None:
     rows = [{"at": at, "kind": entry.kind, "text": entry.text, "fields": dict(entry.fields)} for entry in entries]
-    if rows:
-        connection.execute(insert(tables.feed), rows)
+    bulk.insert(connection, tables.feed, rows)

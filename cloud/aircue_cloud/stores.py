@@ -4,8 +4,9 @@ No query can reach another store's rows, because its connection does not: a stor
 PostgreSQL's with nothing else on its search path. The store `main` is there from the start.
 """
 
+import logging
 from collections.abc import Callable, Sequence
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy import Engine, NullPool, create_engine, inspect
@@ -14,6 +15,9 @@ from aircue_cloud import db
 from aircue_cloud.config import STORE_NAME, Config, Place, make_folder
 from aircue_cloud.db import MAIN
 from aircue_cloud.errors import CommandError
+
+log = logging.getLogger(__name__)
+LOOK_S = 5.0  # between two looks for stores that were added
 
 
 class Background(Protocol):
@@ -46,6 +50,8 @@ class Stores(Generic[S]):
         self._lock = Lock()
         self._open: dict[str, S] = {}
         self._running = False
+        self._stopping = Event()
+        self._looking: Thread | None = None
 
     def get(self, name: str) -> S:
         """CommandError where there is no such store."""
@@ -56,15 +62,25 @@ class Stores(Generic[S]):
         return name in self._open or exists(self._config, name)
 
     def start(self) -> None:
-        """Opens every store, and sets going what goes on beside the requests; in a later one, when it is opened."""
+        """Opens every store, and sets going what goes on beside the requests; in one that is added later, within
+        LOOK_S or when somebody asks for it."""
         with self._lock:
             for store in self._open.values():
                 _start(store)
             self._running = True
+        self.take_up()
+        self._looking = Thread(target=look, args=(self.take_up, self._stopping), name="stores", daemon=True)
+        self._looking.start()
+
+    def take_up(self) -> None:
+        """Opens the stores that are there by now."""
         for name in (MAIN, *names(self._config)):
             self.get(name)
 
     def close(self) -> None:
+        self._stopping.set()
+        if self._looking is not None:
+            self._looking.join()
         with self._lock:
             for store in self._open.values():
                 for each in store.background if self._running else ():
@@ -81,6 +97,15 @@ class Stores(Generic[S]):
                     _start(made)
                 self._open[name] = made
             return self._open[name]
+
+
+def look(take_up: Callable[[], object], over: Event) -> None:
+    """Takes up what is new, again and again, until it is over."""
+    while not over.wait(LOOK_S):
+        try:
+            take_up()
+        except Exception:
+            log.exception("stores that were added could not be taken up; it is tried again")
 
 
 def _start(store: Opened) -> None:

@@ -6,6 +6,7 @@ said under `missing`.
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -19,7 +20,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "tests.bench.push_delivery.sends": ("outbox_sends_per_s",),
     "tests.bench.push_delivery.kills": ("inbox_exactly_once_violations", "in_doubt"),
     "tests.bench.push_delivery.sensor_to_push": ("sensor_to_push_p99_s",),
-    "tests.bench.push_outcomes.run": ("null_false_positive_rate", "lift_coverage95"),
+    "tests.bench.push_outcomes.run": ("null_false_positive_rate", "lift_coverage95", "forecast_brier_ratio"),
 }
 
 
@@ -27,13 +28,15 @@ def run(parts: Mapping[str, tuple[str, ...]] = PARTS, say: Callable[[str], objec
     found: dict[str, Any] = {}
     missing: dict[str, str] = {}
     for part, names in parts.items():
-        say(f"{part}\n")
+        began = time.monotonic()
+        say(f"{part} ...\n")
         try:
             module, _, function = part.rpartition(".")
             found |= getattr(import_module(module), function)()
         except Exception as error:  # noqa: BLE001  # a part that fails must not cost the figures of the others
             missing |= dict.fromkeys(names, f"{type(error).__name__}: {error}")
             found |= dict.fromkeys(names)
+        say(f"{part}: {time.monotonic() - began:.0f} s\n")
     return {**found, "missing": missing} if missing else found
 
 

@@ -27,7 +27,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,7 +43,7 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from tests.bench.publishers import percentile
 from tests.cloud.delivery.mail import OnFreePort
 from tests.cloud.delivery.servers import HOST, HttpsServer, https, is_loopback
-from tests.cloud.delivery.stage import FakeChannel, episode_row
+from tests.cloud.delivery.stage import FakeChannel, episode_row, simulated_push
 from tests.system.cloud_process import Server
 
 from aircue_cloud import consents, db, tables
@@ -55,11 +54,10 @@ from aircue_cloud.delivery.buttons import Links
 from aircue_cloud.delivery.channel import Channel
 from aircue_cloud.delivery.email import EmailChannel, EmailSettings
 from aircue_cloud.delivery.endpoints import Gate
-from aircue_cloud.delivery.inbox import Push
+from aircue_cloud.delivery.outbox import Asked
 from aircue_cloud.delivery.webhook import WebhookChannel, draw_secret
-from aircue_cloud.delivery.worker import Asked, Deliverer
+from aircue_cloud.delivery.worker import Deliverer
 from aircue_cloud.identity import gateway_keys
-from aircue_cloud.needs.needs import Message
 from aircue_hil.demo.programs import free_port
 from aircue_node import contract, mqtt
 
@@ -70,7 +68,6 @@ EPISODES = 240
 AT_ONCE = 16
 _LEASE = timedelta(seconds=2)
 _NEVER_QUIET = Settings(quiet_hours="", widest_quiet_hours="", holdout=0.0, need_holdout=0.0)
-_LIFE = timedelta(hours=1)
 
 
 def _say(line: str) -> None:
@@ -102,37 +99,21 @@ def fill(engine: Engine, homes: int, now: datetime) -> None:
                 consents.record(connection, one, **said, granted=True, now=now)
 
 
-def _decided(number: int, home: str, now: datetime) -> tuple[dict[str, Any], Push]:
-    """A simulated decision: its episode, and the push; the same for the same number."""
-    episode = str(uuid.uuid5(uuid.NAMESPACE_OID, f"episode {number}"))
-    push = Push(
-        id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"push {number}")),
-        household=home,
-        need="damp-air",
-        episode=episode,
-        product="drymax",
-        category="dehumidifier",
-        message=Message(title=f"Offer {number}", text="Takes the moisture out.", reason="Above 80 % for 15 minutes."),
-        trigger={},
-        created_at=now,
-        expires_at=now + _LIFE,
-    )
-    return {**episode_row(episode, now), "site": f"home-{home}"}, push
-
-
 def decide(connection: Connection, number: int, home: str, channels: Sequence[str], now: datetime) -> None:
-    episode, push = _decided(number, home, now)
+    """As a simulated decision does: its episode, and the push."""
+    push = simulated_push(number, home, now)
+    episode = {**episode_row(push.episode, now), "site": f"home-{home}"}
     connection.execute(db.insert_absent(connection, tables.episodes), [episode])
     outbox.enqueue(connection, push, channels, now)
 
 
-def _still_wanted(connection: Connection, push: str, channel: str, now: datetime) -> str | None:
-    return recheck.still_wanted(connection, push, now, _NEVER_QUIET, channel)
+def _still_wanted(connection: Connection, rows: Sequence[tuple[str, str]], now: datetime) -> list[str | None]:
+    return recheck.still_wanted(connection, rows, now, _NEVER_QUIET)
 
 
 def _worker(engine: Engine, folder: Path, channels: dict[str, Channel], at_once: int, lease: timedelta) -> Deliverer:
     links = Links("main", folder, "https://air.example")
-    asked = Asked(still_wanted=_still_wanted)
+    asked = Asked(still_wanted=_still_wanted, marks=recheck.marks)
     return Deliverer(engine, channels, links, asked, _now, at_once=at_once, lease=lease)
 
 
@@ -494,7 +475,7 @@ def _played(
     watcher = replace(watcher, shown={})
     waiting, sent = list(reversed(planned)), {}
     began = time.monotonic()
-    end = began + planned[-1][0] + 60
+    end = began + planned[-1][0] + 120
     while waiting or len(watcher.shown) < len(damp):
         assert time.monotonic() < end, f"{len(damp) - len(watcher.shown)} of {len(damp)} pushes never came"
         while waiting and time.monotonic() - began >= waiting[-1][0]:

@@ -155,14 +155,14 @@ class Cloud:
         with db.writing(self.engine) as connection:
             connection.execute(insert(table), list(rows))
 
-    def consent(self, household: str, *, granted: bool) -> None:
+    def consent(self, household: str, *, granted: bool = True, channel: str = "in-app") -> None:
         with db.writing(self.engine) as connection:
             consents.record(
                 connection,
                 household,
                 purpose="marketing",
                 data_category="sensor",
-                channel="in-app",
+                channel=channel,
                 granted=granted,
                 now=self.clock(),
             )

@@ -1,6 +1,6 @@
 """Decisions on the database: whom they are for, what is counted, what comes again, and two workers at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,21 +10,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, update
 from tests.cloud.conftest import new_database
 from tests.cloud.stage import NOW, FixedAffinity
 from tests.cloud.town import Town
 
-from aircue_cloud import db, tables
+from aircue_cloud import consents, db, tables
 from aircue_cloud.decision import kill_switch, preferences, recheck
 from aircue_cloud.decision.decisions import one_by_one
+from aircue_cloud.decision.message import version
 from aircue_cloud.decision.preferences import HOUSEHOLD, PERSON, Preferences
 from aircue_cloud.decision.recheck import Deferred
 from aircue_cloud.delivery import inbox
+from aircue_cloud.homes import personalisation
+from aircue_cloud.needs import needs
 from aircue_cloud.recommender.asked import NOTHING, Told
 
 NIGHT = NOW.replace(hour=22)  # 23:00 in Berlin
 DAY = timedelta(days=1)
+BY_MAIL = {"purpose": "marketing", "data_category": "sensor", "channel": "email"}
 
 
 @pytest.fixture
@@ -88,6 +92,10 @@ def test_a_message_is_in_the_persons_language_and_names_the_time_of_the_day(town
     town.end(first.id, NOW - timedelta(hours=2))
     [push] = town.decide(town.episode("ada", number=2))
     assert push.language == "zh"
+    [row] = town.decisions()
+    template = needs.load().by_name["damp-air"].messages["zh"]
+    assert row["trace"]["template"] == push.template == version("damp-air", "zh", template)
+    assert version("damp-air", "zh", replace(template, title="Other")) != push.template
     # 08:44 to 10:00, and 11:44 to 11:59: all of the day.
     assert push.message.reason.startswith("您的bathroom今天共有1小时31分钟湿度高于80%")
 
@@ -185,7 +193,7 @@ def test_the_channels_are_those_that_reach_the_person_and_that_are_agreed_to(tow
     for channel in ("email", "sns"):
         town.add(tables.consents, said | {"channel": channel, "receipt": channel})
     say(town, PERSON, "ada-1", topics={"*": {"sns": False}})
-    reach = lambda *_: ("web-push", "email", "sns")  # noqa: E731  # three words
+    reach = lambda _, whom: [("web-push", "email", "sns")] * len(whom)  # noqa: E731  # three words
     [push] = town.decide(town.episode("ada"), hand_over=one_by_one(enqueue), reach=reach)
     assert (told, push.channel) == ([("email", "in-app")], "email")
 
@@ -234,7 +242,8 @@ class TestRightBeforeAHandOver:
 
     def asked(self, town: Town, push: str, after: timedelta = timedelta(minutes=1), **settings: Any) -> str | None:
         with db.reading(town.engine) as connection:
-            return recheck.still_wanted(connection, push, NOW + after, replace(town.settings, **settings))
+            asked = replace(town.settings, **settings)
+            return recheck.still_wanted(connection, [(push, "in-app")], NOW + after, asked)[0]
 
     def test_what_is_as_it_was_goes(self, town: Town, push: str) -> None:
         assert self.asked(town, push) is None
@@ -277,6 +286,42 @@ class TestRightBeforeAHandOver:
             "quiet hours (11:00-14:00, Europe/Berlin), and by then the offer is over",
             False,
         )
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            lambda c: kill_switch.switch(c, NOW, on=False, reason="a wrong price"),
+            lambda c: consents.record(c, "ada", **BY_MAIL, granted=False, now=NOW),
+            lambda c: consents.end_waiting(c, "ada", NOW),
+            lambda c: preferences.stop(c, PERSON, "ada-1", "damp-air", NOW),
+            lambda c: preferences.snooze(c, HOUSEHOLD, "ada", "*", NOW + DAY, NOW),
+            lambda c: personalisation.keep(c, NOW, on=False, household="ada"),
+            lambda c: personalisation.keep(c, NOW, on=False, person="ada-1"),
+            lambda c: c.execute(update(tables.episodes).values(ended_at=NOW)),
+            lambda c: c.execute(update(tables.episodes).values(withdrawn=True)),
+        ],
+    )
+    def test_every_word_that_may_end_it_changes_its_mark(
+        self, town: Town, push: str, said: Callable[[Connection], object]
+    ) -> None:
+        with db.reading(town.engine) as connection:
+            before = recheck.marks(connection, [push])
+            assert recheck.marks(connection, [push, "nothing"]) == before
+        with db.writing(town.engine) as connection:
+            said(connection)
+        with db.reading(town.engine) as connection:
+            assert recheck.marks(connection, [push])[push] != before[push]
+
+    def test_many_are_answered_as_each_alone(self, town: Town, push: str) -> None:
+        town.home("bob", "bob-1")
+        [other] = town.decide(town.episode("bob"))
+        town.consent("bob", granted=False)
+        asked = [(other.id, "in-app"), ("nothing", "in-app"), (push, "in-app"), (push, "email")]
+        with db.reading(town.engine) as connection:
+            told = recheck.still_wanted(connection, asked, NOW, town.settings)
+            alone = [recheck.still_wanted(connection, [one], NOW, town.settings)[0] for one in asked]
+        gone = "the household's agreement was withdrawn"
+        assert told == alone == [gone, recheck.GONE, None, gone]
 
     def test_what_is_not_there_does_not_go(self, town: Town) -> None:
         assert self.asked(town, "nothing") == recheck.GONE

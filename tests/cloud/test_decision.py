@@ -22,7 +22,7 @@ from aircue_cloud.decision.candidates import (
     best,
     candidates,
     choose,
-    household_affinity,
+    household_affinities,
 )
 from aircue_cloud.decision.local_time import Window
 from aircue_cloud.decision.message import Occasion, write
@@ -171,8 +171,10 @@ class TestCandidates:
         assert winner.product.id == "salt"
 
     def test_a_households_interest_is_the_mean_of_its_people_over_the_mean_product(self) -> None:
-        shares = np.array([[0.2, 0.8], [0.6, 0.4]])
-        assert household_affinity(shares) == pytest.approx([0.8, 1.2])
+        shares = np.array([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1]])
+        two, one = household_affinities(shares, [2, 1])
+        assert two == pytest.approx([0.8, 1.2])
+        assert one == pytest.approx([1.8, 0.2])
 
     def test_the_margin_of_an_offer_is_what_the_need_adds_to_it(self) -> None:
         rich = replace(found()[0], product=replace(PRODUCTS[0], margin_minor=3000.0), affinity=1.5, lift=3.0)

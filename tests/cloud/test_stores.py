@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -251,8 +252,28 @@ def test_what_goes_on_beside_the_requests_begins_with_the_server_or_with_its_sto
     assert {name: one.log for name, one in opened.items()} == {"main": ["start"], "second": ["start"]}
     stores.add(where, "third")
     several.get("third")
+    stores.add(where, "fourth")
+    several.take_up()
+    assert sorted(opened) == ["fourth", "main", "second", "third"]
     several.close()
-    assert [one.log for one in opened.values()] == [["start", "stop"]] * 3
+    assert [one.log for one in opened.values()] == [["start", "stop"]] * 4
+
+
+def test_a_store_that_is_added_is_looked_for_again_and_again_whatever_happens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stores, "LOOK_S", 0.001)
+    over, looks = Event(), 0
+
+    def take_up() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            over.set()
+        raise OSError
+
+    stores.look(take_up, over)
+    assert looks == 3
 
 
 def test_both_stores_work_side_by_side(both: Cloud) -> None:

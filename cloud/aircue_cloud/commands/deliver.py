@@ -10,7 +10,6 @@ import click
 
 from aircue_cloud import stores
 from aircue_cloud.commands.terminal import load, with_config_alone
-from aircue_cloud.db import MAIN
 from aircue_cloud.delivery import opening, switched_on
 from aircue_cloud.errors import CommandError
 
@@ -19,7 +18,7 @@ from aircue_cloud.errors import CommandError
 @with_config_alone
 def deliver(config_path: Path | None) -> None:
     """Hand over what waits in the outbox of every store, until told to stop. Any number of these may run; a store that
-    is added later is taken up by the next start."""
+    is added meanwhile is taken up too."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config, over = load(config_path), Event()
     names = switched_on.names(config)
@@ -27,10 +26,8 @@ def deliver(config_path: Path | None) -> None:
         raise CommandError("no channel is switched on: give one a table in [delivery]; docs/delivery.md says how")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
-    workers = [opening.worker(config, config.place(name)) for name in sorted({MAIN, *stores.names(config)})]
-    for worker in workers:
-        worker.start()
+    workers = opening.Workers(config)
+    workers.take_up()
     click.echo(f"aircue-cloud: delivers by {', '.join(names)}")
-    over.wait()
-    for worker in workers:
-        worker.stop()
+    stores.look(workers.take_up, over)
+    workers.stop()

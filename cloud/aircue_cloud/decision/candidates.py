@@ -12,6 +12,7 @@ at least a tenth as attractive as an average product is.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import log, sqrt
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -91,10 +92,12 @@ class Choice:
     none: float = 1.0
 
 
-def household_affinity(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Shape (products,), mean 1, from shares of interest of shape (people, products of the whole catalogue)."""
-    mean = shares.mean(axis=0)
-    return np.asarray(mean / mean.mean())
+def household_affinities(shares: npt.NDArray[np.float64], people: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Shape (households, products), of each household with the mean 1, from shares of interest of shape (people,
+    products of the whole catalogue). people: how many each household has, one after the other; none has none."""
+    counts = np.array(people)
+    means = np.add.reduceat(shares, np.cumsum(counts) - counts, axis=0) / counts[:, None]
+    return np.asarray(means / means.mean(axis=1, keepdims=True))
 
 
 def candidates(
@@ -110,22 +113,32 @@ def candidates(
     """All products that remedy the need, best first. owned: ids of products the household has. By product: affinity;
     lifts, the rule's where there is none; due, of consumables, the share of their life that has passed; barred, why it
     may not be offered beyond that."""
-    found = []
+    ranked = []
+    special = {*owned, *due, *barred}
     for product in products:
-        if product.category in need.remedies:
-            lift = lifts.get(product.id) or by_rule(need.remedies[product.category])
-            found.append(
-                Candidate(
-                    product=product,
-                    affinity=affinity[product.id],
-                    lift=lift.mean,
-                    cost=cost,
-                    hindrance=_hindrance(product, owned, due.get(product.id)) or barred.get(product.id),
-                    due=due.get(product.id),
-                    log_lift=lift.log,
-                )
-            )
-    return sorted(found, key=lambda candidate: (-candidate.score, candidate.product.id))
+        if product.category not in need.remedies:
+            continue
+        id_, liking = product.id, affinity[product.id]
+        lift = lifts.get(id_) or by_rule(need.remedies[product.category])
+        hindrance = "out of stock" if product.stock <= 0 else None
+        if id_ in special:
+            hindrance = _hindrance(product, owned, due.get(id_)) or barred.get(id_)
+        candidate = Candidate(
+            product=product,
+            affinity=liking,
+            lift=lift.mean,
+            cost=cost,
+            hindrance=hindrance,
+            due=due.get(id_),
+            log_lift=lift.log,
+        )
+        # The score, without the call: this is done for every remedy of every home.
+        ranked.append((cost - log(liking) - log(lift.mean), id_, candidate))
+    ranked.sort(key=_RANK)
+    return [candidate for _, _, candidate in ranked]
+
+
+_RANK = itemgetter(0, 1)
 
 
 def by_rule(rule: float) -> Lifted:
@@ -159,8 +172,17 @@ def arms(found: Sequence[Candidate]) -> list[Candidate]:
 
 def choose(found: Sequence[Candidate], seed: str, *, explore: bool) -> Choice:
     """One of the arms or no push. seed: the push key."""
-    among = arms(found)
-    chances = _chances(among, explore)
+    return choose_all([(found, seed)], explore=explore)[0]
+
+
+def choose_all(asked: Sequence[tuple[Sequence[Candidate], str]], *, explore: bool) -> list[Choice]:
+    """For many at once: candidates, best first, and seed of each."""
+    among = [arms(found) for found, _ in asked]
+    drawn = zip(among, _chances(among, explore), asked, strict=True)
+    return [_drawn(some, chances, seed) for some, chances, (_, seed) in drawn]
+
+
+def _drawn(among: Sequence[Candidate], chances: Chances, seed: str) -> Choice:
     place = exploration.draw(chances, seed)
     by_product = {one.product.id: chance for one, chance in zip(among, chances.arms, strict=True)}
     if place is None:
@@ -169,7 +191,8 @@ def choose(found: Sequence[Candidate], seed: str, *, explore: bool) -> Choice:
     return Choice(chosen=chosen, propensity=chances.arms[place], propensities=by_product, none=chances.none)
 
 
-def _chances(among: Sequence[Candidate], explore: bool) -> Chances:
+def _chances(among: Sequence[Sequence[Candidate]], explore: bool) -> list[Chances]:
     if not explore:
-        return exploration.greedy([one.score for one in among])
-    return exploration.chances([one.drawn_mean for one in among], [one.deviation for one in among], NO_PUSH_SCORE)
+        return [exploration.greedy([one.score for one in some]) for some in among]
+    known = [([one.drawn_mean for one in some], [one.deviation for one in some]) for some in among]
+    return exploration.chances_of_many(known, NO_PUSH_SCORE)

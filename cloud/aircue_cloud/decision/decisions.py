@@ -14,22 +14,24 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace as changed
-from sqlalchemy import Connection, Row, exists, insert, select
+from sqlalchemy import Connection, Row, exists, select
 
-from aircue_cloud import consents, db, feed, tables
+from aircue_cloud import bulk, db, feed, tables
 from aircue_cloud.decision import channels, known, local_time, policy
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate
 from aircue_cloud.decision.judging import Judge, Judged
 from aircue_cloud.decision.known import Known, Offered
 from aircue_cloud.decision.message import Occasion, write
-from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, DEFER, GHOST, PURPOSE, SEND, Facts, LastOffer, Verdict
+from aircue_cloud.decision.message import version as template_version
+from aircue_cloud.decision.policy import CHANNEL, DEFER, GHOST, SEND, Facts, LastOffer, Verdict
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.delivery import inbox
+from aircue_cloud.delivery.addresses import Whom
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.settling import Series, Started
-from aircue_cloud.needs.needs import Need, Needs, rule_version
+from aircue_cloud.needs.needs import Message, Need, Needs, rule_version
 from aircue_cloud.outcomes import assignment, enrolment
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
@@ -37,7 +39,7 @@ MOST_DUE = 256  # of one tick
 
 Going = tuple[Push, tuple[str, ...]]  # and the channels to try, in order
 HandOver = Callable[[Connection, Sequence[Going], datetime], list[Push]]
-Reach = Callable[[Connection, str, str | None], Sequence[str]]
+Reach = Callable[[Connection, Sequence[Whom]], Sequence[Sequence[str]]]
 
 
 def inbox_alone(connection: Connection, going: Sequence[Going], _now: datetime) -> list[Push]:
@@ -50,9 +52,9 @@ def one_by_one(enqueue: Callable[[Connection, Push, tuple[str, ...], datetime], 
     return lambda connection, going, now: [push for push, through in going if enqueue(connection, push, through, now)]
 
 
-def nowhere_else(_connection: Connection, _household: str, _person: str | None) -> Sequence[str]:
+def nowhere_else(_connection: Connection, whom: Sequence[Whom]) -> Sequence[Sequence[str]]:
     """Channels beside the inbox that reach somebody: none."""
-    return ()
+    return [()] * len(whom)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +70,8 @@ class _Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Decider:
-    """hand_over: what brings pushes to their channels, within the transaction; the new ones. reach: the channels beside
-    the inbox by which somebody can be reached."""
+    """hand_over: what brings pushes to their channels, within the transaction; the new ones. reach: of each that is
+    asked about the channels beside the inbox by which they can be reached."""
 
     needs: Needs
     source: AffinitySource
@@ -108,8 +110,27 @@ class Decider:
         agreeing = sorted({home for home in homes if home is not None and seen.consent.get(home)})
         judge = Judge(connection, self.source, seen, now)
         judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
-        keyed = zip(episodes, homes, pushes, strict=True)
-        return self._enrolled(connection, [self._case(*one, seen, judge, now) for one in keyed], now)
+        judged = self._judged(episodes, homes, pushes, seen, judge)
+        keyed = zip(episodes, homes, pushes, judged, strict=True)
+        return self._enrolled(connection, [self._case(*one, seen, now) for one in keyed], now)
+
+    def _judged(
+        self,
+        episodes: Sequence[Started],
+        homes: Sequence[str | None],
+        pushes: Sequence[str],
+        seen: Known,
+        judge: Judge,
+    ) -> list[Judged]:
+        """Candidates of those alone who agree."""
+        found = [Judged(person=next(iter(seen.people.get(home or "", ())), None)) for home in homes]
+        agreeing = [place for place, home in enumerate(homes) if home is not None and seen.consent.get(home)]
+        asked = [
+            (str(homes[place]), self.needs.by_name[episodes[place].rule.need], pushes[place]) for place in agreeing
+        ]
+        for place, judged in zip(agreeing, judge.judge(asked, explore=self.settings.explore), strict=True):
+            found[place] = judged
+        return found
 
     def _enrolled(self, connection: Connection, cases: Sequence[_Case], now: datetime) -> list[_Case]:
         """Each household keeps the shares under which it first came into its experiments."""
@@ -120,13 +141,9 @@ class Decider:
         return [replace(one, facts=_under(one.facts, shares)) if one.household in homes else one for one in cases]
 
     def _case(
-        self, episode: Started, household: str | None, push: str, seen: Known, judge: Judge, now: datetime
+        self, episode: Started, household: str | None, push: str, judged: Judged, seen: Known, now: datetime
     ) -> _Case:
-        need, judged = self.needs.by_name[episode.rule.need], Judged()
-        if household is not None and seen.consent.get(household):
-            judged = judge.judge(household, need, push, explore=self.settings.explore)
-        elif household is not None:
-            judged = Judged(person=next(iter(seen.people.get(household, ())), None))
+        need = self.needs.by_name[episode.rule.need]
         facts = self._facts(episode, need, household, push, judged, seen, now)
         return _Case(episode=episode, need=need, household=household, judged=judged, facts=facts)
 
@@ -212,35 +229,42 @@ def _end(seen: Known, episode: Started) -> tuple[datetime | None, bool]:
     return None, False
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """How a push goes: the channels to try, in order, and the words it is written from. template: their version."""
+
+    channels: tuple[str, ...]
+    language: str
+    words: Message
+    template: str
+
+
 class _Tick:
     """The decisions of one transaction, one after the other: each knows those before it."""
 
     def __init__(self, decider: Decider, connection: Connection, seen: Known, now: datetime) -> None:
         self._decider, self._connection, self._seen, self._now = decider, connection, seen, now
-        self._rows: list[dict[str, Any]] = []
-        self._entries: list[feed.Entry] = []
 
     def run(self, cases: Sequence[_Case]) -> list[Push]:
         decided = [(case, *self._decide(case)) for case in cases]
-        self._connection.execute(insert(tables.decisions), self._rows)
-        feed.append(self._connection, self._entries, self._now)
+        through = self._through([facts for _, facts, verdict in decided if verdict.outcome == SEND])
+        told = [(*one, self._way(*one, through)) for one in decided]
+        bulk.insert(self._connection, tables.decisions, [_row(*one) for one in told])
+        entries = [_entry(case, verdict) for case, _, verdict in decided if verdict.outcome != SEND]
+        feed.append(self._connection, entries, self._now)
         going = [
-            (self._push(case, verdict.winner, through), through)
-            for case, verdict, through in decided
-            if verdict.outcome == SEND and verdict.winner is not None
+            (self._push(case, facts, verdict.winner, way), way.channels)
+            for case, facts, verdict, way in told
+            if way is not None and verdict.winner is not None
         ]
         return self._decider.hand_over(self._connection, going, self._now)
 
-    def _decide(self, case: _Case) -> tuple[Verdict, tuple[str, ...]]:
+    def _decide(self, case: _Case) -> tuple[Facts, Verdict]:
         facts = self._remembering(case)
         verdict = policy.decide(facts)
-        through = self._through(facts) if verdict.outcome == SEND else ()
         if verdict.winner is not None:
             self._seen.note(str(case.household), _offered(facts, verdict.winner))
-        self._rows.append(_row(case, facts, verdict, through))
-        if verdict.outcome != SEND:
-            self._entries.append(_entry(case, verdict))
-        return verdict, through
+        return facts, verdict
 
     def _remembering(self, case: _Case) -> Facts:
         """With what was offered until now, in this tick too."""
@@ -255,25 +279,30 @@ class _Tick:
             sent=tuple(at for at in sent if at > self._now - policy.WEEK - timedelta(days=1)),
         )
 
-    def _through(self, facts: Facts) -> tuple[str, ...]:
-        """The channels to try, in order: those that reach the person and that the household agrees to."""
-        reachable = self._decider.reach(self._connection, str(facts.household), facts.person)
-        wishes = self._seen.wishes(str(facts.household), facts.person)
-        agreed = (
-            channel
-            for channel in reachable
-            if not wishes.has_muted(facts.need, channel) and self._agrees(str(facts.household), channel)
-        )
-        return channels.order(agreed)
+    def _through(self, sent: Sequence[Facts]) -> dict[str, tuple[str, ...]]:
+        """By push the channels to try, in order: those that reach the person and that the household agrees to."""
+        reached = self._decider.reach(self._connection, [(str(facts.household), facts.person) for facts in sent])
+        return {
+            facts.push: channels.order(one for one in found if self._is_open(facts, one))
+            for facts, found in zip(sent, reached, strict=True)
+        }
 
-    def _agrees(self, household: str, channel: str) -> bool:
-        asked = {"purpose": PURPOSE, "data_category": DATA_CATEGORY, "channel": channel}
-        return consents.granted(self._connection, household, **asked) is True
+    def _is_open(self, facts: Facts, channel: str) -> bool:
+        household = str(facts.household)
+        wishes = self._seen.wishes(household, facts.person)
+        return channel in self._seen.agreed.get(household, ()) and not wishes.has_muted(facts.need, channel)
 
-    def _push(self, case: _Case, winner: Candidate, through: tuple[str, ...]) -> Push:
-        facts, episode = case.facts, case.episode
+    def _way(self, case: _Case, facts: Facts, verdict: Verdict, through: Mapping[str, tuple[str, ...]]) -> _Way | None:
+        """None for what is not sent."""
+        if verdict.outcome != SEND:
+            return None
         wishes = self._seen.wishes(str(case.household), facts.person)
-        language, template = case.need.message(wishes.language(self._decider.settings))
+        language, words = case.need.message(wishes.language(self._decider.settings))
+        named = template_version(case.need.name, language, words)
+        return _Way(channels=through[facts.push], language=language, words=words, template=named)
+
+    def _push(self, case: _Case, facts: Facts, winner: Candidate, way: _Way) -> Push:
+        episode = case.episode
         day_s, day = self._on_that_day(case)
         occasion = Occasion(
             node=episode.series.node,
@@ -294,9 +323,10 @@ class _Tick:
             episode=episode.id,
             product=winner.product.id,
             category=winner.product.category,
-            message=write(template, occasion, language),
-            language=language,
-            channel=through[0],
+            message=write(way.words, occasion, way.language),
+            language=way.language,
+            template=way.template,
+            channel=way.channels[0],
             trigger=_trigger(episode),
             created_at=self._now,
             expires_at=facts.expires_at,
@@ -332,7 +362,7 @@ def _trigger(episode: Started) -> dict[str, Any]:
     }
 
 
-def _row(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) -> dict[str, Any]:
+def _row(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dict[str, Any]:
     winner = verdict.winner
     return {
         "episode": facts.episode,
@@ -346,18 +376,18 @@ def _row(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) ->
         "kind": facts.kind,
         "product": None if winner is None else winner.product.id,
         "category": None if winner is None else winner.product.category,
-        "channel": through[0] if through else None,
+        "channel": None if way is None else way.channels[0],
         "arm": {SEND: assignment.TREATMENT, GHOST: assignment.HOLDOUT}.get(verdict.outcome),
         "propensity": facts.choice.propensity if facts.candidates else None,
         "scheduled_at": verdict.until,
         "expires_at": None if facts.household is None else facts.expires_at,
         "rules_version": rule_version(case.need.rule),
         "model_version": case.judged.model,
-        "trace": msgspec.Raw(msgspec.json.encode(_trace(case, facts, verdict, through))),
+        "trace": msgspec.json.encode(_trace(case, facts, verdict, way)).decode(),  # as the column keeps it
     }
 
 
-def _trace(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) -> dict[str, Any]:
+def _trace(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dict[str, Any]:
     chosen = facts.choice
     return {
         "trigger": _trigger(case.episode),
@@ -367,7 +397,8 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) 
         "why": case.judged.why,
         "no_push_score": NO_PUSH_SCORE,
         "no_push_propensity": chosen.none,
-        "channels": list(through),
+        "channels": [] if way is None else list(way.channels),
+        "template": None if way is None else way.template,
         "model": case.judged.model,
         "note": case.judged.note,
     }

@@ -45,13 +45,24 @@ def log_lift(shape: float, rate: float) -> tuple[float, float]:
     return float(digamma(shape)) - log(rate), sqrt(float(polygamma(1, shape)))
 
 
+Arms = tuple[Sequence[float], Sequence[float]]  # mean and deviation of each arm's score, the deviations over 0
+
+
 def chances(means: Sequence[float], deviations: Sequence[float], none: float, floor: float = FLOOR) -> Chances:
-    """means, deviations: of each arm's score, the deviations over 0. none: the score of no push."""
-    if not means:
-        return Chances(arms=(), none=1.0)
-    best = _best(np.array(means), np.array(deviations), none)
-    mixed = (1 - len(best) * floor) * best + floor
-    return Chances(arms=tuple(mixed[:-1].tolist()), none=float(mixed[-1]))
+    """none: the score of no push."""
+    return chances_of_many([(means, deviations)], none, floor)[0]
+
+
+def chances_of_many(asked: Sequence[Arms], none: float, floor: float = FLOOR) -> list[Chances]:
+    """The same for many decisions at once, which takes a fraction of the time of one after the other."""
+    found = [Chances(arms=(), none=1.0)] * len(asked)
+    for count in {len(means) for means, _ in asked} - {0}:
+        places = [place for place, (means, _) in enumerate(asked) if len(means) == count]
+        mu, sd = (np.array([asked[place][which] for place in places]) for which in (0, 1))
+        mixed = (1 - (count + 1) * floor) * _best(mu, sd, none) + floor
+        for place, row in zip(places, mixed.tolist(), strict=True):
+            found[place] = Chances(arms=tuple(row[:-1]), none=row[-1])
+    return found
 
 
 def greedy(means: Sequence[float]) -> Chances:
@@ -62,15 +73,18 @@ def greedy(means: Sequence[float]) -> Chances:
 
 
 def _best(mu: Numbers, sd: Numbers, none: float) -> Numbers:
-    """The chance of each arm, then of none, to have the highest score."""
+    """The chance of each arm, then of none, to have the highest score; mu and sd have the shape (decisions, arms)."""
     low = np.maximum(mu - _REACH * sd, none)
     half = np.maximum(mu + _REACH * sd - low, 0.0) / 2
-    z = _NODES * half[:, None] + (low + half)[:, None]  # shape (arms, nodes): scores of each arm
-    below = ndtr((z[:, None, :] - mu[:, None]) / sd[:, None])  # (arms, others, nodes)
-    np.einsum("iij->ij", below)[:] = np.exp(-0.5 * ((z - mu[:, None]) / sd[:, None]) ** 2) / (sd[:, None] * _ROOT)
-    arms = (below.prod(axis=1) * _WEIGHTS).sum(axis=1) * half
-    found = np.append(arms, ndtr((none - mu) / sd).prod())
-    return np.asarray(found / found.sum())
+    x = _NODES * half[..., None] + (low + half)[..., None]  # (decisions, arms, nodes): scores of each arm
+    density = np.exp(-0.5 * ((x - mu[..., None]) / sd[..., None]) ** 2) / (sd[..., None] * _ROOT)
+    for arm in range(mu.shape[1]):
+        others = np.arange(mu.shape[1]) != arm
+        behind = (x[:, arm, None, :] - mu[:, others, None]) / sd[:, others, None]  # (decisions, others, nodes)
+        density[:, arm] *= ndtr(behind).prod(axis=1)
+    arms = (density @ _WEIGHTS) * half
+    found = np.column_stack([arms, ndtr((none - mu) / sd).prod(axis=1)])
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
 _ROOT = sqrt(2 * np.pi)

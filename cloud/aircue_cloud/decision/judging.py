@@ -20,8 +20,8 @@ from aircue_cloud.decision.candidates import (
     Product,
     best,
     candidates,
-    choose,
-    household_affinity,
+    choose_all,
+    household_affinities,
     lifted,
 )
 from aircue_cloud.decision.known import Known, Shopped
@@ -69,6 +69,16 @@ class _Remedies:
     columns: npt.NDArray[np.intp]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Offers:
+    """What one household could be offered; person: to whom."""
+
+    household: str
+    person: str
+    candidates: tuple[Candidate, ...]
+    bought: Bought | None
+
+
 class Judge:
     """Of one tick: what does not depend on the household is worked out once."""
 
@@ -77,7 +87,7 @@ class Judge:
         self._model: Affinity | None = None
         self._note: str | None = "the catalogue is empty"
         if known.catalogue:
-            self._model, self._note = shopping.model(connection, source, now)
+            self._model, self._note = shopping.model(connection, source, now, lately=True)
         self._columns = {product: column for column, product in enumerate(known.catalogue)}
         self._needs: dict[str, _Remedies] = {}
         self._interests: dict[str, _Interest] = {}
@@ -94,12 +104,11 @@ class Judge:
         people = {household: self._people(household) for household in households}
         told = self._told(model, people, newcomers)
         shares = model.affinity([one for some in people.values() for one in some], self._known.catalogue, told)
-        first = 0
-        for household, some in people.items():
-            theirs = shares[first : first + len(some)]
-            affinity = household_affinity(theirs)
+        counts = [len(some) for some in people.values()]
+        homes = zip(people.items(), household_affinities(shares, counts), np.cumsum(counts).tolist(), strict=True)
+        for (household, some), affinity, end in homes:
+            theirs = shares[end - len(some) : end]
             self._interests[household] = _Interest(people=some, shares=theirs, affinity=affinity, told=told)
-            first += len(some)
 
     def _people(self, household: str) -> Sequence[str]:
         """Somebody nobody knows stands in for a household that names no people."""
@@ -124,11 +133,17 @@ class Judge:
             )
         return self._needs[need.name]
 
-    def judge(self, household: str, need: Need, push: str, *, explore: bool) -> Judged:
-        """Only of a household that was prepared."""
+    def judge(self, asked: Sequence[tuple[str, Need, str]], *, explore: bool) -> list[Judged]:
+        """asked: household, need and push of each; only households that were prepared."""
         if self._model is None:
-            return Judged(note=self._note)
-        interest, remedies = self._interests[household], self._remedies(need, self._model)
+            return [Judged(note=self._note)] * len(asked)
+        found = [self._offers(household, need, self._model) for household, need, _ in asked]
+        seeded = [(one.candidates, push) for one, (_, _, push) in zip(found, asked, strict=True)]
+        chosen = zip(found, choose_all(seeded, explore=explore), strict=True)
+        return [self._judged(offers, choice, self._model) for offers, choice in chosen]
+
+    def _offers(self, household: str, need: Need, model: Affinity) -> _Offers:
+        interest, remedies = self._interests[household], self._remedies(need, model)
         ids = (product.id for product in remedies.products)
         affinity = dict(zip(ids, interest.affinity[remedies.columns].tolist(), strict=True))
         shopped = self._known.shopped.get(household, ())
@@ -137,16 +152,23 @@ class Judge:
         owned = frozenset(product for product, times in kept.items() if times > 0)
         barred = _barred(shopped, kept, remedies.products, self._now)
         found = candidates(need, remedies.products, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
-        choice = choose(found, push, explore=explore)
-        person = interest.people[self._recipient(household, need, interest, remedies)]
-        told_of = choice.chosen or best(found)
-        return Judged(
+        return _Offers(
+            household=household,
+            person=interest.people[self._recipient(household, need, interest, remedies)],
             candidates=tuple(found),
-            choice=choice,
-            why={} if told_of is None else _why(self._model, person, told_of, interest.told),
-            person=person if self._known.people.get(household) else None,
             bought=_bought(shopped, kept, need, due),
-            model=self._model.version,
+        )
+
+    def _judged(self, offers: _Offers, choice: Choice, model: Affinity) -> Judged:
+        told_of = choice.chosen or best(offers.candidates)
+        told = self._interests[offers.household].told
+        return Judged(
+            candidates=offers.candidates,
+            choice=choice,
+            why={} if told_of is None else _why(model, offers.person, told_of, told),
+            person=offers.person if self._known.people.get(offers.household) else None,
+            bought=offers.bought,
+            model=model.version,
             note=self._note,
         )
 
@@ -162,7 +184,10 @@ class Judge:
         """Of those who would have an offer about the need, or else of all, the one most interested in any remedy."""
         if len(interest.people) == 1 or not remedies.products:
             return 0
-        most = interest.shares[:, remedies.columns].max(axis=1).tolist()
+        liking = interest.shares[:, remedies.columns].max(axis=1)
+        if not self._known.said:
+            return int(liking.argmax())
+        most = liking.tolist()
         wishes = (self._known.wishes(household, person) for person in interest.people)
         open_ = [one.leaves_room(need.name, CHANNEL, self._now) for one in wishes]
         return max(range(len(most)), key=lambda place: (open_[place], most[place], -place))

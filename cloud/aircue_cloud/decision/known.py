@@ -1,18 +1,18 @@
 """What the database knows of the homes that are decided about, read at once for all of them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, or_, select
 
-from aircue_cloud import consents, db, tables
+from aircue_cloud import db, tables
 from aircue_cloud.decision import kill_switch, preferences
 from aircue_cloud.decision.candidates import MARGIN, Product
 from aircue_cloud.decision.policy import CHANNEL, COOLDOWN, DATA_CATEGORY, GHOST, PURPOSE, SEND, WEEK
-from aircue_cloud.decision.preferences import NOTHING_SAID, Preferences, Wishes
+from aircue_cloud.decision.preferences import NO_WISHES, NOTHING_SAID, Preferences, Wishes
 from aircue_cloud.decision.shopping import BEHAVIOUR
 from aircue_cloud.homes import personalisation
 from aircue_cloud.recommender.asked import Described
@@ -46,14 +46,16 @@ class Shopped:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """By site: household and zone. By household: consent, people, offered and shopped, latest first. By site and node:
+    """By site: household and zone. By household: consent to pushes from the air, agreed (the channels through which),
+    people, offered and shopped, latest first. agreeing: households that let their behaviour be used. By site and node:
     flags of the latest readings (with the quantity), falls in degrees Celsius. catalogue: ids of all products.
     remedies: by category. decided: pushes that were sent or held out before."""
 
     switched_off: str | None
     sites: Mapping[str, tuple[str | None, str]]
     consent: Mapping[str, bool]
-    agreeing: frozenset[str]
+    agreed: Mapping[str, Set[str]]
+    agreeing: Set[str]
     people: Mapping[str, Sequence[str]]
     said: Mapping[tuple[str, str], Preferences]
     offered: Mapping[str, list[Offered]]
@@ -66,6 +68,8 @@ class Known:
     remedies: Mapping[str, Sequence[tuple[Product, Described]]] = field(default_factory=dict)
 
     def wishes(self, household: str, person: str | None) -> Wishes:
+        if not self.said:
+            return NO_WISHES
         mine = self.said.get((preferences.PERSON, person or ""), NOTHING_SAID)
         return Wishes(person=mine, household=self.said.get((preferences.HOUSEHOLD, household), NOTHING_SAID))
 
@@ -86,14 +90,15 @@ def look(
     people = _people(connection, households)
     everybody = sorted(person for some in people.values() for person in some)
     offered = _offered(connection, households, now)
-    consent = _consent(connection, households)
-    agreeing = [household for household in households if consent.get(household)]
+    words = said(connection, households)
+    agreeing = [household for household in households if words.consent.get(household)]
     catalogue, remedies = _products(connection, categories) if agreeing else ((), {})
     return Known(
         switched_off=kill_switch.switched_off(connection),
         sites=homes,
-        consent=consent,
-        agreeing=_agreeing(connection, households),
+        consent=words.consent,
+        agreed=words.agreed,
+        agreeing=words.agreeing,
         people=people,
         said=preferences.everybody(connection, everybody, households),
         offered=offered,
@@ -107,106 +112,170 @@ def look(
     )
 
 
+def _many(name: str) -> BindParameter[Any]:
+    """Ids that a statement is told each time: SQLAlchemy builds a statement slowly, so each is built once."""
+    return bindparam(name, expanding=True)
+
+
+_SITES = select(tables.sites.c.id, tables.sites.c.household, tables.sites.c.tz).where(
+    tables.sites.c.id.in_(_many("sites"))
+)
+
+
 def _sites(connection: Connection, sites: Sequence[str]) -> dict[str, tuple[str | None, str]]:
-    table = tables.sites.c
-    rows = connection.execute(select(table.id, table.household, table.tz).where(table.id.in_(sites)))
-    return {row.id: (row.household, row.tz) for row in rows}
+    return {id_: (household, zone) for id_, household, zone in connection.execute(_SITES, {"sites": sites})}
+
+
+_H = tables.households.c
+_LOCKED = select(_H.id).where(_H.id.in_(_many("homes"))).order_by(_H.id).with_for_update()
 
 
 def _locked(connection: Connection, households: Sequence[str]) -> list[str]:
     """Whoever else decides about one of them waits for this transaction: the caps are counted by one at a time. SQLite
     has one writer anyhow."""
-    table = tables.households.c
-    query = select(table.id).where(table.id.in_(households)).order_by(table.id).with_for_update()
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_LOCKED, {"homes": households}).scalars())
 
 
-def _consent(connection: Connection, households: Sequence[str]) -> dict[str, bool]:
-    """What each household said last; no, while nothing may be fitted to it."""
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What each household said last; no, while nothing may be fitted to it. As consents.granted and granting have it,
+    for many at once."""
+
+    consent: Mapping[str, bool]
+    agreed: Mapping[str, Set[str]]
+    agreeing: Set[str]
+
+
+def _latest_said() -> Select[Any]:
+    """The last row of each household, category and channel."""
     table = tables.consents.c
-    asked = (table.purpose == PURPOSE, table.data_category == DATA_CATEGORY, table.channel == CHANNEL)
-    last = select(func.max(table.id)).where(*asked, table.household.in_(households)).group_by(table.household)
-    rows = connection.execute(select(table.household, table.granted).where(table.id.in_(last)))
-    asked_not_to = personalisation.shared_by_the_unwilling().where(tables.households.c.id.in_(households))
-    unfitted = frozenset(connection.execute(asked_not_to).scalars())
-    return {row.household: row.granted and row.household not in unfitted for row in rows}
+    asked = (table.purpose == PURPOSE, table.data_category.in_((DATA_CATEGORY, BEHAVIOUR)))
+    mine = table.household.in_(_many("homes"))
+    last = select(func.max(table.id)).where(*asked, mine).group_by(table.household, table.data_category, table.channel)
+    return select(table.household, table.data_category, table.channel, table.granted).where(table.id.in_(last))
 
 
-def _agreeing(connection: Connection, households: Sequence[str]) -> frozenset[str]:
-    """To their behaviour being used, through whichever channel they said so."""
-    agreed = consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)
-    return frozenset(connection.execute(agreed.where(tables.consents.c.household.in_(households))).scalars())
+_SAID = _latest_said()
+_UNWILLING = personalisation.unwilling().where(_H.id.in_(_many("homes")))
+_SHARED = personalisation.shared_by_the_unwilling().where(_H.id.in_(_many("homes")))
+
+
+def said(connection: Connection, households: Sequence[str]) -> Said:
+    homes = {"homes": households}
+    last = {(row[0], row[1], row[2]): row[3] for row in connection.execute(_SAID, homes)}
+    unwilling = frozenset(connection.execute(_UNWILLING, homes).scalars())
+    shared = frozenset(connection.execute(_SHARED, homes).scalars())
+    agreed = defaultdict[str, set[str]](set)
+    for (household, category, channel), granted in last.items():
+        if category == DATA_CATEGORY and granted and household not in shared:
+            agreed[household].add(channel)
+    answered = [home for home, category, channel in last if (category, channel) == (DATA_CATEGORY, CHANNEL)]
+    behaviour = {home for (home, category, _), granted in last.items() if category == BEHAVIOUR and granted}
+    return Said(
+        consent={home: CHANNEL in agreed[home] for home in answered}, agreed=agreed, agreeing=behaviour - unwilling
+    )
+
+
+_PEOPLE = (
+    select(tables.people.c.household, tables.people.c.id)
+    .where(tables.people.c.household.in_(_many("homes")))
+    .order_by(tables.people.c.id)
+)
 
 
 def _people(connection: Connection, households: Sequence[str]) -> dict[str, list[str]]:
-    table, found = tables.people.c, defaultdict(list)
-    query = select(table.household, table.id).where(table.household.in_(households)).order_by(table.id)
-    for household, person in connection.execute(query):
+    found = defaultdict(list)
+    for household, person in connection.execute(_PEOPLE, {"homes": households}):
         found[household].append(person)
     return found
 
 
+_D = tables.decisions.c
+_OFFERED = (
+    select(_D.household, _D.person, _D.push, _D.kind, _D.category, _D.at)
+    .where(_D.household.in_(_many("homes")), _D.at > bindparam("since"), _D.outcome.in_(OFFERED))
+    .order_by(_D.at.desc(), _D.id.desc())
+)
+
+
 def _offered(connection: Connection, households: Sequence[str], now: datetime) -> dict[str, list[Offered]]:
     """As far back as the cooldown and the caps look, latest first."""
-    table, found = tables.decisions.c, defaultdict[str, list[Offered]](list)
-    columns = (table.household, table.person, table.push, table.kind, table.category, table.at)
+    found = defaultdict[str, list[Offered]](list)
     since = now - max(COOLDOWN, WEEK) - timedelta(days=1)
-    query = select(*columns).where(table.household.in_(households), table.at > since, table.outcome.in_(OFFERED))
-    for row in connection.execute(query.order_by(table.at.desc(), table.id.desc())):
+    for row in connection.execute(_OFFERED, {"homes": households, "since": since}):
         unit = row.person or row.household
         one = Offered(push=row.push, unit=unit, kind=row.kind, category=row.category, at=row.at)
         found[row.household].append(one)
     return found
 
 
+_BEFORE = select(_D.push).where(_D.push.in_(_many("pushes")), _D.outcome.in_(OFFERED))
+
+
 def decided_before(connection: Connection, pushes: Sequence[str]) -> set[str]:
     """Those of these pushes that were sent or held out, however long ago."""
-    table = tables.decisions.c
-    query = select(table.push).where(table.push.in_(pushes), table.outcome.in_(OFFERED))
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_BEFORE, {"pushes": pushes}).scalars())
 
 
-def _shopped(connection: Connection, households: Sequence[str]) -> dict[str, list[Shopped]]:
+def _theirs() -> Select[Any]:
+    """What households bought, gave back and turned down, latest first."""
     table, people, products = tables.interactions.c, tables.people.c, tables.products.c
-    query = (
+    return (
         select(people.household, table.product, products.category, products.name, table.kind, table.at)
         .join(tables.people, people.id == table.person)
         .join(tables.products, products.id == table.product)
-        .where(people.household.in_(households), table.kind.in_(("purchase", "return", "dismissal")))
+        .where(people.household.in_(_many("homes")), table.kind.in_(("purchase", "return", "dismissal")))
         .where(personalisation.willing())
         .order_by(table.at.desc(), table.id.desc())
     )
+
+
+_SHOPPED = _theirs()
+
+
+def _shopped(connection: Connection, households: Sequence[str]) -> dict[str, list[Shopped]]:
     found = defaultdict(list)
-    for household, product, category, name, kind, at in connection.execute(query):
+    for household, product, category, name, kind, at in connection.execute(_SHOPPED, {"homes": households}):
         found[household].append(Shopped(product=product, category=category, name=name, kind=kind, at=at))
     return found
 
 
+_E = tables.episodes.c
+_EPISODES = (
+    select(_E.id, _E.site, _E.node, _E.need, _E.started_at, _E.ended_at, _E.withdrawn)
+    .where(_E.site.in_(_many("sites")), or_(_E.ended_at.is_(None), _E.ended_at > bindparam("since")))
+    .order_by(_E.started_at, _E.id)
+)
+
+
 def _episodes(connection: Connection, sites: Sequence[str], at: datetime) -> dict[tuple[str, str, str], list[Any]]:
     """By site, node and need: those that reach into the last two days before an instant, or past it."""
-    table, found = tables.episodes.c, defaultdict[tuple[str, str, str], list[Any]](list)
-    recent = or_(table.ended_at.is_(None), table.ended_at > at - timedelta(days=2))
-    columns = (table.id, table.site, table.node, table.need, table.started_at, table.ended_at, table.withdrawn)
-    query = select(*columns).where(table.site.in_(sites), recent).order_by(table.started_at)
-    for row in connection.execute(query):
+    found = defaultdict[tuple[str, str, str], list[Any]](list)
+    for row in connection.execute(_EPISODES, {"sites": sites, "since": at - timedelta(days=2)}):
         found[row.site, row.node, row.need].append(row)
     return found
 
 
+_S = tables.node_state.c
+_FLAGS = select(_S.site, _S.node, _S.quantity, _S.flag).where(_S.site.in_(_many("sites")))
+
+
 def _flags(connection: Connection, sites: Sequence[str]) -> dict[tuple[str, str, str], str]:
-    table = tables.node_state.c
-    query = select(table.site, table.node, table.quantity, table.flag).where(table.site.in_(sites))
-    return {(row.site, row.node, row.quantity): row.flag for row in connection.execute(query)}
+    rows = connection.execute(_FLAGS, {"sites": sites})
+    return {(site, node, quantity): flag for site, node, quantity, flag in rows}
+
+
+_WARMTH = select(_S.site, _S.node, _S.value, _S.scale, _S.measured_at).where(
+    _S.site.in_(_many("sites")), _S.quantity == "temperature"
+)
 
 
 def _falls(connection: Connection, cases: Sequence[tuple[str, str, datetime]]) -> dict[tuple[str, str], float]:
     """By how much a room's latest temperature lies below the highest of the hour and the one before."""
     confirmed = {(site, node): at for site, node, at in cases}
-    state, hours = tables.node_state.c, tables.hourly.c
+    hours = tables.hourly.c
     sites = sorted({site for site, _ in confirmed})
-    columns = (state.site, state.node, state.value, state.scale, state.measured_at)
-    query = select(*columns).where(state.site.in_(sites), state.quantity == "temperature")
-    latest = {(row.site, row.node): row for row in connection.execute(query)}
+    latest = {(row.site, row.node): row for row in connection.execute(_WARMTH, {"sites": sites})}
     if not latest:
         return {}
     wanted = {db.to_ms(at) // _HOUR_MS for at in confirmed.values()}
@@ -225,16 +294,22 @@ def _falls(connection: Connection, cases: Sequence[tuple[str, str, datetime]]) -
     return found
 
 
+_P = tables.products.c
+_CATALOGUE = select(_P.id).order_by(_P.id)
+_SOLD = (
+    select(_P.id, _P.name, _P.category, _P.stock, _P.price_minor, _P.attributes)
+    .where(_P.category.in_(_many("categories")), _P.retired_at.is_(None))
+    .order_by(_P.id)
+)
+
+
 def _products(
     connection: Connection, categories: Sequence[str]
 ) -> tuple[list[str], dict[str, list[tuple[Product, Described]]]]:
     """Ids of the whole catalogue, and what is sold by category."""
-    table = tables.products.c
-    catalogue = list(connection.execute(select(table.id).order_by(table.id)).scalars())
-    columns = (table.id, table.name, table.category, table.stock, table.price_minor, table.attributes)
-    sold = (table.category.in_(categories), table.retired_at.is_(None))
+    catalogue = list(connection.execute(_CATALOGUE).scalars())
     found = defaultdict(list)
-    for row in connection.execute(select(*columns).where(*sold).order_by(table.id)):
+    for row in connection.execute(_SOLD, {"categories": categories}):
         told = Described(id=row.id, category=row.category, price_minor=row.price_minor, attributes=row.attributes)
         found[row.category].append((_product(row), told))
     return catalogue, found

@@ -63,6 +63,7 @@ def midnight(of: date, where: ZoneInfo) -> datetime:
     return _instant(of, time(), where, last=False)
 
 
+@lru_cache(maxsize=1024)  # of a turn, most homes share zone and window
 def quiet_until(window: Window, where: ZoneInfo, now: datetime) -> datetime | None:
     """When the window that holds ends, in UTC; None while none holds."""
     today = day(now, where)

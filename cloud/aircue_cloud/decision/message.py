@@ -1,9 +1,12 @@
 """What a person reads: a need's templates filled in, in one language. Pure."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from aircue_cloud.needs.needs import ENGLISH, Message
 
@@ -21,6 +24,17 @@ class Occasion:
     day_s: float
     day: date
     today: date
+
+
+@cache
+def version(need: str, language: str, template: Message) -> str:
+    """What the words of a push are kept under: need, language and a hash of the template.
+
+    >>> version("damp-air", "en", Message(title="Damp", text="Dry it.", reason="Above 80 %."))
+    'damp-air/en/bbabcb30baf5'
+    """
+    words = json.dumps([template.title, template.text, template.reason])
+    return f"{need}/{language}/{hashlib.sha256(words.encode()).hexdigest()[:12]}"
 
 
 def write(template: Message, occasion: Occasion, language: str = ENGLISH) -> Message:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.decision import local_time
@@ -40,6 +40,8 @@ class Preferences:
 
     def has_muted(self, need: str, channel: str) -> bool:
         """What names the need and the channel goes before what names all."""
+        if not self.topics:
+            return False
         for topic in (need, ANY):
             for one in (channel, ANY):
                 said = self.topics.get(topic, {}).get(one)
@@ -48,6 +50,8 @@ class Preferences:
         return False
 
     def snoozed_until(self, need: str) -> datetime | None:
+        if not self.snoozed:
+            return None
         return max((at for topic, at in self.snoozed.items() if topic in (need, ANY)), default=None)
 
 
@@ -68,8 +72,8 @@ class Wishes:
         return self.person.has_muted(need, channel) or self.household.has_muted(need, channel)
 
     def snoozed_until(self, need: str) -> datetime | None:
-        both = (self.person.snoozed_until(need), self.household.snoozed_until(need))
-        return max((at for at in both if at is not None), default=None)
+        mine, ours = self.person.snoozed_until(need), self.household.snoozed_until(need)
+        return mine if ours is None else ours if mine is None else max(mine, ours)
 
     def leaves_room(self, need: str, channel: str, now: datetime) -> bool:
         """Whether they would have an offer about the need now."""
@@ -112,16 +116,23 @@ class Place:
     quiet: Window | None
 
 
+NO_WISHES = Wishes()
+
 # Kept.
+
+
+_SAID = select(tables.preferences).where(
+    tables.preferences.c.kind == bindparam("kind"),
+    tables.preferences.c.subject.in_(bindparam("subjects", expanding=True)),
+)
 
 
 def load(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str, Preferences]:
     """Of those who said anything."""
-    table, found = tables.preferences.c, {}
+    found = {}
     for first in range(0, len(subjects), _AT_ONCE):
         some = subjects[first : first + _AT_ONCE]
-        query = select(tables.preferences).where(table.kind == kind, table.subject.in_(some))
-        for row in connection.execute(query).mappings():
+        for row in connection.execute(_SAID, {"kind": kind, "subjects": some}).mappings():
             found[row["subject"]] = _preferences(dict(row))
     return found
 

@@ -1,15 +1,19 @@
-"""Whether a push that was decided on is still wanted, asked right before it is handed to a channel."""
+"""Whether a push that was decided on is still wanted, asked right before it is handed to a channel.
 
+Many are asked about at once; `marks` then says in one short query whether anything was said since.
+"""
+
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select
 
-from aircue_cloud import consents, tables
-from aircue_cloud.decision import kill_switch, local_time, preferences
-from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, PURPOSE, URGENT
-from aircue_cloud.decision.preferences import Wishes
+from aircue_cloud import tables
+from aircue_cloud.decision import kill_switch, known, local_time, preferences
+from aircue_cloud.decision.policy import CHANNEL, URGENT
+from aircue_cloud.decision.preferences import NOTHING_SAID, Preferences, Wishes
 from aircue_cloud.decision.settings import Settings
 
 GONE = "the push is no longer there"
@@ -36,45 +40,92 @@ class _Asked:
 
 
 def still_wanted(
-    connection: Connection,
-    push_id: str,
-    now: datetime,
-    settings: Settings = _USUAL,
-    channel: str = CHANNEL,
-) -> str | None:
-    """None: go. Otherwise the reason why not; a Deferred where it may be asked again later. Holdout and caps were
-    settled when the slot was taken."""
-    row = connection.execute(_push(push_id)).one_or_none()
-    if row is None:
-        return GONE
-    off = kill_switch.switched_off(connection)
-    if off is not None:
-        return f"all pushes are stopped ({off})"
-    if not _agreed(connection, row.household, channel):
-        return "the household's agreement was withdrawn"
-    wishes = Wishes(
-        person=preferences.of(connection, preferences.PERSON, row.person or ""),
-        household=preferences.of(connection, preferences.HOUSEHOLD, row.household),
+    connection: Connection, asked: Sequence[tuple[str, str]], now: datetime, settings: Settings = _USUAL
+) -> list[str | None]:
+    """Of each push and channel None: go. Otherwise the reason why not; a Deferred where it may be asked again later.
+    Holdout and caps were settled when the slot was taken."""
+    if not asked:
+        return []
+    pushes = {row.id: row for row in connection.execute(_PUSHES, {"ids": sorted({push for push, _ in asked})})}
+    homes = sorted({row.household for row in pushes.values()})
+    people = sorted({row.person for row in pushes.values() if row.person is not None})
+    said = _Said(
+        off=kill_switch.switched_off(connection),
+        agreed=known.said(connection, homes).agreed,
+        preferences=preferences.everybody(connection, people, homes),
     )
-    asked = _Asked(push=row, wishes=wishes, now=now, settings=settings)
+    return [_answer(pushes.get(push), channel, said, now, settings) for push, channel in asked]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    """off: why nothing is pushed at all. agreed: channels by household."""
+
+    off: str | None
+    agreed: Mapping[str, Set[str]]
+    preferences: Mapping[tuple[str, str], Preferences]
+
+    def wishes(self, push: Row[Any]) -> Wishes:
+        mine = self.preferences.get((preferences.PERSON, push.person or ""), NOTHING_SAID)
+        return Wishes(
+            person=mine, household=self.preferences.get((preferences.HOUSEHOLD, push.household), NOTHING_SAID)
+        )
+
+
+def _answer(push: Row[Any] | None, channel: str, said: _Said, now: datetime, settings: Settings) -> str | None:
+    if push is None:
+        return GONE
+    if said.off is not None:
+        return f"all pushes are stopped ({said.off})"
+    # To sensor data for marketing in the app, and through this channel.
+    if not said.agreed.get(push.household, frozenset()) >= {CHANNEL, channel}:
+        return "the household's agreement was withdrawn"
+    asked = _Asked(push=push, wishes=said.wishes(push), now=now, settings=settings)
     return _over(asked) or _unwanted(asked, channel) or _quiet(asked)
 
 
-def _push(push_id: str) -> Select[Any]:
+def _pushes() -> Select[Any]:
     push, episode, site = tables.pushes.c, tables.episodes.c, tables.sites.c
-    columns = (push.household, push.person, push.need, push.kind, push.expires_at, push.withdrawn_at)
+    columns = (push.id, push.household, push.person, push.need, push.kind, push.expires_at, push.withdrawn_at)
     return (
         select(*columns, episode.ended_at, episode.withdrawn, site.tz)
         .join(tables.episodes, episode.id == push.episode)
         .join(tables.sites, site.id == episode.site)
-        .where(push.id == push_id)
+        .where(push.id.in_(bindparam("ids", expanding=True)))
     )
 
 
-def _agreed(connection: Connection, household: str, channel: str) -> bool:
-    """To sensor data for marketing in the app, and through this channel."""
-    asked = {"purpose": PURPOSE, "data_category": DATA_CATEGORY}
-    return all(consents.granted(connection, household, channel=one, **asked) is True for one in {CHANNEL, channel})
+_PUSHES = _pushes()
+
+
+def _marks() -> Select[Any]:
+    """Instants and numbers that change with every word that can end a push or put it off."""
+    push, episode, people, said = tables.pushes.c, tables.episodes.c, tables.people.c, tables.preferences.c
+    of_person = and_(said.kind == preferences.PERSON, said.subject == push.person)
+    of_home = and_(said.kind == preferences.HOUSEHOLD, said.subject == push.household)
+    unwilling = and_(people.household == push.household, people.impersonal_since.is_not(None))
+    parts = (
+        select(func.max(tables.consents.c.id)).where(tables.consents.c.household == push.household),
+        select(tables.households.c.impersonal_since).where(tables.households.c.id == push.household),
+        select(func.count()).select_from(tables.people).where(unwilling),
+        select(said.changed_at).where(of_person),
+        select(said.changed_at).where(of_home),
+        select(tables.switches.c.on).where(tables.switches.c.name == kill_switch.SWITCH),
+    )
+    states = (push.id, push.withdrawn_at, episode.ended_at, episode.withdrawn)
+    return (
+        select(*states, *(part.scalar_subquery() for part in parts))
+        .join(tables.episodes, episode.id == push.episode)
+        .where(push.id.in_(bindparam("ids", expanding=True)))
+    )
+
+
+_MARKS = _marks()
+
+
+def marks(connection: Connection, pushes: Sequence[str]) -> dict[str, object]:
+    """By push: another as soon as the answer may be another for any reason but that time went by."""
+    return {row[0]: tuple(row[1:]) for row in connection.execute(_MARKS, {"ids": sorted(set(pushes))})}
 
 
 def _over(asked: _Asked) -> str | None:

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
 from aircue_cloud import consents, tables
 from aircue_cloud.decision.affinity import Affinity, AffinitySource, RecentPopularity
@@ -25,13 +25,50 @@ _ACTS = 500  # the latest of a person that a folded-in profile rests on
 _IDS_AT_ONCE = 1000
 
 
-def model(connection: Connection, source: AffinitySource, now: datetime) -> tuple[Affinity, str | None]:
-    """The model to ask, and a note where it is none that was trained."""
+def model(
+    connection: Connection, source: AffinitySource, now: datetime, *, lately: bool = False
+) -> tuple[Affinity, str | None]:
+    """The model to ask, and a note where it is none that was trained. lately: what stands in for one may be a few
+    seconds old."""
     found = source.current()
     if found is not None:
         return found, None
     note = f"no model is trained yet: what was popular in the last {POPULARITY_DAYS} days stands in for it"
-    return recent_popularity(connection, now), note
+    popular = lately_popular if lately else recent_popularity
+    return popular(connection, now), note
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What was popular at an instant; grown: how far the tables went that it follows from, and how many said no."""
+
+    popular: RecentPopularity
+    at: datetime
+    grown: tuple[int | None, ...]
+
+
+_kept_popular: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()
+_GROWN = select(
+    *(select(func.max(table.c.id)).scalar_subquery() for table in (tables.interactions, tables.consents)),
+    *(
+        select(func.count()).select_from(table).scalar_subquery()
+        for table in (
+            tables.products,
+            select(tables.people.c.id).where(~personalisation.willing()).subquery(),
+            personalisation.unwilling().subquery(),
+        )
+    ),
+)
+
+
+def lately_popular(connection: Connection, now: datetime) -> RecentPopularity:
+    """As recent_popularity, for whoever asks in every turn: up to COUNT_KEPT old, and only as long as nobody did or
+    said anything since. To add it up takes the whole table."""
+    grown, held = tuple(connection.execute(_GROWN).one()), _kept_popular.get(connection.engine)
+    if held is None or held.grown != grown or not _within(held.at, now, COUNT_KEPT):
+        held = _Kept(popular=recent_popularity(connection, now), at=now, grown=grown)
+        _kept_popular[connection.engine] = held
+    return held.popular
 
 
 def recent_popularity(connection: Connection, now: datetime) -> RecentPopularity:

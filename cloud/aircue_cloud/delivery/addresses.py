@@ -3,17 +3,19 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 
 from aircue_cloud import tables
 from aircue_cloud.delivery.channel import Address
 
 GONE, UNSUBSCRIBED = "gone", "unsubscribed"
 MOST = 20  # of one person
+Whom: TypeAlias = tuple[str, str | None]  # household, and the person of it; None: all of it
 _A = tables.addresses.c
 
 
@@ -58,21 +60,50 @@ def in_use(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     return {row.id: row for row in connection.execute(query)}
 
 
-def reachable(switched_on: Sequence[str], connection: Connection, household: str, person: str | None) -> list[str]:
-    """Channels, of those that are switched on, by which a person is reached, or anybody of the household."""
-    return sorted(reaching(connection, household, person, switched_on))
+def reachable(switched_on: Sequence[str], connection: Connection, whom: Sequence[Whom]) -> list[list[str]]:
+    """Of each the channels, of those that are switched on, by which a person is reached, or anybody of the
+    household."""
+    found = reaching(connection, whom, switched_on)
+    return [sorted(found[one]) for one in whom]
 
 
 def reaching(
-    connection: Connection, household: str, person: str | None, channels: Sequence[str]
-) -> dict[str, list[str]]:
-    """Ids in use by channel: of the person, or of everybody in the household where the push is for all of it."""
-    if not channels:
-        return {}
-    people = tables.people.c
-    whose = _A.person == person if person is not None else people.household == household
-    query = select(_A.id, _A.channel).join(tables.people, people.id == _A.person)
-    found: dict[str, list[str]] = {}
-    for row in connection.execute(query.where(whose, _A.channel.in_(channels), _A.ended_at.is_(None)).order_by(_A.id)):
-        found.setdefault(row.channel, []).append(row.id)
-    return found
+    connection: Connection, whom: Sequence[Whom], channels: Sequence[str]
+) -> dict[Whom, Mapping[str, Sequence[str]]]:
+    """Of each the ids in use by channel: the person's, or everybody's in the household where the push is for all of
+    it."""
+    if not channels or not whom:
+        return {one: {} for one in whom}
+    by_person, by_home = defaultdict[str, _ByChannel](_by_channel), defaultdict[str, _ByChannel](_by_channel)
+    for row in connection.execute(_REACHING, _asked(whom, channels)):
+        by_person[row.person][row.channel].append(row.id)
+        by_home[row.household][row.channel].append(row.id)
+    return {(home, person): by_home[home] if person is None else by_person[person] for home, person in whom}
+
+
+_ByChannel = defaultdict[str, list[str]]
+
+
+def _by_channel() -> _ByChannel:
+    return defaultdict(list)
+
+
+_REACHING = (
+    select(_A.id, _A.channel, _A.person, tables.people.c.household)
+    .join(tables.people, tables.people.c.id == _A.person)
+    .where(
+        or_(
+            tables.people.c.household.in_(bindparam("homes", expanding=True)),
+            _A.person.in_(bindparam("people", expanding=True)),
+        ),
+        _A.channel.in_(bindparam("channels", expanding=True)),
+        _A.ended_at.is_(None),
+    )
+    .order_by(_A.id)
+)
+
+
+def _asked(whom: Sequence[Whom], channels: Sequence[str]) -> dict[str, list[str]]:
+    homes = sorted({home for home, person in whom if person is None})
+    people = sorted({person for _, person in whom if person is not None})
+    return {"homes": homes, "people": people, "channels": sorted(channels)}

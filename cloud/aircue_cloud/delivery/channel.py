@@ -4,6 +4,7 @@ Handed    it took the notice
 Gone      for certain not: nobody is at this address any more; the address ends, the next channel is tried
 Refused   for certain not, and never will: the next channel is tried
 Failed    for certain not now: tried again later
+Unwanted  for certain not: it was not wanted any more when it came to it, or not before an instant
 Unknown   nobody knows: tried again where the channel may get it twice, otherwise in doubt for ever
 """
 
@@ -60,7 +61,14 @@ class Unknown(_Result):
     pass
 
 
-Result: TypeAlias = Handed | Gone | Refused | Failed | Unknown
+@dataclass(frozen=True, kw_only=True)
+class Unwanted(_Result):
+    """until: from when on it may be asked again; None: never."""
+
+    until: datetime | None = None
+
+
+Result: TypeAlias = Handed | Gone | Refused | Failed | Unwanted | Unknown
 Address: TypeAlias = Mapping[str, Any]
 
 

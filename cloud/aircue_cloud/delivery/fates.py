@@ -8,7 +8,7 @@ waiting -> due -> taken -> handed | gone | refused | expired | unwanted | in_dou
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aircue_cloud.delivery.channel import AT_MOST_ONCE, Failed, Gone, Handed, Refused, Result
+from aircue_cloud.delivery.channel import AT_MOST_ONCE, Failed, Gone, Handed, Refused, Result, Unwanted
 
 WAITING, DUE, TAKEN = "waiting", "due", "taken"
 HANDED, GONE, REFUSED, EXPIRED = "handed", "gone", "refused", "expired"
@@ -43,10 +43,17 @@ def after(result: Result, guarantee: str, attempts: int, now: datetime, expires_
         return Fate(state=HANDED, reason=result.detail)
     if isinstance(result, Gone | Refused):
         return Fate(state=GONE if isinstance(result, Gone) else REFUSED, reason=result.detail)
+    if isinstance(result, Unwanted):
+        return unwanted(result.detail, result.until, expires_at)
     if not isinstance(result, Failed) and guarantee == AT_MOST_ONCE:
         return Fate(state=IN_DOUBT, reason=result.detail)
     asked = result.wait if isinstance(result, Failed) and result.wait is not None else timedelta()
     return later(now + max(asked, pause(attempts, chance)), expires_at, result.detail)
+
+
+def unwanted(reason: str, until: datetime | None, expires_at: datetime) -> Fate:
+    """until: from when on it may be asked again."""
+    return Fate(state=UNWANTED, reason=reason) if until is None else later(until, expires_at, reason)
 
 
 def later(ready_at: datetime, expires_at: datetime, reason: str) -> Fate:

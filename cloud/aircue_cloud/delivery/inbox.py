@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, select
 
-from aircue_cloud import db, feed, tables
+from aircue_cloud import bulk, db, feed, tables
 from aircue_cloud.needs.needs import Message
 
 CHANNEL = "in-app"
@@ -17,8 +17,8 @@ CHANNEL = "in-app"
 class Push:
     """id: the same whenever the same (household, need, episode) is decided. trigger: the reading that completed the
     dwell, by key and time. person: of the household, None where it names nobody. channel: the first that is tried.
-    expires_at: from then on it is handed to no channel. template: the version of
-    the words."""
+    expires_at: from then on it is handed to no channel. template: which words it was written from, by need, language
+    and version."""
 
     id: str
     household: str
@@ -49,16 +49,18 @@ def send_all(connection: Connection, pushes: Sequence[Push]) -> list[Push]:
     """Those that were not in the inbox yet."""
     new = _absent(connection, pushes)
     if new:
-        connection.execute(insert(tables.pushes), [_row(push) for push in new])
+        bulk.insert(connection, tables.pushes, [_row(push) for push in new])
         feed.append(connection, [_entry(push) for push in new], new[0].created_at)
     return new
+
+
+_KNOWN = select(tables.pushes.c.id).where(tables.pushes.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def _absent(connection: Connection, pushes: Sequence[Push]) -> list[Push]:
     """Each once."""
     by_id = {push.id: push for push in pushes}
-    known = select(tables.pushes.c.id).where(tables.pushes.c.id.in_(by_id))
-    there = set(connection.execute(known).scalars())
+    there = set(connection.execute(_KNOWN, {"ids": list(by_id)}).scalars()) if by_id else set()
     return [push for id_, push in by_id.items() if id_ not in there]
 
 

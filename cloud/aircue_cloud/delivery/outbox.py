@@ -5,17 +5,31 @@ get it twice, and is in doubt where it may not. The inbox needs no hand-over: th
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Engine,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from aircue_cloud import db, tables
 from aircue_cloud.delivery import addresses, fates, inbox
-from aircue_cloud.delivery.channel import AT_MOST_ONCE, GUARANTEES, Gone, Result
+from aircue_cloud.delivery.channel import AT_MOST_ONCE, GUARANTEES, Gone, Result, Unwanted
 from aircue_cloud.delivery.fates import DUE, HANDED, SPARE, TAKEN, WAITING, Fate
 from aircue_cloud.delivery.inbox import Push
 
@@ -24,14 +38,17 @@ LIFE = timedelta(hours=24)  # of a push that does not say when it is over
 _T = tables.outbox.c
 
 
-# By push and channel. None: hand it over. A text: why nobody wants it any more; or, where the text has an instant
+# Of each push and channel. None: hand it over. A text: why nobody wants it any more; or, where the text has an instant
 # `until`, why not before that.
-StillWanted: TypeAlias = Callable[[Connection, str, str, datetime], str | None]
+StillWanted: TypeAlias = Callable[[Connection, Sequence[tuple[str, str]], datetime], Sequence[str | None]]
+# By push, what is another as soon as anything was said or switched that the answer follows from.
+Marks: TypeAlias = Callable[[Connection, Sequence[str]], Mapping[str, object]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """A row that a worker has, and has to hand over. attempt: the how manieth this is."""
+    """A row that a worker has, and has to hand over. attempt: the how manieth this is. mark: of its push, from before
+    it was asked whether it is still wanted."""
 
     id: str
     push: str
@@ -39,6 +56,16 @@ class Taken:
     address: str
     attempt: int
     expires_at: datetime
+    mark: object = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What others decide. due: decides again what was deferred."""
+
+    still_wanted: StillWanted
+    marks: Marks
+    due: Callable[[], object] | None = None
 
 
 # Written by whoever decides.
@@ -53,27 +80,29 @@ def enqueue(connection: Connection, push: Push, channels: Sequence[str], now: da
 def enqueue_all(connection: Connection, going: Sequence[tuple[Push, Sequence[str]]], now: datetime) -> list[Push]:
     """The same of many, each with its channels; the pushes that are new."""
     new = inbox.send_all(connection, [push for push, _ in going])
-    channels = {push.id: through for push, through in going}
-    rows = [row for push in new for row in _rows(connection, push, channels[push.id], now)]
+    channels = {push.id: _beside(through) for push, through in going}
+    wanted = {name for through in channels.values() for name in through}
+    found = addresses.reaching(connection, [(push.household, push.person) for push in new], sorted(wanted))
+    rows = [row for push in new for row in _rows(push, channels[push.id], found[push.household, push.person], now)]
     if rows:
         connection.execute(db.insert_absent(connection, tables.outbox), rows)
     return new
 
 
-def _rows(connection: Connection, push: Push, channels: Sequence[str], now: datetime) -> Iterator[dict[str, Any]]:
+def _beside(channels: Sequence[str]) -> list[str]:
+    """The inbox; each once, in the order given."""
+    return [name for name in dict.fromkeys(channels) if name != inbox.CHANNEL]
+
+
+def _rows(
+    push: Push, channels: Sequence[str], known: Mapping[str, Sequence[str]], now: datetime
+) -> Iterator[dict[str, Any]]:
+    """known: addresses by channel. A channel without one has no place."""
     yield _row(push, inbox.CHANNEL, None, 0, HANDED, now)
-    for place, (channel, found) in enumerate(_reachable(connection, push, channels), 1):
+    reachable = (name for name in channels if known.get(name))
+    for place, channel in enumerate(reachable, 1):
         state = DUE if place == 1 else WAITING
-        yield from (_row(push, channel, address, place, state, now) for address in found)
-
-
-def _reachable(connection: Connection, push: Push, channels: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Channels with an address, in the order given, each once."""
-    wanted = [name for name in dict.fromkeys(channels) if name != inbox.CHANNEL]
-    if not wanted:
-        return []
-    known = addresses.reaching(connection, push.household, push.person, wanted)
-    return [(name, known[name]) for name in wanted if known.get(name)]
+        yield from (_row(push, channel, address, place, state, now) for address in known[channel])
 
 
 def _row(push: Push, channel: str, address: str | None, place: int, state: str, now: datetime) -> dict[str, Any]:
@@ -108,55 +137,83 @@ def turn(engine: Engine) -> AbstractContextManager[Connection]:
 
 def has_work(connection: Connection, channels: Sequence[str], now: datetime) -> bool:
     """Whether a worker of these channels would find a row that is due, or one whose worker is gone."""
-    due = and_(_T.state == DUE, _T.ready_at <= now, _T.channel.in_(channels))
-    over = and_(_T.state == TAKEN, _T.leased_until < now)
-    return connection.execute(select(_T.id).where(or_(due, over)).limit(1)).first() is not None
+    return connection.execute(_WORK, {"channels": channels, "now": now}).first() is not None
+
+
+# SQLAlchemy builds a statement slowly: these are built once.
+_IS_DUE = and_(_T.state == DUE, _T.ready_at <= bindparam("now"), _T.channel.in_(bindparam("channels", expanding=True)))
+_IS_OVER = and_(_T.state == TAKEN, _T.leased_until < bindparam("now"))
+_WORK = select(_T.id).where(or_(_IS_DUE, _IS_OVER)).limit(1)
+_DUE = (
+    select(tables.outbox)
+    .where(_IS_DUE)
+    .order_by(_T.ready_at, _T.id)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_OVER = select(tables.outbox).where(_IS_OVER).order_by(_T.id).with_for_update(skip_locked=True)
 
 
 def take(
     connection: Connection,
     worker: str,
     channels: Sequence[str],
-    still_wanted: StillWanted,
+    others: Asked,
     now: datetime,
     lease: timedelta,
     most: int,
 ) -> list[Taken]:
-    """At most so many rows whose channel is one of these; each was wanted a moment ago."""
+    """At most so many rows whose channel is one of these. They were asked about in this transaction, all at once; who
+    hands one over looks at its mark again (`changed`)."""
     _settle_lost(connection, now)
-    due = and_(_T.state == DUE, _T.ready_at <= now, _T.channel.in_(channels))
-    query = select(tables.outbox).where(due).order_by(_T.ready_at, _T.id).limit(most)
-    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-    asked = [(row, _before(connection, row, still_wanted, now)) for row in rows]
-    _become(connection, [(row, fate) for row, fate in asked if fate is not None], now)
-    fit = [row for row, fate in asked if fate is None]
+    rows = connection.execute(_DUE, {"channels": channels, "now": now, "most": most}).all()
+    if not rows:
+        return []
+    late = "nobody could be reached in time"
+    over = [(row, Fate(state=fates.EXPIRED, reason=row.reason or late)) for row in rows if row.expires_at <= now]
+    open_ = [row for row in rows if row.expires_at > now]
+    marks = others.marks(connection, [row.push for row in open_])  # first: what is said in between is seen later
+    answers = others.still_wanted(connection, [(row.push, row.channel) for row in open_], now)
+    asked = list(zip(open_, answers, strict=True))
+    _become(connection, over + [(row, _refused(row, answer)) for row, answer in asked if answer is not None], now)
+    fit = [row for row, answer in asked if answer is None]
     if fit:
-        mine = {"state": TAKEN, "worker": worker, "leased_until": now + lease, "attempts": _T.attempts + 1}
-        connection.execute(update(tables.outbox).where(_T.id.in_([row.id for row in fit])).values(mine))
-    return [_taken(row) for row in fit]
+        mine = {"ids": [row.id for row in fit], "by": worker, "until": now + lease}
+        connection.execute(_TAKE, mine)
+    return [_taken(row, marks.get(row.push)) for row in fit]
 
 
-def _taken(row: Row[Any]) -> Taken:
+_TAKE = (
+    update(tables.outbox)
+    .where(_T.id.in_(bindparam("ids", expanding=True)))
+    .values(state=TAKEN, worker=bindparam("by"), leased_until=bindparam("until"), attempts=_T.attempts + 1)
+)
+
+
+def _taken(row: Row[Any], mark: object) -> Taken:
     names = ("id", "push", "channel", "address", "expires_at")
-    return Taken(attempt=row.attempts + 1, **{name: getattr(row, name) for name in names})
+    return Taken(attempt=row.attempts + 1, mark=mark, **{name: getattr(row, name) for name in names})
 
 
-def _before(connection: Connection, row: Row[Any], still_wanted: StillWanted, now: datetime) -> Fate | None:
-    """What a row becomes that is not to be handed over now."""
-    if row.expires_at <= now:
-        return Fate(state=fates.EXPIRED, reason=row.reason or "nobody could be reached in time")
-    answer = still_wanted(connection, row.push, row.channel, now)
-    if answer is None:
+def _refused(row: Row[Any], answer: str) -> Fate:
+    return fates.unwanted(str(answer), _until(answer), row.expires_at)
+
+
+def _until(answer: str) -> datetime | None:
+    found: datetime | None = getattr(answer, "until", None)
+    return found
+
+
+def changed(connection: Connection, taken: Taken, others: Asked, now: datetime) -> Unwanted | None:
+    """Asked by who is about to hand a row over: what speaks against it that was said since it was taken."""
+    if others.marks(connection, [taken.push]).get(taken.push) == taken.mark:
         return None
-    until: datetime | None = getattr(answer, "until", None)
-    reason = str(answer)
-    return Fate(state=fates.UNWANTED, reason=reason) if until is None else fates.later(until, row.expires_at, reason)
+    [answer] = others.still_wanted(connection, [(taken.push, taken.channel)], now)
+    return None if answer is None else Unwanted(detail=str(answer), until=_until(answer))
 
 
 def _settle_lost(connection: Connection, now: datetime) -> None:
-    over = and_(_T.state == TAKEN, _T.leased_until < now)
-    query = select(tables.outbox).where(over).order_by(_T.id).with_for_update(skip_locked=True)
-    rows = connection.execute(query).all()
+    rows = connection.execute(_OVER, {"now": now}).all()
     if rows:
         notes = [_note(row.id, row.push, "lost", "the worker's lease is over", now) for row in rows]
         connection.execute(insert(tables.attempts), notes)
@@ -176,7 +233,7 @@ def record(
     be gone, stays as it is; but where it was in doubt, the doubt ends."""
     # In one order, so that two workers never wait for each other.
     pushes = sorted({taken.push for taken, _ in done})
-    connection.execute(select(tables.pushes.c.id).where(tables.pushes.c.id.in_(pushes)).with_for_update())
+    connection.execute(_LOCK, {"ids": pushes})
     rows = _held(connection, [taken.id for taken, _ in done])
     notes, fated = [], []
     for taken, result in sorted(done, key=lambda one: one[0].id):
@@ -194,8 +251,13 @@ def record(
 
 def _held(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     """By id, those that wait for a word of their worker."""
-    mine = (_T.id.in_(ids), or_(_T.state == TAKEN, _T.state == fates.IN_DOUBT))
-    return {row.id: row for row in connection.execute(select(tables.outbox).where(*mine))}
+    return {row.id: row for row in connection.execute(_HELD, {"ids": ids})}
+
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_LOCK = select(tables.pushes.c.id).where(tables.pushes.c.id.in_(_IDS)).order_by(tables.pushes.c.id).with_for_update()
+_HELD = select(tables.outbox).where(_T.id.in_(_IDS), _T.state.in_((TAKEN, fates.IN_DOUBT)))
+_PLACES = select(_T.push, _T.place, _T.state).where(_T.push.in_(_IDS))
 
 
 _BECOME = (
@@ -229,9 +291,8 @@ def _change(row: Row[Any], fate: Fate, now: datetime) -> dict[str, Any]:
 
 def _go_on(connection: Connection, ended: Sequence[tuple[str, int]], now: datetime) -> None:
     """To the next place, where all of this one have failed for certain; to none, where one was or may be reached."""
-    query = select(_T.push, _T.place, _T.state).where(_T.push.in_({push for push, _ in ended}))
     states: dict[str, list[tuple[int, str]]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_PLACES, {"ids": sorted({push for push, _ in ended})}):
         states.setdefault(row.push, []).append((row.place, row.state))
     for push, place in ended:
         behind = [there for there, state in states[push] if there > place and state == WAITING]

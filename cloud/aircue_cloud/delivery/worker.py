@@ -1,7 +1,9 @@
 """The worker of the outbox: takes what is due, hands it over, and records what became of it.
 
-One transaction between two rounds records what ended and takes as many rows as there are free hands, so a row is asked
-about, taken, and handed over at once. A slow receiver keeps one hand busy and nobody waiting.
+One transaction between two rounds records what ended and takes as many rows as there are free hands: they are asked
+about together, taken, and handed over at once. So between the question and the hand-over lies the rest of one
+transaction, with AT_ONCE rows at most; each hand looks once more, right before it hands over, whether anything was said
+in between. A slow receiver keeps one hand busy and nobody waiting.
 """
 
 import logging
@@ -14,18 +16,19 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.delivery import addresses, outbox
 from aircue_cloud.delivery.buttons import Links
-from aircue_cloud.delivery.channel import Address, Channel, Gone, Result, Unknown
+from aircue_cloud.delivery.channel import Address, Channel, Failed, Gone, Result, Unknown, Unwanted
 from aircue_cloud.delivery.notice import Notice
-from aircue_cloud.delivery.outbox import StillWanted, Taken
+from aircue_cloud.delivery.outbox import Asked, Taken
 
 log = logging.getLogger(__name__)
 POLL_S = 0.25
 GLANCE_S = 0.02  # at what is under way, while there are free hands
+GATHER_S = 0.005
 RETRY_S = 2.0
 DUE_EVERY = timedelta(seconds=5)
 LEASE = timedelta(seconds=30)
@@ -41,14 +44,6 @@ class Job:
     taken: Taken
     notice: Notice | None
     address: Address | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What others decide. due: decides again what was deferred."""
-
-    still_wanted: StillWanted
-    due: Due | None = None
 
 
 class Deliverer:
@@ -155,19 +150,21 @@ class Deliverer:
             return outbox.has_work(connection, sorted(self._channels), now)
 
     def _ended(self) -> list[tuple[Taken, Result]]:
-        """Of what is under way; waits a moment for the first."""
+        """Of what is under way; waits a moment for the first, and a shorter one for those right behind it, since a
+        transaction costs the same for one row as for many."""
         if not self._under_way:
             return []
         full = len(self._under_way) >= self._at_once
         done, _ = wait(self._under_way, timeout=POLL_S if full else GLANCE_S, return_when=FIRST_COMPLETED)
+        if done:
+            done, _ = wait(self._under_way, timeout=GATHER_S)
         return [(self._under_way.pop(future), future.result()) for future in done]
 
     def _taken(self, connection: Connection, now: datetime, most: int) -> list[Job]:
         if most <= 0:
             return []
         names = sorted(self._channels)
-        wanted = self._asked.still_wanted
-        taken = outbox.take(connection, self.name, names, wanted, now, self._lease, most)
+        taken = outbox.take(connection, self.name, names, self._asked, now, self._lease, most)
         return jobs(connection, taken, self._links, now)
 
     def _pool(self) -> ThreadPoolExecutor:
@@ -181,19 +178,32 @@ class Deliverer:
             return Gone(detail="the address was removed")
         channel = self._channels[job.taken.channel]
         try:
+            said = self._said_since(job.taken)
+        except Exception:
+            log.exception("what was said since a push was taken could not be read; it is tried again")
+            return Failed(detail="it could not be asked whether it is still wanted")
+        if said is not None:
+            return said
+        try:
             return channel.hand_over(job.notice, job.address, self._clock())
         except Exception as error:
             log.exception("channel %s failed", channel.name)
             return Unknown(detail=f"our fault: {type(error).__name__}")
+
+    def _said_since(self, taken: Taken) -> Unwanted | None:
+        """The last moment: after this, the push goes."""
+        with db.reading(self._engine) as connection:
+            return outbox.changed(connection, taken, self._asked, self._clock())
+
+
+_PUSHES = select(tables.pushes).where(tables.pushes.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def jobs(connection: Connection, taken: Sequence[Taken], links: Links, now: datetime) -> list[Job]:
     """With everything that is needed to hand them over, so that no hand asks the database."""
     if not taken:
         return []
-    pushes = tables.pushes.c
-    found = {row.id: row for row in connection.execute(
-        select(tables.pushes).where(pushes.id.in_({one.push for one in taken})))}  # fmt: skip
+    found = {row.id: row for row in connection.execute(_PUSHES, {"ids": sorted({one.push for one in taken})})}
     known = addresses.in_use(connection, [one.address for one in taken])
     return [_job(one, found.get(one.push), known.get(one.address), links, now) for one in taken]
 

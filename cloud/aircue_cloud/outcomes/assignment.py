@@ -9,6 +9,7 @@ keeps everybody it held out already; `enrolment` keeps them where it shrinks as 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 GLOBAL = "global"  # held out of everything
@@ -53,6 +54,7 @@ def propensity(given: Arm, holdout: float) -> float:
     return holdout if given == HOLDOUT else 1 - holdout
 
 
+@lru_cache(maxsize=1 << 14)  # a decision asks for a home's place more than once
 def place(seed: str, value: str) -> float:
     """Where a unit stands between 0 and 1, in steps of 1/10000.
 
@@ -70,6 +72,6 @@ def fnv32a(text: str) -> int:
     '0xbf9cf968'
     """
     found = _OFFSET
-    for letter in text:
-        found = ((found ^ ord(letter)) * _PRIME) & _MASK
+    for letter in text.encode() if text.isascii() else map(ord, text):
+        found = ((found ^ letter) * _PRIME) & _MASK
     return found

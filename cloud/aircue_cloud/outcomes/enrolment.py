@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.outcomes.assignment import Assigned, arm
@@ -29,8 +29,9 @@ def shares(
     if not wanted:
         return found
     rows = [_row(name, home, holdouts[name], now) for name, home in wanted]
-    connection.execute(db.insert_absent(connection, tables.assignments), rows)
-    return _shares(connection, households, holdouts)
+    if connection.execute(db.insert_absent(connection, tables.assignments), rows).rowcount == len(rows):
+        return found | {(name, home): holdouts[name] for name, home in wanted}
+    return _shares(connection, households, holdouts)  # somebody else has put some of them in meanwhile
 
 
 def _row(experiment: str, household: str, holdout: float, now: datetime) -> dict[str, Any]:
@@ -38,14 +39,18 @@ def _row(experiment: str, household: str, holdout: float, now: datetime) -> dict
     return {"experiment": experiment, "household": household, "arm": given, "holdout": holdout, "at": now}
 
 
+_SHARES = select(_T.experiment, _T.household, _T.holdout).where(
+    _T.household.in_(bindparam("homes", expanding=True)), _T.experiment.in_(bindparam("experiments", expanding=True))
+)
+
+
 def _shares(
     connection: Connection, households: Collection[str], experiments: Collection[str]
 ) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], float] = {}
     for some in _parts(households):
-        query = select(_T.experiment, _T.household, _T.holdout)
-        rows = connection.execute(query.where(_T.household.in_(some), _T.experiment.in_(sorted(experiments))))
-        found |= {(row.experiment, row.household): row.holdout for row in rows}
+        asked = {"homes": some, "experiments": sorted(experiments)}
+        found |= {(experiment, home): share for experiment, home, share in connection.execute(_SHARES, asked)}
     return found
 
 

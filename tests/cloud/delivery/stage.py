@@ -16,8 +16,8 @@ from aircue_cloud.delivery import addresses, outbox
 from aircue_cloud.delivery.channel import GUARANTEES, Address, Handed, Result
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.delivery.notice import Notice
-from aircue_cloud.delivery.outbox import StillWanted
-from aircue_cloud.delivery.worker import Asked, Deliverer, Due
+from aircue_cloud.delivery.outbox import Asked, Marks
+from aircue_cloud.delivery.worker import Deliverer, Due
 from aircue_cloud.needs.needs import Message
 
 HOUR = timedelta(hours=1)
@@ -53,8 +53,20 @@ class FakeChannel:
         self.closed = True
 
 
+AskedOfOne = Callable[[Connection, str, str, datetime], str | None]
+
+
 def wanted(_: Connection, __: str, ___: str, ____: datetime) -> str | None:
     return None
+
+
+def others(answer: AskedOfOne = wanted, marks: Marks = lambda *_: {}, due: Due | None = None) -> Asked:
+    """answer: of one push and channel."""
+
+    def asked(connection: Connection, rows: Sequence[tuple[str, str]], now: datetime) -> list[str | None]:
+        return [answer(connection, *row, now) for row in rows]
+
+    return Asked(still_wanted=asked, marks=marks, due=due)
 
 
 class Deferred(str):
@@ -87,27 +99,15 @@ class Post:
         return push
 
     def decided(self, number: int = 1, life: timedelta = HOUR, person: str | None = None) -> Push:
-        episode = str(uuid.uuid5(uuid.NAMESPACE_OID, f"episode {number}"))
-        now = self.cloud.clock()
-        self.cloud.add(tables.episodes, episode_row(episode, now))
-        return Push(
-            id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"push {number}")),
-            household="ada",
-            person=person,
-            need="damp-air",
-            episode=episode,
-            product="drymax",
-            category="dehumidifier",
-            message=Message(title=f"Offer {number}", text="A dehumidifier.", reason="Above 80 % for 15 minutes."),
-            trigger={},
-            created_at=now,
-            expires_at=now + life,
-        )
+        push = simulated_push(number, "ada", self.cloud.clock(), life, person)
+        self.cloud.add(tables.episodes, episode_row(push.episode, push.created_at))
+        return push
 
     def worker(
         self,
         *channels: FakeChannel,
-        still_wanted: StillWanted = wanted,
+        still_wanted: AskedOfOne = wanted,
+        marks: Marks = lambda *_: {},
         due: Due | None = None,
         at_once: int = 4,
         chance: Callable[[], float] = lambda: 1.0,
@@ -116,7 +116,7 @@ class Post:
             self.cloud.engine,
             {channel.name: channel for channel in channels},
             self.cloud.services.links,
-            Asked(still_wanted=still_wanted, due=due),
+            others(still_wanted, marks, due),
             self.cloud.clock,
             at_once=at_once,
             lease=LEASE,
@@ -141,6 +141,25 @@ class Post:
         with db.reading(self.cloud.engine) as connection:
             query = select(tables.attempts.c.outcome).order_by(tables.attempts.c.id)
             return list(connection.execute(query).scalars())
+
+
+def simulated_push(
+    number: int, household: str, now: datetime, life: timedelta = HOUR, person: str | None = None
+) -> Push:
+    """The same for the same number; of an episode that is simulated with it."""
+    return Push(
+        id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"push {number}")),
+        household=household,
+        person=person,
+        need="damp-air",
+        episode=str(uuid.uuid5(uuid.NAMESPACE_OID, f"episode {number}")),
+        product="drymax",
+        category="dehumidifier",
+        message=Message(title=f"Offer {number}", text="A dehumidifier.", reason="Above 80 % for 15 minutes."),
+        trigger={},
+        created_at=now,
+        expires_at=now + life,
+    )
 
 
 def episode_row(id_: str, now: datetime) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The outbox: in the transaction of the decision, taken by one worker at a time, honest by channel."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import Connection, update
-from tests.cloud.delivery.stage import HOUR, LEASE, FakeChannel, Post, deferred, settle, wanted
+from sqlalchemy import Connection, event, update
+from tests.cloud.delivery.stage import HOUR, LEASE, FakeChannel, Post, deferred, others, settle
 from tests.cloud.stage import NOW, Cloud
 
 from aircue_cloud import db, tables
@@ -14,7 +16,7 @@ from aircue_cloud.decision import recheck
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.delivery import addresses, fates, outbox
 from aircue_cloud.delivery.channel import Failed, Gone, Handed, Refused, Unknown
-from aircue_cloud.delivery.outbox import Taken
+from aircue_cloud.delivery.outbox import Asked, Taken
 from aircue_cloud.delivery.worker import DUE_EVERY
 
 NEVER_QUIET = Settings(quiet_hours="", widest_quiet_hours="")
@@ -194,7 +196,7 @@ def test_a_fault_of_ours_while_handing_over_is_in_doubt_too(post: Post, name: st
 def take(post: Post, worker: str = "w-1", name: str = "webhook") -> list[Taken]:
     """As a worker does that is killed before it records anything."""
     with outbox.turn(post.cloud.engine) as connection:
-        return outbox.take(connection, worker, [name], wanted, post.cloud.clock(), LEASE, 10)
+        return outbox.take(connection, worker, [name], others(), post.cloud.clock(), LEASE, 10)
 
 
 @pytest.mark.parametrize("name", AT_LEAST)
@@ -299,7 +301,7 @@ def test_what_is_not_wanted_any_more_is_not_handed_over_and_says_why(post: Post)
 
 def test_agreement_that_was_taken_back_while_a_push_waited_ends_it(post: Post) -> None:
     def asked(connection: Connection, push: str, channel: str, now: datetime) -> str | None:
-        return recheck.still_wanted(connection, push, now, NEVER_QUIET, channel)
+        return recheck.still_wanted(connection, [(push, channel)], now, NEVER_QUIET)[0]
 
     post.reach("webhook")
     post.push("webhook")
@@ -307,6 +309,76 @@ def test_agreement_that_was_taken_back_while_a_push_waited_ends_it(post: Post) -
     webhook = FakeChannel()
     settle(post.worker(webhook, still_wanted=asked))
     assert (webhook.got, post.states()["webhook"]) == ([], ["unwanted"])
+
+
+class Interrupted:
+    """Marks that do something the second time they are asked for: by the hand that is about to hand over."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        self.times, self.then = 0, then
+
+    def __call__(self, connection: Connection, pushes: Sequence[str]) -> Mapping[str, object]:
+        self.times += 1
+        if self.times == 2:
+            self.then()
+        return recheck.marks(connection, pushes)
+
+
+def test_agreement_that_is_taken_back_after_the_question_is_noticed_before_the_hand_over(post: Post) -> None:
+    agrees = {"in-app", "webhook"}
+
+    def asked(_: Connection, __: str, channel: str, ___: datetime) -> str | None:
+        return None if channel in agrees else "taken back"
+
+    def withdraw() -> None:
+        agrees.clear()
+        post.cloud.consent("ada", granted=False)
+
+    post.reach("webhook")
+    post.reach("email")
+    post.push("webhook", "email")
+    marks, webhook, email = Interrupted(withdraw), FakeChannel(), FakeChannel("email")
+    settle(post.worker(webhook, email, still_wanted=asked, marks=marks))
+    assert (marks.times, webhook.got, email.got) == (2, [], [])
+    assert post.states() == {"in-app": ["handed"], "webhook": ["unwanted"], "email": ["spare"]}
+    assert post.attempts() == ["unwanted"]
+
+
+def test_what_is_said_after_the_question_and_changes_nothing_holds_nothing_up(post: Post) -> None:
+    post.reach("webhook")
+    post.push("webhook")
+    webhook = FakeChannel()
+    settle(post.worker(webhook, marks=Interrupted(lambda: post.cloud.consent("ada", granted=True))))
+    assert (len(webhook.got), post.states()["webhook"]) == (1, ["handed"])
+
+
+def test_a_hand_that_cannot_ask_once_more_hands_nothing_over_and_leaves_no_doubt(post: Post) -> None:
+    def broken() -> None:
+        raise OSError
+
+    post.reach("email")
+    post.push("email")
+    email = FakeChannel("email")
+    settle(post.worker(email, marks=Interrupted(broken)))
+    assert (email.got, post.states()["email"], post.attempts()) == ([], ["due"], ["failed"])
+
+
+def test_many_rows_take_as_many_queries_as_one(post: Post) -> None:
+    def queries(rows: int) -> int:
+        for number in range(rows):
+            post.push("webhook", number=1000 * rows + number)
+        said: list[str] = []
+        with outbox.turn(post.cloud.engine) as connection:
+            event.listen(connection, "before_cursor_execute", lambda *told: said.append(told[2]))
+            found = outbox.take(connection, "w-1", ["webhook"], real, post.cloud.clock(), LEASE, rows)
+        assert len(found) == rows
+        return len(said)
+
+    real = Asked(still_wanted=partial(recheck.still_wanted, settings=NEVER_QUIET), marks=recheck.marks)
+    post.cloud.consent("ada")
+    post.cloud.consent("ada", channel="webhook")
+    post.reach("webhook")
+    assert queries(1) == queries(7)
 
 
 def test_what_is_put_off_is_asked_about_again_when_it_is_time(post: Post) -> None:

@@ -60,6 +60,8 @@ It was about: household ada, for ada-1. Rules {rule_of(town)}, model fixed.
   ok sensor: the sensor is sound and no window stands open
   ok consent: sensor data may be used for marketing (in-app)
   ok suppression: not stopped, switched off or put off
+  ok audience: the need is for everybody
+  ok conditions: nothing else is asked for
   ok eligible: 3 of 3 products can be offered
   ok rest: nothing bought against it in the last 30 days
   ok cooldown: no offer of this kind lately
@@ -85,10 +87,10 @@ def test_why_no_offer_came_the_next_day(town: Town) -> None:
         "22 Nov 2026 12:00 UTC, damp-air in bathroom: nothing was sent, because household ada was offered a product of"
         " category dehumidifier: none before 05 Dec 2026 12:00 UTC."
     )
-    assert lines[10] == (
+    assert lines[12] == (
         "STOP cooldown: household ada was offered a product of category dehumidifier: none before 05 Dec 2026 12:00 UTC"
     )
-    assert lines[11] == "   - expiry: not asked"
+    assert lines[13] == "   - expiry: not asked"
 
 
 def test_why_an_offer_waits(town: Town) -> None:

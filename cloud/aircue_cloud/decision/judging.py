@@ -50,6 +50,29 @@ class Judged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Only:
+    """people: whom an offer may be for; empty: anybody of the household. product: the one that may be offered; None:
+    any remedy. due: by product, the share of its life that has passed, where the trigger tells."""
+
+    people: Sequence[str] = ()
+    product: str | None = None
+    due: Mapping[str, float] = field(default_factory=dict)
+
+
+EVERYBODY = Only()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What could be offered to a household, about a need, in a push of that id."""
+
+    household: str
+    need: Need
+    push: str
+    only: Only = EVERYBODY
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Interest:
     """shares: shape (people, catalogue). affinity: of the household, by product."""
 
@@ -133,28 +156,30 @@ class Judge:
             )
         return self._needs[need.name]
 
-    def judge(self, asked: Sequence[tuple[str, Need, str]], *, explore: bool) -> list[Judged]:
-        """asked: household, need and push of each; only households that were prepared."""
+    def judge(self, asked: Sequence[Asked], *, explore: bool) -> list[Judged]:
+        """Only of households that were prepared."""
         if self._model is None:
             return [Judged(note=self._note)] * len(asked)
-        found = [self._offers(household, need, self._model) for household, need, _ in asked]
-        seeded = [(one.candidates, push) for one, (_, _, push) in zip(found, asked, strict=True)]
+        found = [self._offers(one, self._model) for one in asked]
+        seeded = [(offers.candidates, one.push) for offers, one in zip(found, asked, strict=True)]
         chosen = zip(found, choose_all(seeded, explore=explore), strict=True)
         return [self._judged(offers, choice, self._model) for offers, choice in chosen]
 
-    def _offers(self, household: str, need: Need, model: Affinity) -> _Offers:
+    def _offers(self, asked: Asked, model: Affinity) -> _Offers:
+        household, need = asked.household, asked.need
         interest, remedies = self._interests[household], self._remedies(need, model)
         ids = (product.id for product in remedies.products)
         affinity = dict(zip(ids, interest.affinity[remedies.columns].tolist(), strict=True))
         shopped = self._known.shopped.get(household, ())
         kept = _kept(shopped)
-        due = self._due(household, [one for one in remedies.described if kept.get(one.id, 0) > 0])
+        due = {**self._due(household, [one for one in remedies.described if kept.get(one.id, 0) > 0]), **asked.only.due}
         owned = frozenset(product for product, times in kept.items() if times > 0)
         barred = _barred(shopped, kept, remedies.products, self._now)
-        found = candidates(need, remedies.products, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
+        offered = [one for one in remedies.products if asked.only.product in (None, one.id)]
+        found = candidates(need, offered, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
         return _Offers(
             household=household,
-            person=interest.people[self._recipient(household, need, interest, remedies)],
+            person=interest.people[self._recipient(asked, interest, remedies)],
             candidates=tuple(found),
             bought=_bought(shopped, kept, need, due),
         )
@@ -180,17 +205,19 @@ class Judge:
         shares = {product.id: used.due_at_home(household, product.id, self._now) for product in owned}
         return {product: share for product, share in shares.items() if share is not None}
 
-    def _recipient(self, household: str, need: Need, interest: _Interest, remedies: _Remedies) -> int:
-        """Of those who would have an offer about the need, or else of all, the one most interested in any remedy."""
-        if len(interest.people) == 1 or not remedies.products:
-            return 0
-        liking = interest.shares[:, remedies.columns].max(axis=1)
+    def _recipient(self, asked: Asked, interest: _Interest, remedies: _Remedies) -> int:
+        """Of those who may have one, of those of them who would have an offer about the need, or else of all of them,
+        the one most interested in any remedy."""
+        everybody = list(range(len(interest.people)))
+        places = [place for place in everybody if interest.people[place] in asked.only.people] or everybody
+        if len(places) == 1 or not remedies.products:
+            return places[0]
+        most: list[float] = interest.shares[:, remedies.columns].max(axis=1).tolist()
         if not self._known.said:
-            return int(liking.argmax())
-        most = liking.tolist()
-        wishes = (self._known.wishes(household, person) for person in interest.people)
-        open_ = [one.leaves_room(need.name, CHANNEL, self._now) for one in wishes]
-        return max(range(len(most)), key=lambda place: (open_[place], most[place], -place))
+            return max(places, key=lambda place: (most[place], -place))
+        wishes = {place: self._known.wishes(asked.household, interest.people[place]) for place in places}
+        open_ = {place: one.leaves_room(asked.need.name, CHANNEL, self._now) for place, one in wishes.items()}
+        return max(places, key=lambda place: (open_[place], most[place], -place))
 
 
 def _why(model: Affinity, person: str, candidate: Candidate, told: Told) -> dict[str, Any]:

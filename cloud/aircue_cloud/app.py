@@ -29,6 +29,8 @@ from aircue_cloud.layers.upkeep import Upkeep
 from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs import needs
 from aircue_cloud.objects import FolderStore, ObjectStore
+from aircue_cloud.outcomes.learning import Learning
+from aircue_cloud.outcomes.report import Terms
 from aircue_cloud.routes import (
     access,
     addresses,
@@ -165,8 +167,19 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         channels=channels,
         links=links,
         waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
-        background=(layers, Upkeep(layers.engine, layers.lake), *_weather(config, layers.engine, clock), deliverer),
+        background=(
+            layers,
+            Upkeep(layers.engine, layers.lake),
+            *_weather(config, layers.engine, clock),
+            Learning(layers.engine, lambda: layers.needs, _terms(config), clock),
+            deliverer,
+        ),
     )
+
+
+def _terms(config: Config) -> Callable[[datetime], Terms]:
+    """Of what is learnt from the store's own experiments."""
+    return lambda now: Terms(now=now, holdout=config.holdout, need_holdout=config.need_holdout)
 
 
 def _seal_secrets(config: Config, engine: Engine) -> None:

@@ -7,7 +7,7 @@ found again by `Decider.due`, and everything is run again.
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,10 @@ from msgspec.structs import replace as changed
 from sqlalchemy import Connection, Row, exists, insert, select
 
 from aircue_cloud import consents, db, feed, tables
-from aircue_cloud.decision import channels, known, local_time, policy
+from aircue_cloud.decision import channels, engaging, known, local_time, policy
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate
+from aircue_cloud.decision.channels import Valued
 from aircue_cloud.decision.judging import Judge, Judged
 from aircue_cloud.decision.known import Known, Offered
 from aircue_cloud.decision.message import Occasion, write
@@ -31,6 +32,7 @@ from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.episodes import Series, Started
 from aircue_cloud.needs.needs import Need, Needs, rule_version
 from aircue_cloud.outcomes import assignment, enrolment
+from aircue_cloud.outcomes.learnt import Learnt, Stand
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
 MOST_DUE = 256  # of one tick
@@ -69,22 +71,23 @@ class _Case:
 @dataclass(frozen=True, kw_only=True)
 class Decider:
     """hand_over: what brings pushes to their channels, within the transaction; the new ones. reach: the channels beside
-    the inbox by which somebody can be reached."""
+    the inbox by which somebody can be reached. learnt: what pushes have done so far."""
 
     needs: Needs
     source: AffinitySource
     settings: Settings = Settings()  # noqa: RUF009  # frozen
     hand_over: HandOver = inbox_alone
     reach: Reach = nowhere_else
+    learnt: Learnt = field(default_factory=Learnt)
 
     def about(self, connection: Connection, episodes: Sequence[Started], now: datetime) -> list[Push]:
         """Decides about them as one tick, stores every decision with its trace, and hands over; the pushes that are
         new."""
         if not episodes:
             return []
-        seen = self._look(connection, episodes, now)
-        cases = self._cases(connection, episodes, seen, now)
-        return _Tick(self, connection, seen, now).run(_with_rivals(cases))
+        seen, stand = self._look(connection, episodes, now), self.learnt.current(connection, now)
+        cases = self._cases(connection, episodes, seen, stand, now)
+        return _Tick(self, connection, seen, stand, now).run(_with_rivals(cases))
 
     def due(self, connection: Connection, now: datetime) -> list[Push]:
         """Runs everything again of what was deferred until now; the pushes that are new."""
@@ -98,7 +101,9 @@ class Decider:
         categories = sorted({category for need in needs for category in self.needs.by_name[need].remedies})
         return known.look(connection, cases, categories, now)
 
-    def _cases(self, connection: Connection, episodes: Sequence[Started], seen: Known, now: datetime) -> list[_Case]:
+    def _cases(
+        self, connection: Connection, episodes: Sequence[Started], seen: Known, stand: Stand, now: datetime
+    ) -> list[_Case]:
         homes = [seen.sites[one.series.site][0] for one in episodes]
         pushes = [
             "" if home is None else push_id(home, one.rule.need, one.id)
@@ -106,7 +111,7 @@ class Decider:
         ]
         seen.decided.update(known.decided_before(connection, pushes))
         agreeing = sorted({home for home in homes if home is not None and seen.consent.get(home)})
-        judge = Judge(connection, self.source, seen, now)
+        judge = Judge(connection, self.source, seen, now, stand)
         judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
         keyed = zip(episodes, homes, pushes, strict=True)
         return self._enrolled(connection, [self._case(*one, seen, judge, now) for one in keyed], now)
@@ -215,8 +220,9 @@ def _end(seen: Known, episode: Started) -> tuple[datetime | None, bool]:
 class _Tick:
     """The decisions of one transaction, one after the other: each knows those before it."""
 
-    def __init__(self, decider: Decider, connection: Connection, seen: Known, now: datetime) -> None:
+    def __init__(self, decider: Decider, connection: Connection, seen: Known, stand: Stand, now: datetime) -> None:
         self._decider, self._connection, self._seen, self._now = decider, connection, seen, now
+        self._stand = stand
         self._rows: list[dict[str, Any]] = []
         self._entries: list[feed.Entry] = []
 
@@ -234,10 +240,11 @@ class _Tick:
     def _decide(self, case: _Case) -> tuple[Verdict, tuple[str, ...]]:
         facts = self._remembering(case)
         verdict = policy.decide(facts)
-        through = self._through(facts) if verdict.outcome == SEND else ()
+        valued = self._valued(facts) if verdict.outcome == SEND else []
+        through = channels.through(valued) if verdict.outcome == SEND else ()
         if verdict.winner is not None:
             self._seen.note(str(case.household), _offered(facts, verdict.winner))
-        self._rows.append(_row(case, facts, verdict, through))
+        self._rows.append(_row(case, facts, verdict, through, valued))
         if verdict.outcome != SEND:
             self._entries.append(_entry(case, verdict))
         return verdict, through
@@ -255,16 +262,20 @@ class _Tick:
             sent=tuple(at for at in sent if at > self._now - policy.WEEK - timedelta(days=1)),
         )
 
-    def _through(self, facts: Facts) -> tuple[str, ...]:
-        """The channels to try, in order: those that reach the person and that the household agrees to."""
-        reachable = self._decider.reach(self._connection, str(facts.household), facts.person)
-        wishes = self._seen.wishes(str(facts.household), facts.person)
-        agreed = (
+    def _valued(self, facts: Facts) -> list[Valued]:
+        """The channels beside the inbox that reach the person and that the household agrees to, best first."""
+        household = str(facts.household)
+        reachable = self._decider.reach(self._connection, household, facts.person)
+        wishes = self._seen.wishes(household, facts.person)
+        agreed = [
             channel
             for channel in reachable
-            if not wishes.has_muted(facts.need, channel) and self._agrees(str(facts.household), channel)
-        )
-        return channels.order(agreed)
+            if not wishes.has_muted(facts.need, channel) and self._agrees(household, channel)
+        ]
+        if not agreed:
+            return []
+        own = engaging.own(self._connection, household, facts.person, self._now)
+        return channels.valued(agreed, self._stand.content.channels, own)
 
     def _agrees(self, household: str, channel: str) -> bool:
         asked = {"purpose": PURPOSE, "data_category": DATA_CATEGORY, "channel": channel}
@@ -332,7 +343,9 @@ def _trigger(episode: Started) -> dict[str, Any]:
     }
 
 
-def _row(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) -> dict[str, Any]:
+def _row(
+    case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str], valued: Sequence[Valued]
+) -> dict[str, Any]:
     winner = verdict.winner
     return {
         "episode": facts.episode,
@@ -353,11 +366,13 @@ def _row(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) ->
         "expires_at": None if facts.household is None else facts.expires_at,
         "rules_version": rule_version(case.need.rule),
         "model_version": case.judged.model,
-        "trace": msgspec.Raw(msgspec.json.encode(_trace(case, facts, verdict, through))),
+        "trace": msgspec.Raw(msgspec.json.encode(_trace(case, facts, verdict, through, valued))),
     }
 
 
-def _trace(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) -> dict[str, Any]:
+def _trace(
+    case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str], valued: Sequence[Valued]
+) -> dict[str, Any]:
     chosen = facts.choice
     return {
         "trigger": _trigger(case.episode),
@@ -367,7 +382,9 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, through: Sequence[str]) 
         "why": case.judged.why,
         "no_push_score": NO_PUSH_SCORE,
         "no_push_propensity": chosen.none,
+        "lifts": case.judged.lifts,
         "channels": list(through),
+        "channel_values": [asdict(one) for one in valued],
         "model": case.judged.model,
         "note": case.judged.note,
     }

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +15,7 @@ from aircue_cloud import db
 from aircue_cloud.commands.terminal import database, load, now, with_config
 from aircue_cloud.errors import CommandError
 from aircue_cloud.needs import needs
+from aircue_cloud.needs.needs import Need
 from aircue_cloud.outcomes import (
     analysis,
     enrolment,
@@ -148,12 +150,31 @@ def before_after_months(file: Path, out: Path | None) -> None:
 @click.option("--days", type=click.IntRange(10), default=240, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--need", "name", default="damp-air", show_default=True, help="Whose remedies are offered.")
-def simulate(homes: int, days: int, seed: int, name: str) -> None:
+@click.option(
+    "--live", is_flag=True, help="On a database, by the server's own decisions; --homes a wave."
+)
+def simulate(homes: int, days: int, seed: int, name: str, live: bool) -> None:
     """Play the loop on simulated homes whose true lifts are drawn, and show what is learnt of them."""
     from aircue_cloud.outcomes.simulation import loop
 
     found = needs.load().by_name.get(name)
     if found is None:
         raise CommandError(f"no need {name}; known are {', '.join(needs.load().by_name)}")
-    terms = loop.Terms(need=found, lifts=loop.drawn_lifts(found, seed), homes=homes, days=days, seed=seed)
+    truth = loop.drawn_lifts(found, seed)
+    if live:
+        click.echo("\n".join(_played_live(found, truth, homes, seed)))
+        return
+    terms = loop.Terms(need=found, lifts=truth, homes=homes, days=days, seed=seed)
     click.echo("\n".join(loop.told(terms, loop.run(terms))))
+
+
+def _played_live(need: Need, truth: Mapping[str, float], homes: int, seed: int) -> list[str]:
+    from aircue_cloud.outcomes.simulation import live
+
+    terms = live.Terms(need=need, lifts=truth, homes=homes, seed=seed)
+    with TemporaryDirectory(prefix="aircue-simulated-") as folder:
+        engine = db.open_database(db.sqlite_url(str(Path(folder) / "store.db")))
+        try:
+            return list(live.told(terms, live.run(engine, terms), live.found(engine, terms)))
+        finally:
+            engine.dispose()

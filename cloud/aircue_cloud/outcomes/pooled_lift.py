@@ -48,15 +48,17 @@ class Pooled:
         return None if found is None else as_gamma(found, self.prior(need, category), RULE_TRUST)
 
     def product(self, need: str, category: str, product: str) -> Posterior | None:
-        """Of a product that few were offered it is the category's mean, held less firmly."""
-        whole, own = self.evidence(need, category), self._products.get((need, category, product), NOBODY)
+        """Of a product that few were offered it is the category's mean, held less firmly; of one that is all of its
+        category that was offered to enough, the category's."""
+        whole, own = self.category(need, category), self._products.get((need, category, product), NOBODY)
         if whole is None:
             return None
         if not own.enough:
-            return as_gamma(NOBODY, as_gamma(whole, self.prior(need, category), RULE_TRUST).mean, CATEGORY_TRUST)
-        others = whole.less(own)
-        known = others if others.enough else NOBODY
-        return as_gamma(own, as_gamma(known, self.prior(need, category), RULE_TRUST).mean, CATEGORY_TRUST)
+            return as_gamma(NOBODY, whole.mean, CATEGORY_TRUST)
+        others = self._categories[need, category].less(own)
+        if not others.enough:
+            return whole
+        return as_gamma(own, as_gamma(others, self.prior(need, category), RULE_TRUST).mean, CATEGORY_TRUST)
 
     def shown(self) -> list[Offered]:
         """Products that were offered to enough households in either arm, to tell of them."""

@@ -2,10 +2,10 @@
 
 A channel's engagement is how often a push through it was turned to. It is shrunk twice: everybody's through this
 channel towards the mean of all channels, as if the channel had had PRIOR pushes of that mean, and the person's own
-towards everybody's, as if they had had OWN_PRIOR pushes of that:
+towards everybody's, as if they had had PRIOR pushes of that:
 
     of the channel   c = (turned to + PRIOR x mean) / (received + PRIOR)
-    of the person    (own turned to + OWN_PRIOR x c) / (own received + OWN_PRIOR)
+    of the person    (own turned to + PRIOR x c) / (own received + PRIOR)
 
 From it goes the channel's cost, and FATIGUE for each push that the person had through it in the last seven days. The
 in-app inbox is always one: it is stored with the decision and disturbs nobody. What is tried first is the best of the
@@ -18,7 +18,6 @@ from types import MappingProxyType
 
 INBOX = "in-app"
 PRIOR = 20.0
-OWN_PRIOR = 10.0
 USUAL = 0.05  # of pushes that are turned to, where nothing is known at all
 FATIGUE = 0.02
 COSTS: Mapping[str, float] = MappingProxyType(
@@ -85,7 +84,7 @@ def valued(reachable: Iterable[str], everybody: Iterable[Engagement] = (), own: 
 def _valued(known: Engagement, mine: Own, usual: float) -> Valued:
     cost = COSTS.get(known.channel, _USUAL_COST)
     of_channel = _shrunk(known.received, known.turned_to, usual)
-    engagement = _shrunk(mine.received, mine.turned_to, of_channel, OWN_PRIOR)
+    engagement = _shrunk(mine.received, mine.turned_to, of_channel)
     return Valued(
         channel=known.channel,
         value=engagement - cost - FATIGUE * mine.recent,
@@ -97,5 +96,5 @@ def _valued(known: Engagement, mine: Own, usual: float) -> Valued:
     )
 
 
-def _shrunk(received: int, turned_to: int, towards: float, prior: float = PRIOR) -> float:
-    return (turned_to + prior * towards) / (received + prior)
+def _shrunk(received: int, turned_to: int, towards: float) -> float:
+    return (turned_to + PRIOR * towards) / (received + PRIOR)

@@ -150,9 +150,7 @@ def before_after_months(file: Path, out: Path | None) -> None:
 @click.option("--days", type=click.IntRange(10), default=240, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--need", "name", default="damp-air", show_default=True, help="Whose remedies are offered.")
-@click.option(
-    "--live", is_flag=True, help="On a database, by the server's own decisions; --homes a wave."
-)
+@click.option("--live", is_flag=True, help="On a database, by the server's own decisions; --homes a wave.")
 def simulate(homes: int, days: int, seed: int, name: str, live: bool) -> None:
     """Play the loop on simulated homes whose true lifts are drawn, and show what is learnt of them."""
     from aircue_cloud.outcomes.simulation import loop

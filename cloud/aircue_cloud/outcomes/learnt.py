@@ -196,6 +196,6 @@ def _store(connection: Connection, found: Content, now: datetime) -> int:
         connection.execute(update(tables.learnt).where(_T.id == last.version).values(checked_at=now))
         return last.version
     row = {"as_of": now, "checked_at": now, "document": msgspec.to_builtins(found)}
-    number = connection.execute(insert(tables.learnt).returning(_T.id), row).scalar_one()
+    number: int = connection.execute(insert(tables.learnt).returning(_T.id), row).scalar_one()
     connection.execute(delete(tables.learnt).where(_T.id <= number - VERSIONS))
     return number

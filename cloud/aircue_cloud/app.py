@@ -30,6 +30,8 @@ from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs import needs
 from aircue_cloud.needs.live import Live
 from aircue_cloud.objects import FolderStore, ObjectStore
+from aircue_cloud.outcomes.learning import Learning
+from aircue_cloud.outcomes.report import Terms
 from aircue_cloud.routes import (
     access,
     addresses,
@@ -44,6 +46,7 @@ from aircue_cloud.routes import (
     hosts,
     households,
     inbox,
+    lifts,
     limits,
     needs_of_store,
     observations,
@@ -82,6 +85,7 @@ ROUTES = (
     feed,
     households,
     inbox,
+    lifts,
     needs_of_store,
     observations,
     openapi,
@@ -175,9 +179,15 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
             Upkeep(layers.engine, layers.lake),
             *_weather(config, layers.engine, clock),
             Turn(layers, clock),
+            Learning(layers.engine, lambda: layers.needs, _terms(config), clock),
             deliverer,
         ),
     )
+
+
+def _terms(config: Config) -> Callable[[datetime], Terms]:
+    """Of what is learnt from the store's own experiments."""
+    return lambda now: Terms(now=now, holdout=config.holdout, need_holdout=config.need_holdout)
 
 
 def _seal_secrets(config: Config, engine: Engine) -> None:

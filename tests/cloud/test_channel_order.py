@@ -1,6 +1,14 @@
-"""Which channel is tried first: what each has earned, pooled, less what it costs and how often it was used lately."""
+"""Which channel is tried first: what each has earned, shrunk twice, less what it costs and how often it was used
+lately."""
 
-from aircue_cloud.decision.channels import COSTS, FATIGUE, PRIOR, Engagement, order, value
+import pytest
+
+from aircue_cloud.decision.channels import COSTS, FATIGUE, PRIOR, USUAL, Engagement, Own, order, valued
+
+
+def value(channel: str, everybody: list[Engagement], own: list[Own]) -> float:
+    [found] = valued([channel], everybody, own)
+    return found.value
 
 
 def test_the_inbox_is_always_one_and_never_tried_before_another() -> None:
@@ -9,10 +17,18 @@ def test_the_inbox_is_always_one_and_never_tried_before_another() -> None:
 
 
 def test_little_experience_is_pooled_and_much_speaks_for_itself() -> None:
-    few = Engagement(channel="email", received=2, turned_to=2)
-    many = Engagement(channel="email", received=2000, turned_to=200)
-    assert value("email", few, 0.05) == (2 + PRIOR * 0.05) / (2 + PRIOR) - COSTS["email"]
-    assert abs(value("email", many, 0.05) - (0.1 - COSTS["email"])) < 0.001
+    few = [Engagement(channel="email", received=2, turned_to=2)]
+    mean = (2 + PRIOR * USUAL) / (2 + PRIOR)
+    assert value("email", few, []) == pytest.approx((2 + PRIOR * mean) / (2 + PRIOR) - COSTS["email"])
+    many = [Engagement(channel="email", received=2000, turned_to=200)]
+    assert value("email", many, []) == pytest.approx(0.1 - COSTS["email"], abs=0.001)
+
+
+def test_a_persons_own_clicks_are_shrunk_towards_everybodys() -> None:
+    everybody = [Engagement(channel="email", received=2000, turned_to=200)]
+    twice = Own(channel="email", received=2, turned_to=2)
+    usual = value("email", everybody, []) + COSTS["email"]
+    assert value("email", everybody, [twice]) == pytest.approx((2 + PRIOR * usual) / (2 + PRIOR) - COSTS["email"])
 
 
 def test_the_channel_that_people_turn_to_comes_first() -> None:
@@ -23,10 +39,23 @@ def test_the_channel_that_people_turn_to_comes_first() -> None:
     assert order(["web-push", "email"], known) == ("email", "web-push", "in-app")
 
 
+def test_a_channel_that_nobody_clicks_falls_behind_and_few_data_do_not() -> None:
+    """Web Push is cheaper, so it comes first until enough people have left it alone."""
+    email = Engagement(channel="email", received=400, turned_to=16)
+    for received in (1, 3):
+        assert order(["email", "web-push"], [email, Engagement(channel="web-push", received=received)])[0] == "web-push"
+    for received in (60, 400):
+        assert order(["email", "web-push"], [email, Engagement(channel="web-push", received=received)])[0] == "email"
+
+
 def test_a_channel_that_was_used_often_lately_waits_and_a_worthless_one_is_left_out() -> None:
-    tired = Engagement(channel="email", received=100, turned_to=10, recent=2)
-    fresh = Engagement(channel="web-push", received=100, turned_to=8)
-    assert value("email", tired, 0.08) < 0.1 - 2 * FATIGUE
-    assert order(["email", "web-push"], [tired, fresh])[0] == "web-push"
+    everybody = [
+        Engagement(channel="email", received=100, turned_to=10),
+        Engagement(channel="web-push", received=100, turned_to=8),
+    ]
+    tired = Own(channel="email", received=2, turned_to=0, recent=2)
+    rested = Own(channel="email", received=2, turned_to=0)
+    assert value("email", everybody, [rested]) - value("email", everybody, [tired]) == pytest.approx(2 * FATIGUE)
+    assert order(["email", "web-push"], everybody, [tired])[0] == "web-push"
     useless = Engagement(channel="sns", received=1000, turned_to=1)
-    assert order(["sns"], [useless, fresh]) == ("in-app",)
+    assert order(["sns"], [useless, *everybody]) == ("in-app",)

@@ -12,8 +12,10 @@ from sqlalchemy import Engine, RowMapping, func, select
 from aircue_cloud import consents, db, tables
 from aircue_cloud.decision import policy
 from aircue_cloud.demo import catalogue, reviews
-from aircue_cloud.demo.shop import Filled, fill
+from aircue_cloud.demo.neighbours import NEIGHBOURS
+from aircue_cloud.demo.shop import HOMES, Filled, fill
 from aircue_cloud.needs import needs
+from aircue_cloud.outcomes import assignment
 from aircue_cloud.recommender.serving import Recommender
 from aircue_cloud.recommender.training import train
 
@@ -86,7 +88,7 @@ def test_a_description_says_the_attributes_in_words() -> None:
 
 
 def test_the_shop_is_busy_enough_to_learn_from(shop: Engine) -> None:
-    assert len(rows(shop, tables.households)) == 160
+    assert len(rows(shop, tables.households)) == 160 + len(NEIGHBOURS)
     assert 350 <= len(rows(shop, tables.people)) <= 450
     assert 20_000 <= len(rows(shop, tables.interactions)) <= 45_000
 
@@ -143,7 +145,24 @@ def test_consents_have_receipts_and_the_demos_homes_answer_as_promised(shop: Eng
         asked = {"purpose": policy.PURPOSE, "data_category": policy.DATA_CATEGORY, "channel": policy.CHANNEL}
         assert consents.granted(connection, "fern", **asked) is True
         assert consents.granted(connection, "birch", **asked) is None
-    assert {row["id"]: row["household"] for row in rows(shop, tables.sites)} == {"home-1": "fern", "home-2": "birch"}
+    next_door = {one.site: one.household for one in NEIGHBOURS}
+    linked = {row["id"]: row["household"] for row in rows(shop, tables.sites)}
+    assert linked == {"home-1": "fern", "home-2": "birch"} | next_door
+
+
+def test_of_the_demos_homes_one_alone_is_held_out_by_the_usual_share() -> None:
+    """So that a demo shows what that means, and offers to all others whatever they may be offered."""
+    names = [home.household for home in HOMES] + [one.household for one in NEIGHBOURS]
+    held = [name for name in names if assignment.arm(name, assignment.GLOBAL, 0.1) == assignment.HOLDOUT]
+    assert held == ["rowan"]
+
+
+def test_the_neighbours_add_what_they_did_and_nothing_else(shop: Engine) -> None:
+    theirs = {one.person: one for one in NEIGHBOURS}
+    category = {row["id"]: row["category"] for row in rows(shop, tables.products)}
+    did = [(row["person"], row["kind"], category[row["product"]]) for row in rows(shop, tables.interactions)
+           if row["person"] in theirs]  # fmt: skip
+    assert sorted(did) == sorted((one.person, did.kind, did.category) for one in NEIGHBOURS for did in one.did)
 
 
 def test_filling_twice_changes_nothing(tmp_path: Path) -> None:

@@ -2,13 +2,20 @@
 
 import json
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from aircue_cloud.decision import local_time
+from aircue_cloud.decision.local_time import Window
+from aircue_cloud.demo.neighbours import NEIGHBOURS
+from aircue_cloud.needs import needs
+from aircue_gateway import batch
 from aircue_gateway import config as gateway_config
 from aircue_hil.config import check
-from aircue_hil.demo import plan
+from aircue_hil.demo import next_door, plan
 from aircue_hil.demo.plan import PlanError, Wish
 from aircue_node import settings
 
@@ -65,3 +72,23 @@ def test_a_trace_that_never_gets_damp_is_refused_with_the_reason(tmp_path: Path)
 def test_settings_carry_no_key_but_the_nodes_own() -> None:
     first, second, _ = plan.make(wish(), Path("t.jsonl"), 1883).nodes
     assert json.loads(first.settings(1, 1, plan.Wifi()))["key"] != second.key
+
+
+def test_next_door_every_bathroom_is_damp_for_longer_than_it_takes_on_each_of_two_days() -> None:
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    sites = [one.site for one in NEIGHBOURS]
+    days = [batch.decode(next_door.batch(sites, now - (2 - day) * timedelta(days=1), day)) for day in (1, 2)]
+    rule = needs.load().by_name["damp-air"].rule
+    for day in days:
+        assert [group.site for group in day.groups] == sites
+        for group in day.groups:
+            damp = [one for one in group.samples if one.values[0] is not None and one.values[0] > 100 * rule.enter]
+            assert damp[-1].measured_at_ms - damp[0].measured_at_ms > 1000 * rule.dwell_s
+    first, second = ({one.sequence for group in day.groups for one in group.samples} for day in days)
+    assert not first & second
+
+
+def test_who_is_asleep_next_door_is_so_while_the_demo_runs() -> None:
+    late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    window = Window.read(next_door.asleep(late)["quiet_hours"])
+    assert local_time.quiet_until(window, ZoneInfo("UTC"), late) == late + timedelta(hours=6)

@@ -39,6 +39,29 @@ def test_from_the_buses_of_simulated_homes_to_an_inbox(micropython: Path) -> Non
     assert "household birch" in printed
     assert "damp-air in shower-room (home-2)" in printed
     assert "three virtual nodes in MicroPython, their sensors simulated" in printed
+    assert_one_home_got_one_dehumidifier_and_the_others_were_left_alone(result["homes"], printed)
+
+
+def assert_one_home_got_one_dehumidifier_and_the_others_were_left_alone(homes: dict[str, Any], printed: str) -> None:
+    """Each of them has a damp bathroom; ash has one again the next day."""
+    [offer] = homes["ash"]["offers"]
+    assert offer.startswith("dehumidifier: ")
+    assert "Your bathroom was above 80 % humidity for " in offer
+    assert "was offered (in-app)" in homes["ash"]["why"]
+    assert (
+        "nothing was sent, because household ash was offered a product of category dehumidifier"
+        in (homes["ash"]["next_day"])
+    )
+    reasons = {
+        "birch": "has not agreed to the use of sensor data for marketing",
+        "cedar": "nothing was sent yet, because of quiet hours",
+        "elm": "against damp-air: none before",
+        "rowan": "household rowan is in the holdout (global)",
+    }
+    for household, reason in reasons.items():
+        assert homes[household]["offers"] == [], household
+        assert reason in homes[household]["why"]
+        assert reason in printed
 
 
 def test_a_killed_gateway_and_a_wifi_outage_lose_and_double_nothing(micropython: Path) -> None:

@@ -1,13 +1,18 @@
 """Through which channels a push goes, and in which order: what each one has earned, less what it costs. Pure.
 
-A channel's engagement is how often a push through it was turned to, pooled with the mean of all channels, as if every
-channel had had PRIOR pushes of that mean: (turned to + PRIOR x mean) / (received + PRIOR). From it goes the channel's
-cost, and FATIGUE for each push that the person had through it in the last seven days. The in-app inbox is always one:
-it is stored with the decision and disturbs nobody. What is tried first is the best of the others that is worth more
-than 0; the next ones stand in where it fails for good.
+A channel's engagement is how often a push through it was turned to. It is shrunk twice: everybody's through this
+channel towards the mean of all channels, as if the channel had had PRIOR pushes of that mean, and the person's own
+towards everybody's, as if they had had PRIOR pushes of that:
+
+    of the channel   c = (turned to + PRIOR x mean) / (received + PRIOR)
+    of the person    (own turned to + PRIOR x c) / (own received + PRIOR)
+
+From it goes the channel's cost, and FATIGUE for each push that the person had through it in the last seven days. The
+in-app inbox is always one: it is stored with the decision and disturbs nobody. What is tried first is the best of the
+others that is worth more than 0; the next ones stand in where it fails for good.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -23,33 +28,73 @@ _USUAL_COST = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class Engagement:
-    """Of one person or, where they have little, of everybody. recent: pushes to the person in the last seven days."""
+    """Pushes that were received through a channel, and those of them that were turned to; of everybody."""
 
     channel: str
-    received: int
-    turned_to: int
+    received: int = 0
+    turned_to: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own(Engagement):
+    """Of one person. recent: received in the last seven days."""
+
     recent: int = 0
 
 
-def order(reachable: Iterable[str], engagement: Iterable[Engagement] = ()) -> tuple[str, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Valued:
+    """What a channel is worth to a person, and what that was reckoned from."""
+
+    channel: str
+    value: float
+    engagement: float
+    cost: float
+    everybody: tuple[int, int]  # received, turned to
+    own: tuple[int, int]
+    recent: int
+
+
+def order(reachable: Iterable[str], everybody: Iterable[Engagement] = (), own: Iterable[Own] = ()) -> tuple[str, ...]:
     """Of the channels that reach the person and that they agree to; the inbox last, for it is there in any case.
 
     >>> order(["email", "web-push"])
     ('web-push', 'email', 'in-app')
     """
-    reachable = list(reachable)
-    if not reachable:
-        return (INBOX,)
-    known = {one.channel: one for one in engagement}
-    received = sum(one.received for one in known.values())
-    mean = (sum(one.turned_to for one in known.values()) + PRIOR * USUAL) / (received + PRIOR)
-    values = {channel: value(channel, known.get(channel), mean) for channel in reachable if channel != INBOX}
-    worth = (channel for channel, worth in values.items() if worth > 0)
-    return (*sorted(worth, key=lambda channel: (-values[channel], channel)), INBOX)
+    return through(valued(reachable, everybody, own))
 
 
-def value(channel: str, known: Engagement | None, mean: float) -> float:
-    if known is None:
-        return mean - COSTS.get(channel, _USUAL_COST)
-    shrunk = (known.turned_to + PRIOR * mean) / (known.received + PRIOR)
-    return shrunk - COSTS.get(channel, _USUAL_COST) - FATIGUE * known.recent
+def through(found: Sequence[Valued]) -> tuple[str, ...]:
+    return (*(one.channel for one in found if one.value > 0), INBOX)
+
+
+def valued(reachable: Iterable[str], everybody: Iterable[Engagement] = (), own: Iterable[Own] = ()) -> list[Valued]:
+    """All beside the inbox, best first."""
+    wanted = {channel for channel in reachable if channel != INBOX}
+    if not wanted:
+        return []
+    known, mine = {one.channel: one for one in everybody}, {one.channel: one for one in own}
+    usual = _shrunk(sum(one.received for one in known.values()), sum(one.turned_to for one in known.values()), USUAL)
+    found = (
+        _valued(known.get(name, Engagement(channel=name)), mine.get(name, Own(channel=name)), usual) for name in wanted
+    )
+    return sorted(found, key=lambda one: (-one.value, one.channel))
+
+
+def _valued(known: Engagement, mine: Own, usual: float) -> Valued:
+    cost = COSTS.get(known.channel, _USUAL_COST)
+    of_channel = _shrunk(known.received, known.turned_to, usual)
+    engagement = _shrunk(mine.received, mine.turned_to, of_channel)
+    return Valued(
+        channel=known.channel,
+        value=engagement - cost - FATIGUE * mine.recent,
+        engagement=engagement,
+        cost=cost,
+        everybody=(known.received, known.turned_to),
+        own=(mine.received, mine.turned_to),
+        recent=mine.recent,
+    )
+
+
+def _shrunk(received: int, turned_to: int, towards: float) -> float:
+    return (turned_to + PRIOR * towards) / (received + PRIOR)

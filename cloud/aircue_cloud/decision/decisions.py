@@ -7,7 +7,7 @@ found again by `Decider.due`, and everything is run again.
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,10 @@ from msgspec.structs import replace as changed
 from sqlalchemy import Connection, Row, exists, select
 
 from aircue_cloud import bulk, db, feed, tables
-from aircue_cloud.decision import channels, known, local_time, policy
+from aircue_cloud.decision import channels, engaging, known, local_time, policy
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate
+from aircue_cloud.decision.channels import Valued
 from aircue_cloud.decision.judging import EVERYBODY, Asked, Judge, Judged, Only
 from aircue_cloud.decision.known import Known, Offered
 from aircue_cloud.decision.message import Occasion, write
@@ -35,6 +36,7 @@ from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs.needs import PERSON, REPLENISH, Message, Need, Needs, rule_version
 from aircue_cloud.needs.nodes import used_up, who_wears
 from aircue_cloud.outcomes import assignment, enrolment
+from aircue_cloud.outcomes.learnt import Learnt, Stand
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
 MOST_DUE = 256  # of one tick
@@ -74,22 +76,23 @@ class _Case:
 @dataclass(frozen=True, kw_only=True)
 class Decider:
     """hand_over: what brings pushes to their channels, within the transaction; the new ones. reach: of each that is
-    asked about the channels beside the inbox by which they can be reached."""
+    asked about the channels beside the inbox by which they can be reached. learnt: what pushes have done so far."""
 
     needs: Needs
     source: AffinitySource
     settings: Settings = Settings()  # noqa: RUF009  # frozen
     hand_over: HandOver = inbox_alone
     reach: Reach = nowhere_else
+    learnt: Learnt = field(default_factory=Learnt)
 
     def about(self, connection: Connection, episodes: Sequence[Started], now: datetime) -> list[Push]:
         """Decides about them as one tick, stores every decision with its trace, and hands over; the pushes that are
         new."""
         if not episodes:
             return []
-        seen = self._look(connection, episodes, now)
-        cases = self._cases(connection, episodes, seen, now)
-        return _Tick(self, connection, seen, now).run(_with_rivals(cases))
+        seen, stand = self._look(connection, episodes, now), self.learnt.current(connection, now)
+        cases = self._cases(connection, episodes, seen, stand, now)
+        return _Tick(self, connection, seen, stand, now).run(_with_rivals(cases))
 
     def due(self, connection: Connection, now: datetime) -> list[Push]:
         """Runs everything again of what was deferred until now; the pushes that are new."""
@@ -103,7 +106,9 @@ class Decider:
         categories = sorted({category for need in needs for category in self.needs.by_name[need].remedies})
         return known.look(connection, cases, categories, now)
 
-    def _cases(self, connection: Connection, episodes: Sequence[Started], seen: Known, now: datetime) -> list[_Case]:
+    def _cases(
+        self, connection: Connection, episodes: Sequence[Started], seen: Known, stand: Stand, now: datetime
+    ) -> list[_Case]:
         homes = [seen.sites[one.series.site][0] for one in episodes]
         pushes = [
             "" if home is None else push_id(home, one.rule.need, one.id)
@@ -111,7 +116,7 @@ class Decider:
         ]
         seen.decided.update(known.decided_before(connection, pushes))
         agreeing = sorted({home for home in homes if home is not None and seen.consent.get(home)})
-        judge = Judge(connection, self.source, seen, now)
+        judge = Judge(connection, self.source, seen, now, stand)
         judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
         around = Surrounding(connection, seen, self.settings, now)
         judged = self._judged(episodes, homes, pushes, seen, judge, around)
@@ -273,9 +278,11 @@ def _end(seen: Known, episode: Started) -> tuple[datetime | None, bool]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Way:
-    """How a push goes: the channels to try, in order, and the words it is written from. template: their version."""
+    """How a push goes: the channels to try, in order, what they are worth, and the words it is written from. template:
+    their version."""
 
     channels: tuple[str, ...]
+    valued: Sequence[Valued]
     language: str
     words: Message
     template: str
@@ -284,13 +291,14 @@ class _Way:
 class _Tick:
     """The decisions of one transaction, one after the other: each knows those before it."""
 
-    def __init__(self, decider: Decider, connection: Connection, seen: Known, now: datetime) -> None:
+    def __init__(self, decider: Decider, connection: Connection, seen: Known, stand: Stand, now: datetime) -> None:
         self._decider, self._connection, self._seen, self._now = decider, connection, seen, now
+        self._stand = stand
 
     def run(self, cases: Sequence[_Case]) -> list[Push]:
         decided = [(case, *self._decide(case)) for case in cases]
-        through = self._through([facts for _, facts, verdict in decided if verdict.outcome == SEND])
-        told = [(*one, self._way(*one, through)) for one in decided]
+        valued = self._valued([facts for _, facts, verdict in decided if verdict.outcome == SEND])
+        told = [(*one, self._way(*one, valued)) for one in decided]
         bulk.insert(self._connection, tables.decisions, [_row(*one) for one in told])
         entries = [_entry(case, verdict) for case, _, verdict in decided if verdict.outcome != SEND]
         feed.append(self._connection, entries, self._now)
@@ -321,27 +329,35 @@ class _Tick:
             sent=tuple(at for at in sent if at > self._now - policy.WEEK - timedelta(days=1)),
         )
 
-    def _through(self, sent: Sequence[Facts]) -> dict[str, tuple[str, ...]]:
-        """By push the channels to try, in order: those that reach the person and that the household agrees to."""
+    def _valued(self, sent: Sequence[Facts]) -> dict[str, list[Valued]]:
+        """By push the channels beside the inbox that reach the person and that the household agrees to, best first."""
         reached = self._decider.reach(self._connection, [(str(facts.household), facts.person) for facts in sent])
         return {
-            facts.push: channels.order(one for one in found if self._is_open(facts, one))
+            facts.push: self._by_value(facts, [one for one in found if self._is_open(facts, one)])
             for facts, found in zip(sent, reached, strict=True)
         }
+
+    def _by_value(self, facts: Facts, agreed: Sequence[str]) -> list[Valued]:
+        if not agreed:
+            return []
+        own = engaging.own(self._connection, str(facts.household), facts.person, self._now)
+        return channels.valued(agreed, self._stand.content.channels, own)
 
     def _is_open(self, facts: Facts, channel: str) -> bool:
         household = str(facts.household)
         wishes = self._seen.wishes(household, facts.person)
         return channel in self._seen.agreed.get(household, ()) and not wishes.has_muted(facts.need, channel)
 
-    def _way(self, case: _Case, facts: Facts, verdict: Verdict, through: Mapping[str, tuple[str, ...]]) -> _Way | None:
+    def _way(self, case: _Case, facts: Facts, verdict: Verdict, valued: Mapping[str, list[Valued]]) -> _Way | None:
         """None for what is not sent."""
         if verdict.outcome != SEND:
             return None
         wishes = self._seen.wishes(str(case.household), facts.person)
         language, words = case.need.message(wishes.language(self._decider.settings))
         named = template_version(case.need.name, language, words)
-        return _Way(channels=through[facts.push], language=language, words=words, template=named)
+        found = valued[facts.push]
+        through = channels.through(found)
+        return _Way(channels=through, valued=found, language=language, words=words, template=named)
 
     def _push(self, case: _Case, facts: Facts, winner: Candidate, way: _Way) -> Push:
         episode = case.episode
@@ -439,7 +455,9 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dic
         "why": case.judged.why,
         "no_push_score": NO_PUSH_SCORE,
         "no_push_propensity": chosen.none,
+        "lifts": case.judged.lifts,
         "channels": [] if way is None else list(way.channels),
+        "channel_values": [] if way is None else [asdict(one) for one in way.valued],
         "template": None if way is None else way.template,
         "model": case.judged.model,
         "note": case.judged.note,

@@ -27,9 +27,11 @@ from aircue_cloud.decision.candidates import (
 from aircue_cloud.decision.known import Known, Shopped
 from aircue_cloud.decision.policy import CHANNEL, REFUSED, Bought
 from aircue_cloud.needs.needs import Need
+from aircue_cloud.outcomes.learnt import NOTHING, Stand
 from aircue_cloud.recommender import explanations
 from aircue_cloud.recommender.asked import Context, Described, Told
 from aircue_cloud.recommender.explanations import Reason
+from aircue_cloud.recommender.lift import Posterior
 
 _NO_CHOICE = Choice(chosen=None, propensity=1.0)
 _AT_ONCE = 64  # households whose interests are asked for in one call
@@ -38,11 +40,12 @@ _AT_ONCE = 64  # households whose interests are asked for in one call
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """person: whom the offer would be for. why: reasons whose amounts sum to log affinity, of what was chosen or else
-    is the best. model None where no candidate may be looked for."""
+    is the best. lifts: what was learnt of the need's remedies. model None where no candidate may be looked for."""
 
     candidates: tuple[Candidate, ...] = ()
     choice: Choice = _NO_CHOICE
     why: Mapping[str, Any] = field(default_factory=dict)
+    lifts: Mapping[str, Any] = field(default_factory=dict)
     person: str | None = None
     bought: Bought | None = None
     model: str | None = None
@@ -84,12 +87,13 @@ class _Interest:
 
 @dataclass(frozen=True, kw_only=True)
 class _Remedies:
-    """Of one need. columns: of the catalogue."""
+    """Of one need. columns: of the catalogue. told: what was learnt of the lifts."""
 
     products: list[Product]
     described: list[Described]
     lifts: dict[str, Lifted]
     columns: npt.NDArray[np.intp]
+    told: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +103,18 @@ class _Offers:
     household: str
     person: str
     candidates: tuple[Candidate, ...]
+    lifts: Mapping[str, Any]
     bought: Bought | None
 
 
 class Judge:
-    """Of one tick: what does not depend on the household is worked out once."""
+    """Of one tick: what does not depend on the household is worked out once. stand: what pushes have done so far; where
+    that says nothing of a lift, it is the model's."""
 
-    def __init__(self, connection: Connection, source: AffinitySource, known: Known, now: datetime) -> None:
-        self._connection, self._known, self._now = connection, known, now
+    def __init__(
+        self, connection: Connection, source: AffinitySource, known: Known, now: datetime, stand: Stand = NOTHING
+    ) -> None:
+        self._connection, self._known, self._now, self._stand = connection, known, now, stand
         self._model: Affinity | None = None
         self._note: str | None = "the catalogue is empty"
         if known.catalogue:
@@ -151,10 +159,15 @@ class Judge:
             self._needs[need.name] = _Remedies(
                 products=[product for product, _ in found],
                 described=[told for _, told in found],
-                lifts={product.id: lifted(model.lift(product.id, product.category, context)) for product, _ in found},
+                lifts={product.id: lifted(self._lift(product, model, context)) for product, _ in found},
+                told=self._stand.told(need.name, need.remedies),
                 columns=np.array([self._columns[product.id] for product, _ in found], dtype=np.intp),
             )
         return self._needs[need.name]
+
+    def _lift(self, product: Product, model: Affinity, context: Context) -> Posterior:
+        learnt = self._stand.posterior(context.need, product.category, product.id)
+        return model.lift(product.id, product.category, context) if learnt is None else learnt
 
     def judge(self, asked: Sequence[Asked], *, explore: bool) -> list[Judged]:
         """Only of households that were prepared."""
@@ -181,6 +194,7 @@ class Judge:
             household=household,
             person=interest.people[self._recipient(asked, interest, remedies)],
             candidates=tuple(found),
+            lifts=remedies.told,
             bought=_bought(shopped, kept, need, due),
         )
 
@@ -191,6 +205,7 @@ class Judge:
             candidates=offers.candidates,
             choice=choice,
             why={} if told_of is None else _why(model, offers.person, told_of, told),
+            lifts=offers.lifts,
             person=offers.person if self._known.people.get(offers.household) else None,
             bought=offers.bought,
             model=model.version,

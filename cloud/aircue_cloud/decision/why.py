@@ -175,5 +175,26 @@ def _candidates(trace: Mapping[str, Any]) -> Iterator[str]:
         yield f"     and {len(found) - _TOLD} more"
     if found:
         yield f"     no push: score {trace['no_push_score']:.2f}; chance {trace['no_push_propensity']:.2f}"
+    if found:
+        yield from _lifts(trace.get("lifts", {}))
+    yield from _channels(trace.get("channel_values", ()))
     if trace["note"]:
         yield f"     {trace['note']}"
+
+
+def _lifts(told: Mapping[str, Any]) -> Iterator[str]:
+    """Of categories whose lift stands on arms that were drawn."""
+    for category, one in told.get("categories", {}).items():
+        if one["source"] != "prior":
+            seen = (
+                f"{one['sent_bought']} purchases by {one['sent']} households with pushes, "
+                f"{one['held_bought']} by {one['held']} held out"
+            )
+            learnt = f"x{one['mean']:.2f} [{one['low']:.2f}, {one['high']:.2f}], version {told['version']}"
+            yield f"     lift of {category}: the rule said x{one['prior']:.2f}; {seen}: {learnt}"
+
+
+def _channels(values: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for one in values:
+        terms = f"turned to {one['engagement']:.1%}, cost {one['cost']:.3f}, {one['recent']} in seven days"
+        yield f"     {one['channel']}: worth {one['value']:.3f} ({terms})"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.decision.policy import CHANNEL
-from aircue_cloud.demo import catalogue
+from aircue_cloud.demo import catalogue, neighbours
 from aircue_cloud.demo.behaviour import DAYS, Act, Shop, Shopper
 from aircue_cloud.recommender.weights import WEIGHTS
 
@@ -83,7 +83,7 @@ def fill(connection: Connection, seed: int, progress: Callable[[str], None], unt
     progress(f"demo: simulating {HOUSEHOLDS} households, {DAYS} days, {len(catalogue.products())} products")
     shoppers = _shoppers(rng)
     acts = Shop(shoppers, catalogue.products(), end, rng).history()
-    filled = _write(connection, shoppers, acts, list(_consents(shoppers, end, seed, rng)))
+    filled = _write(connection, shoppers, acts, list(_consents(shoppers, end, seed, rng)), end)
     progress("demo: " + ", ".join(f"{count} {name}" for name, count in asdict(filled).items()))
     return filled
 
@@ -131,17 +131,24 @@ def _consents(
 
 
 def _write(
-    connection: Connection, shoppers: Sequence[Shopper], acts: Sequence[Act], consents: list[dict[str, Any]]
+    connection: Connection,
+    shoppers: Sequence[Shopper],
+    acts: Sequence[Act],
+    consents: list[dict[str, Any]],
+    end: datetime,
 ) -> Filled:
     households = dict.fromkeys(shopper.household for shopper in shoppers)
     names = {home.household: home.name for home in HOMES}
     rows = [{"id": household, "name": names.get(household, f"{household} (simulated)")} for household in households]
+    people = [_person_row(shopper) for shopper in shoppers] + neighbours.person_rows()
+    next_door = neighbours.interaction_rows(catalogue.products(), end)
+    agreed = [*consents, *neighbours.consent_rows(end - timedelta(days=DAYS + 1))]
     filled = Filled(
         products=_add(connection, tables.products, [_product_row(product) for product in catalogue.products()]),
-        households=_add(connection, tables.households, rows),
-        people=_add(connection, tables.people, [_person_row(shopper) for shopper in shoppers]),
-        consents=_add(connection, tables.consents, consents),
-        interactions=_add(connection, tables.interactions, [_interaction_row(act) for act in acts]),
+        households=_add(connection, tables.households, rows + neighbours.household_rows()),
+        people=_add(connection, tables.people, people),
+        consents=_add(connection, tables.consents, agreed),
+        interactions=_add(connection, tables.interactions, [_interaction_row(act) for act in acts] + next_door),
     )
     _link_sites(connection)
     return filled
@@ -154,7 +161,7 @@ def _add(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> in
 
 def _link_sites(connection: Connection) -> None:
     """A site may be there already: its readings can come before anybody says whose home it is."""
-    rows = [{"id": home.site, "household": home.household, "tz": home.tz} for home in HOMES]
+    rows = [{"id": home.site, "household": home.household, "tz": home.tz} for home in HOMES] + neighbours.site_rows()
     connection.execute(db.insert_or_update(connection, tables.sites, ["household", "tz"]), rows)
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import click
@@ -14,9 +15,21 @@ from aircue_cloud import db
 from aircue_cloud.commands.terminal import database, load, now, with_config
 from aircue_cloud.errors import CommandError
 from aircue_cloud.needs import needs
-from aircue_cloud.outcomes import analysis, enrolment, experiment_file, learned_lift, lifts, months, observed, report
+from aircue_cloud.needs.needs import Need
+from aircue_cloud.outcomes import (
+    analysis,
+    enrolment,
+    experiment_file,
+    grounds,
+    learned_lift,
+    learnt,
+    months,
+    observed,
+    report,
+)
 from aircue_cloud.outcomes.analysis import Plan
 from aircue_cloud.outcomes.assignment import GLOBAL, Assigned
+from aircue_cloud.outcomes.learnt import Stand
 from aircue_cloud.outcomes.report import Terms
 from aircue_cloud.outcomes.sequential import PLANNED
 from aircue_cloud.outcomes.uplift import CUT
@@ -97,16 +110,27 @@ def _arms(connection: Connection, terms: Terms, experiment: str, households: Col
     return enrolment.arms(connection, experiment, households, share)
 
 
-@outcomes.command("lift")
-@_with_terms
-def lift(config_path: Path | None, window_days: int, currency: str | None, out: Path | None) -> None:
+@outcomes.command("lifts")
+@click.option("--window-days", type=click.IntRange(1), default=28, show_default=True,
+              help="After the first offer, whose purchases count.")  # fmt: skip
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write every figure there.")
+@with_config
+def show_lifts(config_path: Path | None, window_days: int, out: Path | None) -> None:
     """How much more each remedy is bought: the rule, the evidence, and what both say."""
     with database(config_path) as engine, db.reading(engine) as connection:
         asked = Terms(now=now(), window=timedelta(days=window_days), **_shares(config_path))
-        found = lifts.learned(connection, needs.load(), asked, currency)
+        found, stand = grounds.learned(connection, needs.load(), asked), learnt.newest(connection)
     click.echo("\n".join(learned_lift.told(found)))
+    click.echo(_in_use(stand))
     if out is not None:
-        write(out, {"lifts": [asdict(one) for one in found]})
+        version = None if stand is None else stand.version
+        write(out, {"lifts": [asdict(one) for one in found], "version_in_use": version})
+
+
+def _in_use(stand: Stand | None) -> str:
+    if stand is None:
+        return "decisions: by the rules and the model, until the server has learnt something"
+    return f"decisions: version {stand.version} of what was randomised, as of {stand.as_of:%d %b %Y %H:%M} UTC"
 
 
 @outcomes.command("before-after")
@@ -126,12 +150,29 @@ def before_after_months(file: Path, out: Path | None) -> None:
 @click.option("--days", type=click.IntRange(10), default=240, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--need", "name", default="damp-air", show_default=True, help="Whose remedies are offered.")
-def simulate(homes: int, days: int, seed: int, name: str) -> None:
+@click.option("--live", is_flag=True, help="On a database, by the server's own decisions; --homes a wave.")
+def simulate(homes: int, days: int, seed: int, name: str, live: bool) -> None:
     """Play the loop on simulated homes whose true lifts are drawn, and show what is learnt of them."""
     from aircue_cloud.outcomes.simulation import loop
 
     found = needs.load().by_name.get(name)
     if found is None:
         raise CommandError(f"no need {name}; known are {', '.join(needs.load().by_name)}")
-    terms = loop.Terms(need=found, lifts=loop.drawn_lifts(found, seed), homes=homes, days=days, seed=seed)
+    truth = loop.drawn_lifts(found, seed)
+    if live:
+        click.echo("\n".join(_played_live(found, truth, homes, seed)))
+        return
+    terms = loop.Terms(need=found, lifts=truth, homes=homes, days=days, seed=seed)
     click.echo("\n".join(loop.told(terms, loop.run(terms))))
+
+
+def _played_live(need: Need, truth: Mapping[str, float], homes: int, seed: int) -> list[str]:
+    from aircue_cloud.outcomes.simulation import live
+
+    terms = live.Terms(need=need, lifts=truth, homes=homes, seed=seed)
+    with TemporaryDirectory(prefix="aircue-simulated-") as folder:
+        engine = db.open_database(db.sqlite_url(str(Path(folder) / "store.db")))
+        try:
+            return list(live.told(terms, live.run(engine, terms), live.found(engine, terms)))
+        finally:
+            engine.dispose()

@@ -6,52 +6,27 @@ rule        a guess, written into the need.
 observed    purchases of the category while the need held, over those that season and popularity promised
             (recommender.evidence): a Gamma-Poisson posterior. Homes with damp air may differ from others in more than
             their air, so this is what goes together, not what brings about.
-randomised  purchases of the category by households whose pushes about the need were drawn, in the span after they
-            entered the experiment, against those of the households that were held out of just these pushes. What
-            differs is the push alone: the ratio of the two rates is what a push multiplies purchases by, while the
-            need holds.
-
-For the ratio L of two Poisson rates over exposures e1 and e0, the n1 of the n1 + n0 purchases that fall to the first
-are binomial with L e1 / (L e1 + e0) (Przyborowski, Wilenski, Biometrika 31, 1940), so that with the rule's prior
-Gamma(s m, s)
-
-    p(L) ~ L^(n1 + s m - 1) exp(-s L) / (L e1 + e0)^(n1 + n0).
-
-A holdout is small, and its own noise is in this; where it is large, this is the Gamma-Poisson posterior with
-e = n0 e1 / e0 purchases expected.
+randomised  purchases of the category by households whose pushes about the need were drawn, in the span after their
+            first offer, against those of the households that were held out of just these pushes and would first have
+            been offered the same. What differs is the push alone: the ratio of the two rates is what a push multiplies
+            purchases by, while the need holds (rate_ratio), pooled over products, categories and needs (pooled_lift).
+            Decisions take it as soon as there is one.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from aircue_cloud.outcomes.assignment import TREATMENT, Assigned
 from aircue_cloud.outcomes.attribution import Order
 from aircue_cloud.outcomes.observed import Entry
+from aircue_cloud.outcomes.pooled_lift import Pooled
+from aircue_cloud.outcomes.rate_ratio import MASS, Comparison, ratio_posterior
 from aircue_cloud.outcomes.report import Terms, under_one_share
-from aircue_cloud.outcomes.units import Numbers
 from aircue_cloud.recommender.evaluating.bootstrap import Interval
-from aircue_cloud.recommender.lift import RULE_TRUST, Evidence, Lift, Posterior
+from aircue_cloud.recommender.lift import Evidence, Lift
 from aircue_cloud.rights.small_groups import K
 
 RULE, OBSERVED, RANDOMISED = "rule", "observed", "randomised"
-_GRID = np.exp(np.linspace(-9.0, 9.0, 6001))
-_MASS = 0.9
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """Purchases and households, by arm, whose span is over."""
-
-    bought: int
-    households: int
-    bought_held: int
-    households_held: int
-
-    @property
-    def enough(self) -> bool:
-        return min(self.households, self.households_held) >= K
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,97 +44,72 @@ class Learned:
     on: str
 
 
-def ratio_posterior(found: Comparison, prior: float, trust: float = RULE_TRUST, mass: float = _MASS) -> Interval:
-    """Mean and equal-tailed interval of L."""
-    share = _shares(found, prior, trust)
-    tail = (1 - mass) / 2
-    low, high = np.interp([tail, 1 - tail], np.cumsum(share) - share / 2, _GRID)
-    return Interval(value=float((share * _GRID).sum()), low=float(low), high=float(high))
-
-
-def as_gamma(found: Comparison, prior: float, trust: float = RULE_TRUST) -> Posterior:
-    """The Gamma with the posterior's mean and variance: in the form in which the choice of an offer takes lifts."""
-    share = _shares(found, prior, trust)
-    mean = float((share * _GRID).sum())
-    variance = float((share * (_GRID - mean) ** 2).sum())
-    expected = found.bought_held * found.households / found.households_held if found.households_held else 0.0
-    return Posterior(shape=mean**2 / variance, rate=mean / variance, observed=found.bought, expected=expected)
-
-
-def _shares(found: Comparison, prior: float, trust: float) -> Numbers:
-    """Of the posterior's mass, at each point of the grid."""
-    n1, n0 = found.bought, found.bought_held
-    weight = (n1 + trust * prior) * np.log(_GRID) - trust * _GRID  # times L: the grid is even in log L
-    if found.households and found.households_held:
-        weight -= (n1 + n0) * np.log(_GRID * found.households + found.households_held)
-    elif found.households or found.households_held:
-        weight -= n1 * np.log(_GRID)  # one arm alone compares nothing
-    share = np.exp(weight - weight.max())
-    return np.asarray(share / share.sum())
-
-
 def learned(
-    rules: Mapping[tuple[str, str], float],
-    evidence: Sequence[Evidence],
-    homes: Mapping[str, int],
-    comparisons: Mapping[tuple[str, str], Comparison],
+    rules: Mapping[tuple[str, str], float], evidence: Sequence[Evidence], homes: Mapping[str, int], pooled: Pooled
 ) -> list[Learned]:
-    """rules: the prior by (need, category). homes: how many had the need. comparisons: by (need, category)."""
+    """rules: the prior by (need, category). homes: how many had the need."""
     lift = Lift(rules, evidence)
-    return [_learned(lift, need, category, prior, homes.get(need, 0) >= K, comparisons.get((need, category)))
+    return [_learned(lift, need, category, prior, homes.get(need, 0) >= K, pooled)
             for (need, category), prior in sorted(rules.items())]  # fmt: skip
 
 
-def _learned(lift: Lift, need: str, category: str, prior: float, seen: bool, comparison: Comparison | None) -> Learned:
+def _learned(lift: Lift, need: str, category: str, prior: float, seen: bool, pooled: Pooled) -> Learned:
     found = lift.category(need, category)
-    shown = comparison if comparison is not None and comparison.enough else None
-    posterior, on = _posterior(lift, need, category, prior, seen, shown)
+    posterior, on = _posterior(lift, need, category, prior, seen, pooled)
     return Learned(
         need=need,
         category=category,
         prior=prior,
         observed=found.observed if seen else None,
         expected=found.expected if seen else None,
-        comparison=shown,
+        comparison=pooled.evidence(need, category),
         posterior=posterior,
         on=on,
     )
 
 
-def _posterior(
-    lift: Lift, need: str, category: str, prior: float, seen: bool, comparison: Comparison | None
-) -> tuple[Interval, str]:
+def _posterior(lift: Lift, need: str, category: str, prior: float, seen: bool, pooled: Pooled) -> tuple[Interval, str]:
+    comparison = pooled.evidence(need, category)
     if comparison is not None:
-        return ratio_posterior(comparison, prior), RANDOMISED
+        return ratio_posterior(comparison, pooled.prior(need, category)), RANDOMISED
     found = lift.category(need, category) if seen else Lift({(need, category): prior}, ()).category(need, category)
-    low, high = found.interval(_MASS)
+    low, high = found.interval(MASS)
     on = OBSERVED if seen and found.expected > 0 else RULE
     return Interval(value=found.mean, low=low, high=high), on
 
 
 def comparisons(
-    entered: Mapping[str, Entry],
-    given: Mapping[str, Assigned],
-    orders: Sequence[Order],
-    categories: Collection[str],
-    terms: Terms,
-) -> dict[str, Comparison]:
-    """By category, of one need's experiment. entered: its households."""
-    over = under_one_share({name: one for name, one in entered.items() if one.at + terms.window <= terms.now}, given)
-    treated = {name for name in over if given[name].arm == TREATMENT}
-    bought = {category: [0, 0] for category in categories}
+    entered: Mapping[str, Entry], given: Mapping[str, Assigned], orders: Sequence[Order], terms: Terms
+) -> dict[tuple[str, str], Comparison]:
+    """By category and product of the first offer, of one need's experiment. entered: its households."""
+    ended = {name: one for name, one in entered.items() if one.at + terms.window <= terms.now}
+    over = under_one_share(ended, given)
+    bought = _bought(over, orders, terms)
+    found: dict[tuple[str, str], Comparison] = {}
+    for name, entry in over.items():
+        if entry.category is not None and entry.product is not None:
+            key, one = (entry.category, entry.product), _alone(given[name].arm == TREATMENT, bought.get(name, 0))
+            found[key] = found[key] + one if key in found else one
+    return found
+
+
+def _bought(over: Mapping[str, Entry], orders: Sequence[Order], terms: Terms) -> dict[str, int]:
+    """By household, purchases of the category it was to be offered, within its span; what came back is none."""
+    found: dict[str, int] = {}
     for order in orders:
         entry = over.get(order.household)
-        if entry is None or order.category not in bought or order.amount <= 0:
+        if entry is None or order.category != entry.category or order.amount <= 0:
             continue
         if entry.at <= order.at < entry.at + terms.window:
-            bought[order.category][order.household not in treated] += 1
-    return {
-        category: Comparison(
-            bought=counts[0], households=len(treated), bought_held=counts[1], households_held=len(over) - len(treated)
-        )
-        for category, counts in bought.items()
-    }
+            found[order.household] = found.get(order.household, 0) + 1
+    return found
+
+
+def _alone(treated: bool, bought: int) -> Comparison:
+    """What one household adds."""
+    if treated:
+        return Comparison(bought=bought, households=1, bought_held=0, households_held=0)
+    return Comparison(bought=0, households=0, bought_held=bought, households_held=1)
 
 
 # In words.

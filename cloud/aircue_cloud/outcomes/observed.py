@@ -20,12 +20,15 @@ SEND, GHOST = "send", "ghost"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A household's first decision about a need that reached the holdout. sent: it ended in a push."""
+    """A household's first decision about a need that reached the holdout. sent: it ended in a push. category, product:
+    of what was offered, or in the holdout would have been; None of a decision that did not say."""
 
     household: str
     need: str
     at: datetime
     sent: bool
+    category: str | None = None
+    product: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +47,18 @@ def record(connection: Connection, currency: str | None, now: datetime) -> Recor
     """currency: None for the only one there is. CommandError where there are several, or none of this name."""
     chosen = _currency(connection, currency)
     return Record(
-        entries=list(_entries(connection, now)),
-        orders=_orders(connection, chosen, now),
+        entries=list(entries(connection, now)),
+        orders=orders(connection, chosen, now),
         pushes=_pushes(connection, now),
         sent=_sent(connection, now),
         currency=chosen,
     )
 
 
-def _entries(connection: Connection, now: datetime) -> Iterator[Entry]:
+def entries(connection: Connection, now: datetime) -> Iterator[Entry]:
     table = tables.decisions.c
     query = (
-        select(table.household, table.need, table.at, table.outcome)
+        select(table.household, table.need, table.at, table.outcome, table.category, table.product)
         .where(table.outcome.in_((SEND, GHOST)), table.household.is_not(None), table.at <= now)
         .order_by(table.at, table.id)
     )
@@ -63,7 +66,8 @@ def _entries(connection: Connection, now: datetime) -> Iterator[Entry]:
     for row in connection.execute(query):
         if (row.household, row.need) not in seen:
             seen.add((row.household, row.need))
-            yield Entry(household=row.household, need=row.need, at=row.at, sent=row.outcome == SEND)
+            what = {"category": row.category, "product": row.product}
+            yield Entry(household=row.household, need=row.need, at=row.at, sent=row.outcome == SEND, **what)
 
 
 def _currency(connection: Connection, asked: str | None) -> str:
@@ -80,24 +84,28 @@ def _currency(connection: Connection, asked: str | None) -> str:
     raise CommandError(f"purchases are in {', '.join(found)}: say which to report with --currency")
 
 
-def _bought(kind: str, currency: str, now: datetime) -> Select[tuple[str, str, str, str, datetime, int]]:
-    """A purchase that does not say its price had the catalogue's."""
+def _bought(kind: str, currency: str | None, now: datetime) -> Select[tuple[str, str, str, str, datetime, int]]:
+    """A purchase that does not say its price had the catalogue's. currency: None for all."""
     table, products, people = tables.interactions.c, tables.products.c, tables.people.c
     amount = func.coalesce(table.price_minor, products.price_minor) * func.coalesce(table.quantity, 1)
-    return (
+    query = (
         select(people.household, table.person, table.product, products.category, table.at, amount.label("amount"))
         .join(tables.products, products.id == table.product)
         .join(tables.people, people.id == table.person)
-        .where(table.kind == kind, table.at <= now, func.coalesce(table.currency, products.currency) == currency)
+        .where(table.kind == kind, table.at <= now)
         .order_by(table.at, table.id)
     )
+    if currency is None:
+        return query
+    return query.where(func.coalesce(table.currency, products.currency) == currency)
 
 
-def _orders(connection: Connection, currency: str, now: datetime) -> list[Order]:
-    orders = [Order(**row) for row in connection.execute(_bought("purchase", currency, now)).mappings()]
+def orders(connection: Connection, currency: str | None, now: datetime) -> list[Order]:
+    """Net of refunds. currency: None for all, whose amounts are not to be added up then."""
+    bought = [Order(**row) for row in connection.execute(_bought("purchase", currency, now)).mappings()]
     back = connection.execute(_bought("return", currency, now))
     returns = [Return(person=row.person, product=row.product, at=row.at, amount=row.amount) for row in back]
-    return net(orders, returns)
+    return net(bought, returns)
 
 
 def _pushes(connection: Connection, now: datetime) -> list[Push]:

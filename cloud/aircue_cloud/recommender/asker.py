@@ -66,7 +66,8 @@ def known(artefact: Artefact, row: int) -> Asker:
 def brought_up_to_date(artefact: Artefact, row: int, acts: _Kept, now: float) -> Asker:
     log, at = _log(artefact, acts), artefact.info.trained_at
     profiles = {one: since.profile(one, r[row : row + 1], at, log, now) for one, r in artefact.profiles.items()}
-    return Asker(basis=HISTORY, people=People(profiles=profiles, rows=_rows(row), later=True))
+    people = People(profiles=profiles, rows=_rows(row), log=log, now=now, later=True, trained_at=at)
+    return Asker(basis=HISTORY, people=people)
 
 
 def folded_in(artefact: Artefact, acts: _Kept, now: float) -> Asker:

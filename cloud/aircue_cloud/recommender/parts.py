@@ -60,13 +60,15 @@ class Pieces:
 class People:
     """Whoever is asked about. profiles: r_u by weighting, shape (people, items). rows: where the training knew them;
     None: it did not, and `log` is what they did before `now` (epoch seconds), its users in the order of the profiles'
-    rows and its items those of the model. later: the profiles hold what they did after the training too."""
+    rows and its items those of the model. later: the profiles hold what they did after the training too; `log` is that
+    alone then, of one person, and trained_at the training's time (epoch seconds)."""
 
     profiles: Mapping[Weighting, csr_array]
     rows: Rows | None = None
     log: Interactions | None = None
     now: float = 0.0
     later: bool = False
+    trained_at: float = 0.0
 
 
 _NONE = np.zeros(0, dtype=np.intp)

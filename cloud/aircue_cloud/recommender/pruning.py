@@ -1,4 +1,8 @@
-"""Takes away what trainings left behind, and nothing that anybody may still go back to."""
+"""Takes away what trainings left behind, and nothing that anybody may still go back to.
+
+A version's graph (recommender/searching.py) goes with it; so does one that stands alone, left by a server that made it
+while its version was removed.
+"""
 
 import shutil
 import tempfile
@@ -7,6 +11,7 @@ from pathlib import Path
 from aircue_cloud.recommender import store
 from aircue_cloud.recommender.errors import ModelCorrupt, ModelMissing
 from aircue_cloud.recommender.factor_file import sync_folder
+from aircue_cloud.recommender.searching import GRAPH
 
 KEPT = 5  # versions, the newest ones
 
@@ -24,12 +29,20 @@ def prune(model_dir: Path, keep: int = KEPT) -> list[str]:
     old = [version for version in stored[:-keep] if version not in needed]
     for version in old:
         _remove(model_dir, version)
+    for graph in _graphs_alone(model_dir):
+        _remove(model_dir, graph)
     return old
 
 
-def _remove(model_dir: Path, version: str) -> None:
+def _graphs_alone(model_dir: Path) -> list[str]:
+    """Whose versions are gone, or were never whole."""
+    kept = set(store.versions(model_dir))
+    return sorted(path.name for path in model_dir.glob(f"[0-9]*{GRAPH}") if path.name.removesuffix(GRAPH) not in kept)
+
+
+def _remove(model_dir: Path, name: str) -> None:
     """Renamed first: whoever lists versions never sees a part of one."""
     aside = Path(tempfile.mkdtemp(prefix=".old-", dir=model_dir))
-    (model_dir / version).rename(aside / version)
+    (model_dir / name).rename(aside / name)
     sync_folder(model_dir)
     shutil.rmtree(aside)

@@ -1,8 +1,8 @@
 """Trees over other parts, as a part: a model of aircue_cloud.recommender.models.ranker, stored and served.
 
-It looks at its panel's scores and at what is known of items, users and pairs as at the end of the training; of somebody
-the training never saw, the latter two are made of what they did. `rerank` is its second half alone, for whoever has the
-panel's scores and the candidates already.
+It looks at its panel's scores and at what is known of items, users and pairs as at the end of the training. Of a person
+who did something since, the latter two are brought up to it; of somebody the training never saw, they are made of what
+they did. `rerank` is its second half alone, for whoever has the panel's scores and the candidates already.
 
 Why: a score is the panel's sum, as far as it is trusted, and the trees' log odds, which fall into one amount a feature
 (aircue_cloud.recommender.models.trees). What a feature says of a model's score or rank is shared out between the pieces
@@ -93,9 +93,13 @@ class RankedPart(Part):
         return rankers.ask(said, [weight for weight, _ in self.panel], hidden, self.candidates, beside)
 
     def _of_each(self, people: People) -> Table:
-        if people.rows is not None:
-            return self.of_each[people.rows]
-        return features.of_users(*_told(people))
+        if people.rows is None:
+            return features.of_users(*_told(people))
+        known = self.of_each[people.rows]
+        if not people.later:
+            return known
+        items = people.profiles[MET].nnz
+        return features.user_since(known, items, _told(people)[0], people.trained_at, people.now)
 
     def _of_pairs(self, people: People) -> Callable[[Items], Table] | None:
         if self.new:
@@ -105,9 +109,12 @@ class RankedPart(Part):
         return lambda items: features.of_pairs(tables, weights, items)
 
     def _pairs_of(self, people: People) -> Sequence[csr_array]:
-        if people.rows is not None:
-            return [table[people.rows] for table in self.pairs]
-        return features.Pairs(*_told(people)).tables
+        if people.rows is None:
+            return features.Pairs(*_told(people)).tables
+        known = [table[people.rows] for table in self.pairs]
+        if not people.later:
+            return known
+        return features.pairs_since(known, _told(people)[0], people.trained_at, people.now)
 
     # Reasons.
 

@@ -17,6 +17,7 @@ from aircue_cloud.recommender.kernels import Floats, Ints
 from aircue_cloud.recommender.retrieval import Retrieval
 
 log = logging.getLogger(__name__)
+GRAPH = ".graph"  # what a version's folder of graphs is called behind its name
 
 
 class Search(Protocol):
@@ -65,4 +66,4 @@ Searching = Exactly | ByGraph
 
 def searching(model_dir: Path, version: str, from_items: int) -> Searching:
     """from_items: 0 for never."""
-    return ByGraph(folder=model_dir / f"{version}.graph", from_items=from_items) if from_items else Exactly()
+    return ByGraph(folder=model_dir / f"{version}{GRAPH}", from_items=from_items) if from_items else Exactly()

@@ -143,6 +143,7 @@ IMPERSONAL: Mapping[Table, str] = {
     tables.switches: "what the store has switched off, and why",
     tables.counters: "sums over everybody",
     tables.reports: "figures on 20 people and more",
+    tables.learnt: "lifts of 20 households in an arm and more, and sums by channel over everybody",
     tables.erasures: "a proof names nobody",
     tables.forgotten_sites: "salted hashes",
 }

@@ -6,6 +6,7 @@ from aircue_cloud.tables.columns import metadata
 from aircue_cloud.tables.deliveries import addresses, answers, attempts, outbox
 from aircue_cloud.tables.followed import counters, feed
 from aircue_cloud.tables.homes import consents, households, people, sites
+from aircue_cloud.tables.learnt import learnt
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, need_versions, rule_states
 from aircue_cloud.tables.outcomes import assignments
@@ -40,6 +41,7 @@ __all__ = [
     "keys",
     "lake",
     "lake_files",
+    "learnt",
     "losses",
     "metadata",
     "need_versions",

@@ -36,6 +36,18 @@ class Cloud:
         body = self._get("/api/v1/episodes")
         return list(body["episodes"])
 
+    def why(self, person: str) -> list[str]:
+        """Of the latest decision, in words, the outcome first; nothing before there is one."""
+        answers = self._get(f"/api/v1/why?person={person}")["answers"]
+        return list(answers[0]["lines"]) if answers else []
+
+    def prefer(self, person: str, preferences: dict[str, Any]) -> None:
+        self._send("PATCH", f"/api/v1/people/{person}/preferences", json=preferences)
+
+    def hand_in(self, batch: bytes, key: str) -> None:
+        """As a gateway does."""
+        self._send("POST", "/api/v1/batches", body=batch, headers={"Authorization": f"Bearer {key}"})
+
     def rules(self, key: str) -> list[dict[str, Any]]:
         return list(self._get("/api/v1/rules", {"Authorization": f"Bearer {key}"})["rules"])
 
@@ -46,6 +58,11 @@ class Cloud:
             self._page_after[noun] = page["next"]
             if len(page["rows"]) < limit:
                 return
+
+    def _send(self, method: str, path: str, **request: Any) -> None:
+        reply = self._http.request(method, self.url + path, **request)
+        if reply.status >= 300:
+            raise CloudError(f"{method} {path}: status {reply.status}: {reply.data.decode(errors='replace')[:300]}")
 
     def _get(self, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         reply = self._http.request("GET", self.url + path, headers=headers)

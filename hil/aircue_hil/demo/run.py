@@ -16,9 +16,9 @@ from aircue_gateway.episodes import Rule
 from aircue_hil import micropython
 from aircue_hil.backends.unix import PoweredNode, UnixNode
 from aircue_hil.bench import Bench
-from aircue_hil.demo import plan, programs, reckoning
+from aircue_hil.demo import next_door, plan, programs, reckoning
 from aircue_hil.demo.cloud import Cloud
-from aircue_hil.demo.plan import GATEWAY, Plan, Wish
+from aircue_hil.demo.plan import GATEWAY, NEXT_DOOR, Plan, Wish
 from aircue_hil.demo.programs import Program
 from aircue_hil.demo.reckoning import BaseLayer, Seen
 from aircue_hil.demo.story import Story
@@ -42,6 +42,7 @@ class Town:
         self.readings: list[dict[str, Any]] = []
         self.rules: list[Rule] = []
         self.gateway_key = ""
+        self.next_door_key = ""
         self.gateway_port = programs.free_port()
         self.plan: Plan = plan.make(wish, folder / "transactions.jsonl", self.gateway_port)
         self.cloud_port = programs.free_port(0 if wish.once else CONSOLE_PORT)
@@ -100,6 +101,7 @@ async def _play(town: Town) -> int:
     async with _running(town) as nodes:
         await _watch(town)
         result = await _reckon(town)
+        result["homes"] = await next_door.play(town.cloud, town.next_door_key, town.story.say)
         if not town.wish.once:
             town.story.say(f"the figures: {json.dumps(result)}")
             await _until_interrupted(town, nodes)
@@ -124,6 +126,7 @@ def _set_up_cloud(town: Town) -> None:
     town.story.say("training the recommender")
     programs.run_showing("aircue-cloud", "train", "--budget", "1", *config)
     town.gateway_key = programs.run("aircue-cloud", "gateway", "add", GATEWAY, *config).split()[-1]
+    town.next_door_key = programs.run("aircue-cloud", "gateway", "add", NEXT_DOOR, *config).split()[-1]
     text = plan.gateway_toml(
         town.folder / "gateway", town.gateway_port, town.cloud.url, town.gateway_key, town.plan.nodes
     )

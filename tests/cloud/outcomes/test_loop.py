@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from aircue_cloud.cli import main
 from aircue_cloud.needs import needs
 from aircue_cloud.outcomes.assignment import GLOBAL, HOLDOUT, arm, need_experiment
-from aircue_cloud.outcomes.learned_lift import as_gamma, ratio_posterior
+from aircue_cloud.outcomes.rate_ratio import as_gamma, ratio_posterior
 from aircue_cloud.outcomes.simulation import loop
 from aircue_cloud.outcomes.simulation.loop import Decided, Terms
 

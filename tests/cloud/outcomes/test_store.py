@@ -94,7 +94,7 @@ def _episode(number: int, at: datetime) -> dict[str, Any]:
 
 def _decision(number: int, at: datetime, *, sent: bool) -> dict[str, Any]:
     said = {"outcome": "send" if sent else "ghost", "reason": "made up", "trace": {}}
-    more = {"kind": "marketing"} if "kind" in tables.decisions.c else {}
+    more = {"kind": "marketing", "product": "drymax", "category": "dehumidifier"}
     return {"episode": f"e{number}", "household": home(number), "need": NEED, "at": at, **said, **more}
 
 
@@ -283,7 +283,7 @@ def test_lifts_stand_on_the_randomised_comparison_where_there_is_one(
     filled: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bought by half and by a fifth: the true ratio is 2.5. No home had dry air."""
-    text, found = _run(filled, tmp_path, monkeypatch, "lift")
+    text, found = _run(filled, tmp_path, monkeypatch, "lifts")
     lifts = {(one["need"], one["category"]): one for one in found["lifts"]}
     damp = lifts[NEED, "dehumidifier"]
     assert (damp["on"], damp["prior"]) == ("randomised", 2.0)

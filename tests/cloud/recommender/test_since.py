@@ -1,6 +1,7 @@
 """What known people did since the training changes their next answer, as a training of that moment would."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from aircue_cloud.recommender import since
 from aircue_cloud.recommender.artefact import HEADS, NEW, REPEAT, Artefact
 from aircue_cloud.recommender.asked import Act, Told
 from aircue_cloud.recommender.interactions import DAY_S, Interactions, Weighting
+from aircue_cloud.recommender.models import features
 from aircue_cloud.recommender.serving import Recommender
 
 AT = NOW - 20 * DAY_S  # of the training; what came later is what people did since
@@ -99,3 +101,63 @@ def test_a_person_of_a_model_that_was_trained_then_is_answered_as_by_one_that_is
 def _as_of(artefact: Artefact, known: Interactions) -> Artefact:
     profiles = {weighting: known.matrix(weighting, AT) for weighting in artefact.profiles}
     return replace(artefact, info=replace(artefact.info, trained_at=AT), profiles=profiles)
+
+
+# What the trees of a ranker know of a person.
+
+
+def alone(of: Interactions) -> Interactions:
+    """Of WHO, as their only user."""
+    mine = of.where(of.user == of.users.index(WHO))
+    return replace(mine, users=("",), user=np.zeros(len(mine), dtype=np.int32))
+
+
+def test_what_is_known_of_a_pair_becomes_what_a_training_of_this_moment_knows() -> None:
+    known = features.Pairs(alone(before()), AT).tables
+    found = features.pairs_since(known, alone(later()), AT, NOW)
+    expected = features.Pairs(alone(log()), NOW).tables
+    changed = False
+    for one, was, empty, truth in zip(found, known, features.EMPTY, expected, strict=True):
+        np.testing.assert_allclose(one.toarray() + empty, truth.toarray() + empty, rtol=1e-4, atol=1e-4)
+        changed |= bool(np.any(one.toarray() != was.toarray()))
+    assert changed
+
+
+def test_what_is_known_of_a_person_becomes_what_a_training_of_this_moment_knows() -> None:
+    """But for what has left the last 30 and 90 days since."""
+    met = Weighting(shape="binary")
+    whole = alone(log())
+    expected = features.of_users(whole, NOW)
+    items = whole.matrix(met, NOW).nnz
+    found = features.user_since(features.of_users(alone(before()), AT), items, alone(later()), AT, NOW)
+    np.testing.assert_allclose(found[:, 2:], expected[:, 2:], rtol=1e-3)
+    assert np.all(found[:, :2] >= expected[:, :2])
+    soon = AT + 3600
+    act = replace(alone(later()).where(np.arange(len(later())) == 0), at=np.array([AT + 60.0]))
+    both = Interactions.of([*_rows(alone(before())), *_rows(act)])
+    both = replace(both, items=log().items, item=np.array([log().items.index(both.items[i]) for i in both.item]))
+    items = both.matrix(met, soon).nnz
+    at_once = features.user_since(features.of_users(alone(before()), AT), items, act, AT, soon)
+    np.testing.assert_allclose(at_once, features.of_users(both, soon), rtol=1e-3)
+
+
+def _rows(of: Interactions) -> list[tuple[str, str, float, float]]:
+    columns = (of.item.tolist(), of.at.tolist(), of.weight.tolist())
+    return [("", of.items[item], at, weight) for item, at, weight in zip(*columns, strict=True)]
+
+
+def test_a_ranker_knows_at_once_that_somebody_turned_to_an_item_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+    of_pairs = features.of_pairs
+
+    def looked(tables: Any, weights: Any, items: Any) -> Any:
+        seen.append(float(tables[0].sum()))
+        return of_pairs(tables, weights, items)
+
+    monkeypatch.setattr(features, "of_pairs", looked)
+    recommender = Recommender(of_recipes((1.0, start("ranker"))))
+    product = recommender.recommend(WHO, 1, head=REPEAT)[0].product
+    before_it = seen[-1]
+    told = Told(now=NOW + 2 * DAY_S, did={WHO: [Act(product=product, at=NOW + DAY_S, weight=8.0)]})
+    recommender.recommend(WHO, 1, told=told, head=REPEAT)
+    assert seen[-1] == before_it + 1

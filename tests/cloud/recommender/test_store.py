@@ -190,6 +190,17 @@ def test_old_versions_go_and_the_newest_the_active_and_the_way_back_stay(tmp_pat
     assert pruning.prune(tmp_path, keep=9) == []
 
 
+def test_a_versions_graph_goes_with_it_and_one_that_nobody_has_goes_too(tmp_path: Path) -> None:
+    first, second, third = (saved(tmp_path) for _ in range(3))
+    for version in (first, second, third, "0000-gone"):
+        folder = tmp_path / f"{version}.graph"
+        folder.mkdir()
+        (folder / "0").write_bytes(b"a graph")
+    assert pruning.prune(tmp_path, keep=1) == [first]
+    assert sorted(path.name for path in tmp_path.glob("*.graph")) == [f"{second}.graph", f"{third}.graph"]
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_a_way_back_that_cannot_be_read_is_not_kept_for_it(tmp_path: Path) -> None:
     first, second, third, fourth = (saved(tmp_path) for _ in range(4))
     (tmp_path / third / "popularity.npy").write_bytes(b"")

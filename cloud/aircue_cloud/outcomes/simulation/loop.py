@@ -19,7 +19,7 @@ import numpy as np
 from aircue_cloud.decision.candidates import Candidate, Product, candidates, choose, lifted
 from aircue_cloud.decision.policy import GHOST, SEND, Bought, Facts, LastOffer, decide
 from aircue_cloud.needs.needs import Need
-from aircue_cloud.outcomes.learned_lift import Comparison, as_gamma
+from aircue_cloud.outcomes.rate_ratio import Comparison, as_gamma
 from aircue_cloud.outcomes.units import Numbers
 from aircue_cloud.recommender.lift import Posterior
 

@@ -82,6 +82,61 @@ class Pairs:
         return of_pairs([one[places] for one in self.tables], [one[places] for one in self.weights], items)
 
 
+# What is known of one user as at the end of a training, brought up to what they did since.
+
+
+def user_since(known: Table, items: int, later: Interactions, then: float, now: float) -> Table:
+    """`of_users` of one user as of `now`. known: their row as of `then`, shape (1, 9). items: they had to do with, of
+    both times. later: what they did since. What left the last 30 and 90 days meanwhile is not known, and stays in; what
+    was done with an item before and after `then` on one day counts as two days with it."""
+    thirty, ninety, ever, _, days, _, first = known[0, :7].astype(np.float64)
+    lately = [np.expm1(one) + np.sum(later.at >= now - span * DAY_S) for one, span in ((thirty, 30), (ninety, 90))]
+    ever, days = np.expm1(ever) + len(later), days + len(_days(later))
+    last, first = (now - later.at.max()) / DAY_S, first + (now - then) / DAY_S
+    amounts = np.log1p([*lately, ever, items])
+    return np.array([[*amounts, days, last, first, ever / max(days, 1), ever / max(items, 1)]], dtype=np.float32)
+
+
+def pairs_since(known: Sequence[csr_array], later: Interactions, then: float, now: float) -> list[csr_array]:
+    """`Pairs.tables` of one user as of `now`: what is known as of `then`, each of shape (1, items), is exact still."""
+    count, since, gap, _ = (
+        one.toarray()[0].astype(np.float64) + empty for one, empty in zip(known, EMPTY, strict=True)
+    )
+    _, item, day = _days(later).T
+    met = count > 0
+    last = np.where(met, np.rint(then / DAY_S - since), -np.inf)
+    first = np.where(met, np.rint(last - np.where(count > 1, gap, 0.0) * (count - 1)), np.inf)
+    fresh = day > last[item]
+    np.add.at(count, item[fresh], 1.0)
+    np.minimum.at(first, item, day)
+    np.maximum.at(last, item, day)
+    (at,) = np.nonzero(count)
+    return _as_tables(count[at], first[at], last[at], at, now, len(count))
+
+
+def _as_tables(
+    count: npt.NDArray[Any],
+    first: npt.NDArray[Any],
+    last: npt.NDArray[Any],
+    at: npt.NDArray[Any],
+    now: float,
+    items: int,
+) -> list[csr_array]:
+    since, gap = now / DAY_S - last, (last - first) / np.maximum(count - 1, 1)
+    again = count > 1
+    tables: tuple[Any, ...] = (
+        count,
+        since,
+        np.where(again, gap, _NEVER),
+        np.where(again, since / np.maximum(gap, 0.5), _NEVER),
+    )
+    places: Any = (np.zeros_like(at), at)
+    return [
+        csr_array((table - empty, places), shape=(1, items), dtype=np.float32)
+        for table, empty in zip(tables, EMPTY, strict=True)
+    ]
+
+
 def of_pairs(tables: Sequence[csr_array], weights: Sequence[csr_array], items: npt.NDArray[np.intp]) -> Table:
     """tables: less what they are where nothing is known (EMPTY), as Pairs has them; both of shape (rows, items)."""
     found = [

@@ -17,11 +17,9 @@ from aircue_cloud.decision.settings import Settings
 from aircue_cloud.needs.needs import Needs
 
 CANNOT_KNOW = (
-    "How people react: who gets more offers may stop, mute or snooze them, withdraw, buy or turn down, and who gets "
-    "fewer may not. The replay keeps what they did in fact.",
+    "How people react. More offers may be stopped, bought or turned down, fewer may not; what they did in fact stays.",
     "What would have been bought: an offer that was not made has no outcome.",
-    "What no gate had looked at when the decision was made: it is taken from the nearest decision about the same "
-    "episode or person, or else from what holds today (counted as assumed).",
+    "What no gate had looked at. It is what the nearest decision about the same person says, or else what holds today.",
     "What happens after the decision: a push may still be stopped right before it is handed to a channel.",
 )
 
@@ -31,9 +29,9 @@ class PolicySettings:
     """What is changed; UNSET stays as it was. caps: None is no limit. explore: False alone, since records do not hold
     how sure the scores were."""
 
-    cap_day: int | None | UnsetType = UNSET
-    cap_week: int | None | UnsetType = UNSET
-    cap_apart_h: float | None | UnsetType = UNSET
+    cap_day: int | UnsetType | None = UNSET
+    cap_week: int | UnsetType | None = UNSET
+    cap_apart_h: float | UnsetType | None = UNSET
     cooldown_days: float | UnsetType = UNSET
     rest_days: float | UnsetType = UNSET
     quiet_hours: str | UnsetType = UNSET
@@ -108,7 +106,7 @@ def replay(
     since: datetime,
     changed: PolicySettings,
     *,
-    settings: Settings = Settings(),  # noqa: B008  # frozen
+    settings: Settings = Settings(),
     needs: Needs | None = None,
 ) -> Replay:
     """settings: those that hold now. needs: as they are now; the shipped ones unless given."""

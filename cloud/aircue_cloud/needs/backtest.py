@@ -7,14 +7,15 @@ Three courses of the same readings go through the engine of the episodes (aircue
     cleaned  smoothed as well: what the gateway's rules look at
 
 Every episode of the trusted course is decided about at the instant of the reading that completed its dwell, by the
-policy that decides live (decision.policy), as a tick of its own; what is deferred is decided again at that time. Nothing
-later than the instant of a decision is known to it.
+policy that decides live (decision.policy); what is deferred is decided again at that time. Nothing later than the
+instant of a decision is known to it.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,6 @@ from aircue_cloud.decision.policy import SEND
 from aircue_cloud.decision.preferences import NOTHING_SAID, Preferences
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.needs.needs import Need
-from aircue_cloud.web.charts import Bucket
 from aircue_gateway.config import CleaningConfig
 
 RAW, TRUSTED, CLEANED = SIDES = ("raw", "trusted", "cleaned")
@@ -108,14 +108,25 @@ class Remedy:
     arm: bool  # whether it is worth more than no push
 
 
+class Slice(NamedTuple):
+    """Readings of a slice of time, as web.charts.Bucket has them: `Bucket(*slice)`."""
+
+    first_ms: int
+    last_ms: int
+    low: float
+    mean: float
+    high: float
+    count: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
     """A node's quantity to be drawn, in slices of time; flagged: times (epoch seconds) and values, thinned."""
 
     node: str
     quantity: str
-    raw: Sequence[Bucket]
-    cleaned: Sequence[Bucket]
+    raw: Sequence[Slice]
+    cleaned: Sequence[Slice]
     flagged: Sequence[tuple[float, float]]
 
 
@@ -152,8 +163,8 @@ def backtest(
     courses: Iterable[Course],
     *,
     settings: Settings,
-    household: Household = Household(),  # noqa: B008  # frozen
-    cleaning: CleaningConfig = CleaningConfig(),  # noqa: B008  # frozen
+    household: Household = Household(),
+    cleaning: CleaningConfig = CleaningConfig(),
 ) -> Backtest:
     """courses: each node once; each is looked at once and let go."""
     raise NotImplementedError

@@ -32,8 +32,8 @@ class PolicySettings:
     cap_day: int | UnsetType | None = UNSET
     cap_week: int | UnsetType | None = UNSET
     cap_apart_h: float | UnsetType | None = UNSET
-    cooldown_days: float | UnsetType = UNSET
-    rest_days: float | UnsetType = UNSET
+    cooldown_days: int | UnsetType = UNSET
+    rest_days: int | UnsetType = UNSET
     quiet_hours: str | UnsetType = UNSET
     widest_quiet_hours: str | UnsetType = UNSET
     timezone: str | UnsetType = UNSET

@@ -78,12 +78,13 @@ class Rival(Struct, frozen=True, kw_only=True):
 class Facts(Struct, frozen=True, kw_only=True):
     """All that a decision depends on.
 
-    switched_off: why nothing is pushed at all. person: None where the household names nobody. flag: of the latest
-    reading of what the need watches. fall: degrees Celsius by which the room cooled down within the hour. consent: what
-    the household's latest row says, None where it has none. stopped, snoozed_until, muted: what the person has said of
-    this need. rest, cooldown: how long after a purchase, after an offer. candidates: best first; empty where consent is missing, since without it none may be looked for.
-    cleared_at: when an offer ends because the condition has. rivals: this push among them. zone_known: whether it is
-    the person's own. sent: when the person was sent marketing, or would have been but for the holdout."""
+    switched_off: why nothing is pushed at all. person: None where the household names nobody. rest, cooldown: how long
+    after a purchase, after an offer. flag: of the latest reading of what the need watches. fall: degrees Celsius by
+    which the room cooled down within the hour. consent: what the household's latest row says, None where it has none.
+    stopped, snoozed_until, muted: what the person has said of this need. candidates: best first; empty where consent is
+    missing, since without it none may be looked for. cleared_at: when an offer ends because the condition has. rivals:
+    this push among them. zone_known: whether it is the person's own. sent: when the person was sent marketing, or would
+    have been but for the holdout."""
 
     now: datetime
     site: str

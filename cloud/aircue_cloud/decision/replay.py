@@ -94,6 +94,7 @@ class Replay:
 
 
 MOST = 1000
+_USUAL = Settings()
 
 
 def read_settings(assignments: Sequence[str]) -> PolicySettings:
@@ -106,7 +107,7 @@ def replay(
     since: datetime,
     changed: PolicySettings,
     *,
-    settings: Settings = Settings(),
+    settings: Settings = _USUAL,
     needs: Needs | None = None,
 ) -> Replay:
     """settings: those that hold now. needs: as they are now; the shipped ones unless given."""

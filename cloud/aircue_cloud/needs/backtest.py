@@ -27,6 +27,7 @@ from aircue_cloud.needs.needs import Need
 from aircue_gateway.config import CleaningConfig
 
 RAW, TRUSTED, CLEANED = SIDES = ("raw", "trusted", "cleaned")
+_SHIPPED = CleaningConfig()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +165,7 @@ def backtest(
     *,
     settings: Settings,
     household: Household = Household(),
-    cleaning: CleaningConfig = CleaningConfig(),
+    cleaning: CleaningConfig = _SHIPPED,
 ) -> Backtest:
     """courses: each node once; each is looked at once and let go."""
     raise NotImplementedError

@@ -86,6 +86,11 @@ def load(folder: Path = FOLDER) -> Needs:
     return Needs({need.name: need for need in needs})
 
 
+def load_file(path: Path) -> Need:
+    """One need, named like its file."""
+    return _load_need(path)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Condition:
     quantity: str

@@ -6,6 +6,7 @@ one at a time) is counted from what the replay sent, not from what was sent. Wit
 recorded.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -32,6 +33,7 @@ CANNOT_KNOW = (
     "How people react. More offers may be stopped, bought or turned down, fewer may not; what they did in fact stays.",
     "What would have been bought: an offer that was not made has no outcome.",
     "What no gate had looked at. It is what the nearest decision about the same person says, or else what holds today.",
+    "That all pushes were stopped at an instant at which nothing was decided.",
     "What happens after the decision: a push may still be stopped right before it is handed to a channel.",
 )
 MOST = 1000
@@ -223,9 +225,9 @@ class _Chain:
     """An episode (ticks.Case). It keeps to its records as long as the replay defers as they do; once it does not, its
     last record says what was known."""
 
-    def __init__(self, records: Sequence[Record], home: Home, rules: _Rules, margins: Mapping[int, float]) -> None:
+    def __init__(self, records: Sequence[Record], home: Home, rules: "_Rules", seen: "_Seen") -> None:
         self.records = records
-        self._home, self._rules, self._margins = home, rules, margins
+        self._home, self._rules, self._seen = home, rules, seen
         self._place = 0
         self._on_record = True
         self.assumed: set[str] = set()
@@ -241,7 +243,7 @@ class _Chain:
         return known | {one["category"] for one in self._record.trace["candidates"]}
 
     def rival(self, facts: Facts) -> Rival | None:
-        found, margin = policy.rival(facts), self._margins.get(self._record.id)
+        found, margin = policy.rival(facts), self._seen.margins.get(self._record.id)
         return found if found is None or margin is None else with_fields(found, margin=margin)
 
     def again(self, until: datetime) -> tuple[datetime, int] | None:
@@ -277,20 +279,23 @@ class _Chain:
         )
 
     def _of_gate(self, gate: str, now: datetime) -> dict[str, Any]:
-        """What the gate looks at, from the nearest record of this episode where it was reached."""
-        record, facts, changes = self._record, _FIELDS[gate], _CHANGES.get(gate)
+        """What the gate looked at, with what is changed of it."""
+        asked = _Asked(record=self._record, home=self._home, rules=self._rules, now=now, on_record=self._on_record)
+        nearest, changes = self._nearest(gate, now), _CHANGES.get(gate)
+        said = _TODAY[gate](asked) if nearest is None else _FIELDS[gate](nearest.inputs[gate], nearest)
+        return said if changes is None else said | changes(asked, said)
+
+    def _nearest(self, gate: str, now: datetime) -> Record | None:
+        """Where the gate was reached: this record, the nearest one of the episode, or else of the person."""
+        if self._on_record and gate in self._record.inputs:
+            return self._record
         own = [one for one in self.records if gate in one.inputs]
+        others = self._seen.nearest(gate, self._record.unit, now) if gate in _OF_ANY_NEED else None
         if not own:
             self.assumed.add(gate)
-            others = (one for chain in self._home.chains for one in chain if gate in one.inputs)
-            own = [one for one in others if gate in _OF_ANY_NEED and one.unit == record.unit]
-        asked = _Asked(record=record, home=self._home, rules=self._rules, now=now, on_record=self._on_record)
-        if not own:
-            said = _TODAY[gate](asked)
-        else:
-            nearest = min(own, key=lambda one: (one.id != record.id, abs(one.at - now), one.id))
-            said = facts(nearest.inputs[gate], nearest)
-        return said if changes is None else said | changes(asked, said)
+            return others
+        found = min(own, key=lambda one: abs(one.at - now))
+        return others if others is not None and gate in _MAY_CHANGE else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -370,8 +375,26 @@ _FIELDS: Mapping[str, Callable[[Inputs, Record], dict[str, Any]]] = {
     "caps": _caps,
     "holdout": _holdout,
 }
-# What they say holds for the person's other needs as well.
-_OF_ANY_NEED = ("consent", "quiet-hours", "caps")
+# What they say holds for the person's other needs as well; and what is more likely to have changed with time than not.
+_OF_ANY_NEED = ("kill-switch", "consent", "quiet-hours", "caps")
+_MAY_CHANGE = ("kill-switch", "consent")
+
+
+class _Seen:
+    """All records of a household in which a gate was reached, by gate and person, in order of time."""
+
+    def __init__(self, home: Home) -> None:
+        self.margins = _margins(home)
+        self._found: dict[tuple[str, str], list[Record]] = {}
+        for one in sorted((one for chain in home.chains for one in chain), key=lambda one: one.at):
+            for gate in _OF_ANY_NEED:
+                if gate in one.inputs:
+                    self._found.setdefault((gate, one.unit), []).append(one)
+
+    def nearest(self, gate: str, unit: str, now: datetime) -> Record | None:
+        found = self._found.get((gate, unit), [])
+        place = bisect_left(found, now, key=lambda one: one.at)
+        return min(found[max(place - 1, 0) : place + 1], key=lambda one: abs(one.at - now), default=None)
 
 
 # What holds today, where nothing was recorded.
@@ -535,9 +558,11 @@ def replay(
     *,
     settings: Settings = _USUAL,
     needs: Needs | None = None,
+    now: datetime | None = None,
 ) -> Replay:
-    """settings: those that hold now. needs: as they are now; the shipped ones unless given."""
-    end = recorded.latest(connection) or since
+    """settings: those that hold now. needs: as they are now; the shipped ones unless given. now: until when what the
+    replay puts off may come again; the last decision's instant unless given."""
+    end = now or recorded.latest(connection) or since
     known, told = needs or load(), _Told()
     waits = (policy.COOLDOWN, timedelta(days=changed.named.get("cooldown_days", 0)), ticks.REMEMBERED)
     anew = _Rules(changed=changed, store=_settings(changed, settings), needs=known, end=end)
@@ -550,8 +575,8 @@ def replay(
 
 def decided_again(home: Home, rules: _Rules) -> Iterator[Replayed]:
     """In the order in which they come to an end."""
-    margins = _margins(home)
-    chains = [_Chain(records, home, rules, margins) for records in home.chains]
+    seen = _Seen(home)
+    chains = [_Chain(records, home, rules, seen) for records in home.chains]
     begin = ((one.records[0].at, one.records[0].id, one) for one in chains)
     for chain, played in ticks.play(begin, home.given):
         yield _replayed(chain, played)

@@ -13,12 +13,13 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, convert
 from msgspec.structs import replace as with_fields
 from sqlalchemy import Connection
 
 from aircue_cloud.decision import exploration, local_time, policy, recorded, ticks
 from aircue_cloud.decision.candidates import Candidate, Choice, Product, choose
+from aircue_cloud.decision.decisions import DUE_TTL
 from aircue_cloud.decision.exploration import Chances
 from aircue_cloud.decision.local_time import Window
 from aircue_cloud.decision.policy import DEFER, Bought, Facts, Rival
@@ -26,7 +27,8 @@ from aircue_cloud.decision.recorded import Ended, Home, Inputs, Record
 from aircue_cloud.decision.settings import Caps, Settings
 from aircue_cloud.decision.ticks import Played
 from aircue_cloud.errors import CommandError
-from aircue_cloud.needs.needs import Needs, load
+from aircue_cloud.needs.conditions import Met
+from aircue_cloud.needs.needs import REPLENISH, Needs, load
 from aircue_cloud.outcomes import assignment
 
 CANNOT_KNOW = (
@@ -364,8 +366,14 @@ def _holdout(inputs: Inputs, _record: Record) -> dict[str, Any]:
     return {"holdout": inputs["holdout"], "need_holdout": inputs["need_holdout"]}
 
 
+def _met(name: str) -> Callable[[Inputs, Record], dict[str, Any]]:
+    return lambda inputs, _: {name: convert(inputs[name], tuple[Met, ...])}
+
+
 _FIELDS: Mapping[str, Callable[[Inputs, Record], dict[str, Any]]] = {
     "kill-switch": lambda inputs, _: {"switched_off": inputs["switched_off"]},
+    "audience": _met("audience"),
+    "conditions": _met("conditions"),
     "sensor": _sensor,
     "consent": lambda inputs, _: {"consent": inputs["granted"]},
     "suppression": _suppression,
@@ -416,7 +424,12 @@ def _expiry_today(asked: _Asked) -> dict[str, Any]:
     ended, store = asked.ended, asked.rules.store
     over = ended.at if ended.at is not None and ended.at <= asked.now else None
     cleared_at = None if over is None else over + store.linger
-    return {"push_ttl": store.push_ttl, "cleared_at": cleared_at, "withdrawn": ended.withdrawn}
+    return {"push_ttl": _push_ttl(asked), "cleared_at": cleared_at, "withdrawn": ended.withdrawn}
+
+
+def _push_ttl(asked: _Asked) -> timedelta:
+    need, ttl = asked.rules.needs.by_name.get(asked.record.need), asked.rules.store.push_ttl
+    return max(ttl, DUE_TTL) if need is not None and need.source == REPLENISH else ttl
 
 
 def _quiet_today(asked: _Asked) -> dict[str, Any]:
@@ -436,6 +449,8 @@ def _holdout_today(asked: _Asked) -> dict[str, Any]:
 
 _TODAY: Mapping[str, Callable[[_Asked], dict[str, Any]]] = {
     "kill-switch": lambda _: {"switched_off": None},
+    "audience": lambda _: {"audience": ()},
+    "conditions": lambda _: {"conditions": ()},
     "sensor": lambda _: {"flag": "OK", "fall": None},
     "consent": _consent_today,
     "suppression": _wanted_today,
@@ -461,7 +476,7 @@ def _expiry_changed(asked: _Asked, said: Mapping[str, Any]) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     named, ended, store = asked.rules.changed.named, asked.ended, asked.rules.store
     if "push_ttl_h" in named:
-        changed["push_ttl"] = store.push_ttl
+        changed["push_ttl"] = _push_ttl(asked)
     over = ended.at is not None and (said["cleared_at"] is not None or not asked.on_record) and ended.at <= asked.now
     if over and ended.at is not None and ("linger_h" in named or said["cleared_at"] is None):
         changed["cleared_at"] = ended.at + store.linger

@@ -6,6 +6,8 @@ import gzip
 import json
 import os
 import random
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -507,6 +509,24 @@ def test_the_command_reads_the_store(cloud: Cloud, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "of 1 episodes 1 led to an offer" in done.stdout
     assert "household ada of the store" in done.stdout
+
+
+def test_the_commands_of_the_documentation_run(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.post(batch(humidity([60.0] * 5 + [85.0] * 40)))
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "readings.csv", rows_of(course(SHOWERS)))
+    Path("wet.toml").write_text(Path(shipped.__file__).with_name("damp-air.toml").read_text())
+    database = f'database_url = "{cloud.database_url}"\n' if cloud.database_url else ""
+    Path("cloud.toml").write_text(f'data_dir = "{cloud.folder.parent.parent}"\n{database}')
+    page = (Path(__file__).parents[2] / "docs" / "push.md").read_text()
+    section = page.partition("## Trying a need on past data\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^    aircue-cloud (.*)$", section, re.MULTILINE)
+    assert [command.split()[1] for command in commands] == ["backtest", "backtest", "replay"]
+    for command in commands:
+        done = CliRunner().invoke(main, shlex.split(command))
+        assert done.exit_code == 0, done.output
+        json.loads(done.stdout.splitlines()[-1])
+    assert "</svg>" in Path("damp-air.svg").read_text()
 
 
 # The open data.

@@ -15,6 +15,7 @@ from aircue_cloud.decision.known import OFFERED
 from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, DEFER, PURPOSE
 from aircue_cloud.decision.preferences import NOTHING_SAID, Preferences, Wishes
 from aircue_cloud.decision.ticks import Made
+from aircue_cloud.homes import personalisation
 from aircue_cloud.outcomes import assignment, enrolment
 
 _AT_ONCE = 100  # households
@@ -116,12 +117,17 @@ def _of(
             ended=ended,
             said=said,
             zones=zones,
-            consent=consents.granted(
-                connection, household, purpose=PURPOSE, data_category=DATA_CATEGORY, channel=CHANNEL
-            ),
+            consent=agrees(connection, household),
             shares={name: share for (name, whose), share in shares.items() if whose == household},
             margins=margins,
         )
+
+
+def agrees(connection: Connection, household: str) -> bool | None:
+    """As decision.known has it: what it said last, and no while nothing may be fitted to it."""
+    said = consents.granted(connection, household, purpose=PURPOSE, data_category=DATA_CATEGORY, channel=CHANNEL)
+    unwilling = personalisation.shared_by_the_unwilling().where(tables.households.c.id == household)
+    return False if said and connection.execute(unwilling).first() is not None else said
 
 
 def _record(row: Any) -> Record:

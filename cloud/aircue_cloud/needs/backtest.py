@@ -13,7 +13,7 @@ instant of a decision is known to it.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -42,6 +42,7 @@ from aircue_node.quantities import QUANTITIES
 SLICES = 1000  # of time, in a picture
 RAW, TRUSTED, CLEANED = SIDES = ("raw", "trusted", "cleaned")
 NO_WISHES = Wishes()
+Chosen = npt.NDArray[np.bool_]
 _SHIPPED = CleaningConfig()
 
 
@@ -52,7 +53,7 @@ class Values:
 
     at: npt.NDArray[np.float64]
     value: npt.NDArray[np.float64]
-    trusted: npt.NDArray[np.bool_] | None = None
+    trusted: Chosen | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +179,7 @@ def backtest(
     household: Household = SOMEBODY,
     cleaning: CleaningConfig = _SHIPPED,
 ) -> Backtest:
-    """courses: each node once; each is looked at once and let go."""
+    """courses: each node once; each is looked at once and let go. SettingsError as of watched()."""
     rule = need.rule
     beside = watched(need)
     nodes = [_node(rule, course, cleaning, beside) for course in courses]
@@ -198,6 +199,13 @@ def backtest(
         assumed=_assumed(need, settings, household),
         drawn=tuple(one.drawn for one in nodes if one.drawn is not None),
     )
+
+
+def usual(settings: Settings, household: Household) -> Settings:
+    """Nothing is left to chance; nobody who is made up is held out."""
+    if household.given:
+        return replace(settings, explore=False)
+    return replace(settings, explore=False, holdout=0.0, need_holdout=0.0)
 
 
 def watched(need: Need) -> frozenset[str]:
@@ -255,7 +263,7 @@ def _node(rule: Rule, course: Course, cleaning: CleaningConfig, beside: frozense
         sides=sides,
         flags=found.flags,
         faults=following.faults(values.at, found.codes),
-        around=_around(course, cleaning, beside) if sides[TRUSTED].episodes else Around(),
+        around=_around(course, cleaning, beside, {rule.quantity: trusted}) if sides[TRUSTED].episodes else Around(),
         drawn=_drawn(course.node, rule, values, found),
     )
 
@@ -291,11 +299,12 @@ def _together(sides: Sequence[Side]) -> Side:
     )
 
 
-def _around(course: Course, cleaning: CleaningConfig, beside: frozenset[str]) -> Around:
+def _around(course: Course, cleaning: CleaningConfig, beside: frozenset[str], cleaned: Mapping[str, Chosen]) -> Around:
+    """cleaned: which readings are trusted, of quantities of which that is known already."""
     found = {}
     for quantity in sorted(beside & set(course.values)):
         values = course.values[quantity]
-        trusted = values.trusted
+        trusted = cleaned.get(quantity, values.trusted)
         if trusted is None:
             trusted = following.clean(cleaning, quantity, values.at, values.value).trusted
         found[quantity] = (values.at[trusted], values.value[trusted])

@@ -18,7 +18,7 @@ from aircue_cloud.decision.settings import Settings
 from aircue_cloud.errors import CommandError
 from aircue_cloud.layers.lake import Lake
 from aircue_cloud.needs import backtest_picture, needs, past
-from aircue_cloud.needs.backtest import CLEANED, RAW, SOMEBODY, TRUSTED, Backtest, Decided, Household, watched
+from aircue_cloud.needs.backtest import CLEANED, RAW, SOMEBODY, TRUSTED, Backtest, Decided, Household, usual, watched
 from aircue_cloud.needs.backtest import backtest as run
 from aircue_cloud.needs.needs import Need
 from aircue_gateway.config import CleaningConfig, ConfigError, load_cleaning
@@ -65,7 +65,7 @@ def backtest(
     if readings is not None:
         household = SOMEBODY if where is None else replace(SOMEBODY, site_zone=where.key)
         courses = past.from_file(readings, watched(need), counted)
-        found = run(need, courses, settings=_usual(settings, household), household=household, cleaning=filters)
+        found = run(need, courses, settings=usual(settings, household), household=household, cleaning=filters)
     else:
         since = now() - timedelta(days=days)
         found, household = _of_store(need, config_path, site, where, since, settings, filters)
@@ -101,13 +101,6 @@ def _zone(name: str | None) -> ZoneInfo | None:
     return found
 
 
-def _usual(settings: Settings, household: Household) -> Settings:
-    """Nothing is left to chance; nobody who is made up is held out."""
-    if household.given:
-        return replace(settings, explore=False)
-    return replace(settings, explore=False, holdout=0.0, need_holdout=0.0)
-
-
 def _of_store(
     need: Need,
     config_path: Path | None,
@@ -124,8 +117,8 @@ def _of_store(
             household = replace(household, site_zone=zone.key)
         lake = Lake(open_objects(load(config_path), place(config_path)))
         courses = past.from_lake(connection, lake, whose, since, watched(need))
-        usual = _usual(settings, household)
-        return run(need, courses, settings=usual, household=household, cleaning=filters), household
+        found = run(need, courses, settings=usual(settings, household), household=household, cleaning=filters)
+        return found, household
 
 
 # In words.

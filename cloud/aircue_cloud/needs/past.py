@@ -18,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, select
 
-from aircue_cloud import consents, db, tables
-from aircue_cloud.decision import preferences
-from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, PURPOSE
+from aircue_cloud import db, tables
+from aircue_cloud.decision import preferences, recorded
 from aircue_cloud.decision.preferences import Wishes
 from aircue_cloud.errors import CommandError
 from aircue_cloud.layers.lake import Lake, Span, asked
@@ -198,6 +197,5 @@ def household_of(connection: Connection, site: str) -> Household:
         person=preferences.of(connection, preferences.PERSON, person or ""),
         household=preferences.of(connection, preferences.HOUSEHOLD, row.household),
     )
-    asked_for = {"purpose": PURPOSE, "data_category": DATA_CATEGORY, "channel": CHANNEL}
-    consent = consents.granted(connection, row.household, **asked_for)
+    consent = recorded.agrees(connection, row.household)
     return Household(name=row.household, given=True, person=person, site_zone=row.tz, wishes=wishes, consent=consent)

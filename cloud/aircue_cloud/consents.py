@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from aircue_cloud import tables
 from aircue_cloud.homes import personalisation
+from aircue_cloud.needs import quantities
+from aircue_cloud.needs.also import PERSON
 from aircue_cloud.rights.receipts import Controller, Said, document
 
 PURPOSES = ("marketing",)
@@ -95,9 +97,16 @@ def record(
 
 
 def _end_waiting(connection: Connection, household: str, data_category: str, channel: str, now: datetime) -> None:
-    """Every push so far follows from the air of the home, by one channel."""
+    """Every push asks for the air of the home, by one channel; some follow from what somebody wears."""
     if (data_category, channel) == PUSHED_FROM:
         end_waiting(connection, household, now)
+    worn = [quantities.of(PERSON, kind) for kind, category in quantities.CATEGORY.items() if category == data_category]
+    agreed = granting(purpose="marketing", data_category=data_category).where(_T.household == household)
+    if worn and connection.execute(agreed).first() is None:
+        pushes, episodes = tables.pushes, tables.episodes.c
+        of_worn = pushes.c.episode.in_(select(episodes.id).where(episodes.quantity.in_(worn)))
+        waiting = (pushes.c.household == household, pushes.c.withdrawn_at.is_(None), of_worn)
+        connection.execute(update(pushes).where(*waiting).values(withdrawn_at=now))
 
 
 def end_waiting(connection: Connection, household: str, now: datetime) -> None:

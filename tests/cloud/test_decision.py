@@ -340,4 +340,5 @@ class TestMessage:
         message = write(need.messages[language], self.occasion(product="Thing"), language)
         assert "Thing" in message.text
         assert message.reason.endswith((".", "。"))
-        assert ("today" in message.reason) == (language == "en")
+        if "{time}" in need.messages[language].reason:
+            assert ("today" in message.reason) == (language == "en")

@@ -90,7 +90,7 @@ def test_why_no_offer_came_the_next_day(town: Town) -> None:
     assert lines[12] == (
         "STOP cooldown: household ada was offered a product of category dehumidifier: none before 05 Dec 2026 12:00 UTC"
     )
-    assert lines[11] == "   - expiry: not asked"
+    assert lines[13] == "   - expiry: not asked"
 
 
 def test_why_an_offer_waits(town: Town) -> None:

@@ -41,13 +41,15 @@ USUAL = Wear()
 
 @dataclass(frozen=True, kw_only=True)
 class Replenishment:
-    """homes: household by person. dues: by (household, product). doses: by (quantity, household)."""
+    """homes: household by person. dues, bought (when last): by (household, product). doses: by (quantity,
+    household)."""
 
     homes: Mapping[str, str] = field(default_factory=dict)
     dues: Mapping[tuple[str, str], Due] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     doses: Mapping[tuple[str, str], Dose] = field(default_factory=dict)
     wear: Wear = USUAL  # frozen
+    bought: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
     def due(self, person: str, product: str, now: datetime) -> float | None:
         """The share of the product's life in the person's home that has passed: 0 just bought, 1 used up. None where
@@ -96,7 +98,8 @@ def learn(connection: Connection, products: Sequence[Described], now: datetime, 
     lasts = {product.id: hours * _level(doses, wear_.by(product.category)) for product, hours in _said(products, wear_)}
     dues = replenishment.learn(purchases, lasts=lasts)
     homes = _homes(connection, households)
-    return Replenishment(homes=homes, dues=dues, categories=categories, doses=doses, wear=wear_)
+    last = {(household, product): at for household, product, at in sorted(bought, key=lambda one: one[2])}
+    return Replenishment(homes=homes, dues=dues, categories=categories, doses=doses, wear=wear_, bought=last)
 
 
 def _said(products: Sequence[Described], wear_: Wear) -> Iterable[tuple[Described, float]]:

@@ -91,7 +91,8 @@ class Surrounding:
     def _of(self, source: str, asked: Sequence[Also], place: Place, person: str | None) -> Facts:
         """room facts stand beside those of the weather: differences need them."""
         if source == ROOM:
-            return self._once((ROOM, place.site, place.node), lambda: self._room(asked, place))
+            mould = any(also.quantity == quantities.MOULD_INDEX for also in asked)
+            return self._once((ROOM, place.site, place.node, str(mould)), lambda: self._room(place, mould=mould))
         if source in (OUTDOOR, FORECAST):
             area = self._areas.get(place.site)
             minus = any(also.minus_room for also in asked)
@@ -114,7 +115,7 @@ class Surrounding:
 
     # Of a room.
 
-    def _room(self, asked: Sequence[Also], place: Place) -> Facts:
+    def _room(self, place: Place, *, mould: bool) -> Facts:
         table = tables.node_state.c
         columns = (table.quantity, table.value, table.scale, table.measured_at, table.flag)
         query = select(*columns).where(table.site == place.site, table.node == place.node)
@@ -124,9 +125,7 @@ class Surrounding:
             if row.flag not in FAULTS
         }
         found |= _derived(found)
-        if any(also.quantity == quantities.MOULD_INDEX for also in asked):
-            found |= self._mould(place)
-        return found
+        return found | self._mould(place) if mould else found
 
     def _mould(self, place: Place) -> Facts:
         """Reckoned from the hours' means of the last MOULD_DAYS."""

@@ -26,6 +26,10 @@ class Seen(Body, tag_field="kind"):
     device: Name
     at: Moment
 
+    @property
+    def kind(self) -> str:
+        return str(self.__struct_config__.tag)
+
 
 class Location(Seen, tag="location"):
     area: Area
@@ -67,7 +71,7 @@ def row(seen: Seen) -> dict[str, Any]:
     return {
         "id": seen.id,
         "person": seen.person,
-        "kind": str(seen.__struct_config__.tag),
+        "kind": seen.kind,
         "device": seen.device,
         "at": from_ms(to_ms(seen.at)),
         "value": None if value is None else float(value),

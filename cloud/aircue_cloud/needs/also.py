@@ -8,6 +8,7 @@ from aircue_cloud.decision.local_time import Window
 OUTDOOR, FORECAST, ROOM, PERSON, CALENDAR = ("outdoor", "forecast", "room", "person", "calendar")
 ALSO_SOURCES = (ROOM, OUTDOOR, FORECAST, PERSON, CALENDAR)
 HOLD, SKIP = ON_MISSING = ("hold", "skip")
+LEAST_AT = 0.8  # share of its life from which on what a home has may be offered again, whatever a need says
 # How old a fact may be where a condition does not say: a gateway repeats a value within 300 s, weather is of full hours
 # and forecasts of a source that is asked hourly, and a wearable tells when its wearer comes near a phone.
 FRESH_S = {ROOM: 1800.0, OUTDOOR: 3 * 3600.0, FORECAST: 24 * 3600.0, PERSON: 2 * 3600.0, CALENDAR: 0.0}

@@ -14,7 +14,17 @@ from aircue_cloud.decision import local_time
 from aircue_cloud.decision.local_time import Window
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.needs import quantities
-from aircue_cloud.needs.also import ALSO_SOURCES, CALENDAR, FORECAST, FRESH_S, ON_MISSING, Also, Audience, Replenish
+from aircue_cloud.needs.also import (
+    ALSO_SOURCES,
+    CALENDAR,
+    FORECAST,
+    FRESH_S,
+    LEAST_AT,
+    ON_MISSING,
+    Also,
+    Audience,
+    Replenish,
+)
 from aircue_cloud.needs.needs import ENGLISH, KINDS, OUTDOOR, PERSON, REPLENISH, ROOM, Message, Need
 from aircue_cloud.settings import build, load_toml
 from aircue_gateway.episodes import Rule
@@ -159,7 +169,7 @@ def _replenish(table: dict[str, Any], where: str) -> Replenish:
     if said.quantity:
         _one_of("quantity", said.quantity, quantities.MEASURED, where)
     _must(said.interval_days > 0, where, "interval_days", said.interval_days, "days over 0")
-    _must(0 < said.at <= 1, where, "at", said.at, "a share of a life over 0, at most 1")
+    _must(LEAST_AT <= said.at <= 1, where, "at", said.at, f"a share of a life from {LEAST_AT} to 1")
     for key in ("category", "consumable"):
         _must(getattr(said, key) != "", where, key, "", "a category of product")
     return said

@@ -74,6 +74,6 @@ def _store(seen: Sequence[Seen]) -> list[Verdict | Reason]:
     with db.writing(known.engine) as connection:
         verdicts = observations.store(connection, seen, now)
         needs = known.layers.needs_within(connection)
-        people = {one.person for one, verdict in zip(seen, verdicts, strict=True) if verdict == "stored"}
-        known.layers.decider.about(connection, wearers.follow(connection, needs, people, now), now)
+        told = {(one.person, one.kind) for one, verdict in zip(seen, verdicts, strict=True) if verdict == "stored"}
+        known.layers.decider.about(connection, wearers.follow(connection, needs, told, now), now)
     return verdicts

@@ -12,7 +12,8 @@ from aircue_cloud.needs.needs import Needs
 
 Read = Callable[[Series, int, int], list[Point]]  # points of a series from one instant to another, both included, in ms
 
-_STEP_MS = 30 * 86_400_000
+_SPAN_MS = 2 * 86_400_000  # that is looked at first
+_EVERYTHING_MS = 1000 * 86_400_000
 
 
 def point(at_ms: int, value: float) -> Point:
@@ -27,14 +28,14 @@ class Courses:
         self._read, self._until_ms = read, until_ms
 
     def before(self, series: Series, at_ms: int, size: int) -> list[Point]:
-        """Further and further back, until there are enough."""
-        first, found = at_ms, list[Point]()
-        while len(found) < size and first > 0:
-            first = max(0, first - _STEP_MS * max(1, size // 512))
-            found = self._read(series, first, at_ms - 1)
-            if not found and first < self._until_ms - 12 * _STEP_MS:
-                break
-        return found[-size:]
+        """Further and further back, until there are enough or no more."""
+        span_ms = _SPAN_MS
+        while True:
+            first_ms = at_ms - span_ms if span_ms < _EVERYTHING_MS else 0
+            found = self._read(series, first_ms, at_ms - 1)
+            if len(found) >= size or first_ms <= 0:
+                return found[-size:]
+            span_ms *= 4
 
     def after(self, series: Series, at_ms: int) -> Iterable[Point]:
         return self._read(series, at_ms + 1, self._until_ms)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.layers.course import Point
@@ -16,6 +16,7 @@ from aircue_cloud.triggers.following import follow as follow_courses
 from aircue_cloud.triggers.following import point
 from aircue_cloud.weather import course
 from aircue_cloud.weather.course import Told
+from aircue_cloud.weather.outdoor import HOUR
 
 LOOKS_BACK = timedelta(days=3)  # for what was told, or corrected, since the last look
 
@@ -80,6 +81,8 @@ def fingerprint(connection: Connection, needs: Needs, now: datetime) -> tuple[ob
     if not rules:
         return ()
     table, sites = tables.weather.c, tables.sites.c
-    latest = connection.execute(select(table.told_at).order_by(table.told_at.desc()).limit(1)).scalar_one_or_none()
     placed = connection.execute(select(sites.id, sites.area).where(sites.area.is_not(None)).order_by(sites.id)).all()
-    return rules, now.replace(minute=0, second=0, microsecond=0), latest, tuple(map(tuple, placed))
+    of_places = table.area.in_(select(sites.area).where(sites.area.is_not(None)))
+    looked_at = (table.hour > now - LOOKS_BACK, table.hour <= now + (course.AHEAD + 1) * HOUR)
+    latest = connection.execute(select(func.max(table.told_at), func.count()).where(of_places, *looked_at)).one()
+    return rules, now.replace(minute=0, second=0, microsecond=0), tuple(latest), tuple(map(tuple, placed))

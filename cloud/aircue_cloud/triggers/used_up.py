@@ -72,16 +72,17 @@ def _course(life: _Life, need: Need, until_ms: int) -> list[Point]:
     begins = point(life.since_ms, 0.0)
     if not need.rule.holds(life.used(until_ms)):
         return [begins]
-    at_ms = _first(lambda at: need.rule.holds(life.used(at)), life.since_ms, until_ms)
-    return [begins, point(at_ms, life.used(at_ms))]
+    at_ms = _first(lambda at: need.rule.holds(life.used(at * _SECOND_MS)), life.since_ms, until_ms) * _SECOND_MS
+    return [begins, point(at_ms, life.used(at_ms))] if at_ms <= until_ms else [begins]
 
 
 def _first(holds: Callable[[int], bool], low_ms: int, high_ms: int) -> int:
-    """To the second; it holds at the high end, and from the first on."""
-    while high_ms - low_ms > _SECOND_MS:
-        middle = (low_ms + high_ms) // 2
-        low_ms, high_ms = (low_ms, middle) if holds(middle) else (middle, high_ms)
-    return high_ms
+    """The first whole second since 1970 at which it holds, which once it does it does for ever; whenever one asks."""
+    low, high = low_ms // _SECOND_MS, high_ms // _SECOND_MS + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 def _lives(connection: Connection, need: Need, now: datetime) -> Iterator[_Life]:
@@ -93,7 +94,7 @@ def _lives(connection: Connection, need: Need, now: datetime) -> Iterator[_Life]
     have = set[str]()
     for (household, product), due in found.dues.items():
         have.add(household)
-        yield _life(found, household, product, due, nodes.product(product), now)
+        yield _life(found, household, product, due, nodes.product(product))
     if said.category == said.consumable:
         return
     devices = replenishing.learn(
@@ -104,7 +105,7 @@ def _lives(connection: Connection, need: Need, now: datetime) -> Iterator[_Life]
     for household, product, due in _latest(devices.dues):
         if household not in have:
             due = replace(due, interval=interval)  # not the time until people buy another device
-            yield _life(devices, household, product, due, nodes.any_of(said.consumable), now)
+            yield _life(devices, household, product, due, nodes.any_of(said.consumable))
 
 
 def _latest(dues: Mapping[tuple[str, str], Due]) -> Iterator[tuple[str, str, Due]]:
@@ -116,9 +117,8 @@ def _latest(dues: Mapping[tuple[str, str], Due]) -> Iterator[tuple[str, str, Due
     yield from ((household, product, due) for household, (product, due) in last.items())
 
 
-def _life(found: replenishing.Replenishment, household: str, product: str, due: Due, node: str, now: datetime) -> _Life:
-    clock = found.clock(household, product)
-    since_ms = _first(lambda at: clock.at(at / 1000) >= due.last, 0, db.to_ms(now))
+def _life(found: replenishing.Replenishment, household: str, product: str, due: Due, node: str) -> _Life:
+    clock, since_ms = found.clock(household, product), db.to_ms(found.bought[household, product])
     return _Life(household=household, node=node, due=due, clock=clock, since_ms=since_ms)
 
 

@@ -20,20 +20,22 @@ LOOKS_BACK = timedelta(days=2)  # what is told later than that is history, and t
 _AT_ONCE = 500
 
 
-def follow(connection: Connection, needs: Needs, people: Collection[str], now: datetime) -> list[Started]:
-    """The episodes that are new, of people of whom something was just stored."""
+def follow(connection: Connection, needs: Needs, told: Collection[tuple[str, str]], now: datetime) -> list[Started]:
+    """told: people and kinds of observations of which something was just stored. The episodes that are new."""
     watching = needs.of(PERSON)
-    if not watching or not people:
+    watched = {need.quantity for need in watching}
+    fit = sorted((person, kind) for person, kind in told if kind in watched)
+    if not fit:
         return []
-    kinds = sorted({need.quantity for need in watching})
-    sites = _sites(connection, sorted(people), kinds)
+    people = sorted({person for person, _ in fit})
+    sites = _sites(connection, people, sorted({kind for _, kind in fit}))
     person_of = {wearer(person): person for person in people}
     courses = []
-    for kind in kinds:
-        for person, site in sites.get(kind, {}).items():
-            points = _points(connection, person, kind, db.to_ms(now - LOOKS_BACK), db.to_ms(now))
-            if points:
-                courses.append((Series(site=site, node=wearer(person), quantity=f"{PERSON}.{kind}"), points))
+    for person, kind in fit:
+        points = _points(connection, person, kind, db.to_ms(now - LOOKS_BACK), db.to_ms(now))
+        if points and person in sites[kind]:
+            series = Series(site=sites[kind][person], node=wearer(person), quantity=f"{PERSON}.{kind}")
+            courses.append((series, points))
 
     def read(series: Series, first_ms: int, last_ms: int) -> list[Point]:
         return _points(connection, person_of[series.node], series.quantity.rpartition(".")[2], first_ms, last_ms)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aircue_cloud.decision.candidates import DUE
 from aircue_cloud.decision.local_time import Window
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.needs import document, needs, toml
-from aircue_cloud.needs.also import FRESH_S, Also
+from aircue_cloud.needs.also import FRESH_S, LEAST_AT, Also
 
 Document = dict[str, Any]
 SHIPPED = needs.load()
@@ -60,6 +61,10 @@ def test_the_calendars_condition() -> None:
 def test_on_missing_and_on_start_are_the_rules() -> None:
     rule = read(condition=damp()["condition"] | {"on_missing": "reset", "on_start": "fire", "lateness_s": 60}).rule
     assert (rule.on_missing, rule.on_start, rule.lateness_s) == ("reset", "fire", 60.0)
+
+
+def test_what_is_due_by_a_need_may_be_offered() -> None:
+    assert LEAST_AT == DUE
 
 
 def condition(**changes: Any) -> Callable[[Document], None]:
@@ -121,6 +126,7 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "format": (lambda found: found["message"]["en"].update(text="{value:.2f}"), "without a format behind it"),
     "never lasts": (replaced(interval_days=0), "key 'interval_days' is 0.0, expected days over 0"),
     "at more than all": (replaced(at=1.01), "key 'at' is 1.01, expected a share"),
+    "at too early": (replaced(at=0.79), "key 'at' is 0.79, expected a share of a life from 0.8 to 1"),
     "ages by nothing known": (replaced(quantity="love"), "key 'quantity' is 'love', expected one of temperature"),
     "of no category": (replaced(category=""), "key 'category' is '', expected a category of product"),
 }

@@ -12,16 +12,18 @@ from aircue_cloud.commands.terminal import changing, command_line, database, now
 from aircue_cloud.errors import CommandError
 from aircue_cloud.needs import needs as shipped
 from aircue_cloud.needs import stored, toml
+from aircue_cloud.needs.backtest_command import backtest
 from aircue_cloud.needs.forecast_command import forecast
 from aircue_cloud.settings import load_toml
 
 
 @click.group()
 def needs() -> None:
-    """Needs: what they are, how they were changed, and whether they can be seen coming."""
+    """Needs: what they are, how they were changed, what they would have led to, and whether they can be seen coming."""
 
 
 needs.add_command(forecast)
+needs.add_command(backtest)
 
 
 @needs.command("list")

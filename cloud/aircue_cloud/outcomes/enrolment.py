@@ -54,6 +54,13 @@ def _shares(
     return found
 
 
+def enrolled(
+    connection: Connection, households: Collection[str], experiments: Collection[str]
+) -> dict[tuple[str, str], float]:
+    """As shares() says, of those that are in an experiment already; nobody comes into one by this."""
+    return _shares(connection, households, experiments)
+
+
 def _parts(households: Collection[str]) -> Iterator[list[str]]:
     names = sorted(households)
     for start in range(0, len(names), _AT_ONCE):

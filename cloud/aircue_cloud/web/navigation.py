@@ -20,6 +20,8 @@ class Entry:
 
 ENTRIES = (
     Entry(name="Now", endpoint="console.console", permission="status:read", key="n", group=WATCH),
+    Entry(name="Homes", endpoint="console_homes.page", permission="readings:read", key="h", group=WATCH),
+    Entry(name="Decisions", endpoint="console_decisions.page", permission="decisions:read", key="d", group=WATCH),
     Entry(name="Catalogue", endpoint="console_catalogue.page", permission="catalogue:read", key="c", group=KEEP),
 )
 

@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from aircue_cloud.web.pages import catalogue, search
+from aircue_cloud.web.pages import catalogue, decisions, homes, search
 
-PAGES = (catalogue, search)
+PAGES = (catalogue, decisions, homes, search)
 
 
 def register(app: Flask) -> None:

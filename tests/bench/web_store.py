@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,10 @@ class Room:
     def key(self) -> str:
         return f"{self.site}/{self.node}"
 
+    @property
+    def installation(self) -> int:
+        return crc32(self.key.encode())
+
 
 def rooms(homes: int, dense: timedelta, span: timedelta) -> list[Room]:
     climate = ("temperature", "humidity")
@@ -62,7 +67,7 @@ def rooms(homes: int, dense: timedelta, span: timedelta) -> list[Room]:
         Room(site="home-1", node="bathroom", quantities=climate, every=dense, since=span, showers=0.4),
         Room(site="home-1", node="bedroom", quantities=climate, every=dense, since=span),
     ]
-    few = {"every": timedelta(minutes=5), "since": timedelta(days=10)}
+    few: dict[str, Any] = {"every": timedelta(minutes=5), "since": timedelta(days=10)}
     for number in range(2, homes + 1):
         site = f"home-{number}"
         found.append(Room(site=site, node="bathroom", quantities=climate, showers=0.5, **few))
@@ -80,7 +85,7 @@ class Air:
     def course(self, quantity: str, at_s: Floats, showers: Floats) -> Floats:
         year, day = 2 * np.pi * at_s / YEAR.total_seconds(), 2 * np.pi * at_s / DAY.total_seconds()
         noise = self._rng.normal(0, 1, len(at_s))
-        courses = {
+        courses: dict[str, Floats] = {
             "temperature": 20 - 2.5 * np.cos(year) - 1.2 * np.cos(day) + 0.15 * noise + 2.0 * showers,
             "humidity": 52 + 5 * np.cos(year) + 4 * np.sin(day) + 0.8 * noise + 40 * showers,
             "co2": 750 - 250 * np.cos(day) + 25 * noise,
@@ -117,7 +122,9 @@ class Air:
             values=[np.rint(one).astype(int).tolist() for one in values],
             statuses=statuses,
         )
-        return Table(site=room.site, node=room.node, installation=1, boot=1, channels=channels, columns=columns)
+        return Table(
+            site=room.site, node=room.node, installation=room.installation, boot=1, channels=channels, columns=columns
+        )
 
 
 class Filler:
@@ -168,7 +175,15 @@ class Filler:
             ()
             if number % 50
             else (
-                Loss(node="bathroom", installation=1, boot=9, first=number, last=number + 4, samples=5, where="node"),
+                Loss(
+                    node="bathroom",
+                    installation=self._rooms[0].installation,
+                    boot=9,
+                    first=number,
+                    last=number + 4,
+                    samples=5,
+                    where="node",
+                ),
             )
         )
         batch = Batch(

@@ -10,6 +10,7 @@ READING = (
     "feed:read",
     "households:read",
     "observations:read",
+    "operators:read",
     "readings:read",
     "recommendations:read",
     "rights:read",
@@ -22,11 +23,13 @@ WRITING = (
     "events:write",
     "households:write",
     "observations:write",
+    "operators:write",
+    "pushes:write",
     "rights:write",
     "weather:write",
 )
 ALL = frozenset((*READING, *WRITING))
-_OWNERS = {"audit:read", "rights:read", "rights:write"}
+_OWNERS = {"audit:read", "operators:read", "operators:write", "rights:read", "rights:write"}
 _VIEWED = frozenset(READING) - _OWNERS
 
 ROLES = {

@@ -21,8 +21,13 @@ class Entry:
 ENTRIES = (
     Entry(name="Now", endpoint="console.console", permission="status:read", key="n", group=WATCH),
     Entry(name="Homes", endpoint="console_homes.page", permission="readings:read", key="h", group=WATCH),
+    Entry(name="Devices", endpoint="console_devices.page", permission="status:read", key="v", group=WATCH),
     Entry(name="Decisions", endpoint="console_decisions.page", permission="decisions:read", key="d", group=WATCH),
     Entry(name="Catalogue", endpoint="console_catalogue.page", permission="catalogue:read", key="c", group=KEEP),
+    Entry(name="Audiences", endpoint="console_audiences.page", permission="households:read", key="a", group=KEEP),
+    Entry(name="Privacy desk", endpoint="console_privacy.page", permission="rights:read", key="p", group=KEEP),
+    Entry(name="Audit log", endpoint="console_audit.page", permission="audit:read", key="l", group=KEEP),
+    Entry(name="Users", endpoint="console_users.page", permission="operators:read", key="u", group=KEEP),
 )
 
 

@@ -4,11 +4,12 @@ Each function takes a connection; call them within one transaction for one consi
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, func, select, union_all
 
 from aircue_cloud import status, tables
@@ -79,6 +80,13 @@ def series(connection: Connection, site: str | None = None) -> list[Series]:
     ]
 
 
+def troubled(connection: Connection) -> set[tuple[str, str]]:
+    """Site and name of the nodes with an open episode."""
+    t = tables.episodes.c
+    query = select(t.site, t.node).where(t.open, ~t.withdrawn).distinct()
+    return {(row.site, row.node) for row in connection.execute(query)}
+
+
 def first_measured(connection: Connection) -> datetime | None:
     """Of the oldest reading there is."""
     files = tables.lake_files.c
@@ -90,26 +98,28 @@ Course = tuple[list[Bucket], list[Flagged]]
 _BUCKETS = """
 SELECT site, node, quantity, min(measured_at), max(measured_at), min(value / scale), avg(value / scale),
     max(value / scale), count(*)
-FROM lake WHERE flag = 'OK' AND measured_at BETWEEN $first AND $last
+FROM lake SEMI JOIN wanted USING (site, node) WHERE flag = 'OK' AND measured_at BETWEEN $first AND $last
 GROUP BY site, node, quantity, (measured_at - $first) // $width ORDER BY site, node, quantity, min(measured_at)
 """
 _FLAGGED = """
 SELECT site, node, quantity, measured_at, value / scale, flag
-FROM lake WHERE flag <> 'OK' AND measured_at BETWEEN $first AND $last
+FROM lake SEMI JOIN wanted USING (site, node) WHERE flag <> 'OK' AND measured_at BETWEEN $first AND $last
 QUALIFY row_number() OVER (PARTITION BY site, node, quantity ORDER BY measured_at DESC) <= $most
 ORDER BY site, node, quantity, measured_at
 """
 
 
 def courses(
-    connection: Connection, lake: Lake, start_ms: int, end_ms: int, buckets: int
+    connection: Connection, lake: Lake, nodes: Collection[tuple[str, str]], start_ms: int, end_ms: int, buckets: int
 ) -> Mapping[tuple[str, str, str], Course]:
     """By site, node and quantity: trusted readings from start to end in at most `buckets` + 1 slices of time, and the
-    newest flagged ones. Of every series; empty for one without readings there."""
+    newest flagged ones. Of every series of these nodes; empty for one without readings there."""
     span = {"first": start_ms, "last": end_ms}
     width = max((end_ms - start_ms) // buckets, 1)
     found: dict[tuple[str, str, str], Course] = defaultdict(lambda: ([], []))
-    with lake.open(connection, Span(first_ms=start_ms, last_ms=end_ms)) as opened:
+    sites, names = [site for site, _ in nodes], [node for _, node in nodes]
+    wanted = pa.table({"site": pa.array(sites, pa.string()), "node": pa.array(names, pa.string())})
+    with lake.open(connection, Span(first_ms=start_ms, last_ms=end_ms), {"wanted": wanted}) as opened:
         for site, node, quantity, *row in opened.execute(_BUCKETS, {**span, "width": width}).fetchall():
             found[site, node, quantity][0].append(Bucket(*row))
         for site, node, quantity, *row in opened.execute(_FLAGGED, {**span, "most": MOST_FLAGGED}).fetchall():

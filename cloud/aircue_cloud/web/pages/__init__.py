@@ -2,9 +2,20 @@
 
 from flask import Flask
 
-from aircue_cloud.web.pages import catalogue, decisions, homes, search
+from aircue_cloud.web.pages import (
+    audiences,
+    audit_log,
+    catalogue,
+    decisions,
+    devices,
+    homes,
+    privacy,
+    search,
+    switch,
+    users,
+)
 
-PAGES = (catalogue, decisions, homes, search)
+PAGES = (audiences, audit_log, catalogue, decisions, devices, homes, privacy, search, switch, users)
 
 
 def register(app: Flask) -> None:

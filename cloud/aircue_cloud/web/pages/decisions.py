@@ -124,11 +124,15 @@ def _held(held: Held) -> Listing:
 
 def _gates(row: dict[str, Any]) -> Listing:
     rows: list[Row] = [
-        [number, gate["gate"], _MARKS.get(gate["result"], _NOT_REACHED), why.of_gate(gate)]
+        [number, gate["gate"], _MARKS.get(gate["result"], _NOT_REACHED), _saw(gate)]
         for number, gate in enumerate(row["trace"]["gates"], 1)
     ]
     columns = (Column(label="Order", number=True), "Gate", "Result", Column(label="What it saw", wide=True))
     return Listing(name="gates", caption="Gate by gate", columns=columns, rows=rows, empty="No gate was asked.")
+
+
+def _saw(gate: dict[str, Any]) -> str | None:
+    return None if gate["result"] == "not reached" else why.of_gate(gate)
 
 
 def _candidates(row: dict[str, Any]) -> Listing:

@@ -104,7 +104,7 @@ def _at(start_ms: int, end_ms: int) -> str:
 
 
 def _said(shown: Window, mine: Site) -> str:
-    start, end = (wording.day_and_time(at, mine.tz) for at in (shown.start, shown.end))
+    start, end = (wording.date_and_time(at, mine.tz) for at in (shown.start, shown.end))
     return f"{start} to {end}, times in {mine.tz}"
 
 

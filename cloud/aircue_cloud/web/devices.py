@@ -85,8 +85,8 @@ def gateways(connection: Connection) -> list[Gateway]:
         func.sum(_B.deliveries - 1).label("redelivered"),
     ).group_by(_B.gateway)
     rows: dict[str, Any] = {row.gateway: row for row in connection.execute(counted)}
-    asked = select(_R.gateway, func.count()).group_by(_R.gateway)
-    refused: dict[str, int] = {gateway: count for gateway, count in connection.execute(asked)}
+    asked = select(_R.gateway, func.count().label("refused")).group_by(_R.gateway)
+    refused: dict[str, int] = {row.gateway: row.refused for row in connection.execute(asked)}
     return [
         _gateway(name, rows.get(name), refused.get(name, 0))
         for name in connection.execute(select(_G.name).order_by(_G.name)).scalars()

@@ -6,7 +6,7 @@ from flask import Response, request
 
 from aircue_cloud import db
 from aircue_cloud.errors import CommandError
-from aircue_cloud.rights import reports
+from aircue_cloud.rights import reports, small_groups
 from aircue_cloud.rights.reports import Report
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
@@ -46,7 +46,7 @@ def _months(now: datetime) -> list[str]:
 
 
 def _people(count: int | None) -> Cell:
-    hidden = Cell(text=f"under {reports.small_groups.K}, or it would tell of so few", raw="", tone="soft")
+    hidden = Cell(text=f"under {small_groups.K}, or it would tell of so few", raw="", tone="soft")
     return hidden if count is None else Cell(text=wording.count(count), raw=count)
 
 
@@ -59,7 +59,7 @@ def _consents(report: Report) -> Listing:
         columns=columns,
         rows=rows,
         note=f"at the end of {report.month}",
-        empty="Nobody had agreed to anything by the end of this month. The shop asks, or: aircue-cloud consent grant HOUSEHOLD",
+        empty="Nobody had agreed to anything by the end of this month. The shop asks; see PUT /api/v1/households/ID.",
     )
 
 

@@ -1,6 +1,7 @@
 """The privacy desk: what people asked of their data, with its clock, and everything about one of them as a file."""
 
 from datetime import datetime
+from typing import Any
 
 from flask import Response, redirect, request, url_for
 
@@ -37,7 +38,8 @@ def export() -> Response:
     kind, name = request.args.get("kind", ""), request.args.get("name", "").strip()
     if kind not in _EXPORTS or not name:
         return redirect(url_for(".page"), 303)  # type: ignore[return-value]  # a werkzeug response; Flask serves both
-    return redirect(url_for(_EXPORTS[kind], **{kind: name}), 303)  # type: ignore[return-value]  # as above
+    values: dict[str, Any] = {kind: name}
+    return redirect(url_for(_EXPORTS[kind], **values), 303)  # type: ignore[return-value]  # as above
 
 
 def _listing(name: str, caption: str, found: list[Asked], now: datetime, empty: str) -> Listing:

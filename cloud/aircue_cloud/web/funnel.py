@@ -13,23 +13,24 @@ _E, _D, _P, _I = tables.episodes.c, tables.decisions.c, tables.pushes.c, tables.
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """share: of the step before; None for the first, and after none."""
+    """share: of the step before, which `of` names; None for the first, and after none."""
 
     label: str
     count: int
     share: float | None
+    of: str
     about: str
 
 
 def steps(connection: Connection, since: datetime) -> list[Step]:
     """Of everything since then. An order counts where it names its push; what is associated otherwise does not."""
-    before: int | None = None
+    before, of = 0, ""
     found = []
     for label, about, query in _queries(since):
         count = connection.execute(query).scalar_one()
         share = count / before if before else None
-        found.append(Step(label=label, count=count, share=share, about=about))
-        before = count
+        found.append(Step(label=label, count=count, share=share, of=of, about=about))
+        before, of = count, label.lower()
     return found
 
 

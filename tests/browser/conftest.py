@@ -118,7 +118,7 @@ def chromium(need_program: Callable[[str], Path], tmp_path_factory: pytest.TempP
     programs = need_program("chromium"), need_program("chromedriver")
     for left in reversed(range(_STARTS)):
         try:
-            driver = _started(*programs, tmp_path_factory.mktemp("chromium"))
+            driver = started(*programs, tmp_path_factory.mktemp("chromium"))
             break
         except SessionNotCreatedException:
             if not left:
@@ -127,7 +127,7 @@ def chromium(need_program: Callable[[str], Path], tmp_path_factory: pytest.TempP
     driver.quit()
 
 
-def _started(chromium: Path, chromedriver: Path, profile: Path) -> WebDriver:
+def started(chromium: Path, chromedriver: Path, profile: Path) -> WebDriver:
     options = webdriver.ChromeOptions()
     options.binary_location = str(chromium)
     for switch in (*SWITCHES, f"--user-data-dir={profile}"):

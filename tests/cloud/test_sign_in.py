@@ -94,6 +94,24 @@ def test_without_an_operator_this_machine_needs_no_sign_in_and_with_one_it_does(
     assert (page.status_code, page.headers["Location"]) == (302, "/sign-in?next=/console?window%3D6h")
 
 
+@pytest.mark.parametrize(
+    ("accept", "code"),
+    [
+        # Chromium's, Firefox's, curl's.
+        (
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
+            "application/signed-exchange;v=b3;q=0.7",
+            302,
+        ),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", 302),
+        ("*/*", 401),
+    ],
+)
+def test_browsers_are_led_to_the_sign_in_page_and_programs_are_told(cloud: Cloud, accept: str, code: int) -> None:
+    add(cloud)
+    assert cloud.app.test_client().get("/console", headers={"Accept": accept}).status_code == code
+
+
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Forwarded-Host"])
 def test_what_came_by_way_of_a_proxy_is_never_this_machine(cloud: Cloud, header: str) -> None:
     assert cloud.app.test_client().get("/api/v1/status", headers={header: "127.0.0.1"}).status_code == 401

@@ -51,7 +51,7 @@ def _lines(row: Mapping[str, Any]) -> Iterator[str]:
     yield f"{row['at']:%d %b %Y %H:%M} UTC, {row['need']} in {room}: {_OUTCOMES[row['outcome']](row)}"
     yield f"It was about: {_whom(row)}. Rules {row['rules_version']}, model {row['model_version'] or 'not asked'}."
     for gate in trace["gates"]:
-        yield f"{_MARKS[gate['result']]} {gate['gate']}: {_gate(gate)}"
+        yield f"{_MARKS[gate['result']]} {gate['gate']}: {of_gate(gate)}"
     yield from _candidates(trace)
 
 
@@ -96,7 +96,8 @@ def _time(at: datetime | str | None) -> str:
     return f"{found:%d %b %Y %H:%M} UTC"
 
 
-def _gate(gate: Mapping[str, Any]) -> str:
+def of_gate(gate: Mapping[str, Any]) -> str:
+    """What a gate of a trace says, in words."""
     if gate["result"] == "fail":
         return str(gate["reason"])
     return "not asked" if gate["result"] == "not reached" else PASSED[gate["gate"]](gate["inputs"])

@@ -11,6 +11,7 @@ READING = (
     "households:read",
     "needs:read",
     "observations:read",
+    "operators:read",
     "readings:read",
     "recommendations:read",
     "rights:read",
@@ -24,11 +25,13 @@ WRITING = (
     "households:write",
     "needs:write",
     "observations:write",
+    "operators:write",
+    "pushes:write",
     "rights:write",
     "weather:write",
 )
 ALL = frozenset((*READING, *WRITING))
-_OWNERS = {"audit:read", "rights:read", "rights:write"}
+_OWNERS = {"audit:read", "operators:read", "operators:write", "rights:read", "rights:write"}
 _VIEWED = frozenset(READING) - _OWNERS
 
 ROLES = {

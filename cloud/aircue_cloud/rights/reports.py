@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from aircue_cloud import consents, db, tables
 from aircue_cloud.errors import CommandError
@@ -86,6 +86,34 @@ def _needs_by_area(connection: Connection, start: datetime, end: datetime) -> di
     return _counted((row.need, row.area or NOWHERE, row.id) for row in connection.execute(query))
 
 
+def _consents(connection: Connection, _: datetime, end: datetime) -> dict[str, dict[str, int]]:
+    """People whose household agreed, as of the month's end, to a use of some data through some channel. A group that
+    differs from another by fewer than 20 people, and so would tell of them, is counted as nobody."""
+    table, people = tables.consents.c, tables.people.c
+    said = (table.household, table.purpose, table.data_category, table.channel)
+    last = select(func.max(table.id)).where(table.at < end).group_by(*said)
+    query = (
+        select(table.purpose, table.data_category, table.channel, people.id)
+        .join(tables.people, people.household == table.household)
+        .where(table.id.in_(last), table.granted)
+    )
+    found: dict[str, set[str]] = {}
+    for purpose, category, channel, person in connection.execute(query):
+        found.setdefault(f"{purpose}: {category}, {channel}", set()).add(person)
+    return _apart({name: frozenset(ids) for name, ids in found.items()})
+
+
+def _apart(groups: Mapping[str, frozenset[str]]) -> dict[str, dict[str, int]]:
+    told: list[frozenset[str]] = []
+    counted: dict[str, dict[str, int]] = {}
+    for name in sorted(groups):
+        is_near = small_groups.overlapping(told, groups[name])
+        counted[name] = {"agreed": 0 if is_near else len(groups[name])}
+        if not is_near and len(groups[name]) >= small_groups.K:
+            told.append(groups[name])
+    return counted
+
+
 def _counted(rows: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, int]]:
     """(group, cell, person). A person of several cells of a group, a home in each, counts in the first alone: cells
     that overlap could be told apart by their sum."""
@@ -100,6 +128,6 @@ def _counted(rows: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, int]]:
 
 
 _COUNTED: Mapping[str, Callable[[Connection, datetime, datetime], dict[str, dict[str, int]]]] = MappingProxyType(
-    {"needs-by-area": _needs_by_area}
+    {"needs-by-area": _needs_by_area, "consents": _consents}
 )
 NAMES = tuple(_COUNTED)

@@ -177,7 +177,7 @@ def _operator(session: Session) -> Actor:
 
 def _nobody() -> Actor:
     if sign_in_is_needed():
-        if request.method == "GET" and request.accept_mimetypes.best == "text/html":
+        if request.method == "GET" and browsers.wants_a_page():
             abort(redirect(url_for("sign_in.page", next=request.full_path.rstrip("?"))))
         raise unauthorized(f"who are you? {_KEY_HINT}")
     if browsers.changes():

@@ -29,6 +29,12 @@ def changes() -> bool:
     return request.method not in _SAFE
 
 
+def wants_a_page() -> bool:
+    """Whether it names HTML; a program that takes anything (*/*) does not. Chromium names a signed exchange, with a
+    parameter, beside it, which libraries hold for the most wanted."""
+    return "text/html" in request.accept_mimetypes.values()
+
+
 def must_come_from_here() -> None:
     """403 for a write that a page from elsewhere made a browser send."""
     site = request.headers.get("Sec-Fetch-Site")

@@ -70,8 +70,17 @@ class Threshold:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A push."""
+
+    at_ms: int
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chart:
-    """label: for those who do not see it. least_span: the value axis never shows less, so that noise stays small."""
+    """label: for those who do not see it. least_span: the value axis never shows less, so that noise stays small. raw:
+    the course with what is not trusted, drawn behind the other."""
 
     label: str
     start_ms: int
@@ -82,6 +91,8 @@ class Chart:
     flagged: Sequence[Flagged] = ()
     shades: Sequence[Shade] = ()
     thresholds: Sequence[Threshold] = ()
+    raw: Sequence[Bucket] = ()
+    pushes: Sequence[Mark] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +124,9 @@ def svg(chart: Chart) -> Markup:
         *_time_axis(chart, scale),
         *_shades(chart.shades, scale),
         *_thresholds(chart, scale),
+        *_raw(chart.raw, scale),
         _lines(chart.buckets, scale),
+        *_pushes(chart.pushes, scale),
         *_limits(chart, scale),
         *_marks(chart.flagged, scale),
     ]
@@ -126,7 +139,7 @@ def svg(chart: Chart) -> Markup:
 
 def domain(chart: Chart) -> tuple[float, float]:
     """The value axis: the data with some room, thresholds that are near, at least least_span."""
-    values = [value for bucket in chart.buckets for value in (bucket.low, bucket.high)]
+    values = [value for bucket in (*chart.buckets, *chart.raw) for value in (bucket.low, bucket.high)]
     values = values or [mark.value for mark in chart.flagged] or [0.0]
     low, high = min(values), max(values)
     reach = max(high - low, chart.least_span) * 0.35
@@ -280,6 +293,23 @@ def _band(piece: Sequence[Bucket], scale: Scale) -> Markup:
 
 def _points(places: Sequence[tuple[Bucket, float]], scale: Scale) -> str:
     return " ".join(f"{scale.x(bucket.at_ms) * WIDTH / 100:.1f},{scale.y(value):.1f}" for bucket, value in places)
+
+
+def _raw(buckets: Sequence[Bucket], scale: Scale) -> Iterable[Markup]:
+    if buckets:
+        yield Markup('<g class="raw">') + _lines(buckets, scale) + Markup("</g>")
+
+
+def _pushes(pushes: Iterable[Mark], scale: Scale) -> Iterable[Markup]:
+    """A line over the whole height with a head on top."""
+    for push in pushes:
+        x = scale.x(push.at_ms)
+        if 0 <= x <= 100:
+            place = {"x": _pc(x), "top": TOP, "end": TOP + PLOT, "label": push.label}
+            yield Markup(
+                '<g class="push"><title>{label}</title><line x1="{x}%" x2="{x}%" y1="{top}" y2="{end}"/>'
+                '<circle cx="{x}%" cy="{top}" r="4"/></g>'
+            ).format(**place)
 
 
 def _dot(bucket: Bucket, scale: Scale) -> Markup:

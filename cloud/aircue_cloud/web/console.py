@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -10,26 +10,30 @@ from flask import Blueprint, Flask, Response, make_response, render_template, re
 from sqlalchemy import Connection
 
 from aircue_cloud import db
+from aircue_cloud.decision import kill_switch
 from aircue_cloud.layers.lake import Lake
 from aircue_cloud.needs.needs import Needs
-from aircue_cloud.routes.access import requires, who
+from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
-from aircue_cloud.web import charts, me, offers, page, queries, sign_in, wording
+from aircue_cloud.web import charts, frame, funnel, me, offers, page, pages, queries, sign_in, wording
+from aircue_cloud.web.funnel import Step
 from aircue_cloud.web.queries import Series
 
 EPISODES = 20
 PUSHES = 12
+CARDS = 6
+FUNNEL = timedelta(days=30)
 DECLINED = 12
-POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
+
+Place = tuple[str, str]  # site, node
 
 blueprint = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
+blueprint.after_request(frame.guard)
 
 
 def register(app: Flask) -> None:
     app.register_blueprint(blueprint)
+    pages.register(app)
     app.register_blueprint(sign_in.blueprint)
     app.register_blueprint(me.blueprint)
     app.register_blueprint(offers.blueprint)
@@ -45,6 +49,9 @@ class View:
     episodes: list[page.EpisodeLine]
     pushes: list[page.PushLine]
     declined: list[page.DeclinedLine]
+    funnel: list[Step]
+    off: str | None  # why nothing is pushed at all
+    nodes: int  # all, of which the cards show some
 
 
 @blueprint.get("")
@@ -78,9 +85,8 @@ def _answer(template: str, asked: str | None) -> Response:
     with db.reading(known.engine) as connection:
         version = _version(connection, asked, now)
         view = build(connection, known.lake, known.needs, asked, now)
-    mine = who()
-    shown = {"view": view, "windows": page.WINDOWS, "asked": asked, "version": version, "mine": mine}
-    response = make_response(render_template(template, **shown))
+    shown = {"view": view, "windows": page.WINDOWS, "asked": asked, "version": version, "title": "Now"}
+    response = make_response(render_template(template, **shown, **frame.framed()))
     response.set_etag(version)
     return response
 
@@ -90,16 +96,11 @@ def _version(connection: Connection, asked: str | None, now: datetime) -> str:
     return f"{queries.version(connection)}-{asked}-{now:%H%M}"
 
 
-@blueprint.after_request
-def _guard(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Cache-Control"] = "no-cache"
-    return response
-
-
 def build(connection: Connection, lake: Lake, needs: Needs, asked: str | None, now: datetime) -> View:
     """The page's content as of one moment."""
     every = queries.series(connection)
+    nodes = list(dict.fromkeys((one.site, one.node) for one in every))
+    charted = _charted(nodes, queries.troubled(connection))
     first = None if asked is not None else queries.first_measured(connection)
     shown = page.window(asked, first, [one.measured_at for one in every], now)
     zones = {site: page.zone(name) for site, name in queries.zones(connection).items()}
@@ -107,14 +108,24 @@ def build(connection: Connection, lake: Lake, needs: Needs, asked: str | None, n
     return View(
         figures=page.figures(queries.figures(connection)),
         window=shown,
-        cards=_cards(connection, lake, needs, every, shown, zones, now),
+        cards=_cards(
+            connection, lake, needs, [one for one in every if (one.site, one.node) in charted], shown, zones, now
+        ),
         episodes=[
             page.episode_line(row, needs, zones[row["site"]], units, shown.end)
             for row in queries.episodes(connection, limit=EPISODES)
         ],
         pushes=[page.push_line(row, zones[row["site"]]) for row in queries.pushes(connection, PUSHES)],
         declined=[page.declined_line(row, needs, zones[row["site"]]) for row in queries.declined(connection, DECLINED)],
+        funnel=funnel.steps(connection, now - FUNNEL),
+        off=kill_switch.switched_off(connection),
+        nodes=len(nodes),
     )
+
+
+def _charted(nodes: list[Place], troubled: set[Place]) -> set[Place]:
+    """Of many nodes those with an open episode first, then by site and name."""
+    return set(sorted(nodes, key=lambda node: (node not in troubled, node))[:CARDS])
 
 
 def _cards(
@@ -128,7 +139,8 @@ def _cards(
 ) -> list[page.Card]:
     """The nodes by site and name, which is the order of `every`."""
     episodes = queries.episodes(connection, start=shown.start)
-    courses = queries.courses(connection, lake, shown.start_ms, shown.end_ms, charts.BUCKETS)
+    wanted = {(one.site, one.node) for one in every}
+    courses = queries.courses(connection, lake, wanted, shown.start_ms, shown.end_ms, charts.BUCKETS)
     homes = queries.households(connection)
     cards = []
     for (site, _), found in groupby(every, key=lambda one: (one.site, one.node)):

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from aircue_cloud import db
 from aircue_cloud.needs.needs import Need, Needs
 from aircue_cloud.web import charts, wording
-from aircue_cloud.web.charts import Bucket, Chart, Flagged, Shade, Threshold
+from aircue_cloud.web.charts import Bucket, Chart, Flagged, Mark, Shade, Threshold
 from aircue_cloud.web.queries import Sender, Series
 
 WINDOWS = {
@@ -59,6 +59,7 @@ class Slice:
 
     since: str
     low: str
+    mean: str
     high: str
     readings: str
 
@@ -187,6 +188,9 @@ def draw(
     episodes: Iterable[Row],
     needs: Needs,
     tz: ZoneInfo,
+    *,
+    raw: Sequence[Bucket] = (),
+    pushes: Iterable[Row] = (),
 ) -> Drawn:
     buckets, flagged = course
     words = wording.quantity(one.quantity)
@@ -204,6 +208,8 @@ def draw(
         flagged=flagged,
         shades=[_shade(row, needs, tz) for row in mine],
         thresholds=[_threshold(need) for need in _watching(needs, one.quantity)],
+        raw=raw,
+        pushes=[_mark(row, tz) for row in pushes if (row["node"], row["quantity"]) == (one.node, one.quantity)],
     )
     return Drawn(
         key=f"{one.site}/{one.node}/{one.quantity}",
@@ -214,7 +220,7 @@ def draw(
         flag="" if one.flag == "OK" else one.flag.lower(),
         needs=tuple(need_title(needs, row["need"]) for row in mine if row["open"]),
         chart=charts.svg(chart),
-        table=tuple(_table(buckets, shown, words.decimals, tz)),
+        table=tuple(table(buckets, shown, words.decimals, tz)),
     )
 
 
@@ -243,6 +249,11 @@ def _shade(row: Row, needs: Needs, tz: ZoneInfo) -> Shade:
     )
 
 
+def _mark(row: Row, tz: ZoneInfo) -> Mark:
+    label = f"Push at {wording.day_and_time(row['created_at'], tz)}: {row['title']}"
+    return Mark(at_ms=db.to_ms(row["created_at"]), label=label)
+
+
 def _watching(needs: Needs, quantity: str) -> list[Need]:
     return [need for need in needs.by_name.values() if need.rule.quantity == quantity]
 
@@ -258,18 +269,21 @@ def need_title(needs: Needs, name: str) -> str:
     return name if need is None else need.title
 
 
-def _table(buckets: Sequence[Bucket], shown: Window, decimals: int, tz: ZoneInfo) -> Iterable[Slice]:
+def table(buckets: Sequence[Bucket], shown: Window, decimals: int, tz: ZoneInfo) -> Iterable[Slice]:
     """Newest first, the window in TABLE_ROWS slices; empty ones are left out."""
     width = (shown.end_ms - shown.start_ms) // TABLE_ROWS + 1
     slices: dict[int, list[Bucket]] = {}
     for bucket in buckets:
         slices.setdefault((bucket.first_ms - shown.start_ms) // width, []).append(bucket)
     for index, found in sorted(slices.items(), reverse=True):
+        counted = sum(bucket.count for bucket in found)
+        mean = sum(bucket.mean * bucket.count for bucket in found) / counted
         yield Slice(
             since=wording.day_and_time(db.from_ms(shown.start_ms + index * width), tz),
             low=f"{min(bucket.low for bucket in found):.{decimals}f}",
+            mean=f"{mean:.{decimals}f}",
             high=f"{max(bucket.high for bucket in found):.{decimals}f}",
-            readings=wording.count(sum(bucket.count for bucket in found)),
+            readings=wording.count(counted),
         )
 
 

@@ -4,11 +4,12 @@ Each function takes a connection; call them within one transaction for one consi
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, func, select, union_all
 
 from aircue_cloud import status, tables
@@ -64,10 +65,11 @@ def figures(connection: Connection) -> dict[str, int]:
     return status.figures(connection) | {name: connection.execute(query).scalar_one() for name, query in counts.items()}
 
 
-def series(connection: Connection) -> list[Series]:
-    """All of them, by site, node and quantity."""
+def series(connection: Connection, site: str | None = None) -> list[Series]:
+    """All of them, or of one site, by site, node and quantity."""
     table = tables.node_state
-    rows = connection.execute(select(table).order_by(table.c.site, table.c.node, table.c.quantity)).mappings()
+    query = select(table) if site is None else select(table).where(table.c.site == site)
+    rows = connection.execute(query.order_by(table.c.site, table.c.node, table.c.quantity)).mappings()
     return [
         Series(
             value=row["value"] / row["scale"],
@@ -76,6 +78,13 @@ def series(connection: Connection) -> list[Series]:
         )
         for row in rows
     ]
+
+
+def troubled(connection: Connection) -> set[tuple[str, str]]:
+    """Site and name of the nodes with an open episode."""
+    t = tables.episodes.c
+    query = select(t.site, t.node).where(t.open, ~t.withdrawn).distinct()
+    return {(row.site, row.node) for row in connection.execute(query)}
 
 
 def first_measured(connection: Connection) -> datetime | None:
@@ -89,26 +98,28 @@ Course = tuple[list[Bucket], list[Flagged]]
 _BUCKETS = """
 SELECT site, node, quantity, min(measured_at), max(measured_at), min(value / scale), avg(value / scale),
     max(value / scale), count(*)
-FROM lake WHERE flag = 'OK' AND measured_at BETWEEN $first AND $last
+FROM lake SEMI JOIN wanted USING (site, node) WHERE flag = 'OK' AND measured_at BETWEEN $first AND $last
 GROUP BY site, node, quantity, (measured_at - $first) // $width ORDER BY site, node, quantity, min(measured_at)
 """
 _FLAGGED = """
 SELECT site, node, quantity, measured_at, value / scale, flag
-FROM lake WHERE flag <> 'OK' AND measured_at BETWEEN $first AND $last
+FROM lake SEMI JOIN wanted USING (site, node) WHERE flag <> 'OK' AND measured_at BETWEEN $first AND $last
 QUALIFY row_number() OVER (PARTITION BY site, node, quantity ORDER BY measured_at DESC) <= $most
 ORDER BY site, node, quantity, measured_at
 """
 
 
 def courses(
-    connection: Connection, lake: Lake, start_ms: int, end_ms: int, buckets: int
+    connection: Connection, lake: Lake, nodes: Collection[tuple[str, str]], start_ms: int, end_ms: int, buckets: int
 ) -> Mapping[tuple[str, str, str], Course]:
     """By site, node and quantity: trusted readings from start to end in at most `buckets` + 1 slices of time, and the
-    newest flagged ones. Of every series; empty for one without readings there."""
+    newest flagged ones. Of every series of these nodes; empty for one without readings there."""
     span = {"first": start_ms, "last": end_ms}
     width = max((end_ms - start_ms) // buckets, 1)
     found: dict[tuple[str, str, str], Course] = defaultdict(lambda: ([], []))
-    with lake.open(connection, Span(first_ms=start_ms, last_ms=end_ms)) as opened:
+    sites, names = [site for site, _ in nodes], [node for _, node in nodes]
+    wanted = pa.table({"site": pa.array(sites, pa.string()), "node": pa.array(names, pa.string())})
+    with lake.open(connection, Span(first_ms=start_ms, last_ms=end_ms), {"wanted": wanted}) as opened:
         for site, node, quantity, *row in opened.execute(_BUCKETS, {**span, "width": width}).fetchall():
             found[site, node, quantity][0].append(Bucket(*row))
         for site, node, quantity, *row in opened.execute(_FLAGGED, {**span, "most": MOST_FLAGGED}).fetchall():
@@ -127,20 +138,47 @@ def households(connection: Connection) -> dict[str, str]:
     return {row.id: row.name for row in connection.execute(query)}
 
 
-def episodes(connection: Connection, start: datetime | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-    """Newest first; start: those that reach past it. With the outcome and reason of the decision about each."""
-    table, decisions = tables.episodes, tables.decisions
-    latest = select(func.max(decisions.c.id)).group_by(decisions.c.episode)
-    decided = select(decisions).where(decisions.c.id.in_(latest)).subquery()
-    query = select(table, decided.c.outcome, decided.c.reason).outerjoin(decided, decided.c.episode == table.c.id)
+def episodes(
+    connection: Connection,
+    start: datetime | None = None,
+    limit: int | None = None,
+    site: str | None = None,
+    end: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """Newest first; start, end: those that reach past the one and begin before the other. With the outcome and reason
+    of the decision about each."""
+    table = tables.episodes
+    query = select(table)
     if start is not None:
         query = query.where((table.c.ended_at >= start) | table.c.ended_at.is_(None), table.c.withdrawn.is_(False))
-    rows = connection.execute(query.order_by(table.c.started_at.desc(), table.c.id).limit(limit)).mappings()
-    return [dict(row) for row in rows]
+    if site is not None:
+        query = query.where(table.c.site == site)
+    if end is not None:
+        query = query.where(table.c.started_at <= end)
+    rows = connection.execute(query.order_by(table.c.started_at.desc(), table.c.id).limit(limit)).mappings().all()
+    decided = _decided(connection, [row["id"] for row in rows])
+    return [{**row, **decided.get(row["id"], _UNDECIDED)} for row in rows]
 
 
-def pushes(connection: Connection, limit: int) -> list[dict[str, Any]]:
-    """Newest first, with the product's name and price, and site, node and zone of what set it off."""
+_UNDECIDED = {"outcome": None, "reason": None}
+_AT_ONCE = 500  # ids in one question
+
+
+def _decided(connection: Connection, episodes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By episode, how the latest decision about it went."""
+    t = tables.decisions.c
+    found = {}
+    for first in range(0, len(episodes), _AT_ONCE):
+        asked = t.episode.in_(episodes[first : first + _AT_ONCE])
+        query = select(t.episode, t.outcome, t.reason).where(asked).order_by(t.id)
+        found.update({row.episode: {"outcome": row.outcome, "reason": row.reason} for row in connection.execute(query)})
+    return found
+
+
+def pushes(
+    connection: Connection, limit: int, site: str | None = None, span: tuple[datetime, datetime] | None = None
+) -> list[dict[str, Any]]:
+    """Newest first, of one site and span or of all, with the product's name and price, and where it was set off."""
     table, products = tables.pushes, tables.products
     query = (
         select(
@@ -151,11 +189,16 @@ def pushes(connection: Connection, limit: int) -> list[dict[str, Any]]:
             tables.households.c.name.label("household_name"),
             tables.episodes.c.site,
             tables.episodes.c.node,
+            tables.episodes.c.quantity,
         )
         .join(products, products.c.id == table.c.product)
         .join(tables.households, tables.households.c.id == table.c.household)
         .join(tables.episodes, tables.episodes.c.id == table.c.episode)
     )
+    if site is not None:
+        query = query.where(tables.episodes.c.site == site)
+    if span is not None:
+        query = query.where(table.c.created_at.between(*span))
     rows = connection.execute(query.order_by(table.c.created_at.desc(), table.c.id).limit(limit)).mappings()
     return [dict(row) for row in rows]
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from aircue_cloud.shop import money
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
@@ -28,8 +30,7 @@ QUANTITIES = {
 }
 # SenML symbols as people write them.
 UNITS = {"Cel": "°C", "%RH": "%", "ug/m3": "µg/m³", "g/m3": "g/m³", "1": ""}
-# ISO 4217: where the exponent is not 2, and currencies with a sign of their own.
-_EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "ISK": 0, "BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3}
+# Currencies with a sign of their own.
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 _THIN = "\u202f"
 
@@ -53,7 +54,7 @@ def count(number: int) -> str:
 
 
 def price(minor: int, currency: str) -> str:
-    exponent = _EXPONENTS.get(currency, 2)
+    exponent = money.exponent(currency)
     amount = f"{minor / 10**exponent:,.{exponent}f}".replace(",", _THIN)
     sign = _SIGNS.get(currency)
     return f"{amount}{_THIN}{currency}" if sign is None else f"{sign}{amount}"
@@ -63,6 +64,12 @@ def day_and_time(at: datetime, zone: ZoneInfo) -> str:
     """With the zone named: 21 Nov 18:42 GMT."""
     local = _local(at, zone)
     return f"{local.day} {local:%b %H:%M %Z}"
+
+
+def date_and_time(at: datetime, zone: ZoneInfo) -> str:
+    """With the year as well: 21 Nov 2026 18:42 GMT."""
+    local = _local(at, zone)
+    return f"{local.day} {local:%b %Y %H:%M %Z}"
 
 
 def time(at: datetime, zone: ZoneInfo) -> str:

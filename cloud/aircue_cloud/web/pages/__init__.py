@@ -1,0 +1,23 @@
+"""The console's pages, one a file. A new one is named here, and in the menu (web/navigation.py)."""
+
+from flask import Flask
+
+from aircue_cloud.web.pages import (
+    audiences,
+    audit_log,
+    catalogue,
+    decisions,
+    devices,
+    homes,
+    privacy,
+    search,
+    switch,
+    users,
+)
+
+PAGES = (audiences, audit_log, catalogue, decisions, devices, homes, privacy, search, switch, users)
+
+
+def register(app: Flask) -> None:
+    for page in PAGES:
+        app.register_blueprint(page.blueprint)

@@ -30,7 +30,7 @@ from aircue_cloud.delivery import inbox
 from aircue_cloud.delivery.addresses import Whom
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Series, Started
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs.needs import Message, Need, Needs, rule_version
 from aircue_cloud.outcomes import assignment, enrolment
 

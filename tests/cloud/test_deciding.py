@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -10,18 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, event, func, insert, select, update
 from tests.cloud.conftest import new_database
 from tests.cloud.stage import NOW, FixedAffinity
 from tests.cloud.town import Town
 
 from aircue_cloud import consents, db, tables
-from aircue_cloud.decision import kill_switch, preferences, recheck
+from aircue_cloud.decision import kill_switch, preferences, recheck, shopping
 from aircue_cloud.decision.decisions import one_by_one
 from aircue_cloud.decision.message import version
 from aircue_cloud.decision.preferences import HOUSEHOLD, PERSON, Preferences
 from aircue_cloud.decision.recheck import Deferred
-from aircue_cloud.delivery import inbox
+from aircue_cloud.delivery import addresses, inbox, outbox
 from aircue_cloud.homes import personalisation
 from aircue_cloud.needs import needs
 from aircue_cloud.recommender.asked import NOTHING, Told
@@ -196,6 +197,49 @@ def test_the_channels_are_those_that_reach_the_person_and_that_are_agreed_to(tow
     reach = lambda _, whom: [("web-push", "email", "sns")] * len(whom)  # noqa: E731  # three words
     [push] = town.decide(town.episode("ada"), hand_over=one_by_one(enqueue), reach=reach)
     assert (told, push.channel) == ([("email", "in-app")], "email")
+
+
+def test_many_homes_of_one_tick_take_as_many_queries_as_one(town: Town) -> None:
+    def queries(*homes: str) -> int:
+        told: list[str] = []
+        episodes = [town.episode(home) for home in homes]
+        with db.writing(town.engine) as connection:
+            event.listen(connection, "before_cursor_execute", lambda *said: told.append(said[2]))
+            reach = partial(addresses.reachable, ["email", "webhook"])
+            decider = town.decider(reach=reach, hand_over=outbox.enqueue_all)
+            assert len(decider.about(connection, episodes, NOW)) == len(homes)
+        return len(told)
+
+    homes = ["bob", "cleo", "dora"]
+    for home in homes:
+        town.home(home, f"{home}-1")
+        said = {"purpose": "marketing", "data_category": "sensor", "granted": True, "at": NOW, "household": home}
+        town.add(tables.consents, said | {"channel": "email", "receipt": f"{home}-email"})
+        with db.writing(town.engine) as connection:
+            addresses.add(connection, f"{home}-1", "email", {"email": f"{home}@home.example"}, NOW)
+    assert queries("bob") == queries("cleo", "dora")
+
+
+def test_what_stands_in_for_a_model_is_added_up_once_until_something_is_done_or_said(town: Town) -> None:
+    def popular(after: timedelta = timedelta()) -> object:
+        with db.reading(town.engine) as connection:
+            return shopping.lately_popular(connection, NOW + after)
+
+    click = {"person": "ada-1", "product": "drymax", "kind": "click", "weight": 1.0, "at": NOW, "pushed": False}
+    first = popular()
+    assert popular(shopping.COUNT_KEPT / 2) is first
+    assert popular(shopping.COUNT_KEPT) is not first
+    changes: list[Callable[[Connection], object]] = [
+        lambda c: c.execute(insert(tables.interactions).values(click)),
+        lambda c: consents.record(c, "ada", **BY_MAIL, granted=True, now=NOW),
+        lambda c: personalisation.keep(c, NOW, on=False, person="ada-1"),
+        lambda c: personalisation.keep(c, NOW, on=False, household="ada"),
+    ]
+    for change in changes:
+        before = popular()
+        with db.writing(town.engine) as connection:
+            change(connection)
+        assert popular() is not before
 
 
 def test_two_workers_and_one_slot_of_a_cap_are_one_send(town: Town) -> None:

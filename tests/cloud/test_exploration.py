@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Product, choose
-from aircue_cloud.decision.exploration import FLOOR, MOST_ARMS, chances, draw, greedy, log_lift
+from aircue_cloud.decision.exploration import FLOOR, MOST_ARMS, chances, chances_of_many, draw, greedy, log_lift
 from aircue_cloud.recommender.lift import Posterior
 
 ARMS = [(0.5, 0.4), (0.2, 0.3), (-0.4, 0.6), (0.1, 0.35)]
@@ -68,6 +68,18 @@ def test_every_arm_has_its_floor_and_all_of_them_are_one(arms: list[tuple[float,
     assert sum(found.arms) + found.none == pytest.approx(1.0)
     if arms:
         assert min(*found.arms, found.none) >= FLOOR - 1e-12
+
+
+arms = st.lists(st.tuples(scores, deviations), max_size=MOST_ARMS)
+
+
+@settings(max_examples=30)
+@given(st.lists(arms, max_size=6), scores)
+def test_many_at_once_have_the_chances_that_each_has_alone(many: list[list[tuple[float, float]]], none: float) -> None:
+    asked = [([mean for mean, _ in some], [sd for _, sd in some]) for some in many]
+    for one, found in zip(asked, chances_of_many(asked, none), strict=True):
+        alone = chances(*one, none)
+        assert (*found.arms, found.none) == pytest.approx((*alone.arms, alone.none), abs=1e-12)
 
 
 def test_a_seed_decides_and_many_seeds_come_to_the_chances() -> None:

@@ -34,6 +34,8 @@ TRIGGERS = (ROOM, OUTDOOR, PERSON)  # that [condition] may name
 MOST_ALSO = 16
 MOST_WITHIN_H = 48
 _DAY_S = 86_400.0
+_DEEPEST = 6
+_LARGEST = 10**15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ def read(name: str, document: Mapping[str, Any], where: str) -> Need:
     """where: how errors call the document."""
     if not isinstance(document, Mapping):
         raise SettingsError(f"{where}: is {document!r:.40}, expected a table with the keys of a need")
-    _must_be_plain(document, where)
+    must_be_plain(document, where)
     file = build(_File, dict(document), where)
     source, rule = _trigger(name, file, where)
     return Need(
@@ -113,16 +115,29 @@ def read(name: str, document: Mapping[str, Any], where: str) -> Need:
     )
 
 
-def _must_be_plain(value: Any, where: str) -> None:
-    """Neither a number that no air has, nor a text that PostgreSQL cannot hold."""
+def must_be_plain(value: Any, where: str, depth: int = 0) -> None:
+    """Neither a number that no air has, nor a text that PostgreSQL cannot hold, nor tables in tables without end."""
+    if depth > _DEEPEST:
+        raise SettingsError(f"{where[:80]}: tables lie more than {_DEEPEST} deep in each other")
     if isinstance(value, Mapping):
         for key, each in value.items():
-            _must_be_plain(each, f"{where}: key {key!r}")
+            must_be_plain(key, where, depth + 1)
+            must_be_plain(each, f"{where}: key {key!r:.40}", depth + 1)
     elif isinstance(value, list):
         for each in value:
-            _must_be_plain(each, where)
-    elif (isinstance(value, float) and not isfinite(value)) or (isinstance(value, str) and "\0" in value):
-        raise SettingsError(f"{where} is {value!r:.40}, expected a finite number, or a text without NUL")
+            must_be_plain(each, where, depth + 1)
+    elif not _is_plain(value):
+        shown = repr(value) if isinstance(value, float) else f"{value!r:.40}" if isinstance(value, str) else "a number"
+        wanted = "a finite number of up to 15 digits, or a text without NUL"
+        raise SettingsError(f"{where} is {shown}, expected {wanted}")
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" not in value
+    if isinstance(value, int):
+        return abs(value) < _LARGEST
+    return not isinstance(value, float) or isfinite(value)
 
 
 # The trigger.

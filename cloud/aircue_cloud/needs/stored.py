@@ -73,6 +73,7 @@ def check(name: str, document: Mapping[str, Any]) -> Need:
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         wanted = f"up to {LONGEST_NAME} small letters and digits with single hyphens between them, such as damp-air"
         raise SettingsError(f"need {name!r:.80}: expected a name of {wanted}")
+    documents.must_be_plain(document, f"need {name}")
     size = len(json.dumps(document, default=str))
     if size > LARGEST:
         raise SettingsError(f"need {name}: a document of {size} characters, expected up to {LARGEST}")

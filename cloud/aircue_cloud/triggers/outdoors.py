@@ -3,7 +3,6 @@ counts once the hour has come; who knows better later corrects it, and the episo
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -23,35 +22,46 @@ LOOKS_BACK = timedelta(days=3)  # for what was told, or corrected, since the las
 
 def follow(connection: Connection, needs: Needs, now: datetime) -> list[Started]:
     """The episodes that are new, of sites that somebody lives at."""
-    watching = needs.of(OUTDOOR)
-    areas = _areas(connection) if watching else {}
+    watching = Needs({need.name: need for need in needs.of(OUTDOOR)})
+    areas = _areas(connection) if watching.by_name else {}
     if not areas:
         return []
+    courses = list(_courses(connection, watching, areas, now).items())
+    return follow_courses(connection, watching, courses, _Weather(connection, areas), db.to_ms(now), now)
+
+
+def _courses(
+    connection: Connection, watching: Needs, areas: Mapping[str, Sequence[str]], now: datetime
+) -> dict[Series, list[Point]]:
+    """The latest hours of each site at which a need holds, or held so lately that they may change an episode of it."""
     since = now - LOOKS_BACK
-    told = course.between(connection, sorted(areas), since, now)
-    known = _known(connection, since)
-    courses: dict[Series, list[Point]] = {}
-    for need in watching:
+    told, known = course.between(connection, sorted(areas), since, now), _known(connection, since)
+    found: dict[Series, list[Point]] = {}
+    for need in watching.by_name.values():
         for area, sites in areas.items():
             points = _points(told[area], need.quantity)
             holds = any(need.rule.holds(one.value) for one in points)
             for site in sites if points else ():
                 if holds or (need.name, site) in known:
-                    courses[Series(site=site, node=OUTDOORS, quantity=need.rule.quantity)] = points
-    if not courses:
-        return []
-    area_of = {site: area for area, sites in areas.items() for site in sites}
+                    found[Series(site=site, node=OUTDOORS, quantity=need.rule.quantity)] = points
+    return found
 
-    @cache
-    def of_area(area: str, first_ms: int, last_ms: int) -> list[Told]:
-        return course.between(connection, [area], db.from_ms(first_ms), db.from_ms(last_ms))[area]
 
-    def read(series: Series, first_ms: int, last_ms: int) -> list[Point]:
-        quantity = series.quantity.rpartition(".")[2]
-        return _points(of_area(area_of[series.site], max(first_ms, 0), last_ms), quantity)
+class _Weather:
+    """The course of each site, which all sites of an area share."""
 
-    alone = Needs({need.name: need for need in watching})
-    return follow_courses(connection, alone, list(courses.items()), read, db.to_ms(now), now)
+    def __init__(self, connection: Connection, areas: Mapping[str, Sequence[str]]) -> None:
+        self._connection = connection
+        self._area_of = {site: area for area, sites in areas.items() for site in sites}
+        self._read: dict[tuple[str, int, int], list[Told]] = {}
+
+    def __call__(self, series: Series, first_ms: int, last_ms: int) -> list[Point]:
+        area, first_ms = self._area_of[series.site], max(first_ms, 0)
+        key = (area, first_ms, last_ms)
+        if key not in self._read:
+            span = (db.from_ms(first_ms), db.from_ms(last_ms))
+            self._read[key] = course.between(self._connection, [area], *span)[area]
+        return _points(self._read[key], series.quantity.rpartition(".")[2])
 
 
 def _points(told: Sequence[Told], quantity: str) -> list[Point]:

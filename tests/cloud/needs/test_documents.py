@@ -98,6 +98,12 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "not a number": (condition(enter=float("nan")), "key 'enter' is nan, expected a finite number"),
     "endless": (condition(enter=float("inf")), "key 'enter' is inf, expected a finite number"),
     "NUL": (lambda found: found.update(title="a\0b"), "without NUL"),
+    "NUL in a key": (lambda found: found["remedies"].update({"a\0": 2.0}), "without NUL"),
+    "longer than any float": (
+        condition(enter=10**400),
+        "key 'enter' is a number, expected a finite number of up to 15",
+    ),
+    "too deep": (lambda found: found.update(also=[{"a": [[[[[[1]]]]]]}]), "more than 6 deep"),
     "also no list": (lambda found: found.update(also={"source": "room"}), "key 'also' is .* expected list"),
     "also no table": (lambda found: found.update(also=["rain"]), r"\[\[also\]\] 1: is 'rain', expected a table"),
     "also unknown key": (also(source="room", quantty="co2"), r"\[\[also\]\] 1: unknown key 'quantty'; known keys"),

@@ -17,6 +17,7 @@ from tests.cloud.needs.stage import (
     held_by,
     pass_time,
     pushes,
+    room,
     turn,
     wear,
     weather,
@@ -25,6 +26,7 @@ from tests.cloud.needs.stage import (
 from tests.cloud.stage import NOW, Cloud, product
 
 from aircue_cloud import consents, db, tables
+from aircue_cloud.layers import rebuilding
 from aircue_cloud.needs import nodes
 from aircue_cloud.triggers import wearers
 
@@ -270,6 +272,17 @@ def test_a_second_look_and_a_restart_find_nothing_new(home: Cloud) -> None:
     for _ in range(2):
         turn(home)
     assert (home.rows(tables.episodes), home.rows(tables.decisions), home.rows(tables.pushes)) == before
+
+
+def test_layers_that_are_made_again_give_the_same_episodes(home: Cloud) -> None:
+    weather(home, {-1: {}, 0: WET})
+    turn(home)
+    home.post(room({"humidity": [85.0] * 17}, first=NOW - 17 * MINUTE))
+    before = home.rows(tables.episodes)
+    assert {one["need"] for one in before} == {"rain", "damp-air"}
+    rebuilding.from_middle(home.layers, home.clock, lambda _: None)
+    turn(home)
+    assert home.rows(tables.episodes) == before
 
 
 def test_an_episode_ends_with_its_weather_and_another_is_another(home: Cloud) -> None:

@@ -124,7 +124,12 @@ def _as_tables(
 ) -> list[csr_array]:
     since, gap = now / DAY_S - last, (last - first) / np.maximum(count - 1, 1)
     again = count > 1
-    tables: tuple[Any, ...] = (count, since, np.where(again, gap, _NEVER), np.where(again, since / np.maximum(gap, 0.5), _NEVER))
+    tables: tuple[Any, ...] = (
+        count,
+        since,
+        np.where(again, gap, _NEVER),
+        np.where(again, since / np.maximum(gap, 0.5), _NEVER),
+    )
     places: Any = (np.zeros_like(at), at)
     return [
         csr_array((table - empty, places), shape=(1, items), dtype=np.float32)

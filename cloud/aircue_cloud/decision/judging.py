@@ -35,20 +35,19 @@ from aircue_cloud.recommender.explanations import Reason
 from aircue_cloud.recommender.lift import Posterior
 
 _NO_CHOICE = Choice(chosen=None, propensity=1.0)
-_NO_LIFTS = msgspec.Raw(b"{}")
 _AT_ONCE = 64  # households whose interests are asked for in one call
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """person: whom the offer would be for. why: reasons whose amounts sum to log affinity, of what was chosen or else
-    is the best. lifts: what was learnt of the need's remedies, as JSON. model None where no candidate may be looked
-    for."""
+    is the best. lifts: what was learnt of the need's remedies, as JSON. lifts, model: None where no candidate may be
+    looked for."""
 
     candidates: tuple[Candidate, ...] = ()
     choice: Choice = _NO_CHOICE
     why: Mapping[str, Any] = field(default_factory=dict)
-    lifts: msgspec.Raw = _NO_LIFTS
+    lifts: msgspec.Raw | None = None
     person: str | None = None
     bought: Bought | None = None
     model: str | None = None

@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_57208559d9cc"
+revision = "0001_791e460cc43b"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -124,6 +124,13 @@ def upgrade() -> None:
     )
     op.create_index('lake_file_course', 'lake_files', ['last_measured'], unique=False)
     op.create_index('lake_file_ids', 'lake_files', ['last_id'], unique=False)
+    op.create_table('learnt',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('as_of', sa.BigInteger(), nullable=False),
+    sa.Column('checked_at', sa.BigInteger(), nullable=False),
+    sa.Column('document', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('losses',
     sa.Column('node', sa.Text(), nullable=False),
     sa.Column('installation', sa.BigInteger(), nullable=False),

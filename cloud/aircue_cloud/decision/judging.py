@@ -6,6 +6,7 @@ from datetime import datetime
 from math import log
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
@@ -40,12 +41,13 @@ _AT_ONCE = 64  # households whose interests are asked for in one call
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """person: whom the offer would be for. why: reasons whose amounts sum to log affinity, of what was chosen or else
-    is the best. lifts: what was learnt of the need's remedies. model None where no candidate may be looked for."""
+    is the best. lifts: what was learnt of the need's remedies, as JSON. lifts, model: None where no candidate may be
+    looked for."""
 
     candidates: tuple[Candidate, ...] = ()
     choice: Choice = _NO_CHOICE
     why: Mapping[str, Any] = field(default_factory=dict)
-    lifts: Mapping[str, Any] = field(default_factory=dict)
+    lifts: msgspec.Raw | None = None
     person: str | None = None
     bought: Bought | None = None
     model: str | None = None
@@ -87,13 +89,14 @@ class _Interest:
 
 @dataclass(frozen=True, kw_only=True)
 class _Remedies:
-    """Of one need. columns: of the catalogue. told: what was learnt of the lifts."""
+    """Of one need. columns: of the catalogue. told: what was learnt of the lifts, written once for all of its
+    decisions."""
 
     products: list[Product]
     described: list[Described]
     lifts: dict[str, Lifted]
     columns: npt.NDArray[np.intp]
-    told: Mapping[str, Any]
+    told: msgspec.Raw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +163,7 @@ class Judge:
                 products=[product for product, _ in found],
                 described=[told for _, told in found],
                 lifts={product.id: lifted(self._lift(product, model, context)) for product, _ in found},
-                told=self._stand.told(need.name, need.remedies),
+                told=msgspec.Raw(msgspec.json.encode(self._stand.told(need.name, need.remedies))),
                 columns=np.array([self._columns[product.id] for product, _ in found], dtype=np.intp),
             )
         return self._needs[need.name]

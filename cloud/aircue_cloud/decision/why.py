@@ -177,7 +177,7 @@ def _candidates(trace: Mapping[str, Any]) -> Iterator[str]:
     if found:
         yield f"     no push: score {trace['no_push_score']:.2f}; chance {trace['no_push_propensity']:.2f}"
     if found:
-        yield from _lifts(trace.get("lifts", {}))
+        yield from _lifts(trace.get("lifts") or {})
     yield from _channels(trace.get("channel_values", ()))
     if trace["note"]:
         yield f"     {trace['note']}"

@@ -20,9 +20,9 @@ from aircue_cloud.outcomes import (
     analysis,
     enrolment,
     experiment_file,
-    grounds,
     learned_lift,
     learnt,
+    lifts,
     months,
     observed,
     report,
@@ -119,7 +119,7 @@ def show_lifts(config_path: Path | None, window_days: int, out: Path | None) -> 
     """How much more each remedy is bought: the rule, the evidence, and what both say."""
     with database(config_path) as engine, db.reading(engine) as connection:
         asked = Terms(now=now(), window=timedelta(days=window_days), **_shares(config_path))
-        found, stand = grounds.learned(connection, needs.load(), asked), learnt.newest(connection)
+        found, stand = lifts.learned(connection, needs.load(), asked), learnt.newest(connection)
     click.echo("\n".join(learned_lift.told(found)))
     click.echo(_in_use(stand))
     if out is not None:

@@ -1,16 +1,17 @@
-"""What a store's database says of its needs' lifts by arms that were drawn: read, put together by pooled_lift."""
+"""What a store's database says of its needs' lifts: read, and put together by pooled_lift and learned_lift."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
+from aircue_cloud import consents, tables
 from aircue_cloud.needs import needs as shipped
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.outcomes import enrolment, learned_lift, observed
 from aircue_cloud.outcomes.assignment import GLOBAL, TREATMENT, need_experiment
-from aircue_cloud.outcomes.learned_lift import RANDOMISED
+from aircue_cloud.outcomes.learned_lift import RANDOMISED, Learned
 from aircue_cloud.outcomes.pooled_lift import Offered, Pooled
 from aircue_cloud.outcomes.rate_ratio import MASS, NOBODY, Comparison, as_gamma, ratio_posterior
 from aircue_cloud.outcomes.report import Terms, first
@@ -66,6 +67,14 @@ def of_category(found: Pooled, need: str, category: str, prior: float) -> Lift:
     )
 
 
+def learned(connection: Connection, needs: Needs, terms: Terms) -> list[Learned]:
+    """Of every remedy of every need, on the best ground there is; the rule's own prior where nothing was bought yet."""
+    from aircue_cloud.recommender import training  # what decides looks lifts up here as well, and trains nothing
+
+    evidence = training.observed_evidence(connection, terms.now.timestamp())
+    return learned_lift.learned(rules_of(needs), evidence, _homes(connection), pooled(connection, needs, terms))
+
+
 def rules_of(needs: Needs) -> dict[tuple[str, str], float]:
     return {
         (name, category): prior for name, need in needs.by_name.items() for category, prior in need.remedies.items()
@@ -87,3 +96,16 @@ def _compared(connection: Connection, needs: Needs, terms: Terms) -> Mapping[Off
         by_offer = learned_lift.comparisons(inside, arms, orders, terms)
         found |= {(name, category, product): one for (category, product), one in by_offer.items()}
     return found
+
+
+def _homes(connection: Connection) -> dict[str, int]:
+    """How many of the households that agree to it had each need."""
+    episodes, sites = tables.episodes.c, tables.sites.c
+    agreeing = consents.granting(purpose="marketing", data_category="sensor")
+    query = (
+        select(episodes.need, func.count(sites.household.distinct()).label("homes"))
+        .join(tables.sites, sites.id == episodes.site)
+        .where(episodes.withdrawn.is_(False), sites.household.in_(agreeing))
+        .group_by(episodes.need)
+    )
+    return {row.need: row.homes for row in connection.execute(query)}

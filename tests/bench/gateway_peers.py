@@ -49,7 +49,7 @@ _TOPIC = contract.topic(NODE.site, NODE.id, contract.SAMPLES)
 _PATIENCE_S = 60.0
 _INSTALL_S = 900
 _MOSQUITTO = ("mosquitto", "/usr/sbin/mosquitto")
-_TELEGRAF = "github.com/influxdata/telegraf@v1.33.1"
+_TELEGRAF = "github.com/influxdata/telegraf/cmd/telegraf@v1.33.1"
 _TAGS = "custom,inputs.mqtt_consumer,outputs.http,parsers.value,serializers.json"
 
 
@@ -282,10 +282,8 @@ def telegraf(folder: Path, broker_port: int, sink_port: int) -> Program:
     """Built from Go's module proxy, with one input and one output."""
     home = folder / "telegraf"
     home.mkdir()
-    module, _, version = _TELEGRAF.partition("@")
-    (home / "go.mod").write_text(f"module peers\n\ngo 1.24\n\nrequire {module} {version}\n")
-    env = {"GOFLAGS": "-mod=mod", "GOPATH": str(home / "go")}
-    _installed(["go", "build", "-tags", _TAGS, "-o", str(home / "run"), f"{module}/cmd/telegraf"], home, env)
+    env = {"GOPATH": str(home / "go"), "GOFLAGS": "-modcacherw"}
+    _installed(["go", "install", "-tags", _TAGS, _TELEGRAF], home, env)
     (home / "telegraf.conf").write_text(
         f"""
 [agent]
@@ -307,7 +305,7 @@ def telegraf(folder: Path, broker_port: int, sink_port: int) -> Program:
   data_format = "json"
 """
     )
-    return Program([str(home / "run"), "--config", str(home / "telegraf.conf")], home, {})
+    return Program([str(home / "go/bin/telegraf"), "--config", str(home / "telegraf.conf")], home, {})
 
 
 def ekuiper(folder: Path, broker_port: int, sink_port: int) -> Program:

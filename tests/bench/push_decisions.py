@@ -22,7 +22,7 @@ from aircue_cloud.decision.affinity import Affinity
 from aircue_cloud.decision.decisions import Decider
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Series, Started
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs import needs
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

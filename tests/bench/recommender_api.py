@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 from sqlalchemy import Connection, Table, insert
-from tests.bench.proc import rss_mb
+from tests.bench.proc import cpu_s, rss_mb
 
 from aircue_cloud import db, tables
 from aircue_cloud.config import load, make_folder
@@ -208,12 +209,14 @@ def links(y: Floats) -> csr_array:
 
 
 def api(x: Floats, y: Floats, met: csr_array, seconds: float) -> dict[str, float | None]:
-    """Milliseconds; after a few seconds of which nothing counts but the very first answers. None of them where the
-    machine has so much else to do that the server falls behind for good."""
+    """Milliseconds; after a few seconds of which nothing counts but the very first answers, and not before the server
+    has come to rest (its first start on a machine compiles for half a minute, beside the requests). None of them where
+    the machine has so much else to do that the server falls behind for good."""
     count = max(1, round(PER_S * seconds))
     with tempfile.TemporaryDirectory() as folder:
         made = shop(Path(folder), x, y, met, count + PER_S * 3)
         with server(made.config) as (port, pid):
+            rest(pid)
             warming, asked = made.paths[: PER_S * 3], made.paths[PER_S * 3 :]
             try:
                 first, spent = (ask(port, made.key, paths) for paths in (warming, asked))
@@ -239,6 +242,17 @@ def server(config: Path) -> Iterator[tuple[int, int]]:
             yield int(found[1]), process.pid
         finally:
             process.terminate()
+
+
+def rest(pid: int, most_s: int = 120) -> None:
+    """Waits for a second in which the process took less than 50 ms of processor time."""
+    spent = cpu_s(pid)
+    for _ in range(most_s):
+        time.sleep(1)
+        before, spent = spent, cpu_s(pid)
+        if spent - before < 0.05:
+            return
+    sys.stderr.write(f"api: the server was still busy with itself after {most_s} s\n")
 
 
 def ask(port: int, key: str, paths: Sequence[str], per_s: float = PER_S) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 from tests.cloud.conftest import new_database
 from tests.cloud.stage import DAMP, NOW, Cloud, batch, humidity
 
@@ -19,8 +19,12 @@ from aircue_cloud.app import open_objects
 from aircue_cloud.backup import LEFT_OUT, making, restoring, rows
 from aircue_cloud.cli import main
 from aircue_cloud.config import Config, Place
+from aircue_cloud.delivery import own_keys
+from aircue_cloud.delivery.buttons import Links
 from aircue_cloud.errors import CommandError
-from aircue_cloud.identity import keys, operators, sessions
+from aircue_cloud.identity import keys, operators, sealing, sessions
+
+PLAIN = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 
 def silent(_: str) -> None:
@@ -36,8 +40,9 @@ class Shop:
         self.engine: Engine = stores.open_database(self.place)
         self.objects = open_objects(self.config, self.place)
 
-    def restore(self, path: Path, *, replace: bool = False) -> None:
-        how: dict[str, Any] = {"replace": replace, "by": "command test", "now": NOW, "progress": silent}
+    def restore(self, path: Path, *, replace: bool = False, progress: Callable[[str], object] = silent) -> None:
+        told: dict[str, Any] = {"by": "command test", "now": NOW, "progress": progress}
+        how = {"secret_key": self.config.secret_key, "replace": replace, **told}
         restoring.restore(path, self.place, self.engine, self.objects, **how)
 
 
@@ -177,6 +182,47 @@ def test_a_store_with_data_is_replaced_only_where_that_is_said(
     assert target.objects.get("base/gw-1/3f9c21d0/1.batch") != b"other content"
 
 
+def test_a_restored_store_reads_the_links_it_sent_and_is_known_to_its_browsers(
+    full: Cloud, tmp_path: Path, shop: Callable[[str], Shop]
+) -> None:
+    """Also where the new machine's server has made keys of its own already."""
+    sent = Links("main", full.folder, "http://a").draw("later", "push-1", "ada-1", NOW)
+    own_keys.kept(full.folder, "vapid.pem", lambda: b"of browsers")
+    target = shop("")
+    Links("main", target.place.folder, "http://b")
+    target.restore(backed_up(full, tmp_path / "b.tar"))
+    read = Links("main", target.place.folder, "http://b").read(sent, NOW)
+    assert read is not None
+    assert read.subject == "push-1"
+    folder = target.place.folder / own_keys.FOLDER
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {"links": 0o600, "vapid.pem": 0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("along", [True, False], ids=["with the key", "without it"])
+def test_a_restored_server_reads_second_factors_where_it_has_their_key(
+    full: Cloud, tmp_path: Path, shop: Callable[[str], Shop], *, along: bool
+) -> None:
+    """A server that has a key of its own goes on sealing with that."""
+    old, target, said = tmp_path / "old.key", shop(""), list[str]()
+    sealed = sealing.load(old).seal(PLAIN)
+    with db.writing(full.engine) as connection:
+        connection.execute(update(tables.operators).values(totp_secret=sealed))
+    own = sealing.load(target.config.secret_key)
+    services = full.services
+    where = (tmp_path / "b.tar", services.place, full.engine, services.intake.objects)
+    making.make(*where, NOW, silent, old if along else None)
+    target.restore(tmp_path / "b.tar", progress=said.append)
+    box = sealing.load(target.config.secret_key)
+    assert box.opens(sealed) is along
+    assert own.opens(box.seal("new"))
+    assert any("second factors of olga" in line for line in said) is not along
+    assert target.config.secret_key.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(tmp_path / "b.tar") as archive:
+        assert ("sealing/secret.key" in archive.getnames()) is along
+        assert {member.mode for member in archive} == {0o600}
+
+
 def rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     """The archive with other members."""
     with tarfile.open(path) as archive:
@@ -201,6 +247,8 @@ CHANGES: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
     "one missing": (lambda members: members.pop("objects/base/gw-1/3f9c21d0/1.batch"), "is missing"),
     "one more": (lambda members: members.update({"objects/x": b"x"}), "none of a backup's"),
     "one that climbs": (lambda members: members.update({"objects/../../x": b"x"}), "none of a backup's"),
+    "a key that climbs": (lambda members: members.update({"keys/../x": b"x"}), "none of a backup's"),
+    "a key below": (lambda members: members.update({"keys/a/b": b"x"}), "none of a backup's"),
     "no manifest": (lambda members: members.pop("manifest.json"), "no backup, or not a whole one"),
     "another format": (manifest_with(format=2), "format 2, this version knows 1"),
     "other tables": (manifest_with(step="0009"), "at step 0009 of the tables"),

@@ -18,7 +18,8 @@ from tests.cloud.test_course import RULE
 from aircue_cloud import db, tables
 from aircue_cloud.layers import episodes
 from aircue_cloud.layers.course import Course, Point, run
-from aircue_cloud.layers.episodes import Arrivals, Series
+from aircue_cloud.layers.episodes import Arrivals
+from aircue_cloud.layers.settling import Series
 from aircue_cloud.needs.needs import Message, Need, Needs
 from aircue_gateway.batch import Status
 from aircue_gateway.episodes import Rule, State

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.cloud.stage import NOW, Cloud
+from tests.cloud.stage import NOW, Cloud, batch, humidity, sample
 
 from aircue_cloud import tables
 from aircue_cloud.errors import CommandError
@@ -24,7 +25,9 @@ from aircue_cloud.importing.online_retail import OnlineRetailFile
 from aircue_cloud.importing.progress import Progress
 from aircue_cloud.importing.records import Columns, Dialect, Source
 from aircue_cloud.importing.taking import Taken
+from aircue_cloud.layers.rows import NOBODYS
 from aircue_cloud.routes.services import services
+from aircue_gateway.batch import encode
 
 HEADER = "person,product,kind,at"
 CLICK = "ada-1,drymax,click,2026-11-20T10:00:00Z"
@@ -372,6 +375,18 @@ def test_readings_taken_in_again_or_from_a_longer_file_are_there_once(cloud: Clo
     )
     assert take_readings(cloud, written(tmp_path, SENSOR, *rows)) == Taken(rows=24, stored=4, duplicates=20, rejected=0)
     assert len(cloud.get("readings")["rows"]) == 24
+    assert cloud.rows(tables.delivered) == []  # else a row for each moment
+
+
+def test_a_batch_that_says_a_moment_twice_says_it_once(cloud: Cloud) -> None:
+    """Both in the batch itself and in another one that the same turn takes up; the first to arrive holds."""
+    one = sample(0, [50], [100])
+    at = replace(one, sequence=one.measured_at_ms)
+    groups = replace(humidity([]), installation=NOBODYS, samples=(at, replace(at, values=(6000,))))
+    for sequence in (1, 2):
+        cloud.services.intake.take("gw-1", encode(batch(groups, sequence=sequence)))
+    assert [row["value"] for row in cloud.readings()] == [5000]
+    assert [row["duplicates"] for row in cloud.rows(tables.batches)] == [1, 2]
 
 
 @pytest.mark.parametrize("step", ["read", "sealed"])
@@ -467,3 +482,18 @@ def test_progress_is_told_once_a_second_with_its_speed() -> None:
         progress.add(500)
     progress.end()
     assert said == ["import: read 1,000 rows, 1,000 rows/s", "import: read 1,500 rows, 750 rows/s"]
+
+
+def test_nodes_of_one_name_in_two_homes_are_two(cloud: Cloud, tmp_path: Path) -> None:
+    at = "2026-01-11T17:00:00Z"
+    rows = (f"home-1,kitchen,humidity,{at},50", f"home-2,kitchen,humidity,{at},60")
+    assert take_readings(cloud, written(tmp_path, f"site,{SENSOR}", *rows)).stored == 2
+    assert {(row["site"], row["value"]) for row in cloud.get("readings")["rows"]} == {("home-1", 50), ("home-2", 60)}
+
+
+def test_a_second_file_may_bring_another_quantity_of_the_same_moment(cloud: Cloud, tmp_path: Path) -> None:
+    at = "2026-01-11T17:00:00Z"
+    assert take_readings(cloud, written(tmp_path, SENSOR, f"attic,humidity,{at},50")).stored == 1
+    both = (f"attic,humidity,{at},50", f"attic,temperature,{at},21")
+    assert take_readings(cloud, written(tmp_path, SENSOR, *both)) == Taken(rows=2, stored=1, duplicates=1, rejected=0)
+    assert {row["quantity"] for row in cloud.get("readings")["rows"]} == {"humidity", "temperature"}

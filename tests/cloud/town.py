@@ -13,7 +13,7 @@ from aircue_cloud.decision.decisions import Decider
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Series, Started
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs import needs
 
 NEEDS = needs.load()

@@ -17,23 +17,32 @@ from typing import IO, Any
 from sqlalchemy import Connection, Engine, Table
 
 from aircue_cloud import db, migrations
-from aircue_cloud.backup import FORMAT, MANIFEST, rows
+from aircue_cloud.backup import FORMAT, MANIFEST, SEALING, rows
 from aircue_cloud.config import Place
+from aircue_cloud.delivery import own_keys
 from aircue_cloud.errors import CommandError
+from aircue_cloud.identity import sealing
 from aircue_cloud.objects import ObjectStore
 
 
 def make(
-    path: Path, place: Place, engine: Engine, objects: ObjectStore, now: datetime, progress: Callable[[str], object]
+    path: Path,
+    place: Place,
+    engine: Engine,
+    objects: ObjectStore,
+    now: datetime,
+    progress: Callable[[str], object],
+    secret_key: Path | None = None,
 ) -> None:
-    """CommandError where the file is there already. It appears when it is whole, readable by its owner alone."""
+    """CommandError where the file is there already. It appears when it is whole, readable by its owner alone.
+    secret_key: the file of the keys of sealed secrets, where they are to be in it."""
     if path.exists():
         raise CommandError(f"{path} is there already: choose another name, or move it away")
     descriptor, draft = tempfile.mkstemp(prefix=".draft-", suffix=".tar", dir=path.absolute().parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             with tarfile.open(fileobj=file, mode="w") as archive:
-                _fill(_Archive(archive), place, engine, objects, now, progress)
+                _fill(_Archive(archive), place, engine, objects, now, progress, secret_key)
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, path)  # fails where another one was quicker
@@ -79,6 +88,7 @@ def _fill(
     objects: ObjectStore,
     now: datetime,
     progress: Callable[[str], object],
+    secret_key: Path | None,
 ) -> None:
     models = _models(place.model_dir)
     with db.snapshot(engine) as connection:
@@ -89,6 +99,7 @@ def _fill(
     for name, data in models:
         archive.add(f"models/{name}", data)
     progress(f"backup: {len(models)} files of models")
+    progress(f"backup: {_keys(archive, place, secret_key)} keys")
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "store": place.store,
@@ -102,6 +113,16 @@ def _fill(
 
 def _table(archive: _Archive, connection: Connection, table: Table) -> int:
     return archive.add_lines(f"tables/{table.name}.jsonl", rows.lines(connection, table))
+
+
+def _keys(archive: _Archive, place: Place, secret_key: Path | None) -> int:
+    """Read after the rows: a key is there before what is written with it."""
+    own = own_keys.all_of(place.folder)
+    for name, data in own.items():
+        archive.add(f"{own_keys.FOLDER}/{name}", data)
+    if secret_key is not None:
+        archive.add(SEALING, sealing.exported(secret_key))
+    return len(own) + (secret_key is not None)
 
 
 def _objects(archive: _Archive, objects: ObjectStore) -> int:

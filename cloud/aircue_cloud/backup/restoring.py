@@ -14,9 +14,11 @@ from sqlalchemy import Connection, Engine, delete, select
 
 from aircue_cloud import audit, db, migrations, tables
 from aircue_cloud.audit import Act
-from aircue_cloud.backup import FORMAT, MANIFEST, rows
+from aircue_cloud.backup import FORMAT, MANIFEST, SEALING, rows
 from aircue_cloud.config import Place
+from aircue_cloud.delivery import own_keys
 from aircue_cloud.errors import CommandError
+from aircue_cloud.identity import operators, sealing
 from aircue_cloud.objects import ObjectStore
 from aircue_cloud.tables import guards
 
@@ -29,13 +31,15 @@ def restore(
     engine: Engine,
     objects: ObjectStore,
     *,
+    secret_key: Path,
     replace: bool,
     by: str,
     now: datetime,
     progress: Callable[[str], object],
 ) -> None:
     """CommandError, and no change, where the file is not whole, is of other tables, or the store is not empty and
-    replace is not said. No server may run on the store."""
+    replace is not said. No server may run on the store. secret_key: the file of the keys of sealed secrets; those of
+    the backup open beside them, where it holds any."""
     with _opened(path) as archive:
         manifest = _checked(path, archive)
         _must_fit(path, manifest, engine)
@@ -44,10 +48,12 @@ def restore(
         elif _holds_something(engine, objects):
             raise CommandError(f"store {place.store} holds data already: --replace puts the backup in its place")
         _put_files(archive, manifest, objects, place)
+        _put_keys(archive, manifest, place, secret_key)
         with db.writing(engine) as connection:
             count = _put_rows(archive, manifest, connection)
             audit.append(connection, Act(actor=by, action="restore", target=manifest["store"]), now)
     progress(f"restore: {count} rows and {len(manifest['sha256'])} members of a backup made at {manifest['made_at']}")
+    _tell_of_sealed(engine, secret_key, progress)
     if manifest["store"] != place.store:
         progress(f"restore: the keys of store {manifest['store']} are none of store {place.store}: make new ones")
 
@@ -80,7 +86,9 @@ def _checked(path: Path, archive: tarfile.TarFile) -> Manifest:
 def _is_place(name: str) -> bool:
     """Nothing leads out of the folders it belongs to."""
     parts = PurePosixPath(name).parts
-    return len(parts) > 1 and parts[0] in ("tables", "objects", "models") and ".." not in parts
+    if parts[:1] == (own_keys.FOLDER,):
+        return len(parts) == 2 and not parts[1].startswith(".")
+    return name == SEALING or (len(parts) > 1 and parts[0] in ("tables", "objects", "models") and ".." not in parts)
 
 
 def _hash(archive: tarfile.TarFile, name: str) -> str:
@@ -132,6 +140,25 @@ def _put_files(archive: tarfile.TarFile, manifest: Manifest, objects: ObjectStor
             file = place.model_dir / rest
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(_read(archive, name).read())
+
+
+def _put_keys(archive: tarfile.TarFile, manifest: Manifest, place: Place, secret_key: Path) -> None:
+    for name in manifest["sha256"]:
+        room, _, rest = name.partition("/")
+        if room == own_keys.FOLDER:
+            own_keys.put_back(place.folder, rest, _read(archive, name).read())
+    if SEALING in manifest["sha256"]:
+        sealing.take_over(secret_key, _read(archive, SEALING).read())
+
+
+def _tell_of_sealed(engine: Engine, secret_key: Path, progress: Callable[[str], object]) -> None:
+    with db.reading(engine) as connection:
+        lost = operators.unopened(connection, sealing.load(secret_key))
+    if lost:
+        progress(
+            f"restore: no key in {secret_key} opens the second factors of {', '.join(lost)}: put the file that belongs "
+            "to the backup in its place, or take them away with: aircue-cloud operator totp-reset NAME"
+        )
 
 
 def _put_rows(archive: tarfile.TarFile, manifest: Manifest, connection: Connection) -> int:

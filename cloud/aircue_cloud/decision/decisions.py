@@ -28,7 +28,7 @@ from aircue_cloud.decision.surrounding import Place, Surrounding
 from aircue_cloud.delivery import inbox
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Series, Started
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs.needs import PERSON, REPLENISH, Need, Needs, rule_version
 from aircue_cloud.needs.nodes import used_up, who_wears
 from aircue_cloud.outcomes import assignment, enrolment

@@ -57,6 +57,9 @@ class Answer:
     offers: tuple[Offer, ...]
 
 
+_SPARE = 4  # ranked beyond what is asked for, since some may be sold out
+
+
 class PersonUnknown(LookupError):
     """Nobody of that id is known."""
 
@@ -65,17 +68,18 @@ def answer(
     connection: Connection, source: AffinitySource, people: Sequence[str], wish: Wish, now: datetime
 ) -> list[Answer]:
     """One for each person, in order. PersonUnknown names the first that is not known."""
-    homes = _households(connection, people)
+    homes = _at_home(connection, people)
     model, note = shopping.model(connection, source, now)
     newcomers = shopping.newcomers(connection, model, now)
     found = []
     for person in people:
-        if not personalisation.personalised(connection, homes[person], person):
+        home, personalised = homes[person]
+        if not personalised:
             found.append(_for_anybody(connection, person, wish.n, now))
             continue
-        told = shopping.told(connection, model, homes[person], [person], newcomers, now)
-        owned = _owned(connection, homes[person], wish)
-        context = _context(connection, homes[person], wish, now)
+        told = shopping.told(connection, model, home, [person], newcomers, now)
+        owned = _owned(connection, home, wish)
+        context = _context(connection, home, wish, now)
         found.append(_answer(connection, model, note, person, wish, context, told, owned))
     return found
 
@@ -105,13 +109,17 @@ class _Only:
         return self.model
 
 
-_HOMES = select(tables.people.c.id, tables.people.c.household).where(
-    tables.people.c.id.in_(bindparam("ids", expanding=True))
+_HOMES = (
+    select(tables.people.c.id, tables.people.c.household, personalisation.of_person().label("personalised"))
+    .join(tables.households)
+    .where(tables.people.c.id.in_(bindparam("ids", expanding=True)))
 )
 
 
-def _households(connection: Connection, people: Sequence[str]) -> dict[str, str]:
-    homes = {row.id: row.household for row in connection.execute(_HOMES, {"ids": sorted(set(people))})}
+def _at_home(connection: Connection, people: Sequence[str]) -> dict[str, tuple[str, bool]]:
+    """Of each person the household, and whether anything may be fitted to them."""
+    found = connection.execute(_HOMES, {"ids": sorted(set(people))})
+    homes = {row.id: (row.household, bool(row.personalised)) for row in found}
     for person in people:
         if person not in homes:
             raise PersonUnknown(person)
@@ -173,7 +181,7 @@ def _on_sale(
 ) -> list[Ranked]:
     """The first n that are in stock: more are ranked until there are as many, which is sooner than to read what the
     whole catalogue has in stock."""
-    asked = n
+    asked = n + _SPARE
     while True:
         ranked = asking.recommend(asked, context, eligible)
         gone = shopping.sold_out(connection, [one.product for one in ranked])

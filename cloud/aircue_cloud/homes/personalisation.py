@@ -14,12 +14,9 @@ from aircue_cloud import tables
 _H, _P = tables.households.c, tables.people.c
 
 
-def personalised(connection: Connection, household: str, person: str | None = None) -> bool:
-    """Of a person, where one is named; else of what is common to a household: the air of its homes."""
-    if person is None:
-        return connection.execute(shared_by_the_unwilling().where(_H.id == household)).first() is None
-    query = select(_P.id).join(tables.households).where(_P.id == person, _P.household == household)
-    return connection.execute(query.where(willing(), _H.impersonal_since.is_(None))).first() is not None
+def of_person() -> ColumnElement[bool]:
+    """A column of people joined with their households: whether anything may be fitted to the person."""
+    return willing() & _H.impersonal_since.is_(None)
 
 
 def willing() -> ColumnElement[bool]:

@@ -122,6 +122,12 @@ def seal_secrets(connection: Connection, box: Box) -> int:
     return len(stale)
 
 
+def unopened(connection: Connection, box: Box) -> list[str]:
+    """Operators whose second factor no key opens."""
+    found = connection.execute(select(_T.name, _T.totp_secret).where(_T.totp_secret.is_not(None)).order_by(_T.name))
+    return [row.name for row in found if sealing.is_sealed(row.totp_secret) and not box.opens(row.totp_secret)]
+
+
 def secrets_wait(connection: Connection, box: Box) -> bool:
     """Whether seal_secrets has something to do."""
     found = connection.execute(select(_T.totp_secret).where(_T.totp_secret.is_not(None))).scalars()

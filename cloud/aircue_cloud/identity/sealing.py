@@ -46,10 +46,10 @@ class Box:
         try:
             self._newest.decrypt(text.encode())
         except InvalidToken:
-            return is_sealed(text) and not self._opens(text)
+            return is_sealed(text) and not self.opens(text)
         return True
 
-    def _opens(self, text: str) -> bool:
+    def opens(self, text: str) -> bool:
         try:
             self._all.decrypt(text.encode())
         except InvalidToken:
@@ -85,6 +85,22 @@ def _keys(path: Path) -> tuple[bytes, ...]:
 def add_key(path: Path) -> None:
     """A new key seals from now on; the others still open."""
     _write(path, (Fernet.generate_key(), *_keys(path)), replace=True)
+
+
+def exported(path: Path) -> bytes:
+    """The keys as they lie in the file."""
+    return b"\n".join(_keys(path)) + b"\n"
+
+
+def take_over(path: Path, content: bytes) -> None:
+    """Keys that another installation has exported open from now on, and seal nothing. SettingsError where they are
+    none."""
+    own, others = _keys(path), tuple(content.split())
+    try:
+        Box(others)
+    except (ValueError, IndexError) as error:
+        raise SettingsError("expected one key a line; these are none of secret_file's") from error
+    _write(path, tuple(dict.fromkeys((*own, *others))), replace=True)
 
 
 def drop_old_keys(path: Path) -> None:

@@ -8,6 +8,8 @@ content, which follow from the file alone, so that nothing is in there twice.
 
 The layers take the batches up at the end, as they do after an outage: turn by turn, whoever does it. What was measured
 long ago leads to no offer: the policy sees to that.
+
+Memory does not grow with the file; rows wait in a private file in TMPDIR, which takes about as much room as theirs.
 """
 
 import sqlite3
@@ -31,6 +33,7 @@ from aircue_cloud.importing.instants import instant
 from aircue_cloud.importing.progress import Progress
 from aircue_cloud.importing.records import Columns, Dialect, Record, Source
 from aircue_cloud.importing.taking import Taken
+from aircue_cloud.ingest import columns
 from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.layers.worker import Worker
 from aircue_cloud.shop.events import untimely
@@ -56,6 +59,7 @@ CREATE TABLE rejections (line INTEGER PRIMARY KEY, reason TEXT NOT NULL);
 """
 _MANY = 10_000
 _AT_ONCE = 500  # batches asked about in one query
+_MANY_ROWS = 2_000_000  # from here on the compiled reader of batches is worth the half minute it may take to compile
 
 # site, node, at in ms, quantity, value in units of 1 / scale, line
 Row: TypeAlias = tuple[str, str, int, str, int, int]
@@ -86,6 +90,8 @@ def take(intake: Intake, layers: Worker, path: Path, site: str | None, dialect: 
         _list_rejected(checked, path, dialect, rejected)
         if checked.rows and rejected == checked.rows:
             raise CommandError(f"{path}: none of its {checked.rows} rows could be taken; see {rejects.place(path)}")
+        if checked.rows >= _MANY_ROWS:
+            columns.warm()
         stored, known = _deliver(intake, layers, checked, progress)
     return Taken(rows=checked.rows, stored=stored, duplicates=known + checked.same, rejected=rejected)
 
@@ -239,7 +245,8 @@ def _group(site: str, node: str, samples: Sequence[tuple[int, dict[str, int]]]) 
 
 
 def _sample(at: int, values: list[int | None], channels: Sequence[Channel]) -> Sample:
-    """Its sequence is its time, so that another file that holds the same reading says it under the same key."""
+    """Its sequence is its time, so that another file that holds the same reading says it under the same key
+    (layers/by_time.py)."""
     return Sample(
         sequence=at,
         uptime_ms=at,

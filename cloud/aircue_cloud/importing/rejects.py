@@ -35,3 +35,5 @@ def _rows(source: Source, rejections: Iterator[tuple[int, str]]) -> Iterator[lis
         if wanted is not None and record.line == wanted[0]:
             yield [*(record.cells.get(name, "") for name in columns), str(wanted[0]), wanted[1]]
             wanted = next(rejections, None)
+            if wanted is None:
+                return

@@ -3,29 +3,21 @@
 A need that is idle has no state of its own: it has been idle since the latest trusted reading of its series.
 """
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, select, tuple_
 
-from aircue_cloud import bulk, db, feed, tables
-from aircue_cloud.layers.course import Course, Known, Point, PointColumns, Span, idle_before, leap, reconcile, run
+from aircue_cloud import bulk, tables
+from aircue_cloud.layers import settling
+from aircue_cloud.layers.course import Course, Point, PointColumns, idle_before, leap, run
+from aircue_cloud.layers.settling import Found, Key, Series, Started
 from aircue_cloud.needs.needs import Needs, rule_version
 from aircue_gateway.episodes import Phase, Rule, State
 
 CHUNK = 512
-
-
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """One quantity of one node."""
-
-    site: str
-    node: str
-    quantity: str
 
 
 class History(Protocol):
@@ -42,33 +34,19 @@ class Arrivals:
     """What came to one series: its trusted points in order, at least one, and those whose flag has changed.
 
     followed_ms: the latest point that was followed before, by the rules as they are now; None where there was none.
-    again: some were there before and are others now.
+    again: some were there before and are others now. new: nothing was there before; these are all.
     """
 
     series: Series
     points: Sequence[Point]
     followed_ms: int | None
     again: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    """An episode that has just been found."""
-
-    id: str
-    rule: Rule
-    series: Series
-    confirmed: Point
-    held_s: float
-    started_at: datetime
+    new: bool = False
 
 
 def rules_version(needs: Needs, quantity: str) -> str:
     """Stands for all rules that watch a quantity."""
     return ".".join(rule_version(rule) for rule in needs.by_quantity.get(quantity, ()))
-
-
-Key = tuple[str, str, str]  # need, site, node
 
 
 def follow(
@@ -85,23 +63,28 @@ def follow(
     nodes = {(arrival.series.site, arrival.series.node) for arrival, _ in watched}
     stored = _load_states(connection, nodes if active is None else nodes & {key[1:] for key in active})
     states: list[dict[str, Any]] = []
-    started: list[Started] = []
+    found: list[Found] = []
     leapt: list[tuple[_Follower, Arrivals, State, State]] = []
     for arrival, rule in watched:
-        follower = _Follower(connection, rule, arrival.series, history, now)
+        follower = _Follower(rule, arrival.series, history)
         before = _standing_of(stored, follower.key, rule, arrival)
         state = _leapt(rule, before, arrival)
         if state is not None and before is not None:
             leapt.append((follower, arrival, before, state))
         else:
-            state, found = follower.take(arrival, before)
-            started += found
+            state, course = follower.take(arrival, before)
+            found += [] if course is None else [course]
         if state is not None:
-            states.append({**follower.key, "rule": rule_version(rule), "state": vars(state)})
-    started += _raise_peaks(connection, [one for one in leapt if one[2].peak != one[3].peak])
+            states.append({**_named(follower.key), "rule": rule_version(rule), "state": vars(state)})
+    found += _raise_peaks(connection, [one for one in leapt if one[2].peak != one[3].peak])
+    started = settling.settle(connection, found, now)
     _store_states(connection, states, stored)
     _note_active(active, states)
     return started
+
+
+def _named(key: Key) -> dict[str, str]:
+    return dict(zip(("need", "site", "node"), key, strict=True))
 
 
 def _leapt(rule: Rule, state: State | None, arrival: Arrivals) -> State | None:
@@ -110,15 +93,16 @@ def _leapt(rule: Rule, state: State | None, arrival: Arrivals) -> State | None:
     return leap(rule, state, arrival.points)
 
 
-def _raise_peaks(connection: Connection, higher: Sequence[tuple["_Follower", Arrivals, State, State]]) -> list[Started]:
+def _raise_peaks(connection: Connection, higher: Sequence[tuple["_Follower", Arrivals, State, State]]) -> list[Found]:
     """Episodes that went on, and further. Where one of them is not stored as its state says, each course settles it."""
     rows = [
-        {"peak": state.peak, **follower.key, "started_at": round((state.since or 0.0) * 1000), "open": True}
+        {"peak": state.peak, **_named(follower.key), "started_at": round((state.since or 0.0) * 1000), "open": True}
         for follower, _, _, state in higher
     ]
     if bulk.update(connection, tables.episodes, rows, ("need", "site", "node", "started_at", "open")) == len(rows):
         return []
-    return [new for follower, arrival, before, _ in higher for new in follower.take(arrival, before)[1]]
+    courses = [follower.take(arrival, before)[1] for follower, arrival, before, _ in higher]
+    return [course for course in courses if course is not None]
 
 
 def _note_active(active: set[Key] | None, states: Sequence[Mapping[str, Any]]) -> None:
@@ -150,11 +134,9 @@ def _load_states(connection: Connection, of: Iterable[tuple[str, str]]) -> dict[
     return found
 
 
-def _standing_of(
-    stored: Mapping[Key, tuple[str, State]], key: Mapping[str, str], rule: Rule, arrival: Arrivals
-) -> State | None:
+def _standing_of(stored: Mapping[Key, tuple[str, State]], key: Key, rule: Rule, arrival: Arrivals) -> State | None:
     """None where it is not known by the rule as it is now."""
-    version, state = stored.get((key["need"], key["site"], key["node"]), ("", None))
+    version, state = stored.get(key, ("", None))
     if state is not None:
         return state if version == rule_version(rule) else None
     return None if arrival.followed_ms is None else State(last_at=arrival.followed_ms / 1000)
@@ -178,110 +160,36 @@ def _state(fields: dict[str, Any]) -> State:
 
 
 class _Follower:
-    """One need on one node, during one transaction."""
+    """One need on one node."""
 
-    def __init__(self, connection: Connection, rule: Rule, series: Series, history: History, now: datetime) -> None:
-        self._connection = connection
+    def __init__(self, rule: Rule, series: Series, history: History) -> None:
         self._rule = rule
         self._series = series
         self._history = history
-        self._now = now
-        self.key = {"need": rule.need, "site": series.site, "node": series.node}
+        self.key: Key = (rule.need, series.site, series.node)
 
-    def take(self, arrival: Arrivals, state: State | None) -> tuple[State | None, list[Started]]:
+    def take(self, arrival: Arrivals, state: State | None) -> tuple[State | None, Found | None]:
         """state: where the need stands by the rule as it is now, None where that is not known. The state afterwards,
-        None where it is the same, and the episodes that are new."""
+        None where it is the same, and the course that is to be settled, None where it holds no episode."""
+        if arrival.new and state is None:
+            course = run(self._rule, State(), arrival.points)
+            return course.state, self._found(course, None)
         if state is None or arrival.again or not _in_order(state, arrival.points):
             return self._replay(arrival.points[0].at_ms, arrival.points[-1].at_ms, known=state is not None)
         course = run(self._rule, state, arrival.points)
-        started = self._settle(course, since_ms=_last_ms(state)) if course.spans else []
-        return course.state, started
+        return course.state, self._found(course, _last_ms(state)) if course.spans else None
 
-    def _replay(self, first_ms: int, last_ms: int, *, known: bool) -> tuple[State | None, list[Started]]:
+    def _found(self, course: Course, since_ms: int | None) -> Found:
+        return Found(rule=self._rule, series=self._series, course=course, since_ms=since_ms)
+
+    def _replay(self, first_ms: int, last_ms: int, *, known: bool) -> tuple[State | None, Found]:
         """known: what is stored fits the rule as it is now, so that only a part of the course runs again."""
         idle = self._idle_before(first_ms)
         state = State() if idle is None else State(last_at=idle.at)
         since_ms = None if idle is None else idle.at_ms
         points = self._history.after(self._series, -1 if since_ms is None else since_ms)
         course = run(self._rule, state, points, last_ms if known else None)
-        return course.state if course.until_ms is None else None, self._settle(course, since_ms=since_ms)
-
-    def _settle(self, course: Course, *, since_ms: int | None) -> list[Started]:
-        """Makes the stored episodes, as far as the course reaches, those of the course."""
-        rows = self._stored_episodes(since_ms, course.until_ms)
-        before = {row["id"]: row for row in rows}
-        result = reconcile([_known(row) for row in rows], course.spans)
-        started = []
-        for id_, span in result.spans:
-            if id_ is None:
-                started.append(self._insert(span))
-            else:
-                self._update(before[id_], span)
-        for id_ in result.gone:
-            self._let_go(before[id_], since_ms)
-        return started
-
-    def _stored_episodes(self, since_ms: int | None, until_ms: int | None) -> Sequence[RowMapping]:
-        table = tables.episodes
-        conditions = self._is_mine(table)
-        if since_ms is not None:
-            since = db.from_ms(since_ms)
-            conditions.append((table.c.ended_at > since) | table.c.ended_at.is_(None))
-        if until_ms is not None:
-            conditions.append(table.c.started_at <= db.from_ms(until_ms))
-        return self._connection.execute(select(table).where(*conditions)).mappings().all()
-
-    def _insert(self, span: Span) -> Started:
-        if span.confirmed is None or span.held_s is None:
-            raise RuntimeError(f"{self.key}: the state knows an episode since {span.started_ms} that is not stored")
-        row = {
-            "id": str(uuid.uuid4()),
-            **self.key,
-            "quantity": self._series.quantity,
-            "started_at": db.from_ms(span.started_ms),
-            "withdrawn": False,
-            **_changing(span),
-        }
-        self._connection.execute(insert(tables.episodes), row)
-        self._tell("started", row)
-        if span.ended_ms is not None:
-            self._tell("ended", row)
-        return Started(
-            id=row["id"],
-            rule=self._rule,
-            series=self._series,
-            confirmed=span.confirmed,
-            held_s=span.held_s,
-            started_at=row["started_at"],
-        )
-
-    def _update(self, before: RowMapping, span: Span) -> None:
-        after = {"started_at": db.from_ms(span.started_ms), "withdrawn": False, **_changing(span)}
-        if all(before[name] == value for name, value in after.items()):
-            return
-        self._connection.execute(update(tables.episodes).where(tables.episodes.c.id == before["id"]).values(after))
-        event = _EVENTS.get((_standing({**before}), _standing(after)))
-        if event is not None:
-            self._tell(event, {**before, **after})
-
-    def _let_go(self, before: RowMapping, since_ms: int | None) -> None:
-        """Kept as a row: decisions and pushes point to it. What began before the course ended there at the latest: that
-        is an episode of an older rule."""
-        since = None if since_ms is None else db.from_ms(since_ms)
-        if since is not None and before["started_at"] < since:
-            event, values = "ended", {"open": False, "ended_at": max(since, before["confirmed_at"])}
-        else:
-            ended_at = before["ended_at"] or before["confirmed_at"]
-            event, values = "withdrawn", {"open": False, "ended_at": ended_at, "withdrawn": True}
-        self._connection.execute(update(tables.episodes).where(tables.episodes.c.id == before["id"]).values(values))
-        self._tell(event, {**before, **values})
-
-    def _tell(self, event: str, row: Mapping[str, Any]) -> None:
-        entry = feed.Entry(kind="episode", text=_TEXTS[event].format_map(row), fields=_fields(event, row))
-        feed.append(self._connection, [entry], self._now)
-
-    def _is_mine(self, table: Any) -> list[ColumnElement[bool]]:
-        return [table.c[name] == value for name, value in self.key.items()]
+        return course.state if course.until_ms is None else None, self._found(course, since_ms)
 
     def _idle_before(self, at_ms: int) -> Point | None:
         """The latest stored point before at_ms at which the need was surely idle."""
@@ -303,56 +211,3 @@ def _in_order(state: State, points: Sequence[Point]) -> bool:
 
 def _last_ms(state: State) -> int | None:
     return None if state.last_at is None else round(state.last_at * 1000)
-
-
-def _known(row: RowMapping) -> Known:
-    ended_ms = None if row["ended_at"] is None else db.to_ms(row["ended_at"])
-    return Known(id=row["id"], started_ms=db.to_ms(row["started_at"]), ended_ms=ended_ms, withdrawn=row["withdrawn"])
-
-
-def _changing(span: Span) -> dict[str, Any]:
-    """What later readings may change of an episode; its confirming reading only where this course has seen it."""
-    ended_at = None if span.ended_ms is None else db.from_ms(span.ended_ms)
-    values: dict[str, Any] = {"ended_at": ended_at, "peak": span.peak, "open": span.ended_ms is None}
-    if span.confirmed is None:
-        return values
-    return values | {
-        "confirmed_at": db.from_ms(span.confirmed.at_ms),
-        "confirmed_installation": span.confirmed.installation,
-        "confirmed_boot": span.confirmed.boot,
-        "confirmed_sequence": span.confirmed.sequence,
-    }
-
-
-def _standing(row: Mapping[str, Any]) -> str:
-    if row["withdrawn"]:
-        return "withdrawn"
-    return "open" if row["open"] else "closed"
-
-
-_EVENTS = {
-    ("open", "closed"): "ended",
-    ("closed", "open"): "reopened",
-    ("withdrawn", "open"): "reopened",
-    ("withdrawn", "closed"): "reopened",
-}
-
-_TEXTS = {
-    "started": "{need} began in {node} ({site})",
-    "ended": "{need} ended in {node} ({site})",
-    "reopened": "{need} in {node} ({site}) stands again: readings that came late fill it in",
-    "withdrawn": "{need} in {node} ({site}) never was: readings that came late interrupt it",
-}
-
-
-def _fields(event: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "event": event,
-        "episode": row["id"],
-        **{name: row[name] for name in ("need", "site", "node", "quantity", "peak", "open")},
-        **{name: _iso(row[name]) for name in ("started_at", "confirmed_at", "ended_at")},
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(timespec="milliseconds")

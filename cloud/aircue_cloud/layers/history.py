@@ -9,8 +9,8 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Series
 from aircue_cloud.layers.lake import Lake, Span, asked
+from aircue_cloud.layers.settling import Series
 
 _NAMES = ("measured_at", "installation", "boot", "sequence", "value")
 _FIRST_WINDOW_MS = 6 * 3_600_000

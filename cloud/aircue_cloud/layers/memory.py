@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select, tuple_
 
 from aircue_cloud import db, tables
 from aircue_cloud.layers import episodes
-from aircue_cloud.layers.episodes import Series
 from aircue_cloud.layers.rows import Stream
+from aircue_cloud.layers.settling import Key, Series
 from aircue_gateway.intervals import Intervals
 
 _CHUNK = 400
@@ -32,7 +32,7 @@ class Memory:
     version: int = -1
     streams: dict[Stream, Intervals] = field(default_factory=dict)
     series: dict[Series, Stand | None] = field(default_factory=dict)
-    active: set[episodes.Key] = field(default_factory=set)  # every need that is not idle
+    active: set[Key] = field(default_factory=set)  # every need that is not idle
 
     def renew(self, connection: Connection, version: int) -> None:
         """Forgets everything where the lake is at another version."""

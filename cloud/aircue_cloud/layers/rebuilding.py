@@ -18,9 +18,10 @@ from aircue_cloud import bulk, db, tables
 from aircue_cloud.errors import CommandError
 from aircue_cloud.layers import episodes, lake
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Arrivals, Series
+from aircue_cloud.layers.episodes import Arrivals
 from aircue_cloud.layers.history import LakeHistory
 from aircue_cloud.layers.lake import Lake
+from aircue_cloud.layers.settling import Series
 from aircue_cloud.layers.worker import Worker
 
 _DERIVED = (tables.delivered, tables.hourly, tables.tallies, tables.losses, tables.revisions, tables.node_state)

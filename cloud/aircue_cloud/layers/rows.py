@@ -5,7 +5,7 @@ clock and times.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ CLOCKS = ("node", "gateway")
 # A reading that says it was measured later than this after it arrived is kept, and trusted by nobody: as the latest
 # one of its series it would hide all that come after it.
 FUTURE_MS = timedelta(hours=24) // timedelta(milliseconds=1)
+NOBODYS = 0  # the installation of what no node has sent: theirs are drawn at random
 _CARRIES = np.array([status.carries_value for status in Status])
 _FINER = 100  # times the scale, for a value whose unit is converted
 _SCALE_LIMIT = 10**9
@@ -58,7 +59,8 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """runs, and columns of one length: which run, and what the run does not share. Times in ms."""
+    """runs, and columns of one length: which run, and what the run does not share. Times in ms. by_time: whether its
+    sample has its time for a number."""
 
     arrived: Sequence[Arrived]
     runs: Sequence[Run]
@@ -69,9 +71,17 @@ class Rows:
     clock: npt.NDArray[np.uint8]
     measured_at: Ints
     received_at: Ints
+    by_time: Bools
 
     def __len__(self) -> int:
         return len(self.run)
+
+    def only(self, keep: Bools) -> "Rows":
+        """Those that are marked, of the same runs."""
+        if keep.all():
+            return self
+        columns = {name: column[keep] for name, column in vars(self).items() if name not in ("arrived", "runs")}
+        return replace(self, **columns)
 
     def of_runs(self, values: Sequence[int]) -> Ints:
         """A column from one value for each run."""
@@ -110,13 +120,15 @@ def _is_run(sequences: Ints) -> bool:
 
 
 def gather(arrived: Sequence[Arrived], delivered: Delivered) -> Rows:
-    """The rows of these batches, in their order."""
+    """The rows of these batches, in their order; those that are numbered by time all of them, the others once each."""
     runs: list[Run] = []
-    fresh, sample_at, counts, samples = [], [], [], 0
+    fresh, by_time, sample_at, counts, samples = [], [], [], [], 0
     for place, one in enumerate(arrived):
         for stretch in one.columns.stretches:
             part = one.columns.sequences[stretch.first : stretch.first + stretch.count]
-            fresh.append(delivered.fresh(stretch, part))
+            timed = _is_by_time(one.columns, stretch)
+            by_time.append(np.full(stretch.count, timed))
+            fresh.append(np.ones(stretch.count, np.bool_) if timed else delivered.fresh(stretch, part))
             for channel in stretch.channels:
                 names = (stretch.site, stretch.node, stretch.installation, stretch.boot)
                 runs.append(Run(place, *names, channel.quantity, channel.scale, channel.unit))
@@ -135,10 +147,18 @@ def gather(arrived: Sequence[Arrived], delivered: Delivered) -> Rows:
         "clock": _joined([one.columns.clock for one in arrived], np.uint8)[sample],
         "measured_at": _joined([one.columns.measured_at for one in arrived], np.int64)[sample],
         "received_at": _joined([one.columns.received_at for one in arrived], np.int64)[sample],
+        "by_time": _joined(by_time, np.bool_)[sample],
     }
     value = _joined([one.columns.values for one in arrived], np.int64)[keep]
     rows = Rows(arrived=arrived, runs=runs, run=run, value=value, flag=statuses[keep], **columns)
     return _canonical(_dated(rows))
+
+
+def _is_by_time(batch: Columns, stretch: Stretch) -> bool:
+    if stretch.installation != NOBODYS:
+        return False
+    mine = slice(stretch.first, stretch.first + stretch.count)
+    return np.array_equal(batch.sequences[mine], batch.measured_at[mine])
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:

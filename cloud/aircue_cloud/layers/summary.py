@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aircue_cloud.layers.episodes import Series
 from aircue_cloud.layers.rows import FUTURE, OK, Rows, grouped
+from aircue_cloud.layers.settling import Series
 
 HOUR_MS = 3_600_000
 Columns = dict[str, npt.NDArray[Any]]

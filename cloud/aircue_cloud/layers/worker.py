@@ -27,13 +27,14 @@ from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.ingest import columns, losses
 from aircue_cloud.ingest.columns import Columns
-from aircue_cloud.layers import episodes, lake, parquet, revisions, summary
+from aircue_cloud.layers import by_time, episodes, lake, parquet, revisions, summary
 from aircue_cloud.layers.course import Point, PointColumns
-from aircue_cloud.layers.episodes import Arrivals, Series
+from aircue_cloud.layers.episodes import Arrivals
 from aircue_cloud.layers.history import LakeHistory
 from aircue_cloud.layers.lake import BESIDE, FOLDED, Lake, Span
 from aircue_cloud.layers.memory import Memory, Stand
 from aircue_cloud.layers.rows import FLAGS, Arrived, Delivered, Rows, gather, streams, with_flags
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.layers.tallies import tallies
 from aircue_cloud.needs.live import Live
 from aircue_cloud.needs.needs import Needs
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 _B = tables.batches.c
 
 MOST_BATCHES = 256  # of one turn
-_MOST_CARRIED = 400_000
+MOST_CARRIED = 400_000  # readings
 _KEPT_DECODED = 512
 _MOST_DAYS = 4  # files of one turn; a turn that touches more days writes one file, and the next merge parts it
 _DAY_MS = 86_400_000
@@ -207,7 +208,7 @@ class Worker:
         carried = 0
         for row in rows:
             carried += row.carried
-            if taken and carried > _MOST_CARRIED:
+            if taken and carried > MOST_CARRIED:
                 break
             taken.append(row)
         return taken
@@ -249,7 +250,7 @@ class Worker:
             delivered = Delivered(self._memory.know_streams(connection, touched))
             known_before = {key for key in said if key[3] in self._memory.streams[key[:3]]}
             awaited = revisions.awaited(connection, streams(arrived))
-            rows = gather(arrived, delivered)
+            rows = by_time.fresh(self.lake, connection, gather(arrived, delivered))
             here = with_flags(rows, awaited | {key: flag for key, (flag, _) in said.items()})
             stored = revisions.stored(self.lake, connection, said, sorted(known_before))
         found = {_key_of(rows, row) for row in here}
@@ -377,7 +378,7 @@ class Worker:
 
     def _follow(
         self, connection: Connection, plan: _Plan, stands: dict[Series, Stand | None], now: datetime
-    ) -> list[episodes.Started]:
+    ) -> list[Started]:
         """Steps every need on, and notes in stands how far; the episodes that are new."""
         again = _points_by_series(plan.changed)
         self._memory.know_series(connection, again)
@@ -388,7 +389,9 @@ class Worker:
             if course is None or series in again or not self._is_quiet(course, stand, rules):
                 followed_ms = None if stand is None or stand.rules != rules else stand.trusted_ms
                 points = _arrived_points(course, again.get(series, []))
-                arrivals.append(Arrivals(series=series, points=points, followed_ms=followed_ms, again=series in again))
+                new = self._memory.series.get(series) is None
+                how = {"again": series in again, "new": new and series not in again}
+                arrivals.append(Arrivals(series=series, points=points, followed_ms=followed_ms, **how))
             last_ms = again[series][-1].at_ms if course is None else int(course.columns["measured_at"][-1])
             last_ms = last_ms if stand is None or stand.trusted_ms is None else max(last_ms, stand.trusted_ms)
             if stand is not None:
@@ -414,7 +417,7 @@ class Worker:
             earlier = int(course.columns["measured_at"][0]) <= stand.trusted_ms
         return not earlier and not any(rule.holds(course.low) or rule.holds(course.high) for rule in watching)
 
-    def _step(self, connection: Connection, arrivals: Sequence[Arrivals], now: datetime) -> list[episodes.Started]:
+    def _step(self, connection: Connection, arrivals: Sequence[Arrivals], now: datetime) -> list[Started]:
         if not arrivals:
             return []
         # The catalogue's new rows are part of this transaction, so the lake holds what has just come.

@@ -11,6 +11,7 @@ from aircue_cloud.recommender.artefact import Artefact
 from aircue_cloud.recommender.asked import Described
 from aircue_cloud.recommender.explanations import Reason
 from aircue_cloud.recommender.models.fold_in import ItemFoldIn
+from aircue_cloud.recommender.reasons import largest
 
 _REFERENCES = 4096  # items, the most popular ones, that newcomers are described by
 
@@ -47,11 +48,7 @@ class Newcomers:
     def reasons(self, utility: Utilities, product: Described) -> list[Reason]:
         middle = float(utility.mean())
         amounts = self._likeness([product])[0] * (utility[self._references] - middle)
-        names = (self._artefact.items[at] for at in self._references)
-        alike = [
-            Reason(kind=explanations.ALIKE, amount=amount, product=name)
-            for name, amount in zip(names, amounts.tolist(), strict=True)
-        ]
+        alike = largest(explanations.ALIKE, self._artefact.items, self._references, amounts)
         return [*alike, Reason(kind=explanations.AVERAGE, amount=middle)]
 
     def _likeness(self, fresh: Sequence[Described]) -> Utilities:

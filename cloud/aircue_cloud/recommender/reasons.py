@@ -13,7 +13,7 @@ from aircue_cloud.recommender.parts import People, Pieces
 
 Amounts = npt.NDArray[np.float64]
 
-_TOLD = 20  # products of the person's own that a score is taken apart by
+_TOLD = 10  # products that a score is taken apart by; the others are summed up
 _BESIDE: Mapping[str, Callable[[Pieces], Amounts | None]] = MappingProxyType(
     {
         explanations.EVERYBODY: lambda one: one.everybody,
@@ -39,22 +39,24 @@ def reasons(
         by_own[np.searchsorted(own, one.own)] += scale * one.by_own
         for kind, amounts in ((kind, of(one)) for kind, of in _BESIDE.items()):
             beside[kind] += 0 if amounts is None else scale * amounts
-    names = [artefact.items[item] for item in own.tolist()]
     return [
-        [*_own(names, by_own[:, at]), *_beside({kind: amounts[at] for kind, amounts in beside.items()})]
+        [
+            *largest(explanations.OWN, artefact.items, own, by_own[:, at]),
+            *_beside({kind: amounts[at] for kind, amounts in beside.items()}),
+        ]
         for at in range(len(places))
     ]
 
 
-def _own(names: Sequence[str], amounts: Amounts) -> list[Reason]:
-    """The largest, and the sum of all that are too small to be told."""
-    largest = np.argsort(-np.abs(amounts), kind="stable")[:_TOLD]
+def largest(kind: str, products: Sequence[str], which: npt.NDArray[np.integer], amounts: Amounts) -> list[Reason]:
+    """The largest pieces, and the sum of all that are too small to be told. which: of the products."""
+    first = np.argsort(-np.abs(amounts), kind="stable")[:_TOLD]
     told = [
-        Reason(kind=explanations.OWN, amount=amount, product=names[place])
-        for place, amount in zip(largest.tolist(), amounts[largest].tolist(), strict=True)
+        Reason(kind=kind, amount=amount, product=products[at])
+        for at, amount in zip(which[first].tolist(), amounts[first].tolist(), strict=True)
         if amount != 0
     ]
-    rest = float(np.delete(amounts, largest).sum()) if len(amounts) > _TOLD else 0.0
+    rest = float(np.delete(amounts, first).sum()) if len(amounts) > _TOLD else 0.0
     return [*told, Reason(kind=explanations.REST, amount=rest)] if rest else told
 
 

@@ -1,6 +1,6 @@
 """Whether anything may be fitted to a household or a person: asked for by a shop for them, or by a shopper."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from flask import Blueprint, Response, abort
@@ -39,43 +39,45 @@ _SAY = Operation(
     replies={200: Chosen},
     refusals=(404, 413, 415, 422),
 )
+_SAYING: Mapping[str, Callable[..., None]] = {
+    "household": personalising.of_household,
+    "person": personalising.of_person,
+}
 
 
 @blueprint.get("/households/<household>/personalisation")
 @requires("consents:read")
 @described(_SEE)
 def get_household(household: str) -> Response:
-    return _seen(household=_known("household", household))
+    return _seen("household", household)
 
 
 @blueprint.put("/households/<household>/personalisation")
 @requires("consents:write")
 @described(_SAY)
 def put_household(household: str) -> Response:
-    _said(personalising.of_household, household, f"{who().kind} {who().name}".strip())
-    return _seen(household=household)
+    return _said("household", household, _somebody())
 
 
 @blueprint.get("/people/<person>/personalisation")
 @requires("consents:read")
 @described(_SEE)
 def get_person(person: str) -> Response:
-    return _seen(person=_known("person", person))
+    return _seen("person", person)
 
 
 @blueprint.put("/people/<person>/personalisation")
 @requires("consents:write")
 @described(_SAY)
 def put_person(person: str) -> Response:
-    _said(personalising.of_person, person, f"{who().kind} {who().name}".strip())
-    return _seen(person=person)
+    return _said("person", person, _somebody())
 
 
 @blueprint.get("/me/personalisation")
 @by_shopper
 @described(Operation(summary="Whether anything is fitted to the shopper", replies={200: Chosen}, refusals=(401, 404)))
 def get_mine() -> Response:
-    return _seen(person=_known("person", shopper()))
+    return _seen("person", shopper())
 
 
 @blueprint.put("/me/personalisation")
@@ -89,37 +91,38 @@ def get_mine() -> Response:
     )
 )
 def put_mine() -> Response:
-    _said(personalising.of_person, shopper(), f"shopper {shopper()}")
-    return _seen(person=shopper())
+    return _said("person", shopper(), f"shopper {shopper()}")
 
 
-def _said(say: Callable[..., None], name: str, actor: str) -> None:
+def _somebody() -> str:
+    return f"{who().kind} {who().name}".strip()
+
+
+def _said(kind: str, name: str, actor: str) -> Response:
+    """kind: household, person."""
     wanted, now = wire.body(Wanted).personalised, services().intake.clock()
     try:
         with db.writing(services().engine) as connection:
-            say(connection, _plain(name), now, on=wanted)
+            _SAYING[kind](connection, _plain(name), now, on=wanted)
             audit.append(connection, act(actor, name, on=wanted), now)
     except CommandError as error:
         abort(404, str(error))
+    return _seen(kind, name)
 
 
 def act(actor: str, name: str, *, on: bool) -> audit.Act:
     return audit.Act(actor=actor, action=f"personalisation {'on' if on else 'off'}", target=name)
 
 
-def _known(kind: str, name: str) -> str:
-    with db.reading(services().engine) as connection:
-        if not personalisation.is_known(connection, **{kind: _plain(name)}):
-            abort(404, f"{kind} {name!r:.100} is not known")
-    return name
-
-
 def _plain(name: str) -> str:
     return name.replace("\0", " ")  # nobody's id; PostgreSQL takes no NUL
 
 
-def _seen(*, household: str | None = None, person: str | None = None) -> Response:
+def _seen(kind: str, name: str) -> Response:
     """What they themselves said."""
+    whom = {kind: _plain(name)}
     with db.reading(services().engine) as connection:
-        since = personalisation.since(connection, household=household, person=person)
+        if not personalisation.is_known(connection, **whom):
+            abort(404, f"{kind} {name!r:.100} is not known")
+        since = personalisation.since(connection, **whom)
     return wire.reply(Chosen(personalised=since is None, off_since=since))

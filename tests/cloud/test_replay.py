@@ -34,8 +34,8 @@ from aircue_cloud.errors import CommandError
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 10, 23, tzinfo=UTC)  # clocks go back in Berlin on the 25th
-DAYS = 6
-HOMES = 6
+DAYS = 4
+HOMES = 4
 NEEDS = ("damp-air", "heat", "cold")
 # Whole hours from UTC, so that quiet hours end where the simulated days are stepped through.
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "UTC")
@@ -65,7 +65,7 @@ def plan(seed: int) -> dict[int, list[tuple[str, str, int]]]:
     rng, found = random.Random(seed), dict[int, list[tuple[str, str, int]]]()
     for hour in range(24 * DAYS):
         for home in range(HOMES):
-            if rng.random() < 0.08:
+            if rng.random() < 0.13:
                 some = rng.sample(NEEDS, rng.choice((1, 1, 2)))
                 found.setdefault(hour, []).extend((f"h{home}", need, rng.choice((1, 3, 30))) for need in some)
     return found
@@ -131,10 +131,10 @@ def _ending(one: Replayed) -> tuple[str, str, str | None]:
     return one.after.outcome, one.after.gate, one.after.product
 
 
-@pytest.mark.parametrize("explore", [False, True])
-def test_with_nothing_changed_every_decision_is_the_recorded_one(engine: Engine, explore: bool) -> None:
-    zones = ("Europe/Berlin", "Asia/Kathmandu", "Mars/Olympus", "Australia/Lord_Howe", "America/New_York")
-    town = live(engine, replace(USUAL, explore=explore), zones=zones, seed=2, stops=(40, 46))
+def test_with_nothing_changed_every_decision_is_the_recorded_one(engine: Engine) -> None:
+    """What was drawn as well."""
+    zones = ("Europe/Berlin", "Asia/Kathmandu", "Mars/Olympus", "Australia/Lord_Howe")
+    town = live(engine, replace(USUAL, explore=True), zones=zones, seed=2, stops=(40, 46))
     found = replayed(town)
     assert (found.unlike, found.changes, found.moved, found.assumed) == (0, (), {}, 0)
     assert found.before == found.after
@@ -147,26 +147,21 @@ def test_with_nothing_changed_every_decision_is_the_recorded_one(engine: Engine,
 
 def test_from_the_middle_of_it_too(recorded: Town) -> None:
     """Earlier offers count, and what was deferred before goes its recorded way."""
-    for hours in (29, 54, 83):
+    for hours in (0, 29, 54, 70):
         found = replayed(recorded, since=START + hours * HOUR)
         assert found.unlike == 0
         assert found.before == found.after
-        assert found.episodes > 10
+        assert found.episodes >= 8
 
 
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "more a day": ({"cap_day": 3, "cap_apart_h": 1.0}, {"caps": Caps(day=3, week=3, apart_h=1.0)}),
-    "fewer a week": ({"cap_week": 1}, {"caps": Caps(day=1, week=1, apart_h=20.0)}),
     "no caps": (
         {"cap_day": None, "cap_week": None, "cap_apart_h": None},
         {"caps": Caps(day=None, week=None, apart_h=None)},
     ),
-    "no quiet hours": ({"quiet_hours": ""}, {"quiet_hours": ""}),
     "longer quiet hours": ({"quiet_hours": "18:00-11:00"}, {"quiet_hours": "18:00-11:00"}),
-    "nobody held out": ({"holdout": 0.0, "need_holdout": 0.0}, {"holdout": 0.0, "need_holdout": 0.0}),
-    "more held out": ({"holdout": 0.6}, {"holdout": 0.6}),
-    "offers that do not linger": ({"linger_h": 0.0}, {"linger": timedelta()}),
-    "offers that last an hour": ({"push_ttl_h": 1.0}, {"push_ttl": HOUR}),
+    "others held out": ({"holdout": 0.0, "need_holdout": 0.5}, {"holdout": 0.0, "need_holdout": 0.5}),
+    "shorter offers": ({"linger_h": 0.0, "push_ttl_h": 2.0}, {"linger": timedelta(), "push_ttl": 2 * HOUR}),
 }
 
 

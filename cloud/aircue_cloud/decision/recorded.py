@@ -201,7 +201,7 @@ def _offered_before(
 
 
 def _ended(connection: Connection, records: Sequence[Record]) -> dict[str, Ended]:
-    table, found = tables.episodes.c, {}
+    table, found = tables.episodes.c, dict[str, Ended]()
     for some in _parts({one.episode for one in records}):
         query = select(table.id, table.ended_at, table.withdrawn).where(table.id.in_(some))
         found |= {row.id: Ended(at=row.ended_at, withdrawn=row.withdrawn) for row in connection.execute(query)}
@@ -209,7 +209,7 @@ def _ended(connection: Connection, records: Sequence[Record]) -> dict[str, Ended
 
 
 def _zones(connection: Connection, records: Sequence[Record]) -> dict[str, str]:
-    table, found = tables.sites.c, {}
+    table, found = tables.sites.c, dict[str, str]()
     for some in _parts({one.trace["occasion"]["site"] for one in records}):
         found |= {row.id: row.tz for row in connection.execute(select(table.id, table.tz).where(table.id.in_(some)))}
     return found

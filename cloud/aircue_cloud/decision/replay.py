@@ -555,7 +555,7 @@ def _margins(home: Home) -> dict[int, float]:
     by_tick: dict[tuple[datetime, str, str], list[Record]] = {}
     for one in (one for chain in home.chains for one in chain if one.inputs.get("arbitration", {}).get("rivals")):
         by_tick.setdefault((one.at, one.unit, one.need), []).append(one)
-    found = {}
+    found: dict[int, float] = {}
     for (_, _, need), records in by_tick.items():
         known = [margin for name, _, margin in records[0].inputs["arbitration"]["rivals"] if name == need]
         ordered = sorted(records, key=lambda one: (one.failed != "arbitration", one.push))

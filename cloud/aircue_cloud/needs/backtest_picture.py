@@ -48,7 +48,7 @@ def draw(path: Path, found: Backtest, zone: ZoneInfo) -> None:
     figure.savefig(path, dpi=_DPI)
 
 
-def _figure(panels: int) -> tuple[Any, Sequence[Any]]:
+def _figure(panels: int) -> tuple[Any, Any]:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -66,7 +66,7 @@ def _title(found: Backtest) -> str:
 
 
 def _panel(ax: Any, panel: Drawn, found: Backtest, zone: ZoneInfo) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    import matplotlib.dates
 
     for one in found.sides[TRUSTED].episodes:
         if one.node == panel.node:
@@ -86,9 +86,10 @@ def _panel(ax: Any, panel: Drawn, found: Backtest, zone: ZoneInfo) -> None:
     ax.set_ylabel(f"{panel.quantity}, {QUANTITIES[panel.quantity][0]}", fontsize=9)
     ax.margins(x=0.01, y=0.12)
     ax.grid(alpha=0.25)
-    locator = AutoDateLocator(tz=zone)
+    dates: Any = matplotlib.dates  # which says nothing of its types
+    locator = dates.AutoDateLocator(tz=zone)
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))
+    ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=zone))
 
 
 def _shade(ax: Any, episode: Episode, panel: Drawn) -> None:

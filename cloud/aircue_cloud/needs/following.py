@@ -145,7 +145,7 @@ class Slice(NamedTuple):
     low: float
     mean: float
     high: float
-    count: int
+    readings: int
 
 
 def slices(at: Numbers, value: Numbers, begin: float, end: float, most: int) -> list[Slice]:

@@ -298,7 +298,7 @@ def _points(places: Sequence[tuple[Bucket, float]], scale: Scale) -> str:
     high = PLOT / (scale.high - low)
     return " ".join(
         [
-            f"{((bucket.first_ms + bucket.last_ms) / 2 - first) * wide:.0f},{PLOT - (value - low) * high:.1f}"
+            f"{((bucket.first_ms + bucket.last_ms) / 2 - first) * wide:.1f},{PLOT - (value - low) * high:.1f}"
             for bucket, value in places
         ]
     )

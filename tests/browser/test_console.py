@@ -51,8 +51,8 @@ def test_every_node_has_a_chart_with_a_line_of_some_size(browser: WebDriver, hom
     assert texts(browser, ".card h3") == ["bathroom", "bedroom"]
     for card in browser.find_elements(By.CLASS_NAME, "card"):
         line = card.find_element(By.TAG_NAME, "polyline").rect
-        assert line["width"] > 200
-        assert card.find_element(By.CLASS_NAME, "chart").rect["width"] > 300
+        assert line["width"] > 150
+        assert card.find_element(By.CLASS_NAME, "chart").rect["width"] > 250
     assert complaints(browser) == []
 
 
@@ -156,7 +156,7 @@ def test_it_fits_a_phone_and_a_desk_in_both_schemes(
     look(browser, width=width, height=844, scheme=scheme)
     home.post(batch(humidity([*DRY, *DAMP], node="a-node-with-quite-a-long-name-for-a-small-window")))
     open_console(browser, serve(home))
-    assert browser.execute_script("return document.documentElement.scrollWidth") == width
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     colour = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     brightness = sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
     assert (brightness > 600) == (scheme == "light")

@@ -129,5 +129,5 @@ def test_nobody_is_kept_out_of_a_page(
     for path in paths:
         browser.get(f"{site.url}/console{path}")
         assert axe.violations(browser, script) == [], path
-        assert browser.execute_script("return document.documentElement.scrollWidth") == width, path
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
     assert complaints(browser) == []

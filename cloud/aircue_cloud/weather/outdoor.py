@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn, TypeAlias, get_args
 
 from msgspec import Meta, Struct
-from sqlalchemy import ColumnElement, Connection, case, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, select, type_coerce
 
 from aircue_cloud import db, tables
 from aircue_cloud.fields import Area, Body, Moment, Reason
 from aircue_cloud.keyed import Verdict
 from aircue_cloud.shop.events import untimely
-from aircue_cloud.tables.columns import EPOCH
+from aircue_cloud.tables.columns import EPOCH, to_ms
 
 HOUR = timedelta(hours=1)
 NEAR = timedelta(hours=3)  # how old an hour's weather may be and still be called that of now
@@ -69,6 +69,25 @@ def rank() -> ColumnElement[int]:
     return _RANK
 
 
+class Extent(Struct, kw_only=True, frozen=True):
+    """Of what was told in a slice of time."""
+
+    low: float
+    mean: float
+    high: float
+
+
+class Slice(Struct, kw_only=True, frozen=True):
+    """Hours that lie together: the first and the last that were told, and how many. source: one of theirs."""
+
+    first: datetime
+    last: datetime
+    hours: int
+    temperature: Extent | None
+    humidity: Extent | None
+    source: str
+
+
 def store(connection: Connection, hours: Iterable[Hour], source: str, now: datetime) -> int:
     """Replaces what the source said of these hours before; how many there were."""
     rows = [_row(hour, source, now) for hour in hours]
@@ -114,6 +133,34 @@ def hours(connection: Connection, area: str, since: datetime, limit: int) -> lis
     few = select(_T.hour).where(*mine).distinct().order_by(_T.hour).limit(limit).subquery()
     query = select(tables.weather).where(*mine, _T.hour.in_(select(few.c.hour))).order_by(_T.hour, _RANK)
     return [_outdoor(row) for row in {row.hour: row for row in connection.execute(query)}.values()]
+
+
+def slices(connection: Connection, area: str, start: datetime, end: datetime, width: timedelta) -> list[Slice]:
+    """In order of time, the best source's of each hour, from start to end in slices of this width."""
+    best = func.row_number().over(partition_by=_T.hour, order_by=_RANK.desc()).label("best")
+    told = select(_T.hour, _T.temperature, _T.humidity, _T.source, best)
+    hours = told.where(_T.area == area, _T.hour.between(start, end)).subquery()
+    at_ms = type_coerce(hours.c.hour, BigInteger)
+    slot = ((at_ms - to_ms(start)) // (width // timedelta(milliseconds=1))).label("slot")
+    figures = [f(hours.c[name]) for name in ("temperature", "humidity") for f in (func.min, func.avg, func.max)]
+    query = select(func.min(hours.c.hour), func.max(hours.c.hour), func.count(), func.max(hours.c.source), *figures)
+    rows = connection.execute(query.where(hours.c.best == 1).group_by(slot).order_by(slot))
+    return [_slice(*row) for row in rows]
+
+
+def _slice(first: datetime, last: datetime, hours: int, source: str, *figures: float | None) -> Slice:
+    return Slice(
+        first=first,
+        last=last,
+        hours=hours,
+        source=source,
+        temperature=_extent(*figures[:3]),
+        humidity=_extent(*figures[3:]),
+    )
+
+
+def _extent(low: float | None, mean: float | None, high: float | None) -> Extent | None:
+    return None if low is None or mean is None or high is None else Extent(low=low, mean=mean, high=high)
 
 
 def _row(hour: Hour, source: str, now: datetime) -> dict[str, Any]:

@@ -15,13 +15,14 @@ from aircue_cloud.layers.lake import Lake
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
-from aircue_cloud.web import charts, frame, funnel, me, offers, page, pages, queries, sign_in, wording
+from aircue_cloud.web import frame, funnel, me, offers, page, pages, queries, sign_in, wording
 from aircue_cloud.web.funnel import Step
 from aircue_cloud.web.queries import Series
 
 EPISODES = 20
 PUSHES = 12
 CARDS = 6
+SLICES = 120  # of each of its charts, which are small
 FUNNEL = timedelta(days=30)
 DECLINED = 12
 
@@ -140,7 +141,7 @@ def _cards(
     """The nodes by site and name, which is the order of `every`."""
     episodes = queries.episodes(connection, start=shown.start)
     wanted = {(one.site, one.node) for one in every}
-    courses = queries.courses(connection, lake, wanted, shown.start_ms, shown.end_ms, charts.BUCKETS)
+    courses = queries.courses(connection, lake, wanted, shown.start_ms, shown.end_ms, SLICES)
     homes = queries.households(connection)
     cards = []
     for (site, _), found in groupby(every, key=lambda one: (one.site, one.node)):

@@ -142,26 +142,29 @@ def _room(
 
 
 def _outdoors(connection: Connection, mine: Site, shown: Window) -> tuple[tuple[Drawn, ...], str]:
-    """Charts of the hours that some source told of, and the source of the newest."""
+    """Charts of the hours that some source told of, and who told of the newest."""
     if mine.area is None:
         return (), ""
-    most = int((shown.end - shown.start) / outdoor.HOUR) + 2
-    told = outdoor.hours(connection, mine.area, shown.start - outdoor.HOUR, most)
-    rows = [row for row in told if row.hour <= shown.end]
+    width = max((shown.end - shown.start) // charts.BUCKETS, outdoor.HOUR)
+    rows = outdoor.slices(connection, mine.area, shown.start - outdoor.HOUR, shown.end, width)
     if not rows:
         return (), ""
-    drawn = [
-        _outdoor(name, [(db.to_ms(row.hour), getattr(row, name)) for row in rows], shown, mine.tz) for name in OUTDOORS
-    ]
+    drawn = [_outdoor(name, rows, shown, mine.tz) for name in OUTDOORS]
     return tuple(one for one in drawn if one is not None), rows[-1].source
 
 
-def _outdoor(quantity: str, told: Sequence[tuple[int, float | None]], shown: Window, tz: ZoneInfo) -> Drawn | None:
-    hours = [(at, value) for at, value in told if value is not None]
-    if not hours:
+def _outdoor(quantity: str, slices: Sequence[outdoor.Slice], shown: Window, tz: ZoneInfo) -> Drawn | None:
+    """An hour's weather stands for the whole hour."""
+    told = [(one, found) for one in slices if (found := getattr(one, quantity)) is not None]
+    if not told:
         return None
     words, unit = wording.quantity(quantity), wording.unit(OUTDOORS[quantity])
-    buckets = _slices(hours, shown)
+    buckets = [
+        Bucket(
+            db.to_ms(one.first), db.to_ms(one.last) + courses.HOUR_MS - 1, found.low, found.mean, found.high, one.hours
+        )
+        for one, found in told
+    ]
     low, high = min(one.low for one in buckets), max(one.high for one in buckets)
     chart = Chart(
         label=f"{words.label} outdoors: {low:g} to {high:g} {unit}",
@@ -175,21 +178,10 @@ def _outdoor(quantity: str, told: Sequence[tuple[int, float | None]], shown: Win
         key=f"outdoors/{quantity}",
         quantity=quantity,
         label=words.label,
-        value=f"{hours[-1][1]:.{words.decimals}f}",
+        value=f"{buckets[-1].mean:.{words.decimals}f}",
         unit=unit,
         flag="",
         needs=(),
         chart=charts.svg(chart),
         table=tuple(page.table(buckets, shown, words.decimals, tz)),
     )
-
-
-def _slices(hours: Sequence[tuple[int, float]], shown: Window) -> list[Bucket]:
-    """An hour's weather stands for the whole hour, or for its slice of time."""
-    width = max((shown.end_ms - shown.start_ms) // charts.BUCKETS, courses.HOUR_MS)
-    found = []
-    for _, ones in groupby(hours, key=lambda one: (one[0] - shown.start_ms) // width):
-        times, values = zip(*ones, strict=True)
-        mean = sum(values) / len(values)
-        found.append(Bucket(times[0], times[-1] + courses.HOUR_MS - 1, min(values), mean, max(values), len(values)))
-    return found

@@ -23,7 +23,7 @@ WINDOWS = {
 WIDEST_UNASKED = "24h"
 SILENT_AFTER = timedelta(minutes=15)
 AHEAD = timedelta(hours=1)
-TABLE_ROWS = 24
+TABLE_ROWS = 12
 
 Row = Mapping[str, Any]
 

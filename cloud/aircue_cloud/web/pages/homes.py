@@ -157,7 +157,7 @@ def _row(row: Any) -> Row:
 
 
 def _episodes(view: View, mine: Site, needs: Needs) -> Listing:
-    lines = [pages_page.episode_line(row, needs, mine.tz, {}, view.window.end) for row in view.episodes]
+    lines = [pages_page.episode_line(row, needs, mine.tz, {}, view.window.end) for row in view.episodes[: frame.most()]]
     rows = [[o.need, o.node, o.started, o.lasted, o.peak, o.standing, o.outcome, o.reason] for o in lines]
     columns = ("Need", "Room", "Began", "Lasted", "Peak", "State", "Decision", Column(label="Why", wide=True))
     empty = "No episode in this window: choose a wider one, or wait for a reading that passes a need's threshold."

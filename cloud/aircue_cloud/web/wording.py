@@ -52,9 +52,13 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", _THIN)
 
 
-def price(minor: int, currency: str) -> str:
-    exponent = _EXPONENTS.get(currency, 2)
-    amount = f"{minor / 10**exponent:,.{exponent}f}".replace(",", _THIN)
+def exponent(currency: str) -> int:
+    return _EXPONENTS.get(currency, 2)
+
+
+def price(minor: float, currency: str) -> str:
+    digits = exponent(currency)
+    amount = f"{minor / 10**digits:,.{digits}f}".replace(",", _THIN)
     sign = _SIGNS.get(currency)
     return f"{amount}{_THIN}{currency}" if sign is None else f"{sign}{amount}"
 

@@ -1,5 +1,5 @@
 """Bars as SVG: figures by month standing side by side, figures by name lying below each other. Pure; placed as
-aircue_cloud.web.charts places things: percent of the width, pixels of the height, the labels of a value axis at its left.
+aircue_cloud.web.charts does it: percent of the width, pixels of the height, the labels of a value axis left of it.
 """
 
 from collections.abc import Iterable, Sequence

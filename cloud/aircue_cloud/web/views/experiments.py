@@ -15,6 +15,7 @@ from aircue_cloud.rights.small_groups import K
 from aircue_cloud.web import intervals, wording
 from aircue_cloud.web.intervals import Estimate
 
+MINUS = "\u2212"
 _NEED = "need:"
 
 
@@ -73,7 +74,7 @@ class _Money:
         return wording.price(minor, self.currency)
 
     def signed(self, minor: float) -> str:
-        return f"{'+' if minor >= 0 else '−'}{self.of(abs(minor))}"
+        return f"{'+' if minor >= 0 else MINUS}{self.of(abs(minor))}"
 
     def row(self, label: str, found: Interval, note: str = "") -> Figure:
         value, low, high = (self.signed(one) for one in (found.value, found.low, found.high))

@@ -12,24 +12,22 @@ from sqlalchemy import Connection
 from aircue_cloud import db
 from aircue_cloud.layers.lake import Lake
 from aircue_cloud.needs.needs import Needs
-from aircue_cloud.routes.access import requires, who
+from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
-from aircue_cloud.web import charts, me, offers, page, queries, sign_in, wording
+from aircue_cloud.web import charts, frame, me, offers, page, pages, queries, sign_in, wording
 from aircue_cloud.web.queries import Series
 
 EPISODES = 20
 PUSHES = 12
 DECLINED = 12
-POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
 
 blueprint = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
+blueprint.after_request(frame.guard)
 
 
 def register(app: Flask) -> None:
     app.register_blueprint(blueprint)
+    pages.register(app)
     app.register_blueprint(sign_in.blueprint)
     app.register_blueprint(me.blueprint)
     app.register_blueprint(offers.blueprint)
@@ -78,9 +76,8 @@ def _answer(template: str, asked: str | None) -> Response:
     with db.reading(known.engine) as connection:
         version = _version(connection, asked, now)
         view = build(connection, known.lake, known.needs, asked, now)
-    mine = who()
-    shown = {"view": view, "windows": page.WINDOWS, "asked": asked, "version": version, "mine": mine}
-    response = make_response(render_template(template, **shown))
+    shown = {"view": view, "windows": page.WINDOWS, "asked": asked, "version": version, "title": "Now"}
+    response = make_response(render_template(template, **shown, **frame.framed()))
     response.set_etag(version)
     return response
 
@@ -88,13 +85,6 @@ def _answer(template: str, asked: str | None) -> Response:
 def _version(connection: Connection, asked: str | None, now: datetime) -> str:
     """The minute is part of it, because a node that falls silent adds nothing."""
     return f"{queries.version(connection)}-{asked}-{now:%H%M}"
-
-
-@blueprint.after_request
-def _guard(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Cache-Control"] = "no-cache"
-    return response
 
 
 def build(connection: Connection, lake: Lake, needs: Needs, asked: str | None, now: datetime) -> View:

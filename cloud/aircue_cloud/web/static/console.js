@@ -7,7 +7,7 @@
   const PATIENCE_MS = 10000;
   const LONGEST_PAUSE_MS = 15000;
 
-  const main = document.querySelector("main");
+  const main = document.getElementById("live");
   const state = document.getElementById("state");
   const news = document.getElementById("news");
   let version = main.dataset.version;

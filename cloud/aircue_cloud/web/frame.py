@@ -1,0 +1,97 @@
+"""What every page of the console stands in: menu, search, who is signed in; and its tables as CSV."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+
+from aircue_cloud.identity import sessions
+from aircue_cloud.routes import browsers
+from aircue_cloud.routes.access import who
+from aircue_cloud.routes.services import store
+from aircue_cloud.web import listing, navigation
+from aircue_cloud.web.listing import Listing
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+THEMES = ("light", "dark")
+_THEME = "aircue-theme"
+Crumb = tuple[str, str]  # name, where it leads; "" for this page itself
+
+
+def blueprint(name: str, import_name: str) -> Blueprint:
+    """A page's. Its main view is called `page`; the endpoint is then console_NAME.page."""
+    made = Blueprint(f"console_{name}", import_name, url_prefix="/console")
+    made.after_request(guard)
+    return made
+
+
+def guard(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def page(
+    template: str,
+    *,
+    title: str,
+    crumbs: Sequence[Crumb] = (),
+    listings: Sequence[Listing] = (),
+    status: int = 200,
+    **shown: Any,
+) -> Response:
+    """The page; or, asked with ?format=csv&table=NAME, that table of it (the first without a name)."""
+    if as_csv():
+        return _csv(listings)
+    tables = {one.name: one.at(_csv_address(one.name)) for one in listings}
+    return make_response(render_template(template, title=title, tables=tables, **framed(crumbs), **shown), status)
+
+
+def as_csv() -> bool:
+    return request.args.get("format") == "csv"
+
+
+def most() -> int:
+    """How many rows of a table are asked for: as many as a page shows, or a file may have."""
+    return listing.MOST_EXPORTED if as_csv() else listing.MOST_SHOWN
+
+
+def framed(crumbs: Sequence[Crumb] = ()) -> Mapping[str, Any]:
+    """What the frame itself shows."""
+    mine, theme = who(), request.cookies.get(_THEME, "")
+    return {
+        "crumbs": crumbs,
+        "menu": navigation.grouped(navigation.allowed(mine.scopes)),
+        "mine": mine,
+        "store": store(),
+        "theme": theme if theme in THEMES else "",
+        "form_word": form_word(),
+    }
+
+
+def form_word() -> str:
+    """What every form of this session carries in its field form_word."""
+    return sessions.form_word(browsers.session_cookie(sessions.OPERATOR) or "")
+
+
+def _csv(listings: Sequence[Listing]) -> Response:
+    wanted = request.args.get("table")
+    found = next((one for one in listings if wanted in (None, one.name)), None)
+    if found is None:
+        abort(404, "this page has no such table: take the link below the table itself")
+    response = make_response(listing.as_csv(found))
+    response.content_type = "text/csv; charset=utf-8"
+    response.headers["Content-Disposition"] = f'attachment; filename="aircue-{_plain(found.name)}.csv"'
+    return response
+
+
+def _csv_address(name: str) -> str:
+    asked = {**request.args.to_dict(), "format": "csv", "table": name}
+    return url_for(request.endpoint or "", **{**asked, **(request.view_args or {})})
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)

@@ -1,0 +1,83 @@
+"""Tables of the console: on the page, and as CSV. Pure."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from aircue_cloud.importing.cells import harmless
+
+MOST_SHOWN = 100
+MOST_EXPORTED = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """number: set flush right. wide: its text may break."""
+
+    label: str
+    number: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """text: as people read it. raw: what the CSV has in its place. href: where it leads. tone: warn, good or soft."""
+
+    text: str
+    raw: str | int | float | None = None
+    href: str = ""
+    tone: str = ""
+
+
+Content = Cell | str | int | float | None
+Row = Sequence[Content]
+NOTHING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """name: within its page. empty: what stands there when there is nothing, with the next step. more: where older or
+    further rows are, if there are any. csv: where the table is as CSV; the frame fills it in."""
+
+    name: str
+    caption: str
+    columns: Sequence[Column | str]
+    rows: Sequence[Row]
+    empty: str | Markup
+    note: str = ""
+    more: str = ""
+    csv: str = ""
+
+    @property
+    def heads(self) -> list[Column]:
+        return [Column(label=one) if isinstance(one, str) else one for one in self.columns]
+
+    @property
+    def cells(self) -> list[list[Cell]]:
+        return [[cell(one) for one in row] for row in self.rows]
+
+    def at(self, csv: str) -> "Listing":
+        return replace(self, csv=csv)
+
+
+def cell(content: Content) -> Cell:
+    """None is shown as a dash, and exported as nothing."""
+    if isinstance(content, Cell):
+        return content
+    return Cell(text=NOTHING, raw="", tone="soft") if content is None else Cell(text=str(content), raw=content)
+
+
+def as_csv(listing: Listing) -> str:
+    """With a line of heads. What a spreadsheet would run as a formula is text."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(harmless(head.label) for head in listing.heads)
+    writer.writerows(_raw(row) for row in listing.cells)
+    return out.getvalue()
+
+
+def _raw(row: Iterable[Cell]) -> list[str]:
+    return [harmless(one.text if one.raw is None else str(one.raw)) for one in row]

@@ -1,0 +1,33 @@
+"""The console's pages, as its menu, its search and its keys know them. A new page is a new row."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+WATCH, SHAPE, MEASURE, KEEP = "Watch", "Shape", "Measure", "Keep"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """endpoint: of the page without arguments. permission: the scope it needs. key: pressed after g it leads there."""
+
+    name: str
+    endpoint: str
+    permission: str
+    key: str
+    group: str
+
+
+ENTRIES = (
+    Entry(name="Now", endpoint="console.console", permission="status:read", key="n", group=WATCH),
+    Entry(name="Catalogue", endpoint="console_catalogue.page", permission="catalogue:read", key="c", group=KEEP),
+)
+
+
+def allowed(scopes: Collection[str]) -> list[Entry]:
+    """What whoever has these scopes may open, in the menu's order."""
+    return [entry for entry in ENTRIES if entry.permission in scopes]
+
+
+def grouped(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
+    return [(group, list(found)) for group, found in groupby(entries, key=lambda entry: entry.group)]

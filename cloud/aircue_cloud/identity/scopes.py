@@ -21,6 +21,7 @@ WRITING = (
     "consents:write",
     "events:write",
     "households:write",
+    "models:write",
     "observations:write",
     "rights:write",
     "weather:write",

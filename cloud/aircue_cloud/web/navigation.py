@@ -20,6 +20,15 @@ class Entry:
 
 ENTRIES = (
     Entry(name="Now", endpoint="console.console", permission="status:read", key="n", group=WATCH),
+    Entry(name="Sales", endpoint="console_sales.page", permission="events:read", key="s", group=MEASURE),
+    Entry(name="Experiments", endpoint="console_experiments.page", permission="decisions:read", key="x", group=MEASURE),
+    Entry(
+        name="Recommender",
+        endpoint="console_recommender.page",
+        permission="recommendations:read",
+        key="r",
+        group=MEASURE,
+    ),
     Entry(name="Catalogue", endpoint="console_catalogue.page", permission="catalogue:read", key="c", group=KEEP),
 )
 

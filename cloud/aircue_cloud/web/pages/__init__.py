@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from aircue_cloud.web.pages import catalogue, search
+from aircue_cloud.web.pages import catalogue, experiments, recommender, sales, search
 
-PAGES = (catalogue, search)
+PAGES = (catalogue, search, sales, experiments, recommender)
 
 
 def register(app: Flask) -> None:

@@ -14,7 +14,7 @@ from aircue_cloud.outcomes.attribution import LABEL
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import config, services
 from aircue_cloud.web import bars, frame, wording
-from aircue_cloud.web.listing import Cell, Column, Listing
+from aircue_cloud.web.listing import NOTHING, Cell, Column, Listing
 from aircue_cloud.web.views import assumptions, experiments, outcomes, sales
 from aircue_cloud.web.views.assumptions import MONTHS, Assumptions
 from aircue_cloud.web.views.experiments import Figure, Shown
@@ -81,13 +81,13 @@ def _page(said: Assumptions, known: Sequence[str], found: Sales, zone: ZoneInfo,
 
 def _summary(found: Sales) -> list[tuple[str, str, str]]:
     span = f"in {len(found.months)} months, net of returns"
-    mean = wording.price(found.revenue / found.orders, found.currency) if found.orders else "–"
+    mean = wording.price(found.revenue / found.orders, found.currency) if found.orders else NOTHING
     best = next(iter(found.categories), None)
     return [
         ("Revenue", _money(found.revenue, found), span),
         ("Orders", wording.count(found.orders), span),
         ("An order", mean, "on average"),
-        ("Best category", "–" if best is None else best.name, "" if best is None else _money(best.revenue, found)),
+        ("Best category", NOTHING if best is None else best.name, "" if best is None else _money(best.revenue, found)),
     ]
 
 

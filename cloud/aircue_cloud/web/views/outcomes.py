@@ -43,9 +43,7 @@ def chosen(known: Sequence[str], said: Assumptions) -> str | None:
     return said.currency if said.currency in known else next(iter(known), None)
 
 
-def reported(
-    connection: Connection, found: Record, said: Assumptions, shares: Shares, now: datetime
-) -> list[Reported]:
+def reported(connection: Connection, found: Record, said: Assumptions, shares: Shares, now: datetime) -> list[Reported]:
     terms = Terms(
         now=now,
         holdout=shares.holdout,

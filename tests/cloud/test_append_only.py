@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.cloud.stage import NOW, Cloud
 
 from aircue_cloud import audit, db, tables
+from aircue_cloud.needs import needs, stored
 from aircue_cloud.rights import erasure, subject
 from aircue_cloud.tables import guards
 
@@ -19,6 +20,7 @@ def written(cloud: Cloud) -> Cloud:
         audit.append(connection, act, NOW)
         proof = {"id": "1", "at": NOW, "asked_by": "olga", "proof": {"complete": True}}
         connection.execute(tables.erasures.insert(), proof)
+        stored.save(connection, "damp-air", needs.load().by_name["damp-air"].document, "operator olga", "", NOW)
     return cloud
 
 
@@ -31,6 +33,7 @@ CHANGES: list[Any] = [
     update(tables.consents).values(household="erased-1", granted=False),
     update(tables.consents).values(document={"forged": True}),
     update(tables.erasures).values(asked_by="erased-1"),
+    update(tables.need_versions).values(active=False),
 ]
 
 

@@ -80,7 +80,7 @@ def test_another_rule_is_another_version(tmp_path: Path) -> None:
         (
             "[message.en]",
             "[massage.en]",
-            r"damp-air.toml: unknown key 'massage'; known keys: title, condition",
+            r"damp-air.toml: unknown key 'massage'; known keys: title, remedies",
         ),
         ("[message.en]", "[message.fr]", r"damp-air.toml \[message\]: key 'en' is missing"),
         ('title = "Damp air"', 'title = "Damp air"\nkind = "nice"', r"key 'kind' is 'nice', expected one of marketing"),

@@ -20,20 +20,23 @@ from aircue_cloud import consents, db, feed, tables
 from aircue_cloud.decision import channels, known, local_time, policy
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate
-from aircue_cloud.decision.judging import Judge, Judged
+from aircue_cloud.decision.judging import EVERYBODY, Judge, Judged, Only
 from aircue_cloud.decision.known import Known, Offered
 from aircue_cloud.decision.message import Occasion, write
 from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, DEFER, GHOST, PURPOSE, SEND, Facts, LastOffer, Verdict
 from aircue_cloud.decision.settings import Settings
+from aircue_cloud.decision.surrounding import Place, Surrounding
 from aircue_cloud.delivery import inbox
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.episodes import Series, Started
-from aircue_cloud.needs.needs import Need, Needs, rule_version
+from aircue_cloud.needs.needs import PERSON, REPLENISH, Need, Needs, rule_version
+from aircue_cloud.needs.nodes import used_up, who_wears
 from aircue_cloud.outcomes import assignment, enrolment
 
 PUSH_NAMESPACE = uuid.UUID("6f1f2a52-8b0e-5d3c-9f7a-2d1c4b7e9a10")
 MOST_DUE = 256  # of one tick
+DUE_TTL = timedelta(days=30)  # of an offer of what is used up: it stays so
 
 Going = tuple[Push, tuple[str, ...]]  # and the channels to try, in order
 HandOver = Callable[[Connection, Sequence[Going], datetime], list[Push]]
@@ -108,8 +111,9 @@ class Decider:
         agreeing = sorted({home for home in homes if home is not None and seen.consent.get(home)})
         judge = Judge(connection, self.source, seen, now)
         judge.prepare(agreeing, [self.needs.by_name[name] for name in sorted({one.rule.need for one in episodes})])
+        around = Surrounding(connection, seen, self.settings, now)
         keyed = zip(episodes, homes, pushes, strict=True)
-        return self._enrolled(connection, [self._case(*one, seen, judge, now) for one in keyed], now)
+        return self._enrolled(connection, [self._case(*one, seen, judge, around, now) for one in keyed], now)
 
     def _enrolled(self, connection: Connection, cases: Sequence[_Case], now: datetime) -> list[_Case]:
         """Each household keeps the shares under which it first came into its experiments."""
@@ -120,14 +124,30 @@ class Decider:
         return [replace(one, facts=_under(one.facts, shares)) if one.household in homes else one for one in cases]
 
     def _case(
-        self, episode: Started, household: str | None, push: str, seen: Known, judge: Judge, now: datetime
+        self,
+        episode: Started,
+        household: str | None,
+        push: str,
+        seen: Known,
+        judge: Judge,
+        around: Surrounding,
+        now: datetime,
     ) -> _Case:
         need, judged = self.needs.by_name[episode.rule.need], Judged()
-        if household is not None and seen.consent.get(household):
-            judged = judge.judge(household, need, push, explore=self.settings.explore)
+        place = Place(household=household or "", site=episode.series.site, node=episode.series.node)
+        agreed = household is not None and seen.consent.get(household) is True
+        only = _only(episode, need, seen, around, place) if agreed else None
+        if household is not None and only is not None:
+            judged = judge.judge(household, need, push, explore=self.settings.explore, only=only)
         elif household is not None:
             judged = Judged(person=next(iter(seen.people.get(household, ())), None))
         facts = self._facts(episode, need, household, push, judged, seen, now)
+        if agreed and not (need.audience.is_everybody and not need.also):
+            facts = changed(
+                facts,
+                audience=around.audience(need, place, judged.person),
+                conditions=around.conditions(need, place, judged.person),
+            )
         return _Case(episode=episode, need=need, household=household, judged=judged, facts=facts)
 
     def _facts(
@@ -154,7 +174,7 @@ class Decider:
             episode=episode.id,
             push=push,
             confirmed_at=db.from_ms(episode.confirmed.at_ms),
-            push_ttl=settings.push_ttl,
+            push_ttl=max(settings.push_ttl, DUE_TTL) if need.source == REPLENISH else settings.push_ttl,
             switched_off=seen.switched_off,
             flag=seen.flags.get((series.site, series.node, series.quantity), "OK"),
             fall=seen.falls.get((series.site, series.node)),
@@ -174,6 +194,20 @@ class Decider:
             holdout=settings.holdout,
             need_holdout=settings.need_holdout,
         )
+
+
+def _only(episode: Started, need: Need, seen: Known, around: Surrounding, place: Place) -> Only | None:
+    """Whom and what a push may be about: who wears what told of it, and the consumable that is used up. None where the
+    wearer is no longer of the household."""
+    if need.source == PERSON:
+        wearer = who_wears(seen.people.get(place.household, ()), place.node)
+        return None if wearer is None else Only(people=(wearer,))
+    if need.source == REPLENISH:
+        product = used_up(place.node)
+        return EVERYBODY if product is None else Only(product=product, due={product: episode.confirmed.value / 100.0})
+    if need.also or not need.audience.is_everybody:
+        return Only(people=around.fitting(need, place))
+    return EVERYBODY
 
 
 def _under(facts: Facts, shares: Mapping[tuple[str, str], float]) -> Facts:

@@ -50,6 +50,19 @@ class Judged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Only:
+    """people: whom an offer may be for; empty: anybody of the household. product: the one that may be offered; None:
+    any remedy. due: by product, the share of its life that has passed, where the trigger tells."""
+
+    people: Sequence[str] = ()
+    product: str | None = None
+    due: Mapping[str, float] = field(default_factory=dict)
+
+
+EVERYBODY = Only()
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Interest:
     """shares: shape (people, catalogue). affinity: of the household, by product."""
 
@@ -124,7 +137,7 @@ class Judge:
             )
         return self._needs[need.name]
 
-    def judge(self, household: str, need: Need, push: str, *, explore: bool) -> Judged:
+    def judge(self, household: str, need: Need, push: str, *, explore: bool, only: Only = EVERYBODY) -> Judged:
         """Only of a household that was prepared."""
         if self._model is None:
             return Judged(note=self._note)
@@ -133,12 +146,13 @@ class Judge:
         affinity = dict(zip(ids, interest.affinity[remedies.columns].tolist(), strict=True))
         shopped = self._known.shopped.get(household, ())
         kept = _kept(shopped)
-        due = self._due(household, [one for one in remedies.described if kept.get(one.id, 0) > 0])
+        due = {**self._due(household, [one for one in remedies.described if kept.get(one.id, 0) > 0]), **only.due}
         owned = frozenset(product for product, times in kept.items() if times > 0)
         barred = _barred(shopped, kept, remedies.products, self._now)
-        found = candidates(need, remedies.products, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
+        offered = [one for one in remedies.products if only.product in (None, one.id)]
+        found = candidates(need, offered, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
         choice = choose(found, push, explore=explore)
-        person = interest.people[self._recipient(household, need, interest, remedies)]
+        person = interest.people[self._recipient(household, need, interest, remedies, only)]
         told_of = choice.chosen or best(found)
         return Judged(
             candidates=tuple(found),
@@ -158,14 +172,17 @@ class Judge:
         shares = {product.id: used.due_at_home(household, product.id, self._now) for product in owned}
         return {product: share for product, share in shares.items() if share is not None}
 
-    def _recipient(self, household: str, need: Need, interest: _Interest, remedies: _Remedies) -> int:
-        """Of those who would have an offer about the need, or else of all, the one most interested in any remedy."""
-        if len(interest.people) == 1 or not remedies.products:
-            return 0
+    def _recipient(self, household: str, need: Need, interest: _Interest, remedies: _Remedies, only: Only) -> int:
+        """Of those who may have one, of those of them who would have an offer about the need, or else of all of them,
+        the one most interested in any remedy."""
+        everybody = [*range(len(interest.people))]
+        places = [place for place in everybody if interest.people[place] in only.people] or everybody
+        if len(places) == 1 or not remedies.products:
+            return places[0]
         most = interest.shares[:, remedies.columns].max(axis=1).tolist()
-        wishes = (self._known.wishes(household, person) for person in interest.people)
-        open_ = [one.leaves_room(need.name, CHANNEL, self._now) for one in wishes]
-        return max(range(len(most)), key=lambda place: (open_[place], most[place], -place))
+        wishes = {place: self._known.wishes(household, interest.people[place]) for place in places}
+        open_ = {place: one.leaves_room(need.name, CHANNEL, self._now) for place, one in wishes.items()}
+        return max(places, key=lambda place: (open_[place], most[place], -place))
 
 
 def _why(model: Affinity, person: str, candidate: Candidate, told: Told) -> dict[str, Any]:

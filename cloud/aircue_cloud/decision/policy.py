@@ -15,6 +15,7 @@ from aircue_cloud.decision import local_time
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Choice, best
 from aircue_cloud.decision.local_time import Window
 from aircue_cloud.decision.settings import PUSH_TTL, Caps
+from aircue_cloud.needs.conditions import Met
 from aircue_cloud.needs.needs import KINDS
 from aircue_cloud.outcomes import assignment
 
@@ -82,6 +83,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     reading of what the need watches. fall: degrees Celsius by which the room cooled down within the hour. consent: what
     the household's latest row says, None where it has none. stopped, snoozed_until, muted: what the person has said of
     this need. candidates: best first; empty where consent is missing, since without it none may be looked for.
+    audience, conditions: what the need asks for besides its trigger, as it stands.
     cleared_at: when an offer ends because the condition has. rivals: this push among them. zone_known: whether it is
     the person's own. sent: when the person was sent marketing, or would have been but for the holdout."""
 
@@ -103,6 +105,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     stopped: bool = False
     snoozed_until: datetime | None = None
     muted: bool = False
+    audience: tuple[Met, ...] = ()
+    conditions: tuple[Met, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     choice: Choice = field(default_factory=_no_choice)
     last_offer: LastOffer | None = None
@@ -223,6 +227,40 @@ def _wanted(facts: Facts) -> Looked:
     if until is not None and facts.now < until:
         return _held(inputs, f"{facts.unit} wants to be left alone about {facts.need} until {_said(until)}")
     return inputs, None
+
+
+def _meant(facts: Facts) -> Looked:
+    """The need is for people like this one."""
+    failing = next((met for met in facts.audience if not met.passes), None)
+    reason = None if failing is None else f"{facts.need} is not for {facts.unit}: {failing.condition}{_found(failing)}"
+    return _held({"audience": facts.audience}, reason)
+
+
+def _besides(facts: Facts) -> Looked:
+    """What else must hold, or is asked again in a while where each that does not is worth waiting for."""
+    inputs = {"conditions": facts.conditions}
+    failing = [met for met in facts.conditions if not met.passes]
+    if not failing:
+        return inputs, None
+    reason = f"{_UNMET[failing[0].result]}: {failing[0].condition}{_found(failing[0])}"
+    wait_s = min(met.wait_s for met in failing)
+    until = facts.now + timedelta(seconds=wait_s)
+    if wait_s > 0 and until < facts.expires_at:
+        return inputs, Hold(reason=reason, outcome=DEFER, until=until)
+    return _held(inputs, reason)
+
+
+_UNMET = {
+    "unmet": "what must hold besides does not",
+    "missing": "what must hold besides is not known",
+    "stale": "what must hold besides was known too long ago",
+}
+
+
+def _found(met: Met) -> str:
+    if met.value is None:
+        return ""
+    return f" (found {met.value})" if met.at is None else f" (found {met.value} at {_said(met.at)})"
 
 
 def _eligible(facts: Facts) -> Looked:
@@ -377,6 +415,8 @@ GATES: dict[str, Gate] = {
     "sensor": _believable,
     "consent": _consented,
     "suppression": _wanted,
+    "audience": _meant,
+    "conditions": _besides,
     "eligible": _eligible,
     "rest": _rested,
     "cooldown": _cooled_down,

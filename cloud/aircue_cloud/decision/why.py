@@ -108,6 +108,19 @@ def _cooldown(inputs: Inputs) -> str:
     return f"the last offer of this kind was on {_time(inputs['last_at'])}, {inputs['cooldown_days']} days ago or more"
 
 
+def _met(mets: Sequence[Inputs]) -> str:
+    return "; ".join(f"{met['condition']}: {_SKIPPED if met['result'] == 'skipped' else _value(met)}" for met in mets)
+
+
+_SKIPPED = "not known, and passed over"
+
+
+def _value(met: Inputs) -> str:
+    if met["value"] is None:
+        return "yes"
+    return f"{met['value']}" + (f" at {_time(met['at'])}" if met["at"] else "")
+
+
 def _quiet(inputs: Inputs) -> str:
     known = "" if inputs["zone_known"] else ", since their own zone is not known"
     hours = inputs["quiet_hours"]
@@ -138,6 +151,8 @@ PASSED: Mapping[str, Callable[[Inputs], str]] = {
         f"{inputs['data_category']} data may be used for {inputs['purpose']} ({inputs['channel']})"
     ),
     "suppression": lambda _: "not stopped, switched off or put off",
+    "audience": lambda inputs: _met(inputs["audience"]) or "the need is for everybody",
+    "conditions": lambda inputs: _met(inputs["conditions"]) or "nothing else is asked for",
     "eligible": lambda inputs: f"{inputs['eligible']} of {inputs['candidates']} products can be offered",
     "rest": lambda inputs: f"nothing bought against it in the last {inputs['rest_days']} days",
     "cooldown": _cooldown,

@@ -134,6 +134,7 @@ IMPERSONAL: Mapping[Table, str] = {
     tables.gateways: "names of devices, given by the operator",
     tables.keys: "keys of devices and partners, named by the operator",
     tables.operators: "accounts of the store's own people",
+    tables.need_versions: "what the store's own people wrote, and which of them",
     tables.recovery_codes: "of the store's own people",
     tables.windows: "counts of a few minutes",
     tables.weather: "of an area of ten kilometres",

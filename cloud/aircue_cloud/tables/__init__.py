@@ -7,7 +7,7 @@ from aircue_cloud.tables.deliveries import addresses, answers, attempts, outbox
 from aircue_cloud.tables.followed import counters, feed
 from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
-from aircue_cloud.tables.needs import episodes, rule_states
+from aircue_cloud.tables.needs import episodes, need_versions, rule_states
 from aircue_cloud.tables.outcomes import assignments
 from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
@@ -42,6 +42,7 @@ __all__ = [
     "lake_files",
     "losses",
     "metadata",
+    "need_versions",
     "node_state",
     "observations",
     "operators",

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, text
 
 from aircue_cloud.tables.access import audit
 from aircue_cloud.tables.homes import consents
+from aircue_cloud.tables.needs import need_versions
 from aircue_cloud.tables.rights import erasures
 
 PSEUDONYM = "erased-"
@@ -19,6 +20,7 @@ APPEND_ONLY: Mapping[Table, tuple[tuple[str, ...], tuple[str, ...]]] = {
     audit: (("actor", "action", "target", "outcome", "address", "detail"), ()),
     consents: (("household",), ("document",)),
     erasures: ((), ()),
+    need_versions: ((), ()),
 }
 
 

@@ -1,8 +1,35 @@
-"""The application layer: episodes, and where each need stands on each node."""
+"""The application layer: needs that a store wrote itself, episodes, and where each need stands on each node."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Index, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
-from aircue_cloud.tables.columns import Moment, metadata
+from aircue_cloud.tables.columns import Document, Moment, metadata, row_id
+
+# Append-only: of the rows of one name the last holds, over what ships under that name.
+need_versions = Table(
+    "need_versions",
+    metadata,
+    row_id(),
+    Column("name", Text, nullable=False),
+    Column("number", Integer, nullable=False),  # 1, 2, ... of the name
+    Column("document", Document, nullable=False),
+    Column("author", Text, nullable=False),  # kind and name, as in the audit log
+    Column("at", Moment, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("active", Boolean, nullable=False),  # false: from then on there is no such need
+    UniqueConstraint("name", "number", name="need_version"),
+)
 
 # Where a need stands that is not idle; one without a row is idle since its series' trusted_at.
 rule_states = Table(

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn, TypeAlias, get_args
 
 from msgspec import Meta, Struct
-from sqlalchemy import Connection, case, select
+from sqlalchemy import ColumnElement, Connection, case, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.fields import Area, Body, Moment, Reason
@@ -62,6 +62,11 @@ class Outdoor(Struct, kw_only=True, frozen=True):
     humidity: float | None
     condition: str | None
     source: str
+
+
+def rank() -> ColumnElement[int]:
+    """Of a row's source: the higher, the better it knows."""
+    return _RANK
 
 
 def store(connection: Connection, hours: Iterable[Hour], source: str, now: datetime) -> int:

@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_57208559d9cc"
+revision = "0001_0182f280f07f"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -133,6 +133,18 @@ def upgrade() -> None:
     sa.Column('last', sa.BigInteger(), nullable=False),
     sa.Column('samples', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('node', 'installation', 'boot', 'where', 'first')
+    )
+    op.create_table('need_versions',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('document', sa.Text(), nullable=False),
+    sa.Column('author', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('note', sa.Text(), nullable=False),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('name', 'number', name='need_version')
     )
     op.create_table('operators',
     sa.Column('name', sa.Text(), nullable=False),
@@ -536,6 +548,8 @@ GUARDS = {
         "CREATE TRIGGER consents_unchanged BEFORE UPDATE ON consents WHEN NOT (NEW.id IS OLD.id AND (NEW.household IS OLD.household OR instr(NEW.household, 'erased-') > 0) AND NEW.purpose IS OLD.purpose AND NEW.data_category IS OLD.data_category AND NEW.channel IS OLD.channel AND NEW.granted IS OLD.granted AND NEW.at IS OLD.at AND NEW.receipt IS OLD.receipt AND (NEW.document IS OLD.document OR NEW.document IS NULL)) BEGIN SELECT RAISE(ABORT, 'table consents is append-only'); END",
         "CREATE TRIGGER erasures_kept BEFORE DELETE ON erasures BEGIN SELECT RAISE(ABORT, 'table erasures is append-only'); END",
         "CREATE TRIGGER erasures_unchanged BEFORE UPDATE ON erasures WHEN NOT (NEW.id IS OLD.id AND NEW.at IS OLD.at AND NEW.asked_by IS OLD.asked_by AND NEW.proof IS OLD.proof) BEGIN SELECT RAISE(ABORT, 'table erasures is append-only'); END",
+        "CREATE TRIGGER need_versions_kept BEFORE DELETE ON need_versions BEGIN SELECT RAISE(ABORT, 'table need_versions is append-only'); END",
+        "CREATE TRIGGER need_versions_unchanged BEFORE UPDATE ON need_versions WHEN NOT (NEW.id IS OLD.id AND NEW.name IS OLD.name AND NEW.number IS OLD.number AND NEW.document IS OLD.document AND NEW.author IS OLD.author AND NEW.at IS OLD.at AND NEW.note IS OLD.note AND NEW.active IS OLD.active) BEGIN SELECT RAISE(ABORT, 'table need_versions is append-only'); END",
     ),
     "postgresql": (
         "CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND (NEW.actor::text IS NOT DISTINCT FROM OLD.actor::text OR position('erased-' in NEW.actor::text) > 0) AND (NEW.action::text IS NOT DISTINCT FROM OLD.action::text OR position('erased-' in NEW.action::text) > 0) AND (NEW.target::text IS NOT DISTINCT FROM OLD.target::text OR position('erased-' in NEW.target::text) > 0) AND (NEW.outcome::text IS NOT DISTINCT FROM OLD.outcome::text OR position('erased-' in NEW.outcome::text) > 0) AND (NEW.address::text IS NOT DISTINCT FROM OLD.address::text OR position('erased-' in NEW.address::text) > 0) AND (NEW.detail::text IS NOT DISTINCT FROM OLD.detail::text OR position('erased-' in NEW.detail::text) > 0) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table audit is append-only'; END $$",
@@ -547,5 +561,8 @@ GUARDS = {
         "CREATE FUNCTION erasures_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.asked_by::text IS NOT DISTINCT FROM OLD.asked_by::text AND NEW.proof::text IS NOT DISTINCT FROM OLD.proof::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table erasures is append-only'; END $$",
         'CREATE TRIGGER erasures_kept BEFORE UPDATE OR DELETE ON erasures FOR EACH ROW EXECUTE FUNCTION erasures_guard()',
         'CREATE TRIGGER erasures_full BEFORE TRUNCATE ON erasures FOR EACH STATEMENT EXECUTE FUNCTION erasures_guard()',
+        "CREATE FUNCTION need_versions_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.name::text IS NOT DISTINCT FROM OLD.name::text AND NEW.number::text IS NOT DISTINCT FROM OLD.number::text AND NEW.document::text IS NOT DISTINCT FROM OLD.document::text AND NEW.author::text IS NOT DISTINCT FROM OLD.author::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.note::text IS NOT DISTINCT FROM OLD.note::text AND NEW.active::text IS NOT DISTINCT FROM OLD.active::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table need_versions is append-only'; END $$",
+        'CREATE TRIGGER need_versions_kept BEFORE UPDATE OR DELETE ON need_versions FOR EACH ROW EXECUTE FUNCTION need_versions_guard()',
+        'CREATE TRIGGER need_versions_full BEFORE TRUNCATE ON need_versions FOR EACH STATEMENT EXECUTE FUNCTION need_versions_guard()',
     ),
 }

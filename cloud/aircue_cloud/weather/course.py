@@ -1,0 +1,50 @@
+"""The weather of areas hour by hour, with what follows from it, as needs watch it; of several sources the best."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, select
+
+from aircue_cloud import tables
+from aircue_cloud.weather.outdoor import rank
+from aircue_gateway.cleaning.derived import DERIVED
+
+WET = ("drizzle", "rain", "thunderstorm")
+_T = tables.weather.c
+_AT_ONCE = 500
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """values: by quantity, of those that the hour's best source says or that follow from it. told_at: when it did."""
+
+    hour: datetime
+    told_at: datetime
+    values: Mapping[str, float]
+
+
+def between(connection: Connection, areas: Sequence[str], since: datetime, until: datetime) -> dict[str, list[Told]]:
+    """By area, the hours from since to until, both included, in order."""
+    best: dict[tuple[str, datetime], Any] = {}
+    for first in range(0, len(areas), _AT_ONCE):
+        some = (_T.area.in_(areas[first : first + _AT_ONCE]), _T.hour >= since, _T.hour <= until)
+        query = select(tables.weather).where(*some).order_by(_T.area, _T.hour, rank())
+        best |= {(row.area, row.hour): row for row in connection.execute(query)}
+    found: dict[str, list[Told]] = {area: [] for area in areas}
+    for (area, hour), row in best.items():
+        found[area].append(Told(hour=hour, told_at=row.told_at, values=dict(_values(row))))
+    return found
+
+
+def _values(row: Any) -> Iterator[tuple[str, float]]:
+    if row.temperature is not None:
+        yield "temperature", row.temperature
+    if row.humidity is not None:
+        yield "humidity", row.humidity
+    if row.temperature is not None and row.humidity is not None:
+        for name, (_, derived) in DERIVED.items():
+            yield name, derived(row.temperature, row.humidity)
+    if row.condition is not None:
+        yield "rain", float(row.condition in WET)
+        yield "snow", float(row.condition == "snow")

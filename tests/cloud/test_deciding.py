@@ -280,3 +280,12 @@ class TestRightBeforeAHandOver:
 
     def test_what_is_not_there_does_not_go(self, town: Town) -> None:
         assert self.asked(town, "nothing") == recheck.GONE
+
+
+def test_what_its_cooldown_holds_does_not_stand_in_the_way_of_another_need(town: Town) -> None:
+    """Heat comes first by its margin, and was offered against the day before: the damp bathroom has its turn."""
+    town.affinity = FixedAffinity(shares={"breeze": 0.05})
+    town.decide(town.episode("ada", "heat"))
+    later = NOW + 2 * DAY
+    pushes = town.decide(town.episode("ada", "heat", later, number=2), town.episode("ada", at=later), at=later)
+    assert [push.need for push in pushes] == ["damp-air"]

@@ -5,10 +5,9 @@ found again by `Decider.due`, and everything is run again.
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -17,13 +16,13 @@ from msgspec.structs import replace as changed
 from sqlalchemy import Connection, Row, exists, insert, select
 
 from aircue_cloud import consents, db, feed, tables
-from aircue_cloud.decision import channels, known, local_time, policy
+from aircue_cloud.decision import channels, known, local_time, policy, ticks
 from aircue_cloud.decision.affinity import AffinitySource
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate
 from aircue_cloud.decision.judging import EVERYBODY, Judge, Judged, Only
 from aircue_cloud.decision.known import Known, Offered
 from aircue_cloud.decision.message import Occasion, write
-from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, DEFER, GHOST, PURPOSE, SEND, Facts, LastOffer, Verdict
+from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, DEFER, GHOST, PURPOSE, SEND, Facts, Verdict
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.decision.surrounding import Place, Surrounding
 from aircue_cloud.delivery import inbox
@@ -87,7 +86,7 @@ class Decider:
             return []
         seen = self._look(connection, episodes, now)
         cases = self._cases(connection, episodes, seen, now)
-        return _Tick(self, connection, seen, now).run(_with_rivals(cases))
+        return _Tick(self, connection, seen, now).run(cases)
 
     def due(self, connection: Connection, now: datetime) -> list[Push]:
         """Runs everything again of what was deferred until now; the pushes that are new."""
@@ -221,22 +220,6 @@ def push_id(household: str, need: str, episode: str) -> str:
     return str(uuid.uuid5(PUSH_NAMESPACE, f"{household}\n{need}\n{episode}"))
 
 
-def _with_rivals(cases: Sequence[_Case]) -> list[_Case]:
-    """Each with the pushes that its person could get in this tick, where there are several."""
-    units = Counter(case.facts.unit for case in cases if case.household is not None)
-    rivals: dict[str, list[policy.Rival]] = {}
-    for case in cases:
-        one = policy.rival(case.facts) if units[case.facts.unit] > 1 else None
-        if one is not None:
-            rivals.setdefault(case.facts.unit, []).append(one)
-    return [
-        replace(case, facts=changed(case.facts, rivals=tuple(rivals[case.facts.unit])))
-        if len(rivals.get(case.facts.unit, ())) > 1
-        else case
-        for case in cases
-    ]
-
-
 def _end(seen: Known, episode: Started) -> tuple[datetime | None, bool]:
     """When an episode ended, as far as is known, and whether it never was."""
     series = episode.series
@@ -255,7 +238,10 @@ class _Tick:
         self._entries: list[feed.Entry] = []
 
     def run(self, cases: Sequence[_Case]) -> list[Push]:
-        decided = [(case, *self._decide(case)) for case in cases]
+        before = [self._remembering(case) for case in cases]
+        facts = ticks.competing(before, lambda place: policy.rival(before[place]))
+        competing = [replace(case, facts=one) for case, one in zip(cases, facts, strict=True)]
+        decided = [(case, *self._decide(case)) for case in competing]
         self._connection.execute(insert(tables.decisions), self._rows)
         feed.append(self._connection, self._entries, self._now)
         going = [
@@ -278,16 +264,8 @@ class _Tick:
 
     def _remembering(self, case: _Case) -> Facts:
         """With what was offered until now, in this tick too."""
-        facts = case.facts
-        before = self._seen.offered.get(case.household or "", ())
-        last = next((one for one in before if one.category in case.need.remedies), None)
-        sent = tuple(one.at for one in before if one.unit == facts.unit and one.kind == policy.MARKETING)
-        return changed(
-            facts,
-            pushed_before=facts.push in self._seen.decided,
-            last_offer=None if last is None else LastOffer(category=last.category, at=last.at),
-            sent=tuple(at for at in sent if at > self._now - policy.WEEK - timedelta(days=1)),
-        )
+        facts, before = case.facts, self._seen.offered.get(case.household or "", ())
+        return ticks.remembering(facts, before, case.need.remedies, decided=facts.push in self._seen.decided)
 
     def _through(self, facts: Facts) -> tuple[str, ...]:
         """The channels to try, in order: those that reach the person and that the household agrees to."""

@@ -79,13 +79,13 @@ class Rival(Struct, frozen=True, kw_only=True):
 class Facts(Struct, frozen=True, kw_only=True):
     """All that a decision depends on.
 
-    switched_off: why nothing is pushed at all. person: None where the household names nobody. flag: of the latest
-    reading of what the need watches. fall: degrees Celsius by which the room cooled down within the hour. consent: what
-    the household's latest row says, None where it has none. stopped, snoozed_until, muted: what the person has said of
-    this need. candidates: best first; empty where consent is missing, since without it none may be looked for.
-    audience, conditions: what the need asks for besides its trigger, as it stands.
-    cleared_at: when an offer ends because the condition has. rivals: this push among them. zone_known: whether it is
-    the person's own. sent: when the person was sent marketing, or would have been but for the holdout."""
+    switched_off: why nothing is pushed at all. person: None where the household names nobody. rest, cooldown: how long
+    after a purchase, after an offer. flag: of the latest reading of what the need watches. fall: degrees Celsius by
+    which the room cooled down within the hour. consent: what the household's latest row says, None where it has none.
+    stopped, snoozed_until, muted: what the person has said of this need. candidates: best first; empty where consent is
+    missing, since without it none may be looked for. audience, conditions: what the need asks for besides its trigger,
+    as it stands. cleared_at: when an offer ends because the condition has. rivals: this push among them. zone_known:
+    whether it is the person's own. sent: when the person was sent marketing, or would have been but for the holdout."""
 
     now: datetime
     site: str
@@ -97,6 +97,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     person: str | None = None
     kind: str = MARKETING
     push_ttl: timedelta = PUSH_TTL
+    rest: timedelta = REST
+    cooldown: timedelta = COOLDOWN
     switched_off: str | None = None
     pushed_before: bool = False
     flag: str = "OK"
@@ -275,10 +277,10 @@ def _rested(facts: Facts) -> Looked:
     """What was just bought against a need is given time to help."""
     bought = facts.bought
     at = None if bought is None else bought.at
-    inputs = {"rest_days": REST.days, "bought": None if bought is None else bought.product, "bought_at": _iso(at)}
-    if bought is None or facts.now - bought.at >= REST:
+    inputs = {"rest_days": facts.rest.days, "bought": None if bought is None else bought.product, "bought_at": _iso(at)}
+    if bought is None or facts.now - bought.at >= facts.rest:
         return inputs, None
-    until = _said(bought.at + REST)
+    until = _said(bought.at + facts.rest)
     return _held(
         inputs, f"household {facts.household} bought {bought.product} against {facts.need}: none before {until}"
     )
@@ -288,13 +290,13 @@ def _cooled_down(facts: Facts) -> Looked:
     """A home that was offered one remedy of a need is not offered the next one the day after."""
     last = facts.last_offer
     inputs = {
-        "cooldown_days": COOLDOWN.days,
+        "cooldown_days": facts.cooldown.days,
         "last_category": None if last is None else last.category,
         "last_at": None if last is None else _iso(last.at),
     }
-    if last is None or facts.now - last.at >= COOLDOWN:
+    if last is None or facts.now - last.at >= facts.cooldown:
         return inputs, None
-    until = _said(last.at + COOLDOWN)
+    until = _said(last.at + facts.cooldown)
     return _held(
         inputs, f"household {facts.household} was offered a product of category {last.category}: none before {until}"
     )

@@ -32,8 +32,8 @@ class PolicySettings:
     cap_day: int | UnsetType | None = UNSET
     cap_week: int | UnsetType | None = UNSET
     cap_apart_h: float | UnsetType | None = UNSET
-    cooldown_days: float | UnsetType = UNSET
-    rest_days: float | UnsetType = UNSET
+    cooldown_days: int | UnsetType = UNSET
+    rest_days: int | UnsetType = UNSET
     quiet_hours: str | UnsetType = UNSET
     widest_quiet_hours: str | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
@@ -94,6 +94,7 @@ class Replay:
 
 
 MOST = 1000
+_USUAL = Settings()
 
 
 def read_settings(assignments: Sequence[str]) -> PolicySettings:
@@ -106,7 +107,7 @@ def replay(
     since: datetime,
     changed: PolicySettings,
     *,
-    settings: Settings = Settings(),
+    settings: Settings = _USUAL,
     needs: Needs | None = None,
 ) -> Replay:
     """settings: those that hold now. needs: as they are now; the shipped ones unless given."""

@@ -14,25 +14,37 @@ instant of a decision is known to it.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import NamedTuple
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from aircue_cloud.decision.policy import SEND
-from aircue_cloud.decision.preferences import NOTHING_SAID, Preferences
+from aircue_cloud.decision import policy, ticks
+from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Product, candidates, choose
+from aircue_cloud.decision.local_time import UNSAID
+from aircue_cloud.decision.policy import SEND, Facts, Rival, Verdict
+from aircue_cloud.decision.preferences import Wishes
 from aircue_cloud.decision.settings import Settings
+from aircue_cloud.layers.course import Span
+from aircue_cloud.needs import following
+from aircue_cloud.needs.following import Numbers, Slice
 from aircue_cloud.needs.needs import Need
+from aircue_cloud.tables.columns import from_ms
 from aircue_gateway.config import CleaningConfig
+from aircue_gateway.episodes import Rule
 
+SLICES = 1000  # of time, in a picture
+TEMPERATURE = "temperature"
+_HOUR_S = 3600.0
 RAW, TRUSTED, CLEANED = SIDES = ("raw", "trusted", "cleaned")
+NO_WISHES = Wishes()
+_SHIPPED = CleaningConfig()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
     """One quantity of one node. at: epoch seconds, growing. trusted: which of them no flag was on; None where that is
-    for the cleaning to find out."""
+    for the cleaning to find out. Of one instant there is one."""
 
     at: npt.NDArray[np.float64]
     value: npt.NDArray[np.float64]
@@ -49,15 +61,18 @@ class Course:
 
 @dataclass(frozen=True, kw_only=True)
 class Household:
-    """Whom it is decided about. site_zone: UTC where nobody has said where the home lies. assumed: in words, what
-    nobody knows and was taken to be so."""
+    """Whom it is decided about; given: one of the store's, not made up. site_zone: UTC where nobody has said where the
+    home lies. consent: as decision.policy has it."""
 
-    name: str = "backtest"
+    name: str = "a-household"
+    given: bool = False
     person: str | None = None
-    site_zone: str = "UTC"
-    said: Preferences = NOTHING_SAID
-    consent: bool = True
-    assumed: Sequence[str] = ()
+    site_zone: str = UNSAID
+    wishes: Wishes = NO_WISHES
+    consent: bool | None = True
+
+
+SOMEBODY = Household()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +90,10 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """readings: that the rule looked at."""
+    """readings: that the rule looked at. crossings: how often one passed enter after one that did not."""
 
     readings: int
+    crossings: int
     episodes: tuple[Episode, ...]
 
     @property
@@ -108,23 +124,15 @@ class Remedy:
     arm: bool  # whether it is worth more than no push
 
 
-class Slice(NamedTuple):
-    """Readings of a slice of time, as web.charts.Bucket has them: `Bucket(*slice)`."""
-
-    first_ms: int
-    last_ms: int
-    low: float
-    mean: float
-    high: float
-    count: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """A node's quantity to be drawn, in slices of time; flagged: times (epoch seconds) and values, thinned."""
+    """A node's quantity to be drawn, in slices of time. enter, exit: of the rule. flagged: times (epoch seconds) and
+    values, thinned."""
 
     node: str
     quantity: str
+    enter: float
+    exit: float
     raw: Sequence[Slice]
     cleaned: Sequence[Slice]
     flagged: Sequence[tuple[float, float]]
@@ -133,7 +141,7 @@ class Drawn:
 @dataclass(frozen=True, kw_only=True)
 class Backtest:
     """sides: by name (SIDES). flags: of the cleaning, by name. missing: quantities that the need watches and no node
-    measured. repeated: readings of an instant that had one."""
+    measured. assumed: in words, what nobody knows and was taken to be so."""
 
     need: str
     quantities: tuple[str, ...]
@@ -163,8 +171,236 @@ def backtest(
     courses: Iterable[Course],
     *,
     settings: Settings,
-    household: Household = Household(),
-    cleaning: CleaningConfig = CleaningConfig(),
+    household: Household = SOMEBODY,
+    cleaning: CleaningConfig = _SHIPPED,
 ) -> Backtest:
     """courses: each node once; each is looked at once and let go."""
-    raise NotImplementedError
+    rule = need.rule
+    nodes = [_node(rule, course, cleaning) for course in courses]
+    remedies = _candidates(need)
+    spans = [one.span for one in nodes if one.span is not None]
+    return Backtest(
+        need=need.name,
+        quantities=(rule.quantity,),
+        nodes=tuple(one.node for one in nodes),
+        first=min((first for first, _ in spans), default=None),
+        last=max((last for _, last in spans), default=None),
+        sides={name: _together([one.sides[name] for one in nodes if name in one.sides]) for name in SIDES},
+        flags=dict(sum((one.flags for one in nodes), Counter[str]()).most_common()),
+        missing=() if spans else (rule.quantity,),
+        candidates=tuple(_remedy(one) for one in remedies),
+        decisions=_decisions(need, remedies, nodes, settings, household),
+        assumed=_assumed(settings, household),
+        drawn=tuple(one.drawn for one in nodes if one.drawn is not None),
+    )
+
+
+def watched(need: Need) -> frozenset[str]:
+    """Quantities that a backtest of the need looks at; of the temperature, whether a window was opened."""
+    return frozenset((need.rule.quantity, TEMPERATURE))
+
+
+# One node.
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Node:
+    """falls: by episode, by how much the room had cooled down when it was confirmed. faults: from when to when the
+    latest reading was flagged, and how."""
+
+    node: str
+    span: tuple[datetime, datetime] | None = None
+    sides: Mapping[str, Side] = field(default_factory=dict)
+    flags: Counter[str] = field(default_factory=Counter)
+    faults: Sequence[following.Fault] = ()
+    falls: Mapping[Episode, float | None] = field(default_factory=dict)
+    drawn: Drawn | None = None
+
+
+def _node(rule: Rule, course: Course, cleaning: CleaningConfig) -> _Node:
+    values = course.values.get(rule.quantity)
+    if values is None or not len(values.at):
+        return _Node(node=course.node)
+    found = following.clean(cleaning, rule.quantity, values.at, values.value)
+    trusted = found.trusted if values.trusted is None else values.trusted
+    lines = {
+        RAW: (values.at, values.value),
+        TRUSTED: (values.at[trusted], values.value[trusted]),
+        CLEANED: (found.at, found.value),
+    }
+    last = from_s(values.at[-1])
+    sides = {name: _side(rule, course.node, *line, last) for name, line in lines.items()}
+    return _Node(
+        node=course.node,
+        span=(from_s(values.at[0]), last),
+        sides=sides,
+        flags=found.flags,
+        faults=following.faults(values.at, found.codes),
+        falls={one: _fall(course.values.get(TEMPERATURE), one.confirmed) for one in sides[TRUSTED].episodes},
+        drawn=_drawn(course.node, rule, values, found),
+    )
+
+
+def from_s(at: float) -> datetime:
+    return datetime.fromtimestamp(float(at), UTC)
+
+
+def _side(rule: Rule, node: str, at: Numbers, value: Numbers, last: datetime) -> Side:
+    episodes = tuple(_episode(node, one, last) for one in following.spans(rule, at, value))
+    return Side(readings=len(at), crossings=following.crossings(rule, value), episodes=episodes)
+
+
+def _episode(node: str, span: Span, last: datetime) -> Episode:
+    start, end = from_ms(span.started_ms), None if span.ended_ms is None else from_ms(span.ended_ms)
+    assert span.confirmed is not None, "it was followed from the first reading on"
+    return Episode(
+        node=node,
+        start=start,
+        confirmed=from_ms(span.confirmed.at_ms),
+        end=end,
+        peak=span.peak,
+        minutes=((last if end is None else end) - start).total_seconds() / 60,
+    )
+
+
+def _together(sides: Sequence[Side]) -> Side:
+    episodes = sorted((one for side in sides for one in side.episodes), key=lambda one: (one.confirmed, one.node))
+    return Side(
+        readings=sum(side.readings for side in sides),
+        crossings=sum(side.crossings for side in sides),
+        episodes=tuple(episodes),
+    )
+
+
+def _fall(temperature: Values | None, at: datetime) -> float | None:
+    """By how much the latest one lies below the highest of the hour and the one before (decision.known)."""
+    if temperature is None:
+        return None
+    now = at.timestamp()
+    end = int(np.searchsorted(temperature.at, now, side="right"))
+    begin = int(np.searchsorted(temperature.at, (now // _HOUR_S - 1) * _HOUR_S))
+    if begin == end or now - temperature.at[end - 1] > _HOUR_S:
+        return None
+    return float(temperature.value[begin:end].max() - temperature.value[end - 1])
+
+
+def _drawn(node: str, rule: Rule, values: Values, found: following.Cleaned) -> Drawn:
+    window = values.at[0], values.at[-1]
+    return Drawn(
+        node=node,
+        quantity=rule.quantity,
+        enter=rule.enter,
+        exit=rule.exit,
+        raw=following.slices(values.at, values.value, *window, SLICES),
+        cleaned=following.slices(found.at, found.value, *window, SLICES),
+        flagged=following.thinned(values.at, values.value, found.codes),
+    )
+
+
+# What is decided.
+
+
+def _candidates(need: Need) -> list[Candidate]:
+    """One product for each category that remedies the need, as interesting as any."""
+    shelf = [Product(id=name, name=name, category=name, stock=1, margin_minor=1.0) for name in need.remedies]
+    return candidates(need, shelf, dict.fromkeys(need.remedies, 1.0), frozenset())
+
+
+def _remedy(one: Candidate) -> Remedy:
+    return Remedy(category=one.product.category, lift=one.lift, score=one.score, arm=one.score > NO_PUSH_SCORE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """An episode to be decided about (decision.ticks.Case)."""
+
+    need: Need
+    number: int
+    episode: Episode
+    node: _Node
+    candidates: Sequence[Candidate]
+    settings: Settings
+    household: Household
+
+    @property
+    def remedies(self) -> Mapping[str, float]:
+        return self.need.remedies
+
+    def rival(self, facts: Facts) -> Rival | None:
+        return policy.rival(facts)
+
+    def again(self, until: datetime) -> tuple[datetime, int]:
+        return until, self.number
+
+    def facts(self, now: datetime) -> Facts:
+        household, need, settings, episode = self.household, self.need, self.settings, self.episode
+        wishes = household.wishes
+        place = wishes.place(household.site_zone, settings)
+        push = f"{household.name} {need.name} {episode.node} {episode.confirmed.isoformat()}"
+        ended = episode.end is not None and episode.end <= now
+        return Facts(
+            now=now,
+            site=household.name,
+            household=household.name,
+            person=household.person,
+            need=need.name,
+            kind=need.kind,
+            episode=push,
+            push=push,
+            confirmed_at=episode.confirmed,
+            push_ttl=settings.push_ttl,
+            flag=following.flag_at(self.node.faults, now.timestamp()),
+            fall=self.node.falls.get(episode) if now == episode.confirmed else None,
+            consent=household.consent,
+            stopped=wishes.has_stopped(need.name),
+            muted=wishes.has_muted(need.name, policy.CHANNEL),
+            snoozed_until=wishes.snoozed_until(need.name),
+            candidates=tuple(self.candidates) if household.consent else (),
+            choice=choose(self.candidates, push, explore=settings.explore),
+            cleared_at=episode.end + settings.linger if ended and episode.end is not None else None,
+            zone=place.zone,
+            zone_known=place.known,
+            quiet=place.quiet,
+            caps=wishes.caps(settings),
+            holdout=settings.holdout,
+            need_holdout=settings.need_holdout,
+        )
+
+
+def _decisions(
+    need: Need, found: Sequence[Candidate], nodes: Sequence[_Node], settings: Settings, household: Household
+) -> tuple[Decided, ...]:
+    usual = {"need": need, "candidates": found, "settings": settings, "household": household}
+    episodes = [(one, node) for node in nodes if node.sides for one in node.sides[TRUSTED].episodes]
+    cases = [_Case(number=number, episode=one, node=node, **usual) for number, (one, node) in enumerate(episodes)]  # type: ignore[arg-type]  # its own names
+    played = ticks.play((case.episode.confirmed, case.number, case) for case in cases)
+    decided = [_decided(case.episode, one.facts, one.verdict) for case, one in played]
+    return tuple(sorted(decided, key=lambda one: (one.episode.confirmed, one.episode.node)))
+
+
+def _decided(episode: Episode, facts: Facts, verdict: Verdict) -> Decided:
+    return Decided(
+        episode=episode,
+        at=facts.now,
+        outcome=verdict.outcome,
+        gate=next((one.gate for one in verdict.gates if one.result == "fail"), ""),
+        reason=verdict.reason,
+        category=None if verdict.winner is None else verdict.winner.product.category,
+    )
+
+
+def _assumed(settings: Settings, household: Household) -> tuple[str, ...]:
+    place = household.wishes.place(household.site_zone, settings)
+    whose = f"household {household.name} of the store" if household.given else "a household that is made up"
+    quiet = f"quiet hours {place.quiet or 'none'}"
+    where = f"its zone is {place.zone.key}" if place.known else f"nobody said where it lies: zone {place.zone.key}"
+    consent = "what it agreed to and wants is as it stands today" if household.given else "it agrees to offers"
+    holdout = f"held out: {settings.holdout:.0%} of all and {settings.need_holdout:.0%} of each need"
+    return (
+        f"it is decided about {whose}; {where}, {quiet}; {consent}",
+        "it has bought and turned down nothing, and was offered nothing before the first reading or about other needs",
+        "one product of each category of its remedies is in stock, as interesting as any, its lift as the file has it",
+        holdout if settings.holdout or settings.need_holdout else "nobody is held out",
+        "an offer is drawn among the remedies" if settings.explore else "the best remedy is offered, none is drawn",
+        "whether a window was opened is asked when an episode is confirmed, where the node measures temperature",
+    )

@@ -108,3 +108,10 @@ def load(folder: Path = FOLDER) -> Needs:
     if not needs:
         raise SettingsError(f"{folder}: holds no needs; put one TOML file for each need into it")
     return Needs({need.name: need for need in needs})
+
+
+def load_file(path: Path) -> Need:
+    """One need, named like its file."""
+    from aircue_cloud.needs import document  # which is built on this module
+
+    return document.of_file(path)

@@ -22,6 +22,7 @@ WRITING = (
     "events:write",
     "households:write",
     "models:write",
+    "needs:write",
     "observations:write",
     "rights:write",
     "weather:write",

@@ -85,7 +85,13 @@ def _decision(number: int, at: datetime) -> dict[str, Any]:
 
 def _assigned(number: int, at: datetime) -> list[dict[str, Any]]:
     return [
-        {"experiment": name, "household": home(number), "arm": arm(home(number), name, SHARE), "holdout": SHARE, "at": at}
+        {
+            "experiment": name,
+            "household": home(number),
+            "arm": arm(home(number), name, SHARE),
+            "holdout": SHARE,
+            "at": at,
+        }
         for name in (GLOBAL, need_experiment(NEED))
     ]
 

@@ -9,10 +9,10 @@ from aircue_cloud.outcomes import observed
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
 from aircue_cloud.web import frame
-from aircue_cloud.web.listing import Column, Listing
+from aircue_cloud.web.listing import Column, Content, Listing
 from aircue_cloud.web.pages.sales import shares
 from aircue_cloud.web.views import assumptions, experiments, outcomes
-from aircue_cloud.web.views.experiments import Figure, Shown
+from aircue_cloud.web.views.experiments import Shown
 
 blueprint = frame.blueprint("experiments", __name__)
 
@@ -53,17 +53,31 @@ def page() -> Response:
 def _listings(one: Shown) -> list[Listing]:
     if one.hidden is not None:
         return []
-    effects = [] if one.blocked is not None else [_listing(f"{one.key}-effect", "Effect", one, one.figures)]
-    return [*effects, _listing(f"{one.key}-beside", "Beside it", one, one.beside)]
+    effects = [] if one.blocked is not None else [_effect(one)]
+    return [*effects, _beside(one)]
 
 
-def _listing(name: str, caption: str, one: Shown, figures: Sequence[Figure]) -> Listing:
-    columns = (
-        "Figure",
-        Column(label="Value", number=True),
-        Column(label="From", number=True),
-        Column(label="To", number=True),
-        Column(label="What it is", wide=True),
+_WHAT = Column(label="What it is", wide=True)
+
+
+def _effect(one: Shown) -> Listing:
+    columns = ("Figure", *(Column(label=head, number=True) for head in ("Value", "From", "To")), _WHAT)
+    rows = [[row.label, row.value, row.low or None, row.high or None, row.note] for row in one.figures]
+    return _listing(one, "effect", "Effect", columns, rows)
+
+
+def _beside(one: Shown) -> Listing:
+    rows = [[row.label, row.value, row.note] for row in one.beside]
+    return _listing(one, "beside", "Beside it", ("Figure", Column(label="Value", number=True), _WHAT), rows)
+
+
+def _listing(
+    one: Shown, name: str, caption: str, columns: Sequence[Column | str], rows: Sequence[Sequence[Content]]
+) -> Listing:
+    return Listing(
+        name=f"{one.key}-{name}",
+        caption=f"{caption}: {one.title}",
+        columns=columns,
+        rows=rows,
+        empty="Nothing is told.",
     )
-    rows = [[row.label, row.value, row.low or None, row.high or None, row.note] for row in figures]
-    return Listing(name=name, caption=f"{caption}: {one.title}", columns=columns, rows=rows, empty="Nothing is told.")

@@ -133,6 +133,7 @@ def _overview(said: str, status: int) -> Response:
         "console/recommender.html",
         title="Recommender",
         status=previewed.status if status == 200 else status,
+        files=None if request.method == "GET" else url_for(".page"),
         listings=[*_offer_lists(previewed.offers), _versions(found), _over(found), _log(progress)],
         said=said,
         done=_DONE.get(request.args.get("done", "")),

@@ -63,7 +63,7 @@ class Shown:
     def tone(self) -> str:
         if self.hidden is not None:
             return "waiting"
-        return "blocked" if self.blocked is not None else "told"
+        return "broken" if self.blocked is not None else "reported"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +187,12 @@ def _relative(found: Interval | None) -> Figure:
     label = "Effect, of the holdout's mean"
     if found is None:
         return Figure(label=label, value="none", note="the holdout's mean is too near 0 to divide by")
-    return Figure(label=label, value=f"{found.value:+.1%}", low=f"{found.low:+.1%}", high=f"{found.high:+.1%}")
+    value, low, high = (_percent(one, 1) for one in (found.value, found.low, found.high))
+    return Figure(label=label, value=value, low=low, high=high, note="by the delta method")
+
+
+def _percent(share: float, digits: int) -> str:
+    return f"{share:+.{digits}%}".replace("-", MINUS)
 
 
 def _detectable(effect: Effect, money: _Money) -> Figure:

@@ -28,6 +28,7 @@ from aircue_cloud.layers.lake import Lake
 from aircue_cloud.layers.upkeep import Upkeep
 from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs import needs
+from aircue_cloud.needs.live import Live
 from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.routes import (
     access,
@@ -44,6 +45,7 @@ from aircue_cloud.routes import (
     households,
     inbox,
     limits,
+    needs_of_store,
     observations,
     openapi,
     people,
@@ -65,6 +67,7 @@ from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Background, Stores
+from aircue_cloud.triggers.turn import Turn
 from aircue_cloud.weather import open_meteo
 from aircue_cloud.weather.upkeep import WeatherUpkeep
 
@@ -79,6 +82,7 @@ ROUTES = (
     feed,
     households,
     inbox,
+    needs_of_store,
     observations,
     openapi,
     people,
@@ -147,7 +151,8 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
     objects = open_objects(config, place)
     layers = open_layers(config, place, objects, affinity, clock)
     _seal_secrets(config, layers.engine)
-    intake = Intake(engine=layers.engine, objects=objects, needs=layers.needs, clock=clock, announce=layers.announce)
+    live = layers.live
+    intake = Intake(engine=layers.engine, objects=objects, live=live, clock=clock, announce=layers.announce)
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
     said, links = switched_on.settings(config), opening.links(config, place)
     channels = switched_on.open_channels(config, place)
@@ -157,7 +162,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
     return Services(
         place=place,
         engine=layers.engine,
-        needs=layers.needs,
+        live=live,
         intake=intake,
         uploads=uploads,
         lake=layers.lake,
@@ -165,7 +170,13 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         channels=channels,
         links=links,
         waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
-        background=(layers, Upkeep(layers.engine, layers.lake), *_weather(config, layers.engine, clock), deliverer),
+        background=(
+            layers,
+            Upkeep(layers.engine, layers.lake),
+            *_weather(config, layers.engine, clock),
+            Turn(layers, clock),
+            deliverer,
+        ),
     )
 
 
@@ -203,14 +214,15 @@ def open_layers(
     if source is None:
         source = ActiveModel(place.model_dir, _rehearsal(engine, clock), config.graph_from_items)
     source.current()  # now, so that neither a push nor a request waits for it
+    live = Live(engine, needs.load())
     decider = Decider(
-        needs=needs.load(),
+        needs=live.current(),
         source=source,
         settings=config.pushes,
         hand_over=outbox.enqueue_all,
         reach=partial(addressed.reachable, switched_on.names(config)),
     )
-    return Worker(engine, Lake(objects), decider, clock)
+    return Worker(engine, Lake(objects), decider, clock, live)
 
 
 def _rehearsal(engine: Engine, clock: Callable[[], datetime]) -> Callable[[Affinity], None]:
@@ -223,7 +235,8 @@ def _rehearsal(engine: Engine, clock: Callable[[], datetime]) -> Callable[[Affin
 
 def open_intake(place: Place, objects: ObjectStore, clock: Callable[[], datetime] = _utc_now) -> Intake:
     """What takes batches into a store, whichever way they come."""
-    return Intake(engine=stores.open_database(place), objects=objects, needs=needs.load(), clock=clock)
+    engine = stores.open_database(place)
+    return Intake(engine=engine, objects=objects, live=Live(engine, needs.load()), clock=clock)
 
 
 def open_objects(config: Config, place: Place) -> FolderStore | S3Store:

@@ -60,6 +60,8 @@ It was about: household ada, for ada-1. Rules {rule_of(town)}, model fixed.
   ok sensor: the sensor is sound and no window stands open
   ok consent: sensor data may be used for marketing (in-app)
   ok suppression: not stopped, switched off or put off
+  ok audience: the need is for everybody
+  ok conditions: nothing else is asked for
   ok eligible: 3 of 3 products can be offered
   ok rest: nothing bought against it in the last 30 days
   ok cooldown: no offer of this kind lately

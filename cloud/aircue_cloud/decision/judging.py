@@ -175,11 +175,11 @@ class Judge:
     def _recipient(self, household: str, need: Need, interest: _Interest, remedies: _Remedies, only: Only) -> int:
         """Of those who may have one, of those of them who would have an offer about the need, or else of all of them,
         the one most interested in any remedy."""
-        everybody = [*range(len(interest.people))]
-        places = [place for place in everybody if interest.people[place] in only.people] or everybody
+        everybody = list(range(len(interest.people)))
+        places: list[int] = [place for place in everybody if interest.people[place] in only.people] or everybody
         if len(places) == 1 or not remedies.products:
             return places[0]
-        most = interest.shares[:, remedies.columns].max(axis=1).tolist()
+        most: list[float] = interest.shares[:, remedies.columns].max(axis=1).tolist()
         wishes = {place: self._known.wishes(household, interest.people[place]) for place in places}
         open_ = {place: one.leaves_room(need.name, CHANNEL, self._now) for place, one in wishes.items()}
         return max(places, key=lambda place: (open_[place], most[place], -place))

@@ -24,6 +24,22 @@ _TIME = Dose()  # the clock of what ages by time: hours
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wear:
+    """quantities: by category of product, what it ages by; "" or nothing: by time. lasts_days: by category, how long
+    one lasts in the average home where its maker does not say. makers: whether what makers say counts."""
+
+    quantities: Mapping[str, str] = WORN_BY
+    lasts_days: Mapping[str, float] = field(default_factory=dict)
+    makers: bool = True
+
+    def by(self, category: str) -> str | None:
+        return self.quantities.get(category) or None
+
+
+USUAL = Wear()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Replenishment:
     """homes: household by person. dues: by (household, product). doses: by (quantity, household)."""
 
@@ -31,6 +47,7 @@ class Replenishment:
     dues: Mapping[tuple[str, str], Due] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     doses: Mapping[tuple[str, str], Dose] = field(default_factory=dict)
+    wear: Wear = USUAL
 
     def due(self, person: str, product: str, now: datetime) -> float | None:
         """The share of the product's life in the person's home that has passed: 0 just bought, 1 used up. None where
@@ -42,45 +59,58 @@ class Replenishment:
         found = self.dues.get((household, product))
         if found is None:
             return None
-        return found.progress(_clock(self.doses, self.categories[product], household).at(now.timestamp()))
+        return found.progress(self.clock(household, product).at(now.timestamp()))
+
+    def clock(self, household: str, product: str) -> Dose:
+        """That the product ages by in this home."""
+        return _clock(self.doses, self.wear.by(self.categories[product]), household)
+
+    def level(self, category: str) -> float:
+        """What an hour in the average home counts on a category's clock."""
+        return _level(self.doses, self.wear.by(category))
 
 
-def _clock(doses: Mapping[tuple[str, str], Dose], category: str, household: str) -> Dose:
-    quantity = WORN_BY.get(category)
+def _clock(doses: Mapping[tuple[str, str], Dose], quantity: str | None, household: str) -> Dose:
     return _TIME if quantity is None else doses.get((quantity, household), _TIME)
 
 
-def learn(connection: Connection, products: Sequence[Described], now: datetime) -> Replenishment:
+def learn(connection: Connection, products: Sequence[Described], now: datetime, wear_: Wear = USUAL) -> Replenishment:
     """Of these products, in homes that agree to their shopping being used; the air of those that agree to that too."""
     bought = _bought(connection, [product.id for product in products], now)
     households = sorted({household for household, _, _ in bought})
     categories = {product.id: product.category for product in products}
-    worn = sorted({WORN_BY[category] for category in categories.values() if category in WORN_BY})
+    worn = sorted({by for category in categories.values() if (by := wear_.by(category)) is not None})
     doses = {
         (quantity, household): dose
         for quantity in worn
         for household, dose in wear.doses(_told(connection, quantity, households, now), households).items()
     }
     purchases = [
-        Purchase(user=household, product=product, at=_clock(doses, categories[product], household).at(at.timestamp()))
+        Purchase(
+            user=household,
+            product=product,
+            at=_clock(doses, wear_.by(categories[product]), household).at(at.timestamp()),
+        )
         for household, product, at in bought
     ]
-    lasts = {product.id: hours * _level(doses, product.category) for product, hours in _said(products)}
+    lasts = {product.id: hours * _level(doses, wear_.by(product.category)) for product, hours in _said(products, wear_)}
     dues = replenishment.learn(purchases, lasts=lasts)
-    return Replenishment(homes=_homes(connection, households), dues=dues, categories=categories, doses=doses)
+    homes = _homes(connection, households)
+    return Replenishment(homes=homes, dues=dues, categories=categories, doses=doses, wear=wear_)
 
 
-def _said(products: Sequence[Described]) -> Iterable[tuple[Described, float]]:
-    """(product, hours it lasts) of those whose makers say so."""
+def _said(products: Sequence[Described], wear_: Wear) -> Iterable[tuple[Described, float]]:
+    """(product, hours it lasts) of those whose makers say so, or of whose category it is known."""
     for product in products:
-        days = product.attributes.get(LASTS)
-        if isinstance(days, int | float) and days > 0:
+        days = product.attributes.get(LASTS) if wear_.makers else None
+        if not (isinstance(days, int | float) and days > 0):
+            days = wear_.lasts_days.get(product.category)
+        if days is not None:
             yield product, days * _DAY_H
 
 
-def _level(doses: Mapping[tuple[str, str], Dose], category: str) -> float:
-    """What an hour counts on a category's clock in the average home: makers speak of that one."""
-    quantity = WORN_BY.get(category)
+def _level(doses: Mapping[tuple[str, str], Dose], quantity: str | None) -> float:
+    """What an hour counts on a clock in the average home: makers speak of that one."""
     levels = [dose.usual for (of, _), dose in doses.items() if of == quantity]
     return sum(levels) / len(levels) if levels else _TIME.usual
 

@@ -9,6 +9,7 @@ READING = (
     "events:read",
     "feed:read",
     "households:read",
+    "needs:read",
     "observations:read",
     "readings:read",
     "recommendations:read",

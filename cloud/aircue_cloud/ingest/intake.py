@@ -18,6 +18,7 @@ from aircue_cloud.errors import ObjectConflict, Refused
 from aircue_cloud.ingest import columns
 from aircue_cloud.ingest.columns import Columns
 from aircue_cloud.ingest.group_commit import GroupCommit
+from aircue_cloud.needs.live import Live
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.objects import ObjectStore
 from aircue_cloud.rights import forgotten
@@ -67,9 +68,14 @@ class Intake:
 
     engine: Engine
     objects: ObjectStore
-    needs: Needs
+    live: Live
     clock: Callable[[], datetime]
     announce: Callable[[Columns], None] = field(default=_nobody)
+
+    @property
+    def needs(self) -> Needs:
+        """As they hold now."""
+        return self.live.current()
 
     def take(self, gateway: str, data: bytes) -> Receipt:
         """The receipt of a batch that is stored now, or was before. Refused: set aside, and its text says why."""

@@ -11,7 +11,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Event, Lock, Thread
 from typing import Any
@@ -35,6 +35,8 @@ from aircue_cloud.layers.lake import BESIDE, FOLDED, Lake, Span
 from aircue_cloud.layers.memory import Memory, Stand
 from aircue_cloud.layers.rows import FLAGS, Arrived, Delivered, Rows, gather, streams, with_flags
 from aircue_cloud.layers.tallies import tallies
+from aircue_cloud.needs.live import Live
+from aircue_cloud.needs.needs import Needs
 
 log = logging.getLogger(__name__)
 _B = tables.batches.c
@@ -83,8 +85,11 @@ class Worker:
         lake_: Lake,
         decider: Decider,
         clock: Callable[[], datetime],
+        live: Live | None = None,
     ) -> None:
+        """live: the needs as they hold now; without it, the decider's and over them the store's own."""
         self.engine, self.lake, self.needs = engine, lake_, decider.needs
+        self.live = Live(engine, decider.needs) if live is None else live
         self.affinity, self.decider, self.clock = decider.source, decider, clock
         self.rebuilding = False  # then nothing is told, followed or decided
         self._memory = Memory()
@@ -143,7 +148,16 @@ class Worker:
         """Runs everything again of the decisions that were deferred until now; the pushes that are new."""
         now = self.clock()
         with self._turn, db.writing(self.engine) as connection:
+            self.needs_within(connection)
             return self.decider.due(connection, now)
+
+    def needs_within(self, connection: Connection) -> Needs:
+        """As they hold now; they hold for whatever is followed and decided from then on."""
+        needs = self.live.within(connection)
+        if needs is not self.needs:
+            self.needs, self.decider = needs, replace(self.decider, needs=needs)
+            self._rules.clear()
+        return needs
 
     # One turn.
 
@@ -284,6 +298,7 @@ class Worker:
         with db.writing(self.engine) as connection:
             if lake.version(connection)[0] != plan.version:
                 raise lake.Superseded
+            self.needs_within(connection)
             lake.advance(connection, plan.version + 1, plan.first_id - 1 + len(plan.rows))
             self._store(connection, plan, now)
             stands = self._series(connection, plan)

@@ -5,6 +5,7 @@ Errors: SettingsError with the place, the key, the value and what is known.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from string import Formatter
 from typing import Any, NoReturn
@@ -84,6 +85,7 @@ def read(name: str, document: Mapping[str, Any], where: str) -> Need:
     """where: how errors call the document."""
     if not isinstance(document, Mapping):
         raise SettingsError(f"{where}: is {document!r:.40}, expected a table with the keys of a need")
+    _must_be_plain(document, where)
     file = build(_File, dict(document), where)
     source, rule = _trigger(name, file, where)
     return Need(
@@ -99,6 +101,18 @@ def read(name: str, document: Mapping[str, Any], where: str) -> Need:
         replenish=None if file.replenish is None else _replenish(file.replenish, f"{where} [replenish]"),
         document=document,
     )
+
+
+def _must_be_plain(value: Any, where: str) -> None:
+    """Neither a number that no air has, nor a text that PostgreSQL cannot hold."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            _must_be_plain(each, f"{where}: key {key!r}")
+    elif isinstance(value, list):
+        for each in value:
+            _must_be_plain(each, where)
+    elif (isinstance(value, float) and not isfinite(value)) or (isinstance(value, str) and "\0" in value):
+        raise SettingsError(f"{where} is {value!r:.40}, expected a finite number, or a text without NUL")
 
 
 # The trigger.
@@ -127,13 +141,13 @@ def _rule(name: str, table: dict[str, Any], where: str) -> tuple[str, Rule]:
 
 
 def _used_up(name: str, said: Replenish) -> Rule:
-    """The rule by which a share of a life is used up; a new one begins at 0."""
+    """The rule by which a share of a life, in %, is used up; a new one begins at 0."""
     return Rule(
         need=name,
         quantity=quantities.of(REPLENISH, "used"),
         direction="above",
-        enter=said.at,
-        exit=said.at,
+        enter=said.at * 100.0,
+        exit=said.at * 100.0,
         dwell_s=0.0,
         keep_s=0.0,
         max_gap_s=_DAY_S * 36_500,

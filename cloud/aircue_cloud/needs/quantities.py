@@ -9,8 +9,9 @@ from aircue_node.quantities import QUANTITIES
 
 MEASURED = tuple(QUANTITIES)
 MOULD_INDEX = "mould_index"
-# Of the weather: rain and snow are 1 while it does, 0 while it does not.
-WEATHER = ("temperature", "humidity", *DERIVED, "rain", "snow")
+# Of the weather: rain and snow are 1 while it does, 0 while it does not; rain_ahead is 1 where one of the three hours
+# that follow is told to have rain.
+WEATHER = ("temperature", "humidity", *DERIVED, "rain", "snow", "rain_ahead")
 # Of a wearable, as observations call them, and what follows from them: steps made within the last hour; away, 1 while
 # the latest area is none of the household's sites' and 0 at home.
 WORN = ("ambient-temperature", "skin-temperature", "steps")

@@ -4,6 +4,7 @@ Of the versions of one name the newest holds, over what ships under that name; o
 Errors: SettingsError, naming the key of the document that does not fit, or the name.
 """
 
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_NAME = 64
 LONGEST_NOTE = 500
+LARGEST = 32_768
 _T = tables.need_versions.c
 
 
@@ -71,6 +73,9 @@ def check(name: str, document: Mapping[str, Any]) -> Need:
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         wanted = f"up to {LONGEST_NAME} small letters and digits with single hyphens between them, such as damp-air"
         raise SettingsError(f"need {name!r:.80}: expected a name of {wanted}")
+    size = len(json.dumps(document, default=str))
+    if size > LARGEST:
+        raise SettingsError(f"need {name}: a document of {size} characters, expected up to {LARGEST}")
     return documents.read(name, document, f"need {name}")
 
 

@@ -16,6 +16,7 @@ from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.described import AFTER_ID, HOUSEHOLD, LIMIT, PERSON, Operation, described
 from aircue_cloud.routes.services import services
 from aircue_cloud.shop.events import conflict
+from aircue_cloud.triggers import wearers
 
 blueprint = Blueprint("observations", __name__, url_prefix="/api/v1/observations")
 
@@ -68,5 +69,11 @@ def post() -> Response:
 
 
 def _store(seen: Sequence[Seen]) -> list[Verdict | Reason]:
-    with db.writing(services().engine) as connection:
-        return observations.store(connection, seen, services().intake.clock())
+    """What somebody wears may begin a need: it is decided about within the same transaction."""
+    known, now = services(), services().intake.clock()
+    with db.writing(known.engine) as connection:
+        verdicts = observations.store(connection, seen, now)
+        needs = known.layers.needs_within(connection)
+        people = {one.person for one, verdict in zip(seen, verdicts, strict=True) if verdict == "stored"}
+        known.layers.decider.about(connection, wearers.follow(connection, needs, people, now), now)
+    return verdicts

@@ -20,6 +20,7 @@ from aircue_cloud.ingest.intake import Intake
 from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.layers.lake import Lake
 from aircue_cloud.layers.worker import Worker
+from aircue_cloud.needs.live import Live
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.stores import Background, Stores
 
@@ -31,7 +32,7 @@ _CONFIG = "aircue-config"
 class Services:
     place: Place
     engine: Engine
-    needs: Needs
+    live: Live
     intake: Intake
     uploads: Uploads | None  # None where no store takes them
     lake: Lake
@@ -40,6 +41,11 @@ class Services:
     links: Links
     waiting: Waiting
     background: tuple[Background, ...] = ()
+
+    @property
+    def needs(self) -> Needs:
+        """As they hold now."""
+        return self.live.current()
 
     @cached_property
     def keys(self) -> GroupCommit[str, Key | None]:

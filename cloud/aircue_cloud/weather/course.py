@@ -8,9 +8,10 @@ from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from aircue_cloud import tables
-from aircue_cloud.weather.outdoor import rank
+from aircue_cloud.weather.outdoor import HOUR, rank
 from aircue_gateway.cleaning.derived import DERIVED
 
+AHEAD = 3  # hours that rain_ahead looks at
 WET = ("drizzle", "rain", "thunderstorm")
 _T = tables.weather.c
 _AT_ONCE = 500
@@ -25,15 +26,22 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 def between(connection: Connection, areas: Sequence[str], since: datetime, until: datetime) -> dict[str, list[Told]]:
-    """By area, the hours from since to until, both included, in order."""
+    """By area, the hours from since to until, both included, in order. What is told of the hours behind until is looked
+    at for rain_ahead alone."""
     best: dict[tuple[str, datetime], Any] = {}
     for first in range(0, len(areas), _AT_ONCE):
-        some = (_T.area.in_(areas[first : first + _AT_ONCE]), _T.hour >= since, _T.hour <= until)
+        some = (_T.area.in_(areas[first : first + _AT_ONCE]), _T.hour >= since, _T.hour <= until + AHEAD * HOUR)
         query = select(tables.weather).where(*some).order_by(_T.area, _T.hour, rank())
         best |= {(row.area, row.hour): row for row in connection.execute(query)}
     found: dict[str, list[Told]] = {area: [] for area in areas}
     for (area, hour), row in best.items():
-        found[area].append(Told(hour=hour, told_at=row.told_at, values=dict(_values(row))))
+        values = dict(_values(row))
+        ahead = [best.get((area, hour + n * HOUR)) for n in range(1, AHEAD + 1)]
+        wet = [row.condition in WET for row in ahead if row is not None and row.condition is not None]
+        if wet:
+            values["rain_ahead"] = float(any(wet))
+        if hour <= until:
+            found[area].append(Told(hour=hour, told_at=row.told_at, values=values))
     return found
 
 

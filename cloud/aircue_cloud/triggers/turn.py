@@ -1,0 +1,64 @@
+"""What follows the triggers that come of time passing: the weather's hours, and what is used up meanwhile."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from threading import Event, Thread
+
+from aircue_cloud import db
+from aircue_cloud.delivery import log as log_channel
+from aircue_cloud.delivery.inbox import Push
+from aircue_cloud.layers.worker import Worker
+from aircue_cloud.needs.needs import REPLENISH
+from aircue_cloud.triggers import outdoors, used_up
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 30.0
+
+
+class Turn:
+    """One look: episodes and what is decided about them are stored in one transaction, or nothing is."""
+
+    def __init__(self, layers: Worker, clock: Callable[[], datetime], every_s: float = EVERY_S) -> None:
+        self._layers, self._clock, self._every_s = layers, clock, every_s
+        self._seen: tuple[object, ...] = ()
+        self._hour: tuple[object, ...] = ()
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="triggers", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when the look that is under way is over."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every_s):
+            try:
+                self.work()
+            except Exception:
+                log.exception("the weather and what is used up could not be followed; it is tried again")
+
+    def work(self) -> list[Push]:
+        """The pushes that are new."""
+        now = self._clock()
+        with db.reading(self._layers.engine) as connection:
+            needs = self._layers.live.within(connection)
+            seen = outdoors.fingerprint(connection, needs, now)
+        replenished = needs.of(REPLENISH)
+        hour = (tuple(replenished), now.replace(minute=0, second=0, microsecond=0)) if replenished else ()
+        if seen == self._seen and hour == self._hour:
+            return []
+        with db.writing(self._layers.engine) as connection:
+            needs = self._layers.needs_within(connection)
+            started = outdoors.follow(connection, needs, now) if seen != self._seen else []
+            started += used_up.follow(connection, needs, now) if hour != self._hour else []
+            pushes = self._layers.decider.about(connection, started, now)
+        self._seen, self._hour = seen, hour
+        for push in pushes:
+            log_channel.send(push)
+        return pushes

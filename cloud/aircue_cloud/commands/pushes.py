@@ -1,5 +1,6 @@
 """aircue-cloud pushes: the switch that stops all of them, and aircue-cloud why: what was decided about somebody."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from aircue_cloud.errors import CommandError
 
 @click.group()
 def pushes() -> None:
-    """Stop all pushes at once, and start them again."""
+    """Stop all pushes at once, start them again, and see what other settings would have sent."""
 
 
 @pushes.command("stop")
@@ -41,6 +42,18 @@ def status(config_path: Path | None) -> None:
     with database(config_path) as engine, db.reading(engine) as connection:
         off = kill_switch.switched_off(connection)
     click.echo("pushes go out" if off is None else f"pushes are stopped: {off}")
+
+
+@pushes.command("replay")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), required=True, help="In UTC.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One or more; none changes nothing.")
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write what changed there.")
+@with_config
+def replay(since: datetime, assignments: tuple[str, ...], out: Path | None, config_path: Path | None) -> None:
+    """Decide again about what was decided since then, under other settings; nothing is sent or stored."""
+    from aircue_cloud.commands import replayed
+
+    replayed.run(config_path, since.replace(tzinfo=UTC), assignments, out)
 
 
 @click.command()

@@ -24,13 +24,13 @@ def shares(
     """By experiment and household: the holdout's share under which the household is in the experiment, from now on if
     it was not. With it, `assignment.arm` gives the household's arm for good. holdouts: the shares that hold now, by
     experiment."""
-    found = _shares(connection, households, holdouts)
+    found = enrolled(connection, households, holdouts)
     wanted = [(name, home) for name in sorted(holdouts) for home in sorted(households) if (name, home) not in found]
     if not wanted:
         return found
     rows = [_row(name, home, holdouts[name], now) for name, home in wanted]
     connection.execute(db.insert_absent(connection, tables.assignments), rows)
-    return _shares(connection, households, holdouts)
+    return enrolled(connection, households, holdouts)
 
 
 def _row(experiment: str, household: str, holdout: float, now: datetime) -> dict[str, Any]:
@@ -38,9 +38,10 @@ def _row(experiment: str, household: str, holdout: float, now: datetime) -> dict
     return {"experiment": experiment, "household": household, "arm": given, "holdout": holdout, "at": now}
 
 
-def _shares(
+def enrolled(
     connection: Connection, households: Collection[str], experiments: Collection[str]
 ) -> dict[tuple[str, str], float]:
+    """The shares under which households are in experiments, of those that are; as shares() gives them."""
     found: dict[tuple[str, str], float] = {}
     for some in _parts(households):
         query = select(_T.experiment, _T.household, _T.holdout)

@@ -20,7 +20,8 @@ class Entry:
 
 ENTRIES = (
     Entry(name="Now", endpoint="console.console", permission="status:read", key="n", group=WATCH),
-    Entry(name="Needs", endpoint="console_needs.page", permission="episodes:read", key="e", group=SHAPE),
+    Entry(name="Needs", endpoint="console_needs.page", permission="needs:read", key="e", group=SHAPE),
+    Entry(name="Policy", endpoint="console_policy.page", permission="decisions:read", key="o", group=SHAPE),
     Entry(name="Sales", endpoint="console_sales.page", permission="events:read", key="s", group=MEASURE),
     Entry(name="Experiments", endpoint="console_experiments.page", permission="decisions:read", key="x", group=MEASURE),
     Entry(

@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from aircue_cloud.web.pages import catalogue, experiments, needs, recommender, sales, search
+from aircue_cloud.web.pages import catalogue, experiments, needs, policy, recommender, sales, search
 
-PAGES = (catalogue, search, needs, sales, experiments, recommender)
+PAGES = (catalogue, search, needs, policy, sales, experiments, recommender)
 
 
 def register(app: Flask) -> None:

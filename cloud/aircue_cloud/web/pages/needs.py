@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from aircue_cloud import db
 from aircue_cloud.errors import CommandError, SettingsError
-from aircue_cloud.needs import needs as shipping
 from aircue_cloud.needs import stored, toml
 from aircue_cloud.needs.backtest import TRUSTED
 from aircue_cloud.needs.needs import Need, Needs
@@ -46,7 +45,7 @@ _DONE: Mapping[str, str] = {
 
 
 @blueprint.get("/needs")
-@requires("episodes:read")
+@requires("needs:read")
 def page() -> Response:
     with db.reading(services().engine) as connection:
         found = needs_shown.shown(connection, _shipped(), services().intake.clock())
@@ -54,7 +53,7 @@ def page() -> Response:
 
 
 @blueprint.get("/needs/<name>")
-@requires("episodes:read")
+@requires("needs:read")
 def need(name: str) -> Response:
     return _page(name, None, "", 200)
 
@@ -119,6 +118,8 @@ def _saved(name: str, document: Mapping[str, Any], note: str, done: str, draft: 
 
 
 def _to(name: str, done: str) -> Response:
+    """What was saved counts for whoever asks next."""
+    services().live.forget()
     return redirect(url_for(".need", name=name, done=done), 303)  # type: ignore[return-value]  # Flask serves both
 
 
@@ -128,7 +129,7 @@ def _author() -> str:
 
 
 def _shipped() -> Needs:
-    return shipping.load()
+    return services().live.shipped
 
 
 def _of(name: str) -> Shown:
@@ -359,14 +360,8 @@ def _episodes(one: Tried, unit: str) -> Listing:
 
 def _listing(found: Sequence[Shown]) -> Listing:
     counts = ("Episodes now", "Begun in 30 days", "Pushes in 30 days")
-    columns = (
-        "Need",
-        "Holds when",
-        "Remedies",
-        "State",
-        "Changed",
-        *(Column(label=one, number=True) for one in counts),
-    )
+    numbers = (Column(label=head, number=True) for head in counts)
+    columns = ("Need", "Holds when", "Remedies", "State", "Changed", *numbers)
     return Listing(
         name="needs",
         caption="Needs",

@@ -79,7 +79,7 @@ class Draft:
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def with_error(self, message: str) -> "Draft":
-        return Draft(document=self.document, typed=self.typed, errors={**self.errors, field_of(message): message})
+        return Draft(document=self.document, typed=self.typed, errors={**self.errors, field_of(message): said(message)})
 
 
 def draft(base: Mapping[str, Any], typed: Mapping[str, str]) -> Draft:
@@ -207,6 +207,15 @@ def field_of(message: str) -> str:
     if place.startswith("message.") and key in TEXTS:
         return message_field(place.removeprefix("message."), key)
     return "remedies" if place == "remedies" else ""
+
+
+def said(message: str) -> str:
+    """Without the place, which the field shows.
+
+    >>> said("need damp-air [condition]: need damp-air: exit 85 lies beyond enter 80")
+    'exit 85 lies beyond enter 80'
+    """
+    return re.sub(r"^need [^:\[]+( \[[^\]]*\])*( \d+)?: (need [^:]+: )?", "", message)
 
 
 # The form as it is shown.

@@ -29,6 +29,7 @@ from aircue_cloud.decision.message import Occasion, write
 from aircue_cloud.decision.policy import COOLDOWN, GATES, Bought, Facts, LastOffer, Rival, decide, rival
 from aircue_cloud.decision.settings import Caps
 from aircue_cloud.needs import needs
+from aircue_cloud.needs.conditions import Met
 
 DAMP_AIR = needs.load().by_name["damp-air"]
 PRODUCTS = [
@@ -72,6 +73,7 @@ def facts(**changes: Any) -> Facts:
 NOT_WORTH_IT = offering(found(dict.fromkeys(EVEN, 0.001)))
 FIRST = Rival(push="p2", need="heat", kind="safety", margin=0.0)
 SECOND = Rival(push="p1", need="damp-air", kind="marketing", margin=900.0)
+MET = Met(condition="outdoor temperature, above 5", result="met", value=9.0, at=NOW)
 # By gate: facts that it holds back, and no other gate does; what it says; and the outcome.
 HELD: dict[str, list[tuple[dict[str, Any], str, str]]] = {
     "kill-switch": [({"switched_off": "a wrong price"}, "all pushes are stopped (a wrong price)", "suppress")],
@@ -89,6 +91,45 @@ HELD: dict[str, list[tuple[dict[str, Any], str, str]]] = {
         ({"stopped": True}, "ada-1 wants no offers about damp-air", "suppress"),
         ({"muted": True}, "ada-1 has switched damp-air off", "suppress"),
         ({"snoozed_until": NOW + timedelta(hours=1)}, "left alone about damp-air until 21 Nov 2026 13:00", "suppress"),
+    ],
+    "audience": [
+        (
+            {"audience": (Met(condition="language one of zh", result="unmet", value="en"),)},
+            "damp-air is not for ada-1: language one of zh (found en)",
+            "suppress",
+        ),
+    ],
+    "conditions": [
+        (
+            {"conditions": (MET, Met(condition="outdoor rain, below 0.5", result="unmet", value=1.0, at=NOW))},
+            "what must hold besides does not: outdoor rain, below 0.5 (found 1.0 at 21 Nov 2026 12:00 UTC)",
+            "suppress",
+        ),
+        (
+            {"conditions": (Met(condition="person steps, above 5", result="missing"),)},
+            "besides is not known",
+            "suppress",
+        ),
+        (
+            {"conditions": (Met(condition="person steps, above 5", result="stale", value=9.0, at=NOW),)},
+            "was known too long ago: person steps, above 5 (found 9.0",
+            "suppress",
+        ),
+        (
+            {"conditions": (MET, Met(condition="person steps, above 5", result="unmet", value=3.0, wait_s=60.0))},
+            "what must hold besides does not: person steps, above 5 (found 3.0)",
+            "defer",
+        ),
+        (
+            {"conditions": tuple(Met(condition="x", result="unmet", wait_s=wait_s) for wait_s in (60.0, 0.0))},
+            "what must hold besides does not: x",
+            "suppress",
+        ),
+        (
+            {"conditions": (Met(condition="x", result="unmet", wait_s=86_400.0),)},
+            "what must hold besides does not: x",
+            "suppress",
+        ),
     ],
     "eligible": [
         ({"candidates": ()}, "each is owned already", "suppress"),

@@ -87,7 +87,7 @@ def test_why_no_offer_came_the_next_day(town: Town) -> None:
         "22 Nov 2026 12:00 UTC, damp-air in bathroom: nothing was sent, because household ada was offered a product of"
         " category dehumidifier: none before 05 Dec 2026 12:00 UTC."
     )
-    assert lines[10] == (
+    assert lines[12] == (
         "STOP cooldown: household ada was offered a product of category dehumidifier: none before 05 Dec 2026 12:00 UTC"
     )
     assert lines[11] == "   - expiry: not asked"

@@ -28,7 +28,7 @@ class Wear:
     """quantities: by category of product, what it ages by; "" or nothing: by time. lasts_days: by category, how long
     one lasts in the average home where its maker does not say. makers: whether what makers say counts."""
 
-    quantities: Mapping[str, str] = WORN_BY
+    quantities: Mapping[str, str] = field(default_factory=lambda: WORN_BY)
     lasts_days: Mapping[str, float] = field(default_factory=dict)
     makers: bool = True
 
@@ -47,7 +47,7 @@ class Replenishment:
     dues: Mapping[tuple[str, str], Due] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     doses: Mapping[tuple[str, str], Dose] = field(default_factory=dict)
-    wear: Wear = USUAL
+    wear: Wear = USUAL  # frozen
 
     def due(self, person: str, product: str, now: datetime) -> float | None:
         """The share of the product's life in the person's home that has passed: 0 just bought, 1 used up. None where

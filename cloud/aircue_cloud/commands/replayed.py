@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from aircue_cloud import db
-from aircue_cloud.commands.terminal import database, load
+from aircue_cloud.commands.terminal import database, load, now
 from aircue_cloud.decision import replay
 from aircue_cloud.decision.replay import Replay, Replayed, Told
 
@@ -20,7 +20,7 @@ _LISTED = 20
 def run(config_path: Path | None, since: datetime, assignments: Sequence[str], out: Path | None) -> None:
     changed = replay.read_settings(assignments)
     with database(config_path) as engine, db.reading(engine) as connection:
-        found = replay.replay(connection, since, changed, settings=load(config_path).pushes)
+        found = replay.replay(connection, since, changed, settings=load(config_path).pushes, now=now())
     click.echo("\n".join(_lines(found)))
     if out is not None:
         changes = [asdict(one) for one in found.changes]

@@ -6,18 +6,20 @@ one at a time) is counted from what the replay sent, not from what was sent. Wit
 recorded.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, convert
 from msgspec.structs import replace as with_fields
 from sqlalchemy import Connection
 
 from aircue_cloud.decision import exploration, local_time, policy, recorded, ticks
 from aircue_cloud.decision.candidates import Candidate, Choice, Product, choose
+from aircue_cloud.decision.decisions import DUE_TTL
 from aircue_cloud.decision.exploration import Chances
 from aircue_cloud.decision.local_time import Window
 from aircue_cloud.decision.policy import DEFER, Bought, Facts, Rival
@@ -25,13 +27,15 @@ from aircue_cloud.decision.recorded import Ended, Home, Inputs, Record
 from aircue_cloud.decision.settings import Caps, Settings
 from aircue_cloud.decision.ticks import Played
 from aircue_cloud.errors import CommandError
-from aircue_cloud.needs.needs import Needs, load
+from aircue_cloud.needs.conditions import Met
+from aircue_cloud.needs.needs import REPLENISH, Needs, load
 from aircue_cloud.outcomes import assignment
 
 CANNOT_KNOW = (
     "How people react. More offers may be stopped, bought or turned down, fewer may not; what they did in fact stays.",
     "What would have been bought: an offer that was not made has no outcome.",
     "What no gate had looked at. It is what the nearest decision about the same person says, or else what holds today.",
+    "That all pushes were stopped at an instant at which nothing was decided.",
     "What happens after the decision: a push may still be stopped right before it is handed to a channel.",
 )
 MOST = 1000
@@ -223,9 +227,9 @@ class _Chain:
     """An episode (ticks.Case). It keeps to its records as long as the replay defers as they do; once it does not, its
     last record says what was known."""
 
-    def __init__(self, records: Sequence[Record], home: Home, rules: _Rules, margins: Mapping[int, float]) -> None:
+    def __init__(self, records: Sequence[Record], home: Home, rules: "_Rules", seen: "_Seen") -> None:
         self.records = records
-        self._home, self._rules, self._margins = home, rules, margins
+        self._home, self._rules, self._seen = home, rules, seen
         self._place = 0
         self._on_record = True
         self.assumed: set[str] = set()
@@ -241,7 +245,7 @@ class _Chain:
         return known | {one["category"] for one in self._record.trace["candidates"]}
 
     def rival(self, facts: Facts) -> Rival | None:
-        found, margin = policy.rival(facts), self._margins.get(self._record.id)
+        found, margin = policy.rival(facts), self._seen.margins.get(self._record.id)
         return found if found is None or margin is None else with_fields(found, margin=margin)
 
     def again(self, until: datetime) -> tuple[datetime, int] | None:
@@ -277,20 +281,23 @@ class _Chain:
         )
 
     def _of_gate(self, gate: str, now: datetime) -> dict[str, Any]:
-        """What the gate looks at, from the nearest record of this episode where it was reached."""
-        record, facts, changes = self._record, _FIELDS[gate], _CHANGES.get(gate)
+        """What the gate looked at, with what is changed of it."""
+        asked = _Asked(record=self._record, home=self._home, rules=self._rules, now=now, on_record=self._on_record)
+        nearest, changes = self._nearest(gate, now), _CHANGES.get(gate)
+        said = _TODAY[gate](asked) if nearest is None else _FIELDS[gate](nearest.inputs[gate], nearest)
+        return said if changes is None else said | changes(asked, said)
+
+    def _nearest(self, gate: str, now: datetime) -> Record | None:
+        """Where the gate was reached: this record, the nearest one of the episode, or else of the person."""
+        if self._on_record and gate in self._record.inputs:
+            return self._record
         own = [one for one in self.records if gate in one.inputs]
+        others = self._seen.nearest(gate, self._record.unit, now) if gate in _OF_ANY_NEED else None
         if not own:
             self.assumed.add(gate)
-            others = (one for chain in self._home.chains for one in chain if gate in one.inputs)
-            own = [one for one in others if gate in _OF_ANY_NEED and one.unit == record.unit]
-        asked = _Asked(record=record, home=self._home, rules=self._rules, now=now, on_record=self._on_record)
-        if not own:
-            said = _TODAY[gate](asked)
-        else:
-            nearest = min(own, key=lambda one: (one.id != record.id, abs(one.at - now), one.id))
-            said = facts(nearest.inputs[gate], nearest)
-        return said if changes is None else said | changes(asked, said)
+            return others
+        found = min(own, key=lambda one: abs(one.at - now))
+        return others if others is not None and gate in _MAY_CHANGE else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -359,8 +366,14 @@ def _holdout(inputs: Inputs, _record: Record) -> dict[str, Any]:
     return {"holdout": inputs["holdout"], "need_holdout": inputs["need_holdout"]}
 
 
+def _met(name: str) -> Callable[[Inputs, Record], dict[str, Any]]:
+    return lambda inputs, _: {name: convert(inputs[name], tuple[Met, ...])}
+
+
 _FIELDS: Mapping[str, Callable[[Inputs, Record], dict[str, Any]]] = {
     "kill-switch": lambda inputs, _: {"switched_off": inputs["switched_off"]},
+    "audience": _met("audience"),
+    "conditions": _met("conditions"),
     "sensor": _sensor,
     "consent": lambda inputs, _: {"consent": inputs["granted"]},
     "suppression": _suppression,
@@ -370,8 +383,26 @@ _FIELDS: Mapping[str, Callable[[Inputs, Record], dict[str, Any]]] = {
     "caps": _caps,
     "holdout": _holdout,
 }
-# What they say holds for the person's other needs as well.
-_OF_ANY_NEED = ("consent", "quiet-hours", "caps")
+# What they say holds for the person's other needs as well; and what is more likely to have changed with time than not.
+_OF_ANY_NEED = ("kill-switch", "consent", "quiet-hours", "caps")
+_MAY_CHANGE = ("kill-switch", "consent")
+
+
+class _Seen:
+    """All records of a household in which a gate was reached, by gate and person, in order of time."""
+
+    def __init__(self, home: Home) -> None:
+        self.margins = _margins(home)
+        self._found: dict[tuple[str, str], list[Record]] = {}
+        for one in sorted((one for chain in home.chains for one in chain), key=lambda one: one.at):
+            for gate in _OF_ANY_NEED:
+                if gate in one.inputs:
+                    self._found.setdefault((gate, one.unit), []).append(one)
+
+    def nearest(self, gate: str, unit: str, now: datetime) -> Record | None:
+        found = self._found.get((gate, unit), [])
+        place = bisect_left(found, now, key=lambda one: one.at)
+        return min(found[max(place - 1, 0) : place + 1], key=lambda one: abs(one.at - now), default=None)
 
 
 # What holds today, where nothing was recorded.
@@ -393,7 +424,12 @@ def _expiry_today(asked: _Asked) -> dict[str, Any]:
     ended, store = asked.ended, asked.rules.store
     over = ended.at if ended.at is not None and ended.at <= asked.now else None
     cleared_at = None if over is None else over + store.linger
-    return {"push_ttl": store.push_ttl, "cleared_at": cleared_at, "withdrawn": ended.withdrawn}
+    return {"push_ttl": _push_ttl(asked), "cleared_at": cleared_at, "withdrawn": ended.withdrawn}
+
+
+def _push_ttl(asked: _Asked) -> timedelta:
+    need, ttl = asked.rules.needs.by_name.get(asked.record.need), asked.rules.store.push_ttl
+    return max(ttl, DUE_TTL) if need is not None and need.source == REPLENISH else ttl
 
 
 def _quiet_today(asked: _Asked) -> dict[str, Any]:
@@ -413,6 +449,8 @@ def _holdout_today(asked: _Asked) -> dict[str, Any]:
 
 _TODAY: Mapping[str, Callable[[_Asked], dict[str, Any]]] = {
     "kill-switch": lambda _: {"switched_off": None},
+    "audience": lambda _: {"audience": ()},
+    "conditions": lambda _: {"conditions": ()},
     "sensor": lambda _: {"flag": "OK", "fall": None},
     "consent": _consent_today,
     "suppression": _wanted_today,
@@ -438,7 +476,7 @@ def _expiry_changed(asked: _Asked, said: Mapping[str, Any]) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     named, ended, store = asked.rules.changed.named, asked.ended, asked.rules.store
     if "push_ttl_h" in named:
-        changed["push_ttl"] = store.push_ttl
+        changed["push_ttl"] = _push_ttl(asked)
     over = ended.at is not None and (said["cleared_at"] is not None or not asked.on_record) and ended.at <= asked.now
     if over and ended.at is not None and ("linger_h" in named or said["cleared_at"] is None):
         changed["cleared_at"] = ended.at + store.linger
@@ -535,9 +573,11 @@ def replay(
     *,
     settings: Settings = _USUAL,
     needs: Needs | None = None,
+    now: datetime | None = None,
 ) -> Replay:
-    """settings: those that hold now. needs: as they are now; the shipped ones unless given."""
-    end = recorded.latest(connection) or since
+    """settings: those that hold now. needs: as they are now; the shipped ones unless given. now: until when what the
+    replay puts off may come again; the last decision's instant unless given."""
+    end = now or recorded.latest(connection) or since
     known, told = needs or load(), _Told()
     waits = (policy.COOLDOWN, timedelta(days=changed.named.get("cooldown_days", 0)), ticks.REMEMBERED)
     anew = _Rules(changed=changed, store=_settings(changed, settings), needs=known, end=end)
@@ -550,8 +590,8 @@ def replay(
 
 def decided_again(home: Home, rules: _Rules) -> Iterator[Replayed]:
     """In the order in which they come to an end."""
-    margins = _margins(home)
-    chains = [_Chain(records, home, rules, margins) for records in home.chains]
+    seen = _Seen(home)
+    chains = [_Chain(records, home, rules, seen) for records in home.chains]
     begin = ((one.records[0].at, one.records[0].id, one) for one in chains)
     for chain, played in ticks.play(begin, home.given):
         yield _replayed(chain, played)

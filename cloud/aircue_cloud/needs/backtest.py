@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -25,17 +26,20 @@ from aircue_cloud.decision.local_time import UNSAID
 from aircue_cloud.decision.policy import SEND, Facts, Rival, Verdict
 from aircue_cloud.decision.preferences import Wishes
 from aircue_cloud.decision.settings import Settings
+from aircue_cloud.errors import SettingsError
 from aircue_cloud.layers.course import Span
-from aircue_cloud.needs import following
+from aircue_cloud.needs import conditions, following
+from aircue_cloud.needs.also import CALENDAR
+from aircue_cloud.needs.around import HUMIDITY, TEMPERATURE, Around
+from aircue_cloud.needs.conditions import Met
 from aircue_cloud.needs.following import Numbers, Slice
-from aircue_cloud.needs.needs import Need
+from aircue_cloud.needs.needs import ROOM, Need
 from aircue_cloud.tables.columns import from_ms
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.episodes import Rule
+from aircue_node.quantities import QUANTITIES
 
 SLICES = 1000  # of time, in a picture
-TEMPERATURE = "temperature"
-_HOUR_S = 3600.0
 RAW, TRUSTED, CLEANED = SIDES = ("raw", "trusted", "cleaned")
 NO_WISHES = Wishes()
 _SHIPPED = CleaningConfig()
@@ -176,7 +180,8 @@ def backtest(
 ) -> Backtest:
     """courses: each node once; each is looked at once and let go."""
     rule = need.rule
-    nodes = [_node(rule, course, cleaning) for course in courses]
+    beside = watched(need)
+    nodes = [_node(rule, course, cleaning, beside) for course in courses]
     remedies = _candidates(need)
     spans = [one.span for one in nodes if one.span is not None]
     return Backtest(
@@ -187,17 +192,28 @@ def backtest(
         last=max((last for _, last in spans), default=None),
         sides={name: _together([one.sides[name] for one in nodes if name in one.sides]) for name in SIDES},
         flags=dict(sum((one.flags for one in nodes), Counter[str]()).most_common()),
-        missing=() if spans else (rule.quantity,),
+        missing=tuple(sorted(_needed(need) - {name for one in nodes for name in one.measured})),
         candidates=tuple(_remedy(one) for one in remedies),
         decisions=_decisions(need, remedies, nodes, settings, household),
-        assumed=_assumed(settings, household),
+        assumed=_assumed(need, settings, household),
         drawn=tuple(one.drawn for one in nodes if one.drawn is not None),
     )
 
 
 def watched(need: Need) -> frozenset[str]:
-    """Quantities that a backtest of the need looks at; of the temperature, whether a window was opened."""
-    return frozenset((need.rule.quantity, TEMPERATURE))
+    """Quantities that a backtest of the need looks at; of the temperature, whether a window was opened. SettingsError
+    where nothing in a room triggers it."""
+    if need.source != ROOM:
+        told = f"{need.source} {need.quantity.replace('_', ' ')} triggers it, of which readings of rooms say nothing"
+        raise SettingsError(f"need {need.name}: {told}")
+    return _needed(need) | {TEMPERATURE}
+
+
+def _needed(need: Need) -> frozenset[str]:
+    asked = {also.quantity for also in need.also if also.source == ROOM}
+    measured = asked & set(QUANTITIES)
+    derived_from = {TEMPERATURE, HUMIDITY} if asked - measured else set()
+    return frozenset((need.rule.quantity, *measured, *derived_from))
 
 
 # One node.
@@ -205,22 +221,24 @@ def watched(need: Need) -> frozenset[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Node:
-    """falls: by episode, by how much the room had cooled down when it was confirmed. faults: from when to when the
+    """around: what was measured beside, trusted alone, of a node that had an episode. faults: from when to when the
     latest reading was flagged, and how."""
 
     node: str
+    measured: frozenset[str]
     span: tuple[datetime, datetime] | None = None
     sides: Mapping[str, Side] = field(default_factory=dict)
     flags: Counter[str] = field(default_factory=Counter)
     faults: Sequence[following.Fault] = ()
-    falls: Mapping[Episode, float | None] = field(default_factory=dict)
+    around: Around = field(default_factory=Around)
     drawn: Drawn | None = None
 
 
-def _node(rule: Rule, course: Course, cleaning: CleaningConfig) -> _Node:
-    values = course.values.get(rule.quantity)
-    if values is None or not len(values.at):
-        return _Node(node=course.node)
+def _node(rule: Rule, course: Course, cleaning: CleaningConfig, beside: frozenset[str]) -> _Node:
+    measured = frozenset(name for name, values in course.values.items() if len(values.at))
+    if rule.quantity not in measured:
+        return _Node(node=course.node, measured=measured)
+    values = course.values[rule.quantity]
     found = following.clean(cleaning, rule.quantity, values.at, values.value)
     trusted = found.trusted if values.trusted is None else values.trusted
     lines = {
@@ -232,11 +250,12 @@ def _node(rule: Rule, course: Course, cleaning: CleaningConfig) -> _Node:
     sides = {name: _side(rule, course.node, *line, last) for name, line in lines.items()}
     return _Node(
         node=course.node,
+        measured=measured,
         span=(from_s(values.at[0]), last),
         sides=sides,
         flags=found.flags,
         faults=following.faults(values.at, found.codes),
-        falls={one: _fall(course.values.get(TEMPERATURE), one.confirmed) for one in sides[TRUSTED].episodes},
+        around=_around(course, cleaning, beside) if sides[TRUSTED].episodes else Around(),
         drawn=_drawn(course.node, rule, values, found),
     )
 
@@ -272,16 +291,15 @@ def _together(sides: Sequence[Side]) -> Side:
     )
 
 
-def _fall(temperature: Values | None, at: datetime) -> float | None:
-    """By how much the latest one lies below the highest of the hour and the one before (decision.known)."""
-    if temperature is None:
-        return None
-    now = at.timestamp()
-    end = int(np.searchsorted(temperature.at, now, side="right"))
-    begin = int(np.searchsorted(temperature.at, (now // _HOUR_S - 1) * _HOUR_S))
-    if begin == end or now - temperature.at[end - 1] > _HOUR_S:
-        return None
-    return float(temperature.value[begin:end].max() - temperature.value[end - 1])
+def _around(course: Course, cleaning: CleaningConfig, beside: frozenset[str]) -> Around:
+    found = {}
+    for quantity in sorted(beside & set(course.values)):
+        values = course.values[quantity]
+        trusted = values.trusted
+        if trusted is None:
+            trusted = following.clean(cleaning, quantity, values.at, values.value).trusted
+        found[quantity] = (values.at[trusted], values.value[trusted])
+    return Around(found)
 
 
 def _drawn(node: str, rule: Rule, values: Values, found: following.Cleaned) -> Drawn:
@@ -350,11 +368,12 @@ class _Case:
             confirmed_at=episode.confirmed,
             push_ttl=settings.push_ttl,
             flag=following.flag_at(self.node.faults, now.timestamp()),
-            fall=self.node.falls.get(episode) if now == episode.confirmed else None,
+            fall=self.node.around.fall(now.timestamp()),
             consent=household.consent,
             stopped=wishes.has_stopped(need.name),
             muted=wishes.has_muted(need.name, policy.CHANNEL),
             snoozed_until=wishes.snoozed_until(need.name),
+            conditions=self._conditions(now, place.zone),
             candidates=tuple(self.candidates) if household.consent else (),
             choice=choose(self.candidates, push, explore=settings.explore),
             cleared_at=episode.end + settings.linger if ended and episode.end is not None else None,
@@ -365,6 +384,17 @@ class _Case:
             holdout=settings.holdout,
             need_holdout=settings.need_holdout,
         )
+
+    def _conditions(self, now: datetime, zone: ZoneInfo) -> tuple[Met, ...]:
+        """Those of the room and of the calendar; those of others are taken to hold."""
+        asked = [also for also in self.need.also if also.source in _ASKED]
+        if not asked:
+            return ()
+        known = self.node.around.known(now, frozenset(also.quantity for also in asked))
+        return tuple(conditions.judged(also, known, now, zone) for also in asked)
+
+
+_ASKED = (ROOM, CALENDAR)
 
 
 def _decisions(
@@ -389,18 +419,21 @@ def _decided(episode: Episode, facts: Facts, verdict: Verdict) -> Decided:
     )
 
 
-def _assumed(settings: Settings, household: Household) -> tuple[str, ...]:
+def _assumed(need: Need, settings: Settings, household: Household) -> tuple[str, ...]:
     place = household.wishes.place(household.site_zone, settings)
     whose = f"household {household.name} of the store" if household.given else "a household that is made up"
     quiet = f"quiet hours {place.quiet or 'none'}"
     where = f"its zone is {place.zone.key}" if place.known else f"nobody said where it lies: zone {place.zone.key}"
     consent = "what it agreed to and wants is as it stands today" if household.given else "it agrees to offers"
     holdout = f"held out: {settings.holdout:.0%} of all and {settings.need_holdout:.0%} of each need"
+    others = [conditions.said(also) for also in need.also if also.source not in _ASKED]
+    others += [] if need.audience.is_everybody else ["whom the need is for"]
     return (
         f"it is decided about {whose}; {where}, {quiet}; {consent}",
         "it has bought and turned down nothing, and was offered nothing before the first reading or about other needs",
         "one product of each category of its remedies is in stock, as interesting as any, its lift as the file has it",
         holdout if settings.holdout or settings.need_holdout else "nobody is held out",
         "an offer is drawn among the remedies" if settings.explore else "the best remedy is offered, none is drawn",
-        "whether a window was opened is asked when an episode is confirmed, where the node measures temperature",
+        "whether a window stands open is known where the node measures temperature",
+        *(f"taken to hold: {one}" for one in others),
     )

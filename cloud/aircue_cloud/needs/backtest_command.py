@@ -144,7 +144,7 @@ def _lines(need: Need, found: Backtest, counted: past.Counted, zone: ZoneInfo) -
     lasting = f"for {rule.dwell_s / 60:g} min"
     yield f"{need.name}: {rule.quantity} {rule.direction} {rule.enter:g} (exit {rule.exit:g}) {lasting}"
     if found.missing:
-        yield f"no reading of {', '.join(found.missing)} is there, so there can be no episode"
+        yield f"nothing was measured of {', '.join(found.missing)}, which the need asks for"
     if found.first is not None and found.last is not None:
         yield f"{', '.join(found.nodes)}; {_time(found.first, zone)} to {_time(found.last, zone)}, {zone.key}"
     yield from _counts(counted)

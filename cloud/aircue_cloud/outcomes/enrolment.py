@@ -24,13 +24,13 @@ def shares(
     """By experiment and household: the holdout's share under which the household is in the experiment, from now on if
     it was not. With it, `assignment.arm` gives the household's arm for good. holdouts: the shares that hold now, by
     experiment."""
-    found = enrolled(connection, households, holdouts)
+    found = _shares(connection, households, holdouts)
     wanted = [(name, home) for name in sorted(holdouts) for home in sorted(households) if (name, home) not in found]
     if not wanted:
         return found
     rows = [_row(name, home, holdouts[name], now) for name, home in wanted]
     connection.execute(db.insert_absent(connection, tables.assignments), rows)
-    return enrolled(connection, households, holdouts)
+    return _shares(connection, households, holdouts)
 
 
 def _row(experiment: str, household: str, holdout: float, now: datetime) -> dict[str, Any]:
@@ -38,16 +38,22 @@ def _row(experiment: str, household: str, holdout: float, now: datetime) -> dict
     return {"experiment": experiment, "household": household, "arm": given, "holdout": holdout, "at": now}
 
 
-def enrolled(
+def _shares(
     connection: Connection, households: Collection[str], experiments: Collection[str]
 ) -> dict[tuple[str, str], float]:
-    """The shares under which households are in experiments, of those that are; as shares() gives them."""
     found: dict[tuple[str, str], float] = {}
     for some in _parts(households):
         query = select(_T.experiment, _T.household, _T.holdout)
         rows = connection.execute(query.where(_T.household.in_(some), _T.experiment.in_(sorted(experiments))))
         found |= {(row.experiment, row.household): row.holdout for row in rows}
     return found
+
+
+def enrolled(
+    connection: Connection, households: Collection[str], experiments: Collection[str]
+) -> dict[tuple[str, str], float]:
+    """As shares() says, of those that are in an experiment already; nobody comes into one by this."""
+    return _shares(connection, households, experiments)
 
 
 def _parts(households: Collection[str]) -> Iterator[list[str]]:

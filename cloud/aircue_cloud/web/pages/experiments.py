@@ -13,6 +13,7 @@ from aircue_cloud.web.listing import Column, Content, Listing
 from aircue_cloud.web.pages.sales import shares
 from aircue_cloud.web.views import assumptions, experiments, outcomes
 from aircue_cloud.web.views.experiments import Shown
+from aircue_cloud.web.views.heads import numbers
 
 blueprint = frame.blueprint("experiments", __name__)
 
@@ -61,7 +62,7 @@ _WHAT = Column(label="What it is", wide=True)
 
 
 def _effect(one: Shown) -> Listing:
-    columns = ("Figure", *(Column(label=head, number=True) for head in ("Value", "From", "To")), _WHAT)
+    columns: list[Column | str] = ["Figure", *numbers(("Value", "From", "To")), _WHAT]
     rows = [[row.label, row.value, row.low or None, row.high or None, row.note] for row in one.figures]
     return _listing(one, "effect", "Effect", columns, rows)
 

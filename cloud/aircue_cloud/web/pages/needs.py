@@ -25,6 +25,7 @@ from aircue_cloud.routes.services import config, services
 from aircue_cloud.web import frame, intervals, wording
 from aircue_cloud.web.listing import Cell, Column, Content, Listing
 from aircue_cloud.web.views import lifts, need_form, needs_shown, tried
+from aircue_cloud.web.views.heads import numbers
 from aircue_cloud.web.views.need_form import Draft
 from aircue_cloud.web.views.needs_shown import Past, Shown
 from aircue_cloud.web.views.tried import COURSES, Tried
@@ -252,8 +253,12 @@ def _lift_chart(found: Sequence[Learned]) -> Markup | None:
 
 
 def _lift_list(found: Sequence[Learned]) -> Listing:
-    columns = ("Category", *(Column(label=head, number=True) for head in ("Prior", "Posterior", "From", "To")),
-               "Stands on", Column(label="Evidence", wide=True))  # fmt: skip
+    columns: list[Column | str] = [
+        "Category",
+        *numbers(("Prior", "Posterior", "From", "To")),
+        "Stands on",
+        Column(label="Evidence", wide=True),
+    ]
     rows: list[list[Content]] = [
         [
             one.category,
@@ -360,8 +365,7 @@ def _episodes(one: Tried, unit: str) -> Listing:
 
 def _listing(found: Sequence[Shown]) -> Listing:
     counts = ("Episodes now", "Begun in 30 days", "Pushes in 30 days")
-    numbers = (Column(label=head, number=True) for head in counts)
-    columns = ("Need", "Holds when", "Remedies", "State", "Changed", *numbers)
+    columns: list[Column | str] = ["Need", "Holds when", "Remedies", "State", "Changed", *numbers(counts)]
     return Listing(
         name="needs",
         caption="Needs",

@@ -13,6 +13,7 @@ from aircue_cloud.routes.services import config, services
 from aircue_cloud.web import bars, frame, wording
 from aircue_cloud.web.listing import Cell, Column, Content, Listing
 from aircue_cloud.web.views import policy_form
+from aircue_cloud.web.views.heads import numbers
 
 blueprint = frame.blueprint("policy", __name__)
 
@@ -83,7 +84,7 @@ def _chart(found: Replay) -> Markup:
 
 
 def _ends(found: Replay) -> Listing:
-    columns = ("What came of it", *(Column(label=head, number=True) for head in ("Before", "After", "Difference")))
+    columns: list[Column | str] = ["What came of it", *numbers(("Before", "After", "Difference"))]
     rows: list[list[Content]] = [
         [one.said, one.before, one.after, Cell(text=f"{one.after - one.before:+d}", raw=one.after - one.before)]
         for one in policy_form.rows(found)

@@ -22,6 +22,7 @@ from aircue_cloud.web import bars, curves, frame, wording
 from aircue_cloud.web.curves import Curve
 from aircue_cloud.web.listing import NOTHING, Cell, Column, Content, Listing
 from aircue_cloud.web.views import models, preview, training
+from aircue_cloud.web.views.heads import numbers
 from aircue_cloud.web.views.models import Models, Version
 from aircue_cloud.web.views.preview import Shown
 from aircue_cloud.web.views.training import Progress
@@ -223,9 +224,14 @@ def _split_chart(offers: Sequence[Shown]) -> Markup | None:
 
 def _offer_lists(offers: Sequence[Shown]) -> list[Listing]:
     heads = ("Affinity", "Environment", "Score")
-    columns = (Column(label="Place", number=True), "Product", *(Column(label=head, number=True) for head in heads),
-               Column(label="Why, as the person reads it", wide=True), Column(label="Pieces", wide=True))  # fmt: skip
-    rows = [
+    columns: list[Column | str] = [
+        Column(label="Place", number=True),
+        "Product",
+        *numbers(heads),
+        Column(label="Why, as the person reads it", wide=True),
+        Column(label="Pieces", wide=True),
+    ]
+    rows: list[list[Content]] = [
         [one.place, one.name, *map(_signed, (one.affinity, one.environment, one.score)), one.text, _pieces(one)]
         for one in offers
     ]
@@ -247,14 +253,14 @@ def _signed(number: float) -> Cell:
 
 def _versions(found: Models) -> Listing:
     heads = ("People", "Products", "Interactions", "ndcg@10, new", "ndcg@10, repeat")
-    columns = (
+    columns: list[Column | str] = [
         "Version",
         "State",
         "Learnt until",
-        *(Column(label=head, number=True) for head in heads),
+        *numbers(heads),
         "Data",
         "Engine",
-    )
+    ]
     return Listing(
         name="models",
         caption="Models",
@@ -301,7 +307,7 @@ def _over(found: Models) -> Listing:
         for head in HEADS
         for name, chosen, gate in models.over_versions(found.versions, head)
     ]
-    columns = ("Model", "Asked for", *(Column(label=head, number=True) for head in ("ndcg@10", "Popularity's", "Gain")))
+    columns: list[Column | str] = ["Model", "Asked for", *numbers(("ndcg@10", "Popularity's", "Gain"))]
     empty = "No model was measured yet: it takes 60 days of history to choose one and to check it."
     return Listing(name="ranks", caption="How models rank", columns=columns, rows=rows, empty=empty)
 
@@ -324,7 +330,7 @@ def _facts(info: ModelInfo) -> list[tuple[str, str]]:
 
 def _measured(info: ModelInfo) -> Listing:
     heads = ("ndcg@10", "recall@20", "ndcg@10 over recent popularity")
-    columns = ("Asked for", "Ranked by", *(Column(label=head, number=True) for head in heads))
+    columns: list[Column | str] = ["Asked for", "Ranked by", *numbers(heads)]
     rows: list[list[Content]] = [
         [
             _HEADS[one.head],
@@ -363,17 +369,12 @@ def _trials_chart(info: ModelInfo, head: str) -> Markup | None:
 
 
 def _trial_lists(info: ModelInfo) -> Iterator[Listing]:
-    numbers = (
-        Column(label="ndcg@10", number=True),
-        Column(label="Best so far", number=True),
-        Column(label="Seconds", number=True),
-    )
     for head in HEADS:
         rows: list[list[Content]] = [
             [one.number, one.family, _figure(one.value), _figure(one.best), Cell(text=f"{one.seconds:.2f}")]
             for one in models.trials(info, head)
         ]
-        columns = (Column(label="Trial", number=True), "Family", *numbers)
+        columns: list[Column | str] = [*numbers(("Trial",)), "Family", *numbers(("ndcg@10", "Best so far", "Seconds"))]
         yield Listing(name=f"trials-{head}", caption=f"Trials: {_HEADS[head]}", columns=columns, rows=rows,
                       empty="Nothing was tried: recent popularity serves.")  # fmt: skip
 
@@ -384,7 +385,9 @@ def _trial_lists(info: ModelInfo) -> Iterator[Listing]:
 def _log(found: Progress) -> Listing:
     columns = ("Time, UTC", Column(label="What it said", wide=True))
     lines = found.lines if frame.as_csv() else found.lines[-_LINES:]
-    rows = [[Cell(text=f"{one.at:%d %b %H:%M:%S}", raw=one.at.isoformat()), one.text] for one in reversed(lines)]
+    rows: list[list[Content]] = [
+        [Cell(text=f"{one.at:%d %b %H:%M:%S}", raw=one.at.isoformat()), one.text] for one in reversed(lines)
+    ]
     empty = "Nothing was trained here yet: aircue-cloud train."
     return Listing(name="training", caption="Training log, newest first", columns=columns, rows=rows, empty=empty)
 

@@ -18,6 +18,7 @@ from aircue_cloud.web.listing import NOTHING, Cell, Column, Listing
 from aircue_cloud.web.views import assumptions, experiments, outcomes, sales
 from aircue_cloud.web.views.assumptions import MONTHS, Assumptions
 from aircue_cloud.web.views.experiments import Figure, Shown
+from aircue_cloud.web.views.heads import numbers
 from aircue_cloud.web.views.outcomes import Shares
 from aircue_cloud.web.views.sales import HIDDEN, BeforeAfter, Costs, Group, Sales
 
@@ -151,7 +152,7 @@ def _groups(groups: Sequence[Group], found: Sales) -> list[list[Cell | str | Non
 def _listing(
     name: str, caption: str, head: str, heads: Sequence[str], rows: Sequence[Sequence[Cell | str | None]], found: Sales
 ) -> Listing:
-    columns = (head, *(Column(label=label, number=True) for label in heads))
+    columns: list[Column | str] = [head, *numbers(heads)]
     note = f"in the file: minor units of {found.currency}"
     return Listing(name=name, caption=caption, columns=columns, rows=rows, empty=_EMPTY, note=note)
 

@@ -3,6 +3,7 @@ each estimate with its interval, and what the experiment could have seen. Pure."
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -88,7 +89,7 @@ def shown(found: Sequence[Reported], titles: Mapping[str, str], currency: str) -
 
 def _shown(one: Reported, titles: Mapping[str, str], money: _Money) -> Shown:
     title, about = _named(one.experiment, titles)
-    known = {"key": one.experiment.replace(":", "-"), "title": title, "about": about}
+    known: dict[str, Any] = {"key": one.experiment.replace(":", "-"), "title": title, "about": about}
     if one.analysis is None:
         return Shown(**known, hidden=one.hidden or "nothing to tell yet")
     beside = tuple(_beside(one, money))

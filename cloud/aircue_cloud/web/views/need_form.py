@@ -224,13 +224,13 @@ def said(message: str) -> str:
 def form(shown: Draft, unit: str) -> Form:
     """unit: of what the condition watches."""
     document = shown.document
-    condition = document.get("condition")
-    has_air = isinstance(condition, dict)
+    found = document.get("condition")
+    condition: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     return Form(
         title=_field(shown, "title", "Name of the need", str(document.get("title", ""))),
         kind=_field(shown, "kind", "Kind of its pushes", str(document.get("kind", KINDS[0])), choices=KINDS),
-        direction=_direction(shown, condition) if has_air else None,
-        numbers=tuple(_numbers(shown, condition, unit)) if has_air else (),
+        direction=_direction(shown, condition) if condition else None,
+        numbers=tuple(_numbers(shown, condition, unit)) if condition else (),
         remedies=tuple(_remedies(shown)),
         messages=tuple(_messages(shown)),
         said=" ".join(text for name, text in shown.errors.items() if name in ("", "remedies")),

@@ -91,7 +91,9 @@ def activity(connection: Connection, now: datetime) -> dict[str, Activity]:
          episodes.need),
         (select(pushes.need, func.count()).where(pushes.created_at >= since), pushes.need),
     )  # fmt: skip
-    found = [dict(connection.execute(query.group_by(need)).tuples().all()) for query, need in counted]
+    found: list[dict[str, int]] = [
+        dict(connection.execute(query.group_by(need)).tuples().all()) for query, need in counted
+    ]
     names = {name for one in found for name in one}
     return {
         name: Activity(open=found[0].get(name, 0), begun=found[1].get(name, 0), sent=found[2].get(name, 0))

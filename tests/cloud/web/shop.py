@@ -36,11 +36,14 @@ def arm_of(number: int) -> str:
     return HOLDOUT if HOLDOUT in both else TREATMENT
 
 
-def fill(engine: Engine, homes: int = 500, seed: int = 3, now: datetime = NOW) -> None:
-    """Orders of twelve months; from the seventh month on each home has one damp bathroom, 40 days ago at the latest."""
+def fill(engine: Engine, homes: int = 500, seed: int = 3, now: datetime = NOW, *, missing: bool = False) -> None:
+    """Orders of twelve months; from the seventh month on each home has one damp bathroom, 40 days ago at the latest.
+    missing: of the homes that are held out, every second one's bathroom is not there."""
     random = np.random.default_rng(seed)
     numbers = range(homes)
     entered = {n: now - DAY * float(random.uniform(40, 150)) for n in numbers}
+    if missing:
+        entered = {n: at for n, at in entered.items() if n % 2 or arm(home(n), GLOBAL, SHARE) == TREATMENT}
     with db.writing(engine) as connection:
         for table, rows in _rows(random, entered, homes, now):
             if rows:

@@ -18,7 +18,8 @@ PAGE = "/console/policy"
 @pytest.fixture
 def decided(cloud: Cloud) -> Cloud:
     """Two episodes of one bathroom: the second falls into the cooldown of the first."""
-    cloud.post(batch(humidity([*DRY, *DAMP, *DRY, *DAMP])))
+    cloud.post(batch(humidity([*DRY, *DAMP])))
+    cloud.post(batch(humidity(dict(enumerate([*DRY, *DAMP], 40))), sequence=2))
     return cloud
 
 

@@ -156,8 +156,11 @@ def _from_text(found: Shown, typed: Mapping[str, str]) -> Draft:
         if len(text) > LONGEST:
             raise ValueError(f"{len(text)} letters, at most {LONGEST}")
         document = tomllib.loads(text.replace("\r\n", "\n"))
-    except (ValueError, RecursionError) as error:  # of which what tomllib raises is one
-        return Draft(document=found.need.document, typed=typed, errors={"toml": f"no TOML: {error}"[:300]})
+        json.dumps(document, allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:  # no TOML, or what no need may hold: a date, nan, inf
+        return Draft(
+            document=found.need.document, typed=typed, errors={"toml": f"not readable as a need: {error}"[:300]}
+        )
     return Draft(document=document, typed={"toml": text})
 
 
@@ -165,7 +168,7 @@ def _checked(name: str, draft: Draft) -> Draft:
     """With what its reader says against the document, where the fields could be read."""
     if draft.errors:
         return draft
-    if "\\u0000" in json.dumps(draft.document, default=str):
+    if "\\u0000" in json.dumps(draft.document):
         return draft.with_error("it holds a NUL, which no database keeps: take it out")
     try:
         stored.check(name, draft.document)

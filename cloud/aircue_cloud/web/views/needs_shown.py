@@ -92,7 +92,7 @@ def activity(connection: Connection, now: datetime) -> dict[str, Activity]:
         (select(pushes.need, func.count()).where(pushes.created_at >= since), pushes.need),
     )  # fmt: skip
     found: list[dict[str, int]] = [
-        dict(connection.execute(query.group_by(need)).tuples().all()) for query, need in counted
+        {row[0]: row[1] for row in connection.execute(query.group_by(need))} for query, need in counted
     ]
     names = {name for one in found for name in one}
     return {

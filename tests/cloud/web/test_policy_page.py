@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 from tests.cloud.stage import DAMP, DRY, Cloud, batch, humidity
@@ -19,6 +20,7 @@ PAGE = "/console/policy"
 def decided(cloud: Cloud) -> Cloud:
     """Two episodes of one bathroom: the second falls into the cooldown of the first."""
     cloud.post(batch(humidity([*DRY, *DAMP])))
+    cloud.clock.now += timedelta(minutes=1)
     cloud.post(batch(humidity(dict(enumerate([*DRY, *DAMP], 40))), sequence=2))
     return cloud
 

@@ -106,7 +106,10 @@ def _change(action: str, version: str, done: str) -> Response:
 
 
 def _activated(version: str) -> str:
-    store.activate(services().place.model_dir, version)
+    folder = services().place.model_dir
+    if version not in store.versions(folder):
+        raise ModelMissing(f"{version[:60]!r} is not stored here: look at the list anew")
+    store.activate(folder, version)
     return version
 
 

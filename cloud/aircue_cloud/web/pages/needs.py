@@ -71,7 +71,7 @@ def edit(name: str) -> Response:
         return _page(name, draft, "Not saved: see what is marked below.", 422)
     if typed.get("do") == "save":
         return _saved(name, draft.document, typed.get("note", ""), "saved", draft)
-    return _page(name, draft, "Not saved yet: this is how it would have been." if typed.get("do") == "try" else
+    return _page(name, draft, "This is how it would have been; nothing is saved yet." if typed.get("do") == "try" else
                  "It could be saved as it stands.", 200)  # fmt: skip
 
 

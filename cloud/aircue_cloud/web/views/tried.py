@@ -79,7 +79,7 @@ def _chart(drawn: Drawn, one: Tried, unit: str) -> Markup:
         buckets=coarser([Bucket(*piece) for piece in drawn.raw], charts.BUCKETS),
         flagged=[Flagged(round(at * 1000), value, "flagged") for at, value in drawn.flagged],
         shades=[_shade(episode, came.get(episode), one.zone, unit) for episode in episodes],
-        thresholds=[Threshold(value=drawn.enter, label=f"over {drawn.enter:g} {unit}".rstrip())],
+        thresholds=[Threshold(value=drawn.enter, label=f"{drawn.enter:g} {unit}".rstrip())],
     )
     return charts.svg(chart)
 

@@ -23,6 +23,7 @@ WRITING = (
     "consents:write",
     "events:write",
     "households:write",
+    "models:write",
     "needs:write",
     "observations:write",
     "operators:write",

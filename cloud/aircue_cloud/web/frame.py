@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 
@@ -41,12 +42,14 @@ def page(
     crumbs: Sequence[Crumb] = (),
     listings: Sequence[Listing] = (),
     status: int = 200,
+    files: str | None = None,
     **shown: Any,
 ) -> Response:
-    """The page; or, asked with ?format=csv&table=NAME, that table of it (the first without a name)."""
+    """The page; or, asked with ?format=csv&table=NAME, that table of it (the first without a name). files: the address
+    that has the tables as files, where it is not this one: a form that was sent has none."""
     if as_csv():
         return _csv(listings)
-    tables = {one.name: one.at(_csv_address(one.name)) for one in listings}
+    tables = {one.name: one.at(_csv_address(one.name, files)) for one in listings}
     return make_response(render_template(template, title=title, tables=tables, **framed(crumbs), **shown), status)
 
 
@@ -88,7 +91,9 @@ def _csv(listings: Sequence[Listing]) -> Response:
     return response
 
 
-def _csv_address(name: str) -> str:
+def _csv_address(name: str, files: str | None) -> str:
+    if files is not None:
+        return f"{files}?{urlencode({'format': 'csv', 'table': name})}"
     asked = {**request.args.to_dict(), "format": "csv", "table": name}
     return url_for(request.endpoint or "", **{**asked, **(request.view_args or {})})
 

@@ -53,7 +53,7 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", _THIN)
 
 
-def price(minor: int, currency: str) -> str:
+def price(minor: float, currency: str) -> str:
     exponent = money.exponent(currency)
     amount = f"{minor / 10**exponent:,.{exponent}f}".replace(",", _THIN)
     sign = _SIGNS.get(currency)

@@ -8,14 +8,35 @@ from aircue_cloud.web.pages import (
     catalogue,
     decisions,
     devices,
+    experiments,
     homes,
+    needs,
+    policy,
     privacy,
+    recommender,
+    sales,
     search,
     switch,
     users,
 )
 
-PAGES = (audiences, audit_log, catalogue, decisions, devices, homes, privacy, search, switch, users)
+PAGES = (
+    audiences,
+    audit_log,
+    catalogue,
+    decisions,
+    devices,
+    experiments,
+    homes,
+    needs,
+    policy,
+    privacy,
+    recommender,
+    sales,
+    search,
+    switch,
+    users,
+)
 
 
 def register(app: Flask) -> None:

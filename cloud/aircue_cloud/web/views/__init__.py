@@ -1,0 +1,1 @@
+"""What pages show, as dataclasses built from what the store knows; no web framework in here."""

@@ -14,7 +14,7 @@ from aircue_cloud.layers.lake import Lake
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.routes.access import requires, who
 from aircue_cloud.routes.services import services
-from aircue_cloud.web import charts, me, offers, page, queries, sign_in, wording
+from aircue_cloud.web import charts, page, queries, sign_in, wording
 from aircue_cloud.web.queries import Series
 
 EPISODES = 20
@@ -31,8 +31,6 @@ blueprint = Blueprint("console", __name__, url_prefix="/console", template_folde
 def register(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.register_blueprint(sign_in.blueprint)
-    app.register_blueprint(me.blueprint)
-    app.register_blueprint(offers.blueprint)
 
 
 @dataclass(frozen=True, kw_only=True)

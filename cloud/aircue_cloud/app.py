@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 import urllib3
-from flask import Flask, Response, redirect
+from flask import Flask
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from aircue_cloud import db, problems, stores, web
+from aircue_cloud import db, problems, storefront, stores, web
 from aircue_cloud.config import Config, Place, make_folder
 from aircue_cloud.db import MAIN
 from aircue_cloud.decision import recommending
@@ -129,7 +129,7 @@ def create_app(
     for route in ROUTES:
         app.register_blueprint(route.blueprint)
     web.register(app)
-    app.add_url_rule("/", "home", _home)
+    storefront.register(app, config)
     return app
 
 
@@ -254,8 +254,3 @@ def open_objects(config: Config, place: Place) -> FolderStore | S3Store:
         return S3Store.open(config.s3_bucket, config.s3_endpoint_url, config.s3_region, place.object_prefix)
     make_folder(place)
     return FolderStore(place.objects_dir)
-
-
-@access.public
-def _home() -> Response:
-    return redirect("/console")  # type: ignore[return-value]  # a werkzeug response; Flask serves both

@@ -66,7 +66,8 @@ class Config:
     pushes to one person at most, and hours between two. holdout, need_holdout: shares of the households that are sent
     nothing, and nothing about one need, so that the difference can be seen. explore: whether offers are drawn, so that
     it can be learnt which help, or the best is always made. language: of people who say nothing else. delivery: how
-    pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py)."""
+    pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py). storefront: the shop's own
+    pages, on unless it says otherwise."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -104,6 +105,11 @@ class Config:
     weather_forecast_url: str = ""
     weather_archive_url: str = ""
     delivery: dict[str, Any] = field(default_factory=dict)
+    storefront: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_storefront(self) -> bool:
+        return bool(self.storefront.get("on", True))
 
     @property
     def secret_key(self) -> Path:
@@ -179,7 +185,15 @@ def load(path: Path) -> Config:
     _check_endpoint(config.s3_endpoint_url, str(path))
     _check_weather(config, str(path))
     _check_quiet(config, str(path))
+    build(_Storefront, config.storefront, f"{path} [storefront]")
     return config
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Storefront:
+    """[storefront]. on: whether the shop's own pages are served."""
+
+    on: bool = True
 
 
 _RANGES = (

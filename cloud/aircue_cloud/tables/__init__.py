@@ -16,6 +16,7 @@ from aircue_cloud.tables.reports import reports
 from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
+from aircue_cloud.tables.storefront import cart_lines, favourites, inbox_reads
 from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "attempts",
     "audit",
     "batches",
+    "cart_lines",
     "codes",
     "consents",
     "counters",
@@ -32,11 +34,13 @@ __all__ = [
     "delivered",
     "episodes",
     "erasures",
+    "favourites",
     "feed",
     "forgotten_sites",
     "gateways",
     "hourly",
     "households",
+    "inbox_reads",
     "interactions",
     "keys",
     "lake",

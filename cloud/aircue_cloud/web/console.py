@@ -15,7 +15,7 @@ from aircue_cloud.layers.lake import Lake
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
-from aircue_cloud.web import frame, funnel, me, offers, page, pages, queries, sign_in, wording
+from aircue_cloud.web import frame, funnel, page, pages, queries, sign_in, wording
 from aircue_cloud.web.funnel import Step
 from aircue_cloud.web.queries import Series
 
@@ -36,8 +36,6 @@ def register(app: Flask) -> None:
     app.register_blueprint(blueprint)
     pages.register(app)
     app.register_blueprint(sign_in.blueprint)
-    app.register_blueprint(me.blueprint)
-    app.register_blueprint(offers.blueprint)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,13 +31,6 @@ def _guard(response: Response) -> Response:
     return response
 
 
-def guard_link(response: Response) -> Response:
-    """Of pages that are reached by a link which is a secret."""
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
 @blueprint.get("/sign-in")
 @public
 def page() -> Response:

@@ -97,7 +97,7 @@ def _money(minor: int | None, found: Sales) -> str:
 
 
 def _months_chart(found: Sales) -> Markup:
-    size = 10 ** wording.exponent(found.currency)
+    size = 10 ** money.exponent(found.currency)
     columns = [
         bars.Column(
             name=f"{one.begin:%b %y}",

@@ -23,7 +23,7 @@ class Assumptions:
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def minor(self, amount: float, currency: str) -> float:
-        return amount * float(10 ** wording.exponent(currency))
+        return amount * float(10 ** money.exponent(currency))
 
 
 def read(asked: Mapping[str, str]) -> Assumptions:

@@ -158,7 +158,7 @@ def _estimate(name: str, found: Interval, money: _Money) -> Estimate:
 
 def _major(one: Estimate, currency: str) -> Estimate:
     """On the axis stand whole units of the currency."""
-    size = 10 ** wording.exponent(currency)
+    size = 10 ** money.exponent(currency)
     low, value, high = one.low / size, one.value / size, one.high / size
     return Estimate(name=one.name, value=value, low=low, high=high, told=one.told)
 

@@ -1,9 +1,10 @@
 """A shopper's own way in: a link that works once opens a session. The link itself changes nothing, because programs
 that look at mail open every link."""
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
+from werkzeug.exceptions import HTTPException
 
-from aircue_cloud import audit, db
+from aircue_cloud import audit, db, texts
 from aircue_cloud.errors import CommandError
 from aircue_cloud.homes import personalisation
 from aircue_cloud.identity import codes, rates, sessions, tokens
@@ -11,20 +12,23 @@ from aircue_cloud.rights import personalising
 from aircue_cloud.routes import browsers, limits
 from aircue_cloud.routes.access import by_shopper, public, shopper
 from aircue_cloud.routes.personalisation import act
-from aircue_cloud.routes.services import enter, services
-from aircue_cloud.web.sign_in import guard_link
+from aircue_cloud.routes.services import config, enter, services
+from aircue_cloud.storefront import frame, language
 
-blueprint = Blueprint("me", __name__, url_prefix="/me", template_folder="templates")
-blueprint.after_request(guard_link)
+_YEAR_S = 365 * 24 * 3600
+
+blueprint = Blueprint("me", __name__, template_folder="templates")
+blueprint.after_request(frame.guard_link)
+blueprint.register_error_handler(HTTPException, frame.problem_page)
 
 
-@blueprint.get("/link/<code>")
+@blueprint.get("/me/link/<code>")
 @public
-def link(code: str) -> str:
-    return render_template("link.html", code=code)
+def link(code: str) -> Response:
+    return frame.plain("link.html", code=code)
 
 
-@blueprint.post("/link/<code>")
+@blueprint.post("/me/link/<code>")
 @public
 def follow(code: str) -> Response:
     browsers.must_come_from_here()
@@ -36,22 +40,22 @@ def follow(code: str) -> Response:
         if found is None:
             abort(401, "this link is not known, was used or is over: ask for another one")
         token = sessions.open_new(connection, sessions.SHOPPER, found[1], browsers.address(), now)
-    response = make_response(redirect(url_for("me.me"), 303))
+    response = frame.to(url_for("shop.home") if config().has_storefront else url_for("me.me"))
     browsers.set_cookie(response, sessions.SHOPPER, token)
     return response
 
 
-@blueprint.get("")
+@blueprint.get("/me")
 @by_shopper
-def me() -> str:
-    word = sessions.form_word(browsers.session_cookie(sessions.SHOPPER) or "")
+def me() -> Response:
     with db.reading(services().engine) as connection:
-        since = personalisation.since(connection, person=shopper())
-        at_home = personalisation.since(connection, household=personalisation.home(connection, shopper()))
-    return render_template("me.html", person=shopper(), form_word=word, off_since=since, off_at_home=at_home)
+        page = frame.opened(connection, known=True)
+        since = personalisation.since(connection, person=page.visitor.person)
+        at_home = personalisation.since(connection, household=page.visitor.household)
+    return frame.shown(page, "me.html", off_since=since, off_at_home=at_home)
 
 
-@blueprint.post("/personalisation")
+@blueprint.post("/me/personalisation")
 @by_shopper
 def personalise() -> Response:
     """One button, whichever way."""
@@ -62,14 +66,33 @@ def personalise() -> Response:
             audit.append(connection, act(f"shopper {shopper()}", shopper(), on=on), now)
     except CommandError as error:
         abort(404, str(error))
-    return redirect(url_for("me.me"), 303)  # type: ignore[return-value]  # a werkzeug response; Flask serves both
+    return frame.to(url_for("me.me"))
 
 
-@blueprint.post("/sign-out")
+@blueprint.post("/me/sign-out")
 @by_shopper
 def sign_out() -> Response:
     with db.writing(services().engine) as connection:
         sessions.close(connection, browsers.session_cookie(sessions.SHOPPER) or "")
-    response = make_response("", 204)
+    response = frame.to(url_for("home" if not config().has_storefront else "shop.home"))
     browsers.clear_cookie(response, sessions.SHOPPER)
+    return response
+
+
+@blueprint.post("/language")
+@public
+def switch_language() -> Response:
+    browsers.must_come_from_here()
+    chosen = request.form.get("language", "")
+    response = frame.to(frame.own_path(request.form.get("next", ""), url_for("me.me")))
+    if chosen in texts.LANGUAGES:
+        response.set_cookie(
+            language.COOKIE,
+            chosen,
+            max_age=_YEAR_S,
+            secure=browsers.is_secure(),
+            httponly=True,
+            samesite="Lax",
+            path="/",
+        )
     return response

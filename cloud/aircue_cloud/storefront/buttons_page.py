@@ -1,7 +1,8 @@
 """Buttons of a push, and the way out of a channel, for whoever holds the link. Opening one shows what it would do;
 programs that look at mail open every link. The form does it, once."""
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
+from werkzeug.exceptions import HTTPException
 
 from aircue_cloud import db
 from aircue_cloud.decision import preferences
@@ -11,23 +12,12 @@ from aircue_cloud.identity import tokens
 from aircue_cloud.routes import browsers
 from aircue_cloud.routes.access import public
 from aircue_cloud.routes.services import enter, services
-from aircue_cloud.web.sign_in import guard_link
+from aircue_cloud.storefront import frame
 
 blueprint = Blueprint("offers", __name__, template_folder="templates")
-blueprint.after_request(guard_link)
+blueprint.after_request(frame.guard_link)
+blueprint.register_error_handler(HTTPException, frame.problem_page)
 
-ASKED = {
-    buttons.BUY: ("Buy", "Tell the shop that you would like to buy this."),
-    buttons.LATER: ("Remind me later", "Hear nothing more about this need until tomorrow."),
-    buttons.NOT_FOR_ME: ("Not for me", "Be offered nothing like this for a while."),
-    buttons.STOP: ("Stop this need", "Never hear about this need again. You can change this on your page."),
-}
-DONE = {
-    buttons.BUY: "The shop knows.",
-    buttons.LATER: "You will hear nothing more about this until tomorrow.",
-    buttons.NOT_FOR_ME: "You will be offered nothing like this for a while.",
-    buttons.STOP: "You will hear no more about this need.",
-}
 _OVER = "this link is not known or is over"
 
 
@@ -40,10 +30,9 @@ def show(token: str) -> Response:
         pressed = buttons.was_pressed(connection, said)
     if known is None:
         abort(404, "this offer is not there any more")
-    label, text = ASKED[said.action]
     if pressed:
-        return _page(label, "This link was used before. " + DONE[said.action])
-    return _page(label, text, action=url_for("offers.press", token=token))
+        return _page(said.action, used=True)
+    return _page(said.action, action=url_for("offers.press", token=token))
 
 
 @blueprint.post("/offers/<token>")
@@ -55,17 +44,14 @@ def press(token: str) -> Response:
         found = buttons.press(connection, said, preferences, now)
     if found is None:
         abort(404, "this offer is not there any more")
-    label = ASKED[said.action][0]
-    if not found[1]:
-        return _page(label, "This link was used before. " + DONE[said.action], status=409)
-    return _page(label, DONE[said.action])
+    return _page(said.action, used=not found[1], status=200 if found[1] else 409)
 
 
 @blueprint.get("/unsubscribe/<token>")
 @public
 def show_end(token: str) -> Response:
     _said(token)
-    return _page("Stop these messages", "No more of them to this address.", action=url_for("offers.end", token=token))
+    return _page(buttons.UNSUBSCRIBE, action=url_for("offers.end", token=token))
 
 
 @blueprint.post("/unsubscribe/<token>")
@@ -75,7 +61,7 @@ def end(token: str) -> Response:
     said, now = _said(token), services().intake.clock()
     with db.writing(services().engine) as connection:
         addresses.end(connection, said.subject, addresses.UNSUBSCRIBED, now)
-    return _page("Stop these messages", "There will be no more of them to this address.")
+    return _page(buttons.UNSUBSCRIBE)
 
 
 def _said(token: str) -> Said:
@@ -88,5 +74,6 @@ def _said(token: str) -> Said:
     return said
 
 
-def _page(title: str, text: str, *, action: str = "", status: int = 200) -> Response:
-    return make_response(render_template("offer.html", title=title, text=text, action=action), status)
+def _page(button: str, *, action: str = "", used: bool = False, status: int = 200) -> Response:
+    """action: where its form goes; "" where nothing is left to do."""
+    return frame.plain("button.html", status, button=button, action=action, used=used)

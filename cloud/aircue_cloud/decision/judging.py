@@ -106,7 +106,7 @@ class _Offers:
     household: str
     person: str
     candidates: tuple[Candidate, ...]
-    lifts: Mapping[str, Any]
+    lifts: msgspec.Raw
     bought: Bought | None
 
 

@@ -57,14 +57,16 @@ def known(connection: Connection, store: Settings) -> Visitor:
 def of_person(connection: Connection, person: str, store: Settings) -> Visitor | None:
     """None where nobody of that id is known."""
     table = tables.people.c
-    row = connection.execute(select(table.household, table.name).where(table.id == person)).one_or_none()
+    columns = (table.household, table.name, personalisation.of_person().label("personalised"))
+    query = select(*columns).join(tables.households).where(table.id == person)
+    row = connection.execute(query).one_or_none()
     if row is None:
         return None
     return Visitor(
         person=person,
         household=row.household,
         name=row.name,
-        personalised=personalisation.personalised(connection, row.household, person),
+        personalised=bool(row.personalised),
         form_word=sessions.form_word(browsers.session_cookie(sessions.SHOPPER) or ""),
         zone=place(connection, row.household, person, store).zone,
     )

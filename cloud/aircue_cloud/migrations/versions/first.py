@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_b84b9bde669a"
+revision = "0001_7ef93f202a1f"
 down_revision = None
 branch_labels = None
 depends_on = None

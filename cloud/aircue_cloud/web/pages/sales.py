@@ -13,6 +13,7 @@ from aircue_cloud.outcomes.assignment import GLOBAL
 from aircue_cloud.outcomes.attribution import LABEL
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import config, services
+from aircue_cloud.shop import money
 from aircue_cloud.web import bars, frame, wording
 from aircue_cloud.web.listing import NOTHING, Cell, Column, Listing
 from aircue_cloud.web.views import assumptions, experiments, outcomes, sales

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
-from aircue_cloud.web import wording
+from aircue_cloud.shop import money
 
 MONTHS = (6, 12, 24)
 

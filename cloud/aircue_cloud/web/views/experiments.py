@@ -13,6 +13,7 @@ from aircue_cloud.outcomes.assignment import GLOBAL
 from aircue_cloud.outcomes.report import Reported
 from aircue_cloud.recommender.evaluating.bootstrap import Interval
 from aircue_cloud.rights.small_groups import K
+from aircue_cloud.shop import money
 from aircue_cloud.web import intervals, wording
 from aircue_cloud.web.intervals import Estimate
 

@@ -79,18 +79,18 @@ def listed() -> Response:
         return wire.reply(NeedList(needs=[NeedLine(**_line(connection, need)) for need in needs]))
 
 
-@blueprint.get("/<name>")
+@blueprint.get("/<need>")
 @requires("needs:read")
 @described(Operation(summary="A need with its document", replies={200: NeedShown}, refusals=(404,)))
-def get(name: str) -> Response:
+def get(need: str) -> Response:
     with db.reading(services().engine) as connection:
-        need = services().live.within(connection).by_name.get(name)
-        if need is None:
-            abort(404, f"need {name!r:.80} is not known")
-        return wire.reply(_shown(connection, need))
+        found = services().live.within(connection).by_name.get(need)
+        if found is None:
+            abort(404, f"need {need!r:.80} is not known")
+        return wire.reply(_shown(connection, found))
 
 
-@blueprint.put("/<name>")
+@blueprint.put("/<need>")
 @requires("needs:write")
 @described(
     Operation(
@@ -100,38 +100,38 @@ def get(name: str) -> Response:
         refusals=(413, 415, 422),
     )
 )
-def put(name: str) -> Response:
+def put(need: str) -> Response:
     said = wire.body(NeedDocument)
     return _changed(
-        name, lambda connection, now: stored.save(connection, name, said.document, _author(), said.note, now)
+        need, lambda connection, now: stored.save(connection, need, said.document, _author(), said.note, now)
     )
 
 
-@blueprint.delete("/<name>")
+@blueprint.delete("/<need>")
 @requires("needs:write")
 @described(Operation(summary="Take a need away; saved again it is back", replies={204: None}, refusals=(404,)))
-def delete(name: str) -> Response:
+def delete(need: str) -> Response:
     with db.reading(services().engine) as connection:
-        if name not in services().live.within(connection).by_name:
-            abort(404, f"need {name!r:.80} is not known")
+        if need not in services().live.within(connection).by_name:
+            abort(404, f"need {need!r:.80} is not known")
     shipped = services().live.shipped
-    return _changed(name, lambda connection, now: stored.retire(connection, name, _author(), "", now, shipped))
+    return _changed(need, lambda connection, now: stored.retire(connection, need, _author(), "", now, shipped))
 
 
-@blueprint.get("/<name>/history")
+@blueprint.get("/<need>/history")
 @requires("needs:read")
 @described(
     Operation(summary="Every version of a need that was ever saved", replies={200: NeedHistory}, refusals=(404,))
 )
-def history(name: str) -> Response:
+def history(need: str) -> Response:
     with db.reading(services().engine) as connection:
-        versions = [] if "\0" in name else stored.history(connection, name)
-        if not versions and name not in services().live.within(connection).by_name:
-            abort(404, f"need {name!r:.80} is not known")
+        versions = [] if "\0" in need else stored.history(connection, need)
+        if not versions and need not in services().live.within(connection).by_name:
+            abort(404, f"need {need!r:.80} is not known")
     return wire.reply(NeedHistory(versions=[_version(one) for one in versions]))
 
 
-@blueprint.post("/<name>/check")
+@blueprint.post("/<need>/check")
 @requires("needs:read")
 @described(
     Operation(
@@ -141,11 +141,11 @@ def history(name: str) -> Response:
         refusals=(413, 415, 422),
     )
 )
-def check(name: str) -> Response:
+def check(need: str) -> Response:
     said = wire.body(NeedDocument)
-    need = _fitting(lambda: stored.check(name, said.document))
+    found = _fitting(lambda: stored.check(need, said.document))
     with db.reading(services().engine) as connection:
-        return wire.reply(NeedLine(**_line(connection, need)))
+        return wire.reply(NeedLine(**_line(connection, found)))
 
 
 def _changed(name: str, change: Callable[[Connection, datetime], Version]) -> Response:

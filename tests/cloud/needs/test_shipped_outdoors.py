@@ -279,7 +279,7 @@ def test_layers_that_are_made_again_give_the_same_episodes(home: Cloud) -> None:
     turn(home)
     home.post(room({"humidity": [85.0] * 17}, first=NOW - 17 * MINUTE))
     before = home.rows(tables.episodes)
-    assert {one["need"] for one in before} == {"rain", "damp-air"}
+    assert {one["need"] for one in before} >= {"rain", "damp-air"}
     rebuilding.from_middle(home.layers, home.clock, lambda _: None)
     turn(home)
     assert home.rows(tables.episodes) == before

@@ -10,7 +10,6 @@ from aircue_cloud.storefront import (
     cart,
     embed,
     following,
-    frame,
     home,
     inbox,
     me,

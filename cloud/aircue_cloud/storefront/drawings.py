@@ -14,7 +14,8 @@ _LEAF = "M24 41V22M24 28c-9 1-13-5-13-13 9-1 13 5 13 13zM24 24c0-8 5-12 12-12 0 
 _KINDS: Mapping[str, str] = MappingProxyType(
     {
         "dehumidifier": f"{_BOX}M17 14h14M24 20c3 4 5 6 5 9a5 5 0 0 1-10 0c0-3 2-5 5-9zM16 36h16",
-        "humidifier": "M14 26h20v14H14zM19 26v-4h10v4M24 17v-3M18 15c-2-3 2-4 0-7M30 15c-2-3 2-4 0-7M24 11c-1-2 1-3 0-5",
+        "humidifier": "M14 26h20v14H14zM19 26v-4h10v4M24 17v-3"
+        "M18 15c-2-3 2-4 0-7M30 15c-2-3 2-4 0-7M24 11c-1-2 1-3 0-5",
         "dryer": f"{_BOX}M16 13h6M15 27a9 9 0 1 0 18 0a9 9 0 1 0-18 0M18 28c4-4 8 4 12 0",
         "moisture-absorber": f"{_DROP}M18 28a6 6 0 0 0 6 6",
         "fan": "M14 19a10 10 0 1 0 20 0a10 10 0 1 0-20 0"

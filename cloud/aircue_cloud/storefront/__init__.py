@@ -1,6 +1,6 @@
 """What shoppers see: the shop's own pages, each person's page with their rights, and the snippet for other shops."""
 
-from flask import Blueprint, Flask, Response, redirect, send_from_directory
+from flask import Blueprint, Flask, Response, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from aircue_cloud.config import Config
@@ -10,6 +10,7 @@ from aircue_cloud.storefront import (
     cart,
     embed,
     following,
+    frame,
     home,
     inbox,
     me,
@@ -39,9 +40,7 @@ def register(app: Flask, config: Config) -> None:
 @public
 def service_worker() -> Response:
     """At the root, so that it may speak for every page."""
-    found = send_from_directory(f"{_files.root_path}/static", "sw.js", mimetype="text/javascript")
-    found.headers["Cache-Control"] = "no-cache"
-    return found
+    return frame.script("sw.js", "no-cache")
 
 
 @public

@@ -3,9 +3,8 @@ the script shows what the pass allows. No key stands in a page: whoever copies a
 quarter of an hour, from the one origin that browsers let it be read from."""
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from flask import Blueprint, Response, abort, request, send_from_directory
+from flask import Blueprint, Response, abort, request
 from msgspec import Struct
 from sqlalchemy import Connection
 
@@ -18,7 +17,7 @@ from aircue_cloud.routes import limits, wire
 from aircue_cloud.routes.access import bearer, public, requires, unauthorized
 from aircue_cloud.routes.described import Argument, Operation, described
 from aircue_cloud.routes.services import config, enter, services
-from aircue_cloud.storefront import home, language, passes, visitor
+from aircue_cloud.storefront import frame, home, language, passes, visitor
 from aircue_cloud.storefront.formats import Formats
 from aircue_cloud.storefront.frame import Page
 from aircue_cloud.storefront.home import Window
@@ -73,8 +72,7 @@ class Recommended(Struct, kw_only=True, frozen=True):
 @public
 def script() -> Response:
     """For the pages of other origins."""
-    found = send_from_directory(Path(__file__).parent / "static", "embed.js", mimetype="text/javascript")
-    found.headers["Cache-Control"] = f"public, max-age={_CACHED_S}"
+    found = frame.script("embed.js", f"public, max-age={_CACHED_S}")
     found.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return found
 

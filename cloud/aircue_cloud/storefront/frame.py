@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +22,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+_FILES = Path(__file__).parent / "static"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +85,9 @@ def guard(response: Response) -> Response:
 
 
 def guard_link(response: Response) -> Response:
-    """Of pages that are reached by a link which is a secret."""
-    response.headers["Referrer-Policy"] = "no-referrer"
+    """Of pages that are reached by a link which is a secret: no request tells it. With no-referrer a browser would not
+    tell the origin of their forms either, and these would be refused."""
+    response.headers["Referrer-Policy"] = "strict-origin"
     return guard(response)
 
 
@@ -115,3 +120,17 @@ def pages(name: str, module: str) -> Blueprint:
 def to(path: str) -> Response:
     """After a form: the page that shows what became of it."""
     return redirect(path, 303)  # type: ignore[return-value]  # a werkzeug response; Flask serves both
+
+
+def script(name: str, kept: str) -> Response:
+    """One of ours under an address of its own. kept: for how long browsers may keep it."""
+    found = Response(_content(name), mimetype="text/javascript")
+    found.headers["Cache-Control"] = kept
+    found.add_etag()
+    found.make_conditional(request.environ)
+    return found
+
+
+@cache
+def _content(name: str) -> bytes:
+    return (_FILES / name).read_bytes()

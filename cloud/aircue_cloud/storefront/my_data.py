@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Response, abort, request, url_for
+from flask import Response, abort, g, request, url_for
 from sqlalchemy import Connection, func, select
 
 from aircue_cloud import audit, consents, db, tables
@@ -20,7 +20,7 @@ from aircue_cloud.rights.erasure import Proof
 from aircue_cloud.rights.places import places
 from aircue_cloud.rights.subject import Subject
 from aircue_cloud.routes import browsers
-from aircue_cloud.routes.access import by_shopper, shopper
+from aircue_cloud.routes.access import Actor, by_shopper, shopper
 from aircue_cloud.routes.services import config, services
 from aircue_cloud.storefront import air, frame, wanted
 from aircue_cloud.storefront.frame import Page
@@ -166,6 +166,7 @@ def erase() -> Response:
     where = places(here.engine, here.lake, here.place.model_dir, page.now)
     proof = erasure.erase(here.engine, subject, where, "the person themselves", page.now)
     _write_down(proof, page)
+    g.actor = Actor(kind="shopper", name=proof.pseudonym, scopes=frozenset())  # as the audit log knows them from now on
     response = frame.plain("erased.html", proof=proof)
     browsers.clear_cookie(response, sessions.SHOPPER)
     return response

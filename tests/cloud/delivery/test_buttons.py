@@ -41,7 +41,7 @@ def test_opening_a_link_changes_nothing_however_often(post: Post, client: FlaskC
         for _ in range(3):
             answer = client.get(path(post.cloud, action, push.id))
             assert (answer.status_code, answer.text.count("<form")) == (200, 1)
-            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Referrer-Policy"] == "strict-origin"
     assert (interactions(post.cloud), said(post.cloud), post.cloud.rows(tables.answers)) == ([], [], [])
 
 

@@ -269,7 +269,7 @@ def test_every_page_fits_its_window(
     for name in (*PAGES, *OWN):
         browser.get(f"{site.url}/{name}")
         wide = browser.execute_script("return document.documentElement.scrollWidth")
-        assert wide == width, name
+        assert wide <= width, name
         shot(f"shop-{name.replace('/', '-') or 'home'}-{width}-{scheme}")
     assert complaints(browser) == []
 

@@ -78,7 +78,8 @@ def _today_s(connection: Connection, row: Any, midnight: datetime, now: datetime
     mine = (_E.need == row.need, _E.site == row.site, _E.node == row.node, ~_E.withdrawn)
     lasting = (_E.open) | (_E.ended_at > midnight)
     spans = connection.execute(select(_E.started_at, _E.ended_at, _E.open).where(*mine, lasting))
-    return sum((((now if one.open else one.ended_at) - max(one.started_at, midnight)).total_seconds()) for one in spans)
+    held = [(now if one.open else one.ended_at) - max(one.started_at, midnight) for one in spans]
+    return float(sum(one.total_seconds() for one in held))
 
 
 # What the sensors told.

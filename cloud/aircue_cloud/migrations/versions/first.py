@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_57208559d9cc"
+revision = "0001_f82ef5ff2bb7"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -330,6 +330,15 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('person', 'fingerprint', name='address_of_person')
     )
+    op.create_table('cart_lines',
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('product', sa.Text(), nullable=False),
+    sa.Column('quantity', sa.Integer(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['product'], ['products.id'], ),
+    sa.PrimaryKeyConstraint('person', 'product')
+    )
     op.create_table('episodes',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('need', sa.Text(), nullable=False),
@@ -349,6 +358,20 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     op.create_index('episode_course', 'episodes', ['need', 'site', 'node', 'started_at'], unique=False)
+    op.create_table('favourites',
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('product', sa.Text(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['product'], ['products.id'], ),
+    sa.PrimaryKeyConstraint('person', 'product')
+    )
+    op.create_table('inbox_reads',
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('read_until', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('person')
+    )
     op.create_table('interactions',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('person', sa.Text(), nullable=False),

@@ -174,7 +174,7 @@ def test_a_shopper_switches_it_on_their_page_with_one_button(shop: Cloud) -> Non
     headers, client = shopper(shop, "ada-1"), shop.app.test_client(use_cookies=False)
     assert "It is on" in client.get("/me", headers=headers).text
     assert client.post("/me/personalisation", headers=headers, data={"personalised": "off"}).status_code == 303
-    assert "It is off since 2026-11-21" in client.get("/me", headers=headers).text
+    assert "It is off since 21 Nov 2026" in client.get("/me", headers=headers).text
     assert client.get("/api/v1/me/personalisation", headers=headers).get_json()["personalised"] is False
     assert recommended(shop, "ada-1")["personalised"] is False
     said = client.put("/api/v1/me/personalisation", headers=headers, json={"personalised": True})

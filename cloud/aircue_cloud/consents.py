@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from aircue_cloud import tables
 from aircue_cloud.homes import personalisation
@@ -140,6 +140,36 @@ def granted(connection: Connection, household: str, *, purpose: str, data_catego
     if said and connection.execute(_impersonal(data_category).where(tables.households.c.id == household)).first():
         return False
     return said
+
+
+def _last_of_many() -> Select[Any]:
+    mine = (
+        _T.purpose == bindparam("purpose"),
+        _T.data_category == bindparam("category"),
+        _T.household.in_(bindparam("homes", expanding=True)),
+    )
+    last = select(func.max(_T.id)).where(*mine).group_by(_T.household, _T.channel)
+    return select(_T.household, _T.channel, _T.granted).where(_T.id.in_(last))
+
+
+_LAST_OF_MANY = _last_of_many()
+
+
+def granted_by_many(
+    connection: Connection, households: Sequence[str], *, purpose: str, data_category: str
+) -> dict[str, dict[str, bool]]:
+    """By household and channel what `granted` says of each; no key where the household never said."""
+    homes = {"homes": list(households)}
+    unfitted = _unfitted(connection, data_category, homes)
+    found: dict[str, dict[str, bool]] = {}
+    for row in connection.execute(_LAST_OF_MANY, homes | {"purpose": purpose, "category": data_category}):
+        found.setdefault(row.household, {})[row.channel] = row.granted and row.household not in unfitted
+    return found
+
+
+def _unfitted(connection: Connection, data_category: str, homes: dict[str, list[str]]) -> frozenset[str]:
+    among = tables.households.c.id.in_(bindparam("homes", expanding=True))
+    return frozenset(connection.execute(_impersonal(data_category).where(among), homes).scalars())
 
 
 def granting(*, purpose: str, data_category: str) -> Select[str]:

@@ -2,6 +2,7 @@
 what people did, to an offer, a model or a report."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -132,7 +133,7 @@ def test_a_module_that_reads_what_was_measured_for_offers_models_or_reports_asks
         text = path.read_text()
         if read_tables(ast.parse(text)) & MEASURED:
             looked_at.append(path.name)
-            asks = "consents.granting(" in text or "consents.granted(" in text
+            asks = re.search(r"consents\.(granting|granted|granted_by_many)\(", text) is not None
             known = f"{path.parent.name}/{path.name}"
             assert asks or known in ASKED_BEFORE, (
                 f"{known} reads measurements: ask consents, or say in this test who did"

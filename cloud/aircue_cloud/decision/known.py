@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, or_, select
 
-from aircue_cloud import db, tables
+from aircue_cloud import consents, db, tables
 from aircue_cloud.decision import kill_switch, preferences
 from aircue_cloud.decision.candidates import MARGIN, Product
 from aircue_cloud.decision.policy import CHANNEL, COOLDOWN, DATA_CATEGORY, GHOST, PURPOSE, SEND, WEEK
@@ -90,15 +90,17 @@ def look(
     people = _people(connection, households)
     everybody = sorted(person for some in people.values() for person in some)
     offered = _offered(connection, households, now)
-    words = said(connection, households)
-    agreeing = [household for household in households if words.consent.get(household)]
+    asked = {"purpose": PURPOSE, "data_category": DATA_CATEGORY}
+    said = consents.granted_by_many(connection, households, **asked)
+    consent = {household: channels[CHANNEL] for household, channels in said.items() if CHANNEL in channels}
+    agreeing = [household for household in households if consent.get(household)]
     catalogue, remedies = _products(connection, categories) if agreeing else ((), {})
     return Known(
         switched_off=kill_switch.switched_off(connection),
         sites=homes,
-        consent=words.consent,
-        agreed=words.agreed,
-        agreeing=words.agreeing,
+        consent=consent,
+        agreed={home: {one for one, yes in channels.items() if yes} for home, channels in said.items()},
+        agreeing=_agreeing(connection, households),
         people=people,
         said=preferences.everybody(connection, everybody, households),
         offered=offered,
@@ -136,44 +138,10 @@ def _locked(connection: Connection, households: Sequence[str]) -> list[str]:
     return list(connection.execute(_LOCKED, {"homes": households}).scalars())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """What each household said last; no, while nothing may be fitted to it. As consents.granted and granting have it,
-    for many at once."""
-
-    consent: Mapping[str, bool]
-    agreed: Mapping[str, Set[str]]
-    agreeing: Set[str]
-
-
-def _latest_said() -> Select[Any]:
-    """The last row of each household, category and channel."""
-    table = tables.consents.c
-    asked = (table.purpose == PURPOSE, table.data_category.in_((DATA_CATEGORY, BEHAVIOUR)))
-    mine = table.household.in_(_many("homes"))
-    last = select(func.max(table.id)).where(*asked, mine).group_by(table.household, table.data_category, table.channel)
-    return select(table.household, table.data_category, table.channel, table.granted).where(table.id.in_(last))
-
-
-_SAID = _latest_said()
-_UNWILLING = personalisation.unwilling().where(_H.id.in_(_many("homes")))
-_SHARED = personalisation.shared_by_the_unwilling().where(_H.id.in_(_many("homes")))
-
-
-def said(connection: Connection, households: Sequence[str]) -> Said:
-    homes = {"homes": households}
-    last = {(row[0], row[1], row[2]): row[3] for row in connection.execute(_SAID, homes)}
-    unwilling = frozenset(connection.execute(_UNWILLING, homes).scalars())
-    shared = frozenset(connection.execute(_SHARED, homes).scalars())
-    agreed = defaultdict[str, set[str]](set)
-    for (household, category, channel), granted in last.items():
-        if category == DATA_CATEGORY and granted and household not in shared:
-            agreed[household].add(channel)
-    answered = [home for home, category, channel in last if (category, channel) == (DATA_CATEGORY, CHANNEL)]
-    behaviour = {home for (home, category, _), granted in last.items() if category == BEHAVIOUR and granted}
-    return Said(
-        consent={home: CHANNEL in agreed[home] for home in answered}, agreed=agreed, agreeing=behaviour - unwilling
-    )
+def _agreeing(connection: Connection, households: Sequence[str]) -> Set[str]:
+    """To their behaviour being used, through whichever channel they said so."""
+    said = consents.granted_by_many(connection, households, purpose=PURPOSE, data_category=BEHAVIOUR)
+    return {household for household, channels in said.items() if any(channels.values())}
 
 
 _PEOPLE = (

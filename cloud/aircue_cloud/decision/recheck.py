@@ -3,16 +3,16 @@
 Many are asked about at once; `marks` then says in one short query whether anything was said since.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select
 
-from aircue_cloud import tables
-from aircue_cloud.decision import kill_switch, known, local_time, preferences
-from aircue_cloud.decision.policy import CHANNEL, URGENT
+from aircue_cloud import consents, tables
+from aircue_cloud.decision import kill_switch, local_time, preferences
+from aircue_cloud.decision.policy import CHANNEL, DATA_CATEGORY, PURPOSE, URGENT
 from aircue_cloud.decision.preferences import NOTHING_SAID, Preferences, Wishes
 from aircue_cloud.decision.settings import Settings
 
@@ -51,7 +51,7 @@ def still_wanted(
     people = sorted({row.person for row in pushes.values() if row.person is not None})
     said = _Said(
         off=kill_switch.switched_off(connection),
-        agreed=known.said(connection, homes).agreed,
+        agreed=consents.granted_by_many(connection, homes, purpose=PURPOSE, data_category=DATA_CATEGORY),
         preferences=preferences.everybody(connection, people, homes),
     )
     return [_answer(pushes.get(push), channel, said, now, settings) for push, channel in asked]
@@ -59,10 +59,10 @@ def still_wanted(
 
 @dataclass(frozen=True, kw_only=True)
 class _Said:
-    """off: why nothing is pushed at all. agreed: channels by household."""
+    """off: why nothing is pushed at all. agreed: by household and channel."""
 
     off: str | None
-    agreed: Mapping[str, Set[str]]
+    agreed: Mapping[str, Mapping[str, bool]]
     preferences: Mapping[tuple[str, str], Preferences]
 
     def wishes(self, push: Row[Any]) -> Wishes:
@@ -78,7 +78,8 @@ def _answer(push: Row[Any] | None, channel: str, said: _Said, now: datetime, set
     if said.off is not None:
         return f"all pushes are stopped ({said.off})"
     # To sensor data for marketing in the app, and through this channel.
-    if not said.agreed.get(push.household, frozenset()) >= {CHANNEL, channel}:
+    agreed = said.agreed.get(push.household, {})
+    if not all(agreed.get(one) for one in (CHANNEL, channel)):
         return "the household's agreement was withdrawn"
     asked = _Asked(push=push, wishes=said.wishes(push), now=now, settings=settings)
     return _over(asked) or _unwanted(asked, channel) or _quiet(asked)

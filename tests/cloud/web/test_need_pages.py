@@ -15,6 +15,7 @@ from aircue_cloud.needs import needs, stored, toml
 from aircue_cloud.web.listing import NOTHING
 from aircue_cloud.web.views import need_form
 from aircue_cloud.web.views.changes import changes
+from aircue_cloud.web.views.need_form import Draft
 
 PAGE = "/console/needs/damp-air"
 
@@ -51,6 +52,15 @@ def test_what_is_typed_goes_into_the_document_and_everything_else_stays() -> Non
     assert draft.document["message"]["en"] == {**before["message"]["en"], "title": "Wet"}
     assert draft.document["also"] == before["also"]
     assert before == {**base(), "also": before["also"]}
+
+
+def test_a_form_that_is_sent_as_it_came_changes_nothing() -> None:
+    shown = need_form.form(Draft(document=base()), "%")
+    assert shown.direction is not None
+    fields = [shown.title, shown.kind, shown.direction, *shown.numbers]
+    fields += [one for pair in shown.remedies for one in pair] + [one for _, some in shown.messages for one in some]
+    draft = need_form.draft(base(), {one.name: one.value for one in fields})
+    assert (toml.written(draft.document), draft.errors) == (toml.written(base()), {})
 
 
 def test_remedies_are_the_rows_as_they_stand() -> None:

@@ -94,7 +94,7 @@ def draft(base: Mapping[str, Any], typed: Mapping[str, str]) -> Draft:
 
 def _put_texts(document: dict[str, Any], typed: Mapping[str, str], errors: dict[str, str]) -> None:
     _put_text(document, "title", "title", typed, errors)
-    if "kind" in typed:
+    if typed.get("kind", "") not in ("", document.get("kind", KINDS[0])):
         document["kind"] = typed["kind"]
     for language, message in document.get("message", {}).items():
         for key in TEXTS if isinstance(message, dict) else ():
@@ -126,7 +126,7 @@ def _put_condition(document: dict[str, Any], typed: Mapping[str, str], errors: d
     for number in NUMBERS:
         if number.name in typed:
             try:
-                condition[number.key] = _whole(_read(typed[number.name]) * number.size)
+                condition[number.key] = _as_it_was(condition.get(number.key), _read(typed[number.name]) * number.size)
             except ValueError as error:
                 errors[number.name] = str(error)
 
@@ -139,6 +139,11 @@ def _read(text: str) -> float:
     if not isfinite(found) or abs(found) > 1e9:
         raise ValueError(f"{text[:20]!r}: expected a number nearer to 0")
     return found
+
+
+def _as_it_was(before: object, number: float) -> int | float:
+    """The same number stays written as it was, so that a history tells of changes alone."""
+    return before if isinstance(before, int | float) and before == number else _whole(number)
 
 
 def _whole(number: float) -> int | float:
@@ -163,7 +168,7 @@ def _put_remedies(document: dict[str, Any], typed: Mapping[str, str], errors: di
             errors[category_field(number)] = "name a category" if not category else f"{category} is there twice"
             continue
         try:
-            found[category] = _whole(_read(lift))
+            found[category] = _as_it_was(document.get("remedies", {}).get(category), _read(lift))
         except ValueError as error:
             found[category] = document.get("remedies", {}).get(category, 1)
             errors[lift_field(number)] = str(error)

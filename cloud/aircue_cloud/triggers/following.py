@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from aircue_cloud.layers import episodes
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Arrivals, Series, Started
+from aircue_cloud.layers.episodes import Arrivals
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs.needs import Needs
 
 Read = Callable[[Series, int, int], list[Point]]  # points of a series from one instant to another, both included, in ms

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Series, Started
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs.needs import OUTDOOR, Needs
 from aircue_cloud.needs.nodes import OUTDOORS
 from aircue_cloud.triggers.following import follow as follow_courses

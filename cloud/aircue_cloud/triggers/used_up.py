@@ -13,7 +13,7 @@ from aircue_cloud import db, tables
 from aircue_cloud.decision import replenishing
 from aircue_cloud.decision.replenishing import Wear
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Series, Started
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs import nodes
 from aircue_cloud.needs.needs import REPLENISH, Need, Needs
 from aircue_cloud.recommender.asked import Described

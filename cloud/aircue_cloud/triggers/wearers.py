@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from aircue_cloud import consents, db, tables
 from aircue_cloud.layers.course import Point
-from aircue_cloud.layers.episodes import Series, Started
+from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs.needs import PERSON, Needs
 from aircue_cloud.needs.nodes import wearer
 from aircue_cloud.needs.quantities import CATEGORY

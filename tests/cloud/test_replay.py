@@ -32,7 +32,7 @@ from aircue_cloud.decision.replay import (
 from aircue_cloud.decision.settings import Caps, Settings
 from aircue_cloud.errors import CommandError
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 10, 23, tzinfo=UTC)  # clocks go back in Berlin on the 25th
 DAYS = 4
 HOMES = 4
@@ -98,7 +98,7 @@ def live(
             begun.append(town.episode(home, need, now, number=hour))
             ends.setdefault(hour + lasts, []).append(begun[-1].id)
         if begun:
-            town.decide(*begun, at=now)
+            town.decide(*begun, at=now + SECOND)  # a tick of its own: what is decided at one instant is one
     return town
 
 

@@ -3,7 +3,7 @@
 What a decision looked at is in its trace. The policy that decides live (decision.policy) looks at it again, gate by
 gate, with what the changed settings change; what depends on earlier outcomes (cooldown, caps, one push for an episode,
 one at a time) is counted from what the replay sent, not from what was sent. With nothing changed it gives what was
-recorded.
+recorded. What was decided about a household at one instant (to the millisecond) is taken to be one tick.
 """
 
 from bisect import bisect_left

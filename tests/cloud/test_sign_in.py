@@ -99,8 +99,10 @@ def test_without_an_operator_this_machine_needs_no_sign_in_and_with_one_it_does(
     [
         # Chromium's, Firefox's, curl's.
         (
-            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
-            "application/signed-exchange;v=b3;q=0.7",
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
+                "application/signed-exchange;v=b3;q=0.7"
+            ),
             302,
         ),
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", 302),

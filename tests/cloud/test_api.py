@@ -64,11 +64,6 @@ def test_a_loopback_name_with_any_port_is_answered(cloud: Cloud) -> None:
         assert cloud.app.test_client().get("/api/v1/status", headers={"Host": host}).status_code == 200
 
 
-def test_the_first_page_is_the_console(cloud: Cloud) -> None:
-    response = cloud.app.test_client().get("/")
-    assert (response.status_code, response.headers["Location"]) == (302, "/console")
-
-
 def test_households_are_listed_with_their_sites(cloud: Cloud) -> None:
     assert cloud.get("households") == {"households": [{"id": "ada", "name": "Ada's", "sites": ["home-1"]}]}
 

@@ -28,7 +28,7 @@ def test_a_product_is_created_read_replaced_and_changed(cloud: Cloud) -> None:
         "exponent": 2,
         "description": "",
         "attributes": {"colour": "red", "watts": 5, "dim": True, "m": 0.25},
-        "remedies": ["damp-air"],
+        "remedies": ["damp-air", "mould-risk"],
         "retired_at": None,
     }
     assert client.get("/api/v1/products/lamp-2").get_json() == made.get_json()

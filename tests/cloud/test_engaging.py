@@ -1,7 +1,7 @@
 """Engagement by channel from the tables: who got what through which channel, and turned to it; and what a decision
 makes of it and keeps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.cloud.town import NEEDS, Town
 from aircue_cloud import db, tables
 from aircue_cloud.decision import engaging
 from aircue_cloud.decision.channels import Engagement, Own
+from aircue_cloud.delivery.addresses import Whom
 from aircue_cloud.outcomes import learnt
 from aircue_cloud.outcomes.report import Terms
 
@@ -75,11 +76,14 @@ def test_of_one_person_it_says_what_is_recent(town: Town) -> None:
     received(town, "ada", "web-push", 3, ago=8 * DAY, clicked=False)
     received(town, "bob", "email", 1, ago=DAY, clicked=True)
     with db.reading(town.engine) as connection:
-        assert engaging.own(connection, "ada", "ada-1", NOW) == [
+        found = engaging.own(connection, [("ada", "ada-1"), ("ada", None), ("bob", "bob-1")], NOW)
+    assert found == {
+        ("ada", "ada-1"): [
             Own(channel="email", received=2, turned_to=1, recent=1),
             Own(channel="web-push", received=1, turned_to=0, recent=0),
-        ]
-        assert engaging.own(connection, "ada", None, NOW) == []
+        ],
+        ("bob", "bob-1"): [Own(channel="email", received=1, turned_to=1, recent=1)],
+    }
 
 
 def agreeing(town: Town) -> None:
@@ -88,8 +92,8 @@ def agreeing(town: Town) -> None:
     town.add(tables.consents, *(said | {"channel": one, "receipt": one} for one in ("email", "web-push")))
 
 
-def reach(*_: Any) -> list[str]:
-    return ["web-push", "email"]
+def reach(_connection: Any, whom: Sequence[Whom]) -> list[list[str]]:
+    return [["web-push", "email"]] * len(whom)
 
 
 def learn(town: Town) -> None:

@@ -17,10 +17,11 @@ from tests.cloud.stage import NOW, FixedAffinity
 from tests.cloud.town import NEEDS, Town
 
 from aircue_cloud import db, tables
-from aircue_cloud.decision import kill_switch, policy, preferences
-from aircue_cloud.decision.candidates import Candidate
+from aircue_cloud.decision import candidates, kill_switch, policy, preferences
 from aircue_cloud.decision.judging import Judge
 from aircue_cloud.decision.preferences import Preferences
+from aircue_cloud.needs.also import Audience
+from aircue_cloud.needs.needs import Needs
 
 DAY = timedelta(days=1)
 Scenario = Callable[[Town, str], None]
@@ -88,6 +89,17 @@ def suppression(town: Town, name: str) -> None:
     _decided(town, name)
 
 
+def audience(town: Town, name: str) -> None:
+    damp = replace(NEEDS.by_name["damp-air"], audience=Audience(languages=("zh",)))
+    town.needs = Needs({**NEEDS.by_name, "damp-air": damp})
+    _decided(town, _home(town, name))
+
+
+def conditions(town: Town, name: str) -> None:
+    """Nothing is known of earlier days."""
+    _decided(town, _home(town, name), "mould-risk")
+
+
 def eligible(town: Town, name: str) -> None:
     _bought(town, _home(town, name), 90 * DAY, "drymax", "tumble", "salt")
     _decided(town, name)
@@ -142,6 +154,8 @@ SCENARIOS: dict[str, tuple[Scenario, tuple[str, str]]] = {
     "sensor": (sensor, ("send", "")),
     "consent": (consent, ("suppress", "eligible")),
     "suppression": (suppression, ("send", "")),
+    "audience": (audience, ("send", "")),
+    "conditions": (conditions, ("send", "")),
     "eligible": (eligible, ("suppress", "worth")),
     "rest": (rest, ("send", "")),
     "cooldown": (cooldown, ("send", "")),
@@ -190,7 +204,7 @@ def test_without_the_affinity_term_what_people_like_is_not_what_they_are_offered
 ) -> None:
     town.affinity = FixedAffinity(shares={"tumble": 0.5})
     assert _offered(town, "kept") == "tumble"
-    monkeypatch.setattr(Candidate, "score", property(lambda one: log(one.lift) - one.cost))
+    monkeypatch.setattr(candidates, "score_of", lambda _affinity, lift, cost: log(lift) - cost)
     assert _offered(town, "freed") == "drymax"
 
 
@@ -206,7 +220,7 @@ def _learn_of_salt(town: Town) -> None:
 def test_without_the_lift_term_the_best_remedy_is_not_offered(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     _learn_of_salt(town)
     assert _offered(town, "kept") == "salt"
-    monkeypatch.setattr(Candidate, "score", property(lambda one: log(one.affinity) - one.cost))
+    monkeypatch.setattr(candidates, "score_of", lambda affinity, _lift, cost: log(affinity) - cost)
     assert _offered(town, "freed") == "drymax"
 
 

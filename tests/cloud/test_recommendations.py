@@ -184,7 +184,7 @@ def test_who_has_everything_gets_an_empty_list(shop: Cloud) -> None:
         ("", 400, "missing required field `person`"),
         ("person=nobody", 404, "person 'nobody' is not known"),
         ("person=ada-1&n=0", 400, "Expected `int` >= 1"),
-        ("person=ada-1&need=fog", 400, "need 'fog' is not known; known are cold, damp-air"),
+        ("person=ada-1&need=fog", 400, "need 'fog' is not known; known are absorber-due, cold, damp-air"),
         ("person=ada-1&head=any", 400, "Invalid enum value"),
     ],
 )

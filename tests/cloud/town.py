@@ -15,6 +15,7 @@ from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs import needs
+from aircue_cloud.needs.needs import Needs
 
 NEEDS = needs.load()
 PLAIN = Settings(quiet_hours="", holdout=0.0, need_holdout=0.0, explore=False)
@@ -33,6 +34,7 @@ class Town:
     engine: Engine
     affinity: FixedAffinity = field(default_factory=FixedAffinity)
     settings: Settings = PLAIN
+    needs: Needs = NEEDS
 
     def __post_init__(self) -> None:
         self.add(tables.products, *(product(id_, category) for id_, category in SHOP))
@@ -78,7 +80,7 @@ class Town:
             connection.execute(change)
 
     def decider(self, **changes: Any) -> Decider:
-        return Decider(needs=NEEDS, source=self.affinity, settings=self.settings, **changes)
+        return Decider(needs=self.needs, source=self.affinity, settings=self.settings, **changes)
 
     def decide(self, *episodes: Started, at: datetime = NOW, **changes: Any) -> list[Push]:
         """As one tick."""

@@ -64,7 +64,7 @@ class Candidate(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def score(self) -> float:
-        return log(self.affinity) + log(self.lift) - self.cost
+        return score_of(self.affinity, self.lift, self.cost)
 
     @property
     def drawn_mean(self) -> float:
@@ -80,6 +80,10 @@ class Candidate(Struct, frozen=True, kw_only=True, gc=False):
         """Minor units that an offer adds, up to the chance of a sale of an average product at any other time, which is
         the same for everything that is compared."""
         return self.affinity * max(self.lift - 1.0, 0.0) * self.product.margin_minor
+
+
+def score_of(affinity: float, lift: float, cost: float) -> float:
+    return log(affinity) + log(lift) - cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +136,7 @@ def candidates(
             due=due.get(id_),
             log_lift=lift.log,
         )
-        # The score, without the call: this is done for every remedy of every home.
-        ranked.append((cost - log(liking) - log(lift.mean), id_, candidate))
+        ranked.append((-score_of(liking, lift.mean, cost), id_, candidate))
     ranked.sort(key=_RANK)
     return [candidate for _, _, candidate in ranked]
 

@@ -309,17 +309,17 @@ class _Tick:
 
     def _valued(self, sent: Sequence[Facts]) -> dict[str, list[Valued]]:
         """By push the channels beside the inbox that reach the person and that the household agrees to, best first."""
-        reached = self._decider.reach(self._connection, [(str(facts.household), facts.person) for facts in sent])
+        whom = [(str(facts.household), facts.person) for facts in sent]
+        reached = self._decider.reach(self._connection, whom)
+        agreed = [
+            [one for one in found if self._is_open(facts, one)] for facts, found in zip(sent, reached, strict=True)
+        ]
+        own = engaging.own(self._connection, whom, self._now) if any(agreed) else {}
+        everybody = self._stand.content.channels
         return {
-            facts.push: self._by_value(facts, [one for one in found if self._is_open(facts, one)])
-            for facts, found in zip(sent, reached, strict=True)
+            facts.push: channels.valued(open_, everybody, own.get(one, ()))
+            for facts, one, open_ in zip(sent, whom, agreed, strict=True)
         }
-
-    def _by_value(self, facts: Facts, agreed: Sequence[str]) -> list[Valued]:
-        if not agreed:
-            return []
-        own = engaging.own(self._connection, str(facts.household), facts.person, self._now)
-        return channels.valued(agreed, self._stand.content.channels, own)
 
     def _is_open(self, facts: Facts, channel: str) -> bool:
         household = str(facts.household)

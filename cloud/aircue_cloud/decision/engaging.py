@@ -4,12 +4,14 @@ A push was received through each channel beside the inbox that it was handed to.
 on it, wherever they saw it: the inbox holds it too, and a click does not say where it came from.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from aircue_cloud import tables
 from aircue_cloud.decision.channels import Engagement, Own
+from aircue_cloud.delivery.addresses import Whom
 from aircue_cloud.delivery.fates import HANDED
 from aircue_cloud.rights.small_groups import K
 
@@ -41,31 +43,36 @@ def everybody(connection: Connection, now: datetime) -> list[Engagement]:
     return [Engagement(**row) for row in connection.execute(query).mappings()]
 
 
-def own(connection: Connection, household: str, person: str | None, now: datetime) -> list[Own]:
-    """Of one person, or of a household that names nobody; by channel."""
-    whose = _P.person.is_(None) if person is None else _P.person == person
-    query = (
-        select(_O.push, _O.channel, func.max(_O.done_at).label("at"))
-        .join(tables.pushes, _P.id == _O.push)
-        .where(_P.household == household, whose, _P.created_at > now - SPAN, _O.place > 0, _O.state == HANDED)
-        .group_by(_O.push, _O.channel)
-        .order_by(_O.channel)
-    )
-    handed = connection.execute(query).all()
-    clicked = _clicked(connection, household, person) if handed else frozenset()
-    found: dict[str, Own] = {}
+def own(connection: Connection, whom: Sequence[Whom], now: datetime) -> dict[Whom, list[Own]]:
+    """Of each person, or of a household that names nobody; by channel. None of whom nothing was handed to."""
+    asked = {"homes": sorted({household for household, _ in whom}), "since": now - SPAN}
+    handed = [row for row in connection.execute(_THEIRS, asked) if (row.household, row.person) in whom]
+    turned_to = _turned_to(connection, sorted({row.push for row in handed}))
+    found: dict[Whom, dict[str, Own]] = {}
     for row in handed:
-        before = found.get(row.channel, Own(channel=row.channel))
-        found[row.channel] = Own(
+        mine = found.setdefault((row.household, row.person), {})
+        before = mine.get(row.channel, Own(channel=row.channel))
+        mine[row.channel] = Own(
             channel=row.channel,
             received=before.received + 1,
-            turned_to=before.turned_to + (row.push in clicked),
+            turned_to=before.turned_to + ((row.push, row.person) in turned_to),
             recent=before.recent + (row.at > now - RECENT),
         )
-    return list(found.values())
+    return {one: list(mine.values()) for one, mine in found.items()}
 
 
-def _clicked(connection: Connection, household: str, person: str | None) -> frozenset[str]:
-    people = tables.people.c
-    theirs = [person] if person is not None else select(people.id).where(people.household == household)
-    return frozenset(connection.execute(select(_I.push).where(_I.person.in_(theirs), *_CLICKED)).scalars())
+def _turned_to(connection: Connection, pushes: Sequence[str]) -> set[tuple[str, str | None]]:
+    """Pushes with each person who clicked, and with None where anybody did."""
+    clicks = connection.execute(_TURNED_TO, {"pushes": pushes}) if pushes else ()
+    return {(push, whose) for push, person in clicks for whose in (person, None)}
+
+
+_THEIRS = (
+    select(_P.household, _P.person, _O.push, _O.channel, func.max(_O.done_at).label("at"))
+    .join(tables.pushes, _P.id == _O.push)
+    .where(_P.household.in_(bindparam("homes", expanding=True)), _P.created_at > bindparam("since"))
+    .where(_O.place > 0, _O.state == HANDED)
+    .group_by(_P.household, _P.person, _O.push, _O.channel)
+    .order_by(_O.channel, _O.push)
+)
+_TURNED_TO = select(_I.push, _I.person).where(_I.push.in_(bindparam("pushes", expanding=True)), *_CLICKED).distinct()

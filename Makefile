@@ -33,7 +33,7 @@ flash: setup ## put MicroPython and the firmware on a board: BOARD=pico_w, PORT=
 	  $(if $(DRIVE),--drive '$(DRIVE)') $(FLASH_ARGS)
 
 .PHONY: test
-test: setup system-packages oracle spark micropython ## run every test, JOBS=3 at a time (PYTEST_ARGS="-k name" for some)
+test: setup system-packages oracle spark axe micropython ## run every test, JOBS=3 at a time (PYTEST_ARGS="-k name" for some)
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: unit
@@ -67,6 +67,10 @@ bench-recommender: setup ## measure the recommender's figures; AIRCUE_DATA names
 .PHONY: bench-push
 bench-push: setup system-packages ## measure the figures of pushes, from decision to effect; AIRCUE_DATA names the data sets
 	@$(BIN)/python -m tests.bench.push
+
+.PHONY: bench-web
+bench-web: setup system-packages axe ## measure what people see: weight, speed and accessibility of every page
+	@$(BIN)/python -m tests.bench.web
 
 .PHONY: soak
 soak: setup system-packages ## run the gateway's fault tests in their long form: HOURS=8
@@ -129,6 +133,10 @@ oracle: setup ## compile Sensirion's VOC index for the tests; without a C compil
 spark: setup ## install Spark for the tests of that engine (half a gigabyte, once); they need Java as well
 	@test -e $(VENV)/.spark || { $(BIN)/python -m pip install --quiet --require-hashes -r .ci/spark.lock && touch $(VENV)/.spark; }
 
+.PHONY: axe
+axe: setup ## fetch axe-core, which finds what people cannot use on a page (its script alone, out of a Python package)
+	@test -e $(VENV)/.axe || { $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r .ci/axe.lock && touch $(VENV)/.axe; }
+
 .PHONY: system-packages
 system-packages: ## install what the tests need from the system: Mosquitto, Chromium, PostgreSQL (as root; otherwise says what to type)
 	@.ci/system-packages test
@@ -138,12 +146,13 @@ micropython: ## find MicroPython's unix port, or fetch it once (no root needed)
 	@PYTHONPATH=hil $(PYTHON) -m aircue_hil.micropython >/dev/null
 
 .PHONY: lock
-lock: requirements.lock-new .ci/oracle.lock-new .ci/spark.lock-new $(PORTS:%=.ci/stubs-%.lock-new) ## write the lock files anew from pyproject.toml
+lock: requirements.lock-new .ci/oracle.lock-new .ci/spark.lock-new .ci/axe.lock-new $(PORTS:%=.ci/stubs-%.lock-new) ## write the lock files anew from pyproject.toml
 	@for new in $^; do mv "$$new" "$${new%-new}"; done
 
 requirements.lock-new: LOCKED := --all-extras pyproject.toml
 .ci/oracle.lock-new: LOCKED := --group pyproject.toml:oracle
 .ci/spark.lock-new: LOCKED := --group pyproject.toml:spark
+.ci/axe.lock-new: LOCKED := --no-deps --group pyproject.toml:axe
 .ci/stubs-%.lock-new: LOCKED = --group pyproject.toml:$(patsubst stubs-%,%,$(notdir $*))
 %.lock-new: FORCE
 	@test -x $(LOCK_VENV)/bin/uv || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv; }

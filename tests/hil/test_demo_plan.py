@@ -92,3 +92,7 @@ def test_who_is_asleep_next_door_is_so_while_the_demo_runs() -> None:
     late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
     window = Window.read(next_door.asleep(late)["quiet_hours"])
     assert local_time.quiet_until(window, ZoneInfo("UTC"), late) == late + timedelta(hours=6)
+
+
+def test_the_bench_and_the_shop_mean_the_same_neighbours() -> None:
+    assert [(one.household, one.person, one.site) for one in NEIGHBOURS] == list(next_door.NEIGHBOURS)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from aircue_cloud import db
 from aircue_cloud.commands.terminal import database, load, now, with_config
 from aircue_cloud.errors import CommandError
-from aircue_cloud.needs import needs
+from aircue_cloud.needs import needs, stored
 from aircue_cloud.needs.needs import Need
 from aircue_cloud.outcomes import (
     analysis,
@@ -119,7 +119,8 @@ def show_lifts(config_path: Path | None, window_days: int, out: Path | None) -> 
     """How much more each remedy is bought: the rule, the evidence, and what both say."""
     with database(config_path) as engine, db.reading(engine) as connection:
         asked = Terms(now=now(), window=timedelta(days=window_days), **_shares(config_path))
-        found, stand = lifts.learned(connection, needs.load(), asked), learnt.newest(connection)
+        held = stored.current(connection, needs.load())
+        found, stand = lifts.learned(connection, held, asked), learnt.newest(connection)
     click.echo("\n".join(learned_lift.told(found)))
     click.echo(_in_use(stand))
     if out is not None:

@@ -18,7 +18,7 @@ from sqlalchemy import CompoundSelect, Connection, select
 from aircue_cloud import consents, tables
 from aircue_cloud.errors import CommandError
 from aircue_cloud.homes import personalisation
-from aircue_cloud.needs import needs
+from aircue_cloud.needs import needs, stored
 from aircue_cloud.recommender import acts, store, temperature
 from aircue_cloud.recommender import evidence as evidences
 from aircue_cloud.recommender.acts import Event, Learnable
@@ -300,7 +300,8 @@ def observed_evidence(connection: Connection, until: float) -> list[Evidence]:
         consents.granting(purpose=PURPOSE, data_category=SENSOR)
     )
     households = set(connection.execute(willing).scalars())
-    remedies = {name: frozenset(need.remedies) for name, need in needs.load().by_name.items()}
+    held = stored.current(connection, needs.load())
+    remedies = {name: frozenset(need.remedies) for name, need in held.by_name.items()}
     wanted = frozenset().union(*remedies.values())
     table = tables.products.c
     query = select(table.id, table.category).where(table.category.in_(sorted(wanted)))

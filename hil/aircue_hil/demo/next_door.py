@@ -8,13 +8,27 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from aircue_cloud.demo.neighbours import NEIGHBOURS
 from aircue_gateway.batch import Batch, Channel, Group, Sample, Status, encode
 from aircue_hil.demo.cloud import Cloud
 from aircue_hil.demo.plan import NEXT_DOOR
 
+
+class Neighbour(NamedTuple):
+    """As the cloud's demo shop knows them (aircue_cloud.demo.neighbours)."""
+
+    household: str
+    person: str
+    site: str
+
+
+NEIGHBOURS = (
+    Neighbour("ash", "ash-mira", "home-3"),
+    Neighbour("cedar", "cedar-joon", "home-4"),
+    Neighbour("elm", "elm-rosa", "home-5"),
+    Neighbour("rowan", "rowan-piet", "home-6"),
+)
 WET = "ash"
 ASLEEP = "cedar-joon"
 UNWILLING = ("birch", "birch-ines")

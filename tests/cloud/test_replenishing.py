@@ -74,6 +74,13 @@ def test_own_habit_outweighs_the_maker(home: Cloud) -> None:
     assert due(home, "ada-1", BAGS) == pytest.approx(5 / ((19 * 10 + 3 * pooled) / 22))
 
 
+def test_a_second_one_on_the_same_day_is_no_sign_that_the_first_is_used_up(home: Cloud) -> None:
+    buy(home, "ada-1", "bulb", 40, 39.99)
+    assert due(home, "ada-1", LAMP) is None
+    buy(home, "ada-1", "bulb", 20)
+    assert due(home, "ada-1", LAMP) == pytest.approx(1.0)
+
+
 def test_a_filter_ages_by_the_dust_its_home_has_seen(home: Cloud) -> None:
     """Bought on the same day: three times the dust, three times the age."""
     for person in ("ada-1", "bob-1"):

@@ -34,7 +34,7 @@ def test_from_the_buses_of_simulated_homes_to_an_inbox(micropython: Path) -> Non
     result, printed = demo("--simulated")
     assert_nothing_is_missing_or_doubled(result)
     assert result["episodes"] >= 2
-    assert result["pushes"] == len(result["sensor_to_push_s"]) >= 1
+    assert result["pushes"] >= len(result["sensor_to_push_s"]) >= 1
     assert all(delay is not None and delay > 0 for delay in result["sensor_to_push_s"])
     assert "household birch" in printed
     assert "damp-air in shower-room (home-2)" in printed

@@ -32,6 +32,7 @@ from aircue_cloud.delivery.addresses import Whom
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.settling import Series, Started
+from aircue_cloud.needs import nodes
 from aircue_cloud.needs.needs import PERSON, REPLENISH, Message, Need, Needs, rule_version
 from aircue_cloud.needs.nodes import used_up, who_wears
 from aircue_cloud.outcomes import assignment, enrolment
@@ -484,10 +485,10 @@ def _scored(candidate: Candidate, propensities: Mapping[str, float]) -> _Scored:
 
 
 _TOLD = {
-    DEFER: "The push for {need} in {node} ({site}) waits: {reason}",
-    GHOST: "No push for {need} in {node} ({site}), to compare with: {reason}",
+    DEFER: "The push for {need} {where} ({site}) waits: {reason}",
+    GHOST: "No push for {need} {where} ({site}), to compare with: {reason}",
 }
-_NOT_SENT = "No push for {need} in {node} ({site}): {reason}"
+_NOT_SENT = "No push for {need} {where} ({site}): {reason}"
 
 
 def _entry(case: _Case, verdict: Verdict) -> feed.Entry:
@@ -495,7 +496,8 @@ def _entry(case: _Case, verdict: Verdict) -> feed.Entry:
     columns = {"episode": case.episode.id, "household": case.household, "need": case.need.name}
     said = {"outcome": verdict.outcome, "reason": verdict.reason}
     place = {"site": series.site, "node": series.node}
-    text = _TOLD.get(verdict.outcome, _NOT_SENT).format(need=case.need.name, reason=verdict.reason, **place)
+    text = _TOLD.get(verdict.outcome, _NOT_SENT)
+    text = text.format(need=case.need.name, reason=verdict.reason, site=series.site, where=nodes.told(series.node))
     return feed.Entry(kind="decision", text=text, fields={**columns, **said, **place})
 
 

@@ -1,8 +1,8 @@
 """When a home needs a consumable again, by what its people bought and by the air that the product has seen."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from sqlalchemy import Connection, select
@@ -20,6 +20,7 @@ LASTS = "lasts_days"  # the attribute by which a maker says how long a product l
 WORN_BY: Mapping[str, str] = MappingProxyType({"filter": "pm25"})  # category of product -> the quantity it ages by
 _DAY_H = 24.0
 _HOUR_MS = 3_600_000
+_APART = timedelta(days=1)
 _TIME = Dose()  # the clock of what ages by time: hours
 
 
@@ -127,7 +128,18 @@ def _bought(connection: Connection, products: Sequence[str], now: datetime) -> l
         .where(people.household.in_(consents.granting(purpose=PURPOSE, data_category=BEHAVIOUR)))
         .where(personalisation.willing())
     )
-    return [(row.household, row.product, row.at) for row in connection.execute(query)]
+    rows = connection.execute(query.order_by(table.at, table.id))
+    return list(_baskets((row.household, row.product, row.at) for row in rows))
+
+
+def _baskets(bought: Iterable[tuple[str, str, datetime]]) -> Iterator[tuple[str, str, datetime]]:
+    """In order of time; what a home buys again within a day is one more of it, and says nothing of how long it lasts."""
+    last: dict[tuple[str, str], datetime] = {}
+    for household, product, at in bought:
+        before = last.get((household, product))
+        if before is None or at - before >= _APART:
+            last[household, product] = at
+            yield household, product, at
 
 
 def _homes(connection: Connection, households: Sequence[str]) -> dict[str, str]:

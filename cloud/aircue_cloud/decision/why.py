@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from aircue_cloud import tables
+from aircue_cloud.needs import nodes
 
 MOST = 5  # decisions told without a push being named
 _TOLD = 5  # candidates
@@ -47,8 +48,8 @@ def answer(row: Mapping[str, Any]) -> Answer:
 
 def _lines(row: Mapping[str, Any]) -> Iterator[str]:
     trace = row["trace"]
-    room = trace["trigger"]["node"]
-    yield f"{row['at']:%d %b %Y %H:%M} UTC, {row['need']} in {room}: {_OUTCOMES[row['outcome']](row)}"
+    where = nodes.told(trace["trigger"]["node"])
+    yield f"{row['at']:%d %b %Y %H:%M} UTC, {row['need']} {where}: {_OUTCOMES[row['outcome']](row)}"
     yield f"It was about: {_whom(row)}. Rules {row['rules_version']}, model {row['model_version'] or 'not asked'}."
     for gate in trace["gates"]:
         yield f"{_MARKS[gate['result']]} {gate['gate']}: {of_gate(gate)}"

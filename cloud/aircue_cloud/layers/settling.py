@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, select, tuple_, up
 
 from aircue_cloud import bulk, db, feed, tables
 from aircue_cloud.layers.course import Course, Known, Point, Span, reconcile
+from aircue_cloud.needs import nodes
 from aircue_gateway.episodes import Rule
 
 _AT_ONCE = 400  # needs of nodes in one query
@@ -101,7 +102,7 @@ class _Pen:
         self.entries: list[feed.Entry] = []
 
     def tell(self, event: str, row: Mapping[str, Any]) -> None:
-        text = _TEXTS[event].format_map(row)
+        text = _TEXTS[event].format(need=row["need"], site=row["site"], where=nodes.told(row["node"]))
         self.entries.append(feed.Entry(kind="episode", text=text, fields=_fields(event, row)))
 
 
@@ -204,10 +205,10 @@ _EVENTS = {
 }
 
 _TEXTS = {
-    "started": "{need} began in {node} ({site})",
-    "ended": "{need} ended in {node} ({site})",
-    "reopened": "{need} in {node} ({site}) stands again: readings that came late fill it in",
-    "withdrawn": "{need} in {node} ({site}) never was: readings that came late interrupt it",
+    "started": "{need} began {where} ({site})",
+    "ended": "{need} ended {where} ({site})",
+    "reopened": "{need} {where} ({site}) stands again: readings that came late fill it in",
+    "withdrawn": "{need} {where} ({site}) never was: readings that came late interrupt it",
 }
 
 

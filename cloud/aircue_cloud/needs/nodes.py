@@ -1,5 +1,6 @@
 """What stands in a node's place where no node triggers a need. No node is called so: their names have no @. Pure."""
 
+import re
 import uuid
 from collections.abc import Sequence
 
@@ -15,6 +16,23 @@ def wearer(person: str) -> str:
     True
     """
     return f"@{uuid.uuid5(_PEOPLE, person)}"
+
+
+def told(node: str) -> str:
+    """In words.
+
+    >>> told("bathroom"), told(OUTDOORS), told(product("larch")), told(any_of("filter")), told(wearer("ada-1"))
+    ('in bathroom', 'outdoors', 'for larch', 'for any filter', 'for somebody')
+    """
+    if not node.startswith("@"):
+        return f"in {node}"
+    if node == OUTDOORS:
+        return "outdoors"
+    return "for somebody" if _is_wearer(node) else f"for {node.removeprefix('@')}"
+
+
+def _is_wearer(node: str) -> bool:
+    return re.fullmatch(r"@[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", node) is not None
 
 
 def who_wears(people: Sequence[str], node: str) -> str | None:

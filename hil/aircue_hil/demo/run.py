@@ -30,6 +30,8 @@ _LOOK_EVERY_S = 0.03
 _DRAIN_WITHIN_S = 20
 _NODE_HEAP = "400k"
 
+_NO_NODE = "@"  # before what stands in a node's place where no sensor leads to a push
+
 
 class Town:
     """Everything that runs, and what was seen of it."""
@@ -249,7 +251,8 @@ async def _reckon(town: Town) -> dict[str, Any]:
 
 def _delays(town: Town, pushes: list[Seen]) -> list[float | None]:
     buses = reckoning.measured(town.bench.witness)
-    return [reckoning.sensor_to_push_s(seen, town.rules, buses) for seen in pushes]
+    of_sensors = (seen for seen in pushes if not seen.push["trigger"]["node"].startswith(_NO_NODE))
+    return [reckoning.sensor_to_push_s(seen, town.rules, buses) for seen in of_sensors]
 
 
 def _extra_installations(town: Town) -> int:

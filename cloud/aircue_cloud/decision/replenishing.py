@@ -133,7 +133,8 @@ def _bought(connection: Connection, products: Sequence[str], now: datetime) -> l
 
 
 def _baskets(bought: Iterable[tuple[str, str, datetime]]) -> Iterator[tuple[str, str, datetime]]:
-    """In order of time; what a home buys again within a day is one more of it, and says nothing of how long it lasts."""
+    """In order of time; what a home buys again within a day is one more of it, which says nothing of how long it
+    lasts."""
     last: dict[tuple[str, str], datetime] = {}
     for household, product, at in bought:
         before = last.get((household, product))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -21,7 +22,9 @@ Serve = Callable[..., Site]
 
 
 def wait(browser: WebDriver, condition: Callable[[WebDriver], Any]) -> Any:
-    return WebDriverWait(browser, PATIENCE_S, poll_frequency=0.1).until(condition)
+    """Also while one page gives way to the next."""
+    gone = [StaleElementReferenceException]
+    return WebDriverWait(browser, PATIENCE_S, poll_frequency=0.1, ignored_exceptions=gone).until(condition)
 
 
 def state(browser: WebDriver) -> str:

@@ -54,9 +54,14 @@ def enter(browser: WebDriver, cloud: Cloud, site: Site, person: str = "ada-1") -
 def press(browser: WebDriver, text: str) -> None:
     """A button or a link by what it says."""
     path = f"//main//*[self::button or self::a][normalize-space()={text!r}]"
-    found = wait(browser, lambda page: page.find_elements(By.XPATH, path))
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", found[0])
-    found[0].click()
+
+    def pressed(page: WebDriver) -> bool:
+        found = page.find_element(By.XPATH, path)
+        page.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
+        found.click()
+        return True
+
+    wait(browser, pressed)
 
 
 def main(browser: WebDriver) -> str:
@@ -243,8 +248,9 @@ def test_the_main_paths_go_without_a_script(browser: WebDriver, shop: Cloud, ser
     try:
         enter(browser, shop, site)
         browser.get(f"{site.url}/offers")
-        browser.find_element(By.XPATH, "//button[.='Put in cart']").click()
-        browser.find_element(By.XPATH, "//button[.='Order, pay on delivery']").click()
+        for text in ("Put in cart", "Order, pay on delivery"):
+            # Asks for nothing by a script.
+            wait(browser, lambda page, text=text: page.find_element(By.XPATH, f"//button[.='{text}']").click() is None)
         shows(browser, "Thank you for your order")
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -10,6 +10,7 @@ import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from tests.browser import axe
 from tests.browser.conftest import Site, look
 from tests.browser.test_console import Serve, complaints, texts, wait
 from tests.cloud.conftest import PLAIN
@@ -49,6 +50,7 @@ def enter(browser: WebDriver, cloud: Cloud, site: Site, person: str = "ada-1") -
         code = codes.draw(connection, sessions.SHOPPER, person, cloud.clock())
     browser.get(f"{site.url}/me/link/{code}")
     press(browser, "Open my page")
+    wait(browser, lambda page: "/me/link/" not in page.current_url)
 
 
 def press(browser: WebDriver, text: str) -> None:
@@ -278,6 +280,18 @@ def test_every_page_fits_its_window(
         assert wide <= width, name
         shot(f"shop-{name.replace('/', '-') or 'home'}-{width}-{scheme}")
     assert complaints(browser) == []
+
+
+def test_axe_finds_nothing_on_any_page(browser: WebDriver, shop: Cloud, serve: Serve) -> None:
+    script = axe.source()
+    if script is None:
+        pytest.skip("axe-core is not there; type: make axe")
+    shop.post(batch(humidity([*DRY, *DAMP])))
+    site = serve(shop)
+    enter(browser, shop, site)
+    for name in (*PAGES, *OWN):
+        browser.get(f"{site.url}/{name}")
+        assert axe.violations(browser, script) == [], name
 
 
 def test_the_keyboard_leads_from_the_top_to_an_order(browser: WebDriver, shop: Cloud, serve: Serve) -> None:

@@ -207,7 +207,7 @@ def draw(
         buckets=buckets,
         flagged=flagged,
         shades=[_shade(row, needs, tz) for row in mine],
-        thresholds=[_threshold(need) for need in _watching(needs, one.quantity)],
+        thresholds=thresholds(_watching(needs, one.quantity)),
         raw=raw,
         pushes=[_mark(row, tz) for row in pushes if (row["node"], row["quantity"]) == (one.node, one.quantity)],
     )
@@ -258,9 +258,15 @@ def _watching(needs: Needs, quantity: str) -> list[Need]:
     return [need for need in needs.by_name.values() if need.rule.quantity == quantity]
 
 
-def _threshold(need: Need) -> Threshold:
-    side = "over" if need.rule.direction == "above" else "under"
-    return Threshold(value=need.rule.enter, label=f"{need.title} {side} {need.rule.enter:g}")
+def thresholds(found: Sequence[Need]) -> list[Threshold]:
+    """Needs that begin past the same value share a line and its label."""
+    titles: dict[tuple[str, float], list[str]] = {}
+    for need in found:
+        side = "over" if need.rule.direction == "above" else "under"
+        titles.setdefault((side, need.rule.enter), []).append(need.title)
+    return [
+        Threshold(value=value, label=f"{', '.join(some)} {side} {value:g}") for (side, value), some in titles.items()
+    ]
 
 
 def need_title(needs: Needs, name: str) -> str:

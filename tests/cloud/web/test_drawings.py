@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from markupsafe import Markup
 
-from aircue_cloud.web import bars, curves, intervals
+from aircue_cloud.needs import needs
+from aircue_cloud.web import bars, curves, intervals, page
 from aircue_cloud.web.bars import Column, Row
 from aircue_cloud.web.curves import Curve
 from aircue_cloud.web.intervals import Estimate
@@ -91,3 +92,12 @@ def test_names_from_outside_are_text() -> None:
     )
     assert "<script" not in drawn
     assert "&lt;script&gt;" in drawn
+
+
+def test_needs_that_begin_past_the_same_value_share_a_label() -> None:
+    known = needs.load().by_name
+    found = page.thresholds([known["damp-air"], known["mould-risk"], known["dry-air"]])
+    assert [(one.value, one.label) for one in found] == [
+        (80, "Damp air, Risk of mould over 80"),
+        (30, "Dry air under 30"),
+    ]

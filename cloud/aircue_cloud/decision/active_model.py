@@ -42,9 +42,10 @@ class ActiveModel:
         return self._model
 
     def settle(self) -> None:
-        """Returns when no model is being loaded."""
+        """Returns when the model that is named active now was taken up."""
         with self._loading:
-            pass
+            if self._named_anew():
+                self._take_up()
 
     def _look(self) -> None:
         """Holds the lock, and passes it on to whoever loads."""

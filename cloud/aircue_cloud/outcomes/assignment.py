@@ -8,6 +8,7 @@ with the experiment's name as the seed. One that is held out has n under the hol
 keeps everybody it held out already; `enrolment` keeps them where it shrinks as well.
 """
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -28,6 +29,8 @@ class Assigned:
     arm: Arm
     holdout: float
 
+
+Arms = Callable[[str, Collection[str]], Mapping[str, Assigned]]  # of an experiment's households
 
 _OFFSET, _PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
 _BUCKETS = 10_000

@@ -1,18 +1,19 @@
 """`aircue-cloud outcomes ...`: what a push changed, in anyone's experiment and in the store's own."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import Connection
 
 from aircue_cloud import db
 from aircue_cloud.commands.terminal import database, load, now, with_config
+from aircue_cloud.decision import local_time
 from aircue_cloud.errors import CommandError
 from aircue_cloud.needs import needs, stored
 from aircue_cloud.needs.needs import Need
@@ -26,13 +27,16 @@ from aircue_cloud.outcomes import (
     months,
     observed,
     report,
+    whole,
+    whole_picture,
 )
 from aircue_cloud.outcomes.analysis import Plan
-from aircue_cloud.outcomes.assignment import GLOBAL, Assigned
+from aircue_cloud.outcomes.assignment import GLOBAL, Arms
 from aircue_cloud.outcomes.learnt import Stand
 from aircue_cloud.outcomes.report import Terms
 from aircue_cloud.outcomes.sequential import PLANNED
 from aircue_cloud.outcomes.uplift import CUT
+from aircue_cloud.outcomes.whole import Untold, Whole
 from aircue_cloud.recommender.evaluating.reporting import write
 
 
@@ -93,7 +97,7 @@ def tell(config_path: Path | None, window_days: int, before_days: int, currency:
     with database(config_path) as engine, db.reading(engine) as connection:
         found = observed.record(connection, currency, at := now())
         asked = Terms(now=at, **_shares(config_path), **spans, **terms)
-        reported = report.report(found, partial(_arms, connection, asked), asked)
+        reported = report.report(found, _arms(connection, asked), asked)
     click.echo("\n".join(report.told(reported, found.currency)))
     if out is not None:
         write(out, {"currency": found.currency, "experiments": [report.document(one) for one in reported]})
@@ -105,9 +109,8 @@ def _shares(config_path: Path | None) -> dict[str, Any]:
     return {"holdout": config.holdout, "need_holdout": config.need_holdout}
 
 
-def _arms(connection: Connection, terms: Terms, experiment: str, households: Collection[str]) -> Mapping[str, Assigned]:
-    share = terms.holdout if experiment == GLOBAL else terms.need_holdout
-    return enrolment.arms(connection, experiment, households, share)
+def _arms(connection: Connection, terms: Terms) -> Arms:
+    return enrolment.of_store(connection, terms.holdout, terms.need_holdout)
 
 
 @outcomes.command("lifts")
@@ -144,6 +147,40 @@ def before_after_months(file: Path, out: Path | None) -> None:
     click.echo("\n".join(months.told(found)))
     if out is not None:
         write(out, asdict(found))
+
+
+@outcomes.command("whole")
+@click.option("--margin", type=click.FloatRange(0, 1), help="Of what is spent; without it, no ROI.")
+@click.option("--per-send", type=click.FloatRange(0), default=0.0, show_default=True, help="Minor units.")
+@click.option("--fixed-cost", "fixed", type=click.FloatRange(0), default=0.0, show_default=True,
+              help="Minor units a month.")  # fmt: skip
+@click.option("--currency", help="ISO 4217; needed where purchases are in several.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the months there, as PNG or SVG.")
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write every figure there.")
+@with_config
+def tell_whole(config_path: Path | None, currency: str | None, plot: Path | None, out: Path | None,
+               **said: Any) -> None:  # fmt: skip
+    """Months before and after the first push with their return, beside what the holdout says."""
+    costs = whole.Costs(**said)
+    with database(config_path) as engine, db.reading(engine) as connection:
+        found = observed.record(connection, currency, at := now())
+        terms = Terms(now=at, **_shares(config_path), **asdict(costs))
+        overall = [one for one in report.report(found, _arms(connection, terms), terms)
+                   if one.experiment == GLOBAL]  # fmt: skip
+    zone = local_time.zone(load(config_path).timezone) or ZoneInfo(local_time.UNSAID)
+    compared = whole.whole(found, costs, zone, at)
+    click.echo("\n".join([*whole.told(compared), *report.told(overall, found.currency)]))
+    if plot is not None:
+        _drawn(plot, compared)
+    if out is not None:
+        experiments = [report.document(one) for one in overall]
+        write(out, {"before_after": whole.document(compared), "experiments": experiments})
+
+
+def _drawn(path: Path, compared: Whole | Untold) -> None:
+    if isinstance(compared, Untold):
+        raise CommandError(f"nothing to draw in {path}: {compared.why}")
+    whole_picture.draw(path, compared)
 
 
 @outcomes.command("simulate")

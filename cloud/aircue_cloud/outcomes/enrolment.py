@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from aircue_cloud import db, tables
-from aircue_cloud.outcomes.assignment import Assigned, arm
+from aircue_cloud.outcomes.assignment import GLOBAL, Arms, Assigned, arm
 
 _AT_ONCE = 500
 _T = tables.assignments.c
@@ -71,6 +71,15 @@ def arms(connection: Connection, experiment: str, households: Collection[str], h
     """By household: as written down; as the hash has it where nothing was."""
     written = _written(connection, experiment, households)
     return {one: written.get(one) or Assigned(arm=arm(one, experiment, holdout), holdout=holdout) for one in households}
+
+
+def of_store(connection: Connection, holdout: float, need_holdout: float) -> Arms:
+    """Of the store's experiments, for a report. holdout, need_holdout: shares, of who was never written down."""
+
+    def drawn(experiment: str, households: Collection[str]) -> Mapping[str, Assigned]:
+        return arms(connection, experiment, households, holdout if experiment == GLOBAL else need_holdout)
+
+    return drawn
 
 
 def _written(connection: Connection, experiment: str, households: Collection[str]) -> dict[str, Assigned]:

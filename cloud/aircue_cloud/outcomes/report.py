@@ -8,7 +8,7 @@ could be reckoned from two figures that differ by fewer.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,15 +17,21 @@ import numpy as np
 
 from aircue_cloud.outcomes import analysis, attribution
 from aircue_cloud.outcomes.analysis import Analysis, Plan
-from aircue_cloud.outcomes.assignment import GLOBAL, GLOBAL_HOLDOUT, NEED_HOLDOUT, TREATMENT, Assigned, need_experiment
+from aircue_cloud.outcomes.assignment import (
+    GLOBAL,
+    GLOBAL_HOLDOUT,
+    NEED_HOLDOUT,
+    TREATMENT,
+    Arms,
+    Assigned,
+    need_experiment,
+)
 from aircue_cloud.outcomes.attribution import Order
 from aircue_cloud.outcomes.iroi import Ledger
 from aircue_cloud.outcomes.observed import Entry, Record
 from aircue_cloud.outcomes.units import Numbers, Units
 from aircue_cloud.recommender.evaluating import before_after
 from aircue_cloud.rights.small_groups import K, overlapping
-
-Arms = Callable[[str, Collection[str]], Mapping[str, Assigned]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import nan
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -108,6 +109,20 @@ def new_id(value: str, field: str) -> str:
         )
         refuse(422, Reason(field=field, found=strict.shown(value), expected=expected, remedy="choose another id"))
     return value
+
+
+def number_argument(name: str, low: float, high: float) -> float | None:
+    """None where the query does not have it."""
+    text = request.args.get(name)
+    if text is None:
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = nan
+    if not low <= found <= high:
+        abort(400, f"query parameter {name} is {text!r:.50}, expected a number from {low:g} to {high:g}")
+    return found
 
 
 def text_argument(name: str, default: str = "") -> str:

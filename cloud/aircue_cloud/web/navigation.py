@@ -26,6 +26,7 @@ ENTRIES = (
     Entry(name="Needs", endpoint="console_needs.page", permission="needs:read", key="e", group=SHAPE),
     Entry(name="Policy", endpoint="console_policy.page", permission="decisions:read", key="o", group=SHAPE),
     Entry(name="Sales", endpoint="console_sales.page", permission="events:read", key="s", group=MEASURE),
+    Entry(name="Effect", endpoint="console_effect.page", permission="events:read", key="f", group=MEASURE),
     Entry(name="Experiments", endpoint="console_experiments.page", permission="decisions:read", key="x", group=MEASURE),
     Entry(
         name="Recommender",

@@ -19,8 +19,8 @@ from aircue_cloud.outcomes.attribution import Order, Push
 from aircue_cloud.outcomes.observed import Record
 from aircue_cloud.outcomes.report import Reported
 from aircue_cloud.outcomes.sample_ratio import check
+from aircue_cloud.outcomes.whole import Costs
 from aircue_cloud.web.views import assumptions, experiments, sales
-from aircue_cloud.web.views.sales import Costs
 
 UTC_ZONE = ZoneInfo("UTC")
 FREE = Costs(margin=None, per_send=0.0, fixed=0.0)
@@ -79,10 +79,10 @@ def test_before_and_after_are_whole_months_and_carry_their_label() -> None:
     found = sales.build(record([*aside, *first, *after], [push(1, month(7)), push(2, month(8))]), {}, 12, costs,
                         UTC_ZONE, NOW).compared  # fmt: skip
     assert found is not None
-    assert (found.months, found.before, found.after) == (3, 300, 300)
-    assert found.change == 0.0
+    assert (len(found.pairs), found.before, found.after) == (3, 300, 300)
+    assert found.ratio_of_sums == 0.0
     assert found.cost == 5.0
-    assert found.roi == -1.0
+    assert found.roi_of_sums == -1.0
     assert found.label == "before/after, not causal"
     none = sales.build(record(first, []), {}, 12, costs, UTC_ZONE, NOW)
     assert (none.compared, none.why_not) == (None, "no push was sent yet")
@@ -99,6 +99,20 @@ def test_the_sales_page_adds_up_and_labels_what_is_not_causal(filled: Cloud) -> 
     categories = _file(filled, "/console/sales?format=csv&table=categories")
     assert months[0] == ["Month", "Orders", "Revenue", "After a push (associated)"]
     assert sum(int(row[2]) for row in months[1:]) == sum(int(row[2]) for row in categories[1:]) > 0
+    assert is_clean(page)
+
+
+def test_the_effect_page_has_both_kinds_of_figure_and_labels_them(filled: Cloud) -> None:
+    page = filled.app.test_client().get("/console/effect?margin=30&per_send=0.5&fixed=100")
+    assert page.status_code == 200
+    text = words(page)
+    assert "against those held out (randomised)" in text
+    assert text.count("before/after, not causal") >= 6
+    assert page.text.count('<svg class="chart"') == 2
+    months = _file(filled, "/console/effect?margin=30&per_send=0.5&fixed=100&format=csv&table=months")
+    assert months[0] == ["Month", "Held against", "Before", "After", "Change", "Pushes", "Cost", "ROI"]
+    assert len(months) > 2
+    assert all(all(row) for row in months[1:])
     assert is_clean(page)
 
 
@@ -175,8 +189,18 @@ def test_a_category_from_outside_is_text(bare: Cloud) -> None:
     assert _file(bare, "/console/sales?format=csv&table=categories")[2][0] == "'=1+1"
 
 
-def test_a_viewer_may_look_and_a_stranger_may_not(filled: Cloud) -> None:
-    mine = hands(filled, "viewer")
-    assert [mine.get(f"/console/{path}").status_code for path in ("sales", "experiments")] == [200, 200]
-    stranger = filled.app.test_client().get("/console/sales")
+def test_a_viewer_may_look_and_a_stranger_may_not(bare: Cloud) -> None:
+    mine = hands(bare, "viewer")
+    assert [mine.get(f"/console/{path}").status_code for path in ("sales", "effect", "experiments")] == [200] * 3
+    stranger = bare.app.test_client().get("/console/sales")
     assert stranger.status_code in (302, 401)
+
+
+def test_the_effect_page_says_why_it_tells_nothing(cloud: Cloud) -> None:
+    cloud.add(tables.products, product("p1", "fan"))
+    assert "Nothing was bought yet" in words(cloud.app.test_client().get("/console/effect"))
+    cloud.add(tables.households, {"id": "h", "name": "h"})
+    cloud.add(tables.people, {"id": "h-1", "household": "h", "name": "A"})
+    bought = {"person": "h-1", "product": "p1", "kind": "purchase", "weight": 5.0, "at": NOW}
+    cloud.add(tables.interactions, bought)
+    assert "Before and after: not told, no push was sent yet" in words(cloud.app.test_client().get("/console/effect"))

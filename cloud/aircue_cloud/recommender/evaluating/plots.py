@@ -11,7 +11,8 @@ from aircue_cloud.recommender.evaluating.study import ACCURACY, USERS, Row, Summ
 _DPI = 90
 
 
-def _subplots(columns: int) -> tuple[Any, Any]:
+def subplots(columns: int, *, shared: bool = True) -> tuple[Any, Any]:
+    """A figure and its panels beside each other; shared: their value axis."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -19,13 +20,13 @@ def _subplots(columns: int) -> tuple[Any, Any]:
         raise CommandError("a plot needs matplotlib: pip install matplotlib") from error
     figure = Figure(figsize=(5.2 * columns, 3.9), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, columns, squeeze=False, sharey=True)[0]
+    return figure, figure.subplots(1, columns, squeeze=False, sharey=shared)[0]
 
 
 def study(path: Path, rows: Sequence[Row], found: Sequence[Summary]) -> None:
     """A panel a split: each model's mean over the sets with its spread, and every set as a dot."""
     splits = list(dict.fromkeys(one.split for one in found))
-    figure, axes = _subplots(len(splits))
+    figure, axes = subplots(len(splits))
     for ax, split in zip(axes, splits, strict=True):
         _panel(ax, [one for one in found if one.split == split], [row for row in rows if row.split == split])
         ax.set_title(f"{split} split")
@@ -52,7 +53,7 @@ def _panel(ax: Any, found: Sequence[Summary], rows: Sequence[Row]) -> None:
 def models(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """A panel a protocol: each model's headline metric with its interval, from comparison.report."""
     protocols = list(dict.fromkeys(row["protocol"] for row in rows))
-    figure, axes = _subplots(len(protocols))
+    figure, axes = subplots(len(protocols))
     names = list(dict.fromkeys(row["model"] for row in rows))
     for ax, protocol in zip(axes, protocols, strict=True):
         for row in (row for row in rows if row["protocol"] == protocol):

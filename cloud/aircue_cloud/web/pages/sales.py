@@ -11,6 +11,7 @@ from aircue_cloud.decision import local_time
 from aircue_cloud.outcomes import observed
 from aircue_cloud.outcomes.assignment import GLOBAL
 from aircue_cloud.outcomes.attribution import LABEL
+from aircue_cloud.outcomes.whole import Whole
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import config, services
 from aircue_cloud.shop import money
@@ -21,7 +22,7 @@ from aircue_cloud.web.views.assumptions import MONTHS, Assumptions
 from aircue_cloud.web.views.experiments import Figure, Shown
 from aircue_cloud.web.views.heads import numbers
 from aircue_cloud.web.views.outcomes import Shares
-from aircue_cloud.web.views.sales import HIDDEN, BeforeAfter, Costs, Group, Sales
+from aircue_cloud.web.views.sales import HIDDEN, Group, Sales
 
 blueprint = frame.blueprint("sales", __name__)
 
@@ -32,7 +33,7 @@ _MOST_BARS = 8
 @blueprint.get("/sales")
 @requires("events:read")
 def page() -> Response:
-    said, now, zone = assumptions.read(request.args), services().intake.clock(), _zone()
+    said, now, zone = assumptions.read(request.args), services().intake.clock(), store_zone()
     with db.reading(services().engine) as connection:
         known = outcomes.currencies(connection)
         currency = outcomes.chosen(known, said)
@@ -42,7 +43,7 @@ def page() -> Response:
         record = observed.record(connection, currency, now)
         channel_of = sales.channels(connection)
         reported = outcomes.reported(connection, record, said, shares(), now)
-    found = sales.build(record, channel_of, said.months, _costs(said, currency), zone, now)
+    found = sales.build(record, channel_of, said.months, said.costs(currency), zone, now)
     overall = experiments.shown([one for one in reported if one.experiment == GLOBAL], {}, currency)
     return _page(said, known, found, zone, next(iter(overall), None))
 
@@ -51,15 +52,9 @@ def shares() -> Shares:
     return Shares(holdout=config().holdout, need_holdout=config().need_holdout)
 
 
-def _zone() -> ZoneInfo:
+def store_zone() -> ZoneInfo:
     """The store's own; the configuration took care that there is such a one."""
     return local_time.zone(config().timezone) or ZoneInfo(local_time.UNSAID)
-
-
-def _costs(said: Assumptions, currency: str) -> Costs:
-    return Costs(
-        margin=said.margin, per_send=said.minor(said.per_send, currency), fixed=said.minor(said.fixed, currency)
-    )
 
 
 def _page(said: Assumptions, known: Sequence[str], found: Sales, zone: ZoneInfo, experiment: Shown | None) -> Response:
@@ -76,7 +71,7 @@ def _page(said: Assumptions, known: Sequence[str], found: Sales, zone: ZoneInfo,
         summary=_summary(found),
         months_chart=_months_chart(found),
         categories_chart=_categories_chart(found),
-        compared=[] if found.compared is None else _compared(found.compared, found.currency),
+        compared=[] if found.compared is None else _compared(found.compared),
         experiment=experiment,
     )
 
@@ -170,12 +165,13 @@ def _share(part: int | None, whole: int) -> Cell | None:
     return None if part is None or whole <= 0 else Cell(text=f"{part / whole:.1%}", raw=round(part / whole, 6))
 
 
-def _compared(one: BeforeAfter, currency: str) -> list[Figure]:
-    span = f"{one.months} months before {one.began:%B %Y}, when the first push was sent, and as many after it"
+def _compared(one: Whole) -> list[Figure]:
+    many = len(one.pairs)
+    span = f"{many} months before {one.began:%B %Y}, when the first push was sent, and as many after it"
     missing = "say the margin and what a push costs, above"
-    cost = missing if one.cost is None else f"at a cost of {wording.price(one.cost, currency)}"
-    roi = "not known" if one.roi is None else f"{one.roi:+.0%}"
+    cost = missing if one.cost is None else f"at a cost of {wording.price(one.cost, one.currency)}"
+    roi = "not known" if one.roi_of_sums is None else f"{one.roi_of_sums:+.0%}"
     return [
-        Figure(label="Change of revenue", value=f"{one.change:+.1%}", note=f"{one.label}: {span}"),
+        Figure(label="Change of revenue", value=f"{one.ratio_of_sums:+.1%}", note=f"{one.label}: {span}"),
         Figure(label="ROI", value=roi, note=f"{one.label}: {cost}"),
     ]

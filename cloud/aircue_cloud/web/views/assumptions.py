@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
+from aircue_cloud.outcomes.whole import Costs
 from aircue_cloud.shop import money
 
 MONTHS = (6, 12, 24)
@@ -24,6 +25,11 @@ class Assumptions:
 
     def minor(self, amount: float, currency: str) -> float:
         return amount * float(10 ** money.exponent(currency))
+
+    def costs(self, currency: str) -> Costs:
+        return Costs(
+            margin=self.margin, per_send=self.minor(self.per_send, currency), fixed=self.minor(self.fixed, currency)
+        )
 
 
 def read(asked: Mapping[str, str]) -> Assumptions:

@@ -1,16 +1,14 @@
 """The store's orders and experiments, read as the command line reads them; the span after entering is always 28 days,
 since two reports on spans that differ a little would tell of the few who lie between them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy import Connection, func, select
 
 from aircue_cloud import tables
 from aircue_cloud.outcomes import enrolment, report
-from aircue_cloud.outcomes.assignment import GLOBAL, Assigned
 from aircue_cloud.outcomes.observed import Record
 from aircue_cloud.outcomes.report import Reported, Terms
 from aircue_cloud.web.views.assumptions import Assumptions
@@ -52,11 +50,4 @@ def reported(connection: Connection, found: Record, said: Assumptions, shares: S
         per_send=said.minor(said.per_send, found.currency),
         fixed=said.minor(said.fixed, found.currency),
     )
-    return report.report(found, partial(_arms, connection, shares), terms)
-
-
-def _arms(
-    connection: Connection, shares: Shares, experiment: str, households: Collection[str]
-) -> Mapping[str, Assigned]:
-    share = shares.holdout if experiment == GLOBAL else shares.need_holdout
-    return enrolment.arms(connection, experiment, households, share)
+    return report.report(found, enrolment.of_store(connection, shares.holdout, shares.need_holdout), terms)

@@ -13,15 +13,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from aircue_cloud import tables
-from aircue_cloud.outcomes import attribution
+from aircue_cloud.outcomes import attribution, whole
 from aircue_cloud.outcomes.attribution import Attributed, Order
-from aircue_cloud.outcomes.iroi import returned
 from aircue_cloud.outcomes.observed import Record
-from aircue_cloud.recommender.evaluating import before_after
+from aircue_cloud.outcomes.whole import Costs, Untold, Whole, back, month_of
 from aircue_cloud.rights.small_groups import K, shown
 
 UNPUSHED = "no push"
-LEAST_MONTHS = 2  # on each side of a comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,21 +43,6 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BeforeAfter:
-    """Months before pushes began against as many after; the month in which they began is in neither. change: of the
-    revenue, a share. roi: None where no cost is known."""
-
-    months: int
-    began: date
-    before: int
-    after: int
-    cost: float | None
-    roi: float | None
-    change: float
-    label: str = before_after.LABEL
-
-
-@dataclass(frozen=True, kw_only=True)
 class Sales:
     """compared: None where there is nothing to compare; why_not says why."""
 
@@ -67,7 +50,7 @@ class Sales:
     months: tuple[Month, ...]
     categories: tuple[Group, ...]
     channels: tuple[Group, ...]
-    compared: BeforeAfter | None
+    compared: Whole | None
     why_not: str = ""
 
     @property
@@ -77,15 +60,6 @@ class Sales:
     @property
     def revenue(self) -> int:
         return sum(one.revenue for one in self.months)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Costs:
-    """Minor units: of a send, and fixed a month. margin: of what is spent."""
-
-    margin: float | None
-    per_send: float
-    fixed: float
 
 
 def channels(connection: Connection) -> dict[str, str]:
@@ -102,29 +76,15 @@ def build(
     present = month_of(now, zone)
     span = [back(present, number) for number in reversed(range(months))]
     inside = [one for one in found if month_of(one.order.at, zone) >= span[0]]
-    compared, why_not = _compared(record, found, costs, zone, present)
+    compared = whole.whole(record, costs, zone, now)
     return Sales(
         currency=record.currency,
         months=_months(span, inside, zone),
         categories=_by_category(inside),
         channels=_by_channel(inside, channel_of),
-        compared=compared,
-        why_not=why_not,
+        compared=None if isinstance(compared, Untold) else compared,
+        why_not=compared.why if isinstance(compared, Untold) else "",
     )
-
-
-def month_of(at: datetime, zone: ZoneInfo) -> date:
-    """Its first day, by local time."""
-    return at.astimezone(zone).date().replace(day=1)
-
-
-def back(month: date, count: int) -> date:
-    """
-    >>> back(date(2026, 1, 1), 2)
-    datetime.date(2025, 11, 1)
-    """
-    number = month.year * 12 + month.month - 1 - count
-    return date(number // 12, number % 12 + 1, 1)
 
 
 def _months(span: Sequence[date], found: Iterable[Attributed], zone: ZoneInfo) -> tuple[Month, ...]:
@@ -178,52 +138,6 @@ def _by_channel(found: Iterable[Attributed], channel_of: Mapping[str, str]) -> t
         for name, (orders, revenue) in sums.items()
     )
     return tuple(sorted(groups, key=lambda one: (-(one.revenue or 0), one.name)))
-
-
-# Before and after.
-
-
-def _compared(
-    record: Record, found: Sequence[Attributed], costs: Costs, zone: ZoneInfo, present: date
-) -> tuple[BeforeAfter | None, str]:
-    """Whole months alone: neither the present one nor the one in which the first order came."""
-    if not record.pushes:
-        return None, "no push was sent yet"
-    began = month_of(min(one.delivered_at for one in record.pushes), zone)
-    revenue: dict[date, int] = {}
-    for one in found:
-        month = month_of(one.order.at, zone)
-        revenue[month] = revenue.get(month, 0) + one.order.amount
-    first = min(revenue, default=present)
-    count = min(_between(first, began) - 1, _between(began, present) - 1)
-    if count < LEAST_MONTHS:
-        return None, f"it takes {LEAST_MONTHS} whole months of orders before the month of the first push, and after it"
-    before = [back(began, number) for number in range(1, count + 1)]
-    after = [back(began, -number) for number in range(1, count + 1)]
-    sums = [sum(revenue.get(month, 0) for month in side) for side in (before, after)]
-    if sums[0] <= 0:
-        return None, "nothing was sold in the months before the first push"
-    sends = sum(month_of(at, zone) in after for times in record.sent.values() for at in times)
-    return _compare(count, began, sums[0], sums[1], sends, costs), ""
-
-
-def _compare(count: int, began: date, before: int, after: int, sends: int, costs: Costs) -> BeforeAfter:
-    cost = sends * costs.per_send + costs.fixed * count
-    known = costs.margin is not None and cost > 0
-    return BeforeAfter(
-        months=count,
-        began=began,
-        before=before,
-        after=after,
-        cost=cost if known else None,
-        roi=returned((after - before) * (costs.margin or 0.0), cost) if known else None,
-        change=after / before - 1,
-    )
-
-
-def _between(earlier: date, later: date) -> int:
-    """Months from one to the other."""
-    return (later.year - earlier.year) * 12 + later.month - earlier.month
 
 
 HIDDEN = f"fewer than {K} households"

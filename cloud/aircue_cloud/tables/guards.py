@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, text
 from aircue_cloud.tables.access import audit
 from aircue_cloud.tables.homes import consents
 from aircue_cloud.tables.needs import need_versions
+from aircue_cloud.tables.orders import order_events
 from aircue_cloud.tables.rights import erasures
 
 PSEUDONYM = "erased-"
@@ -21,6 +22,7 @@ APPEND_ONLY: Mapping[Table, tuple[tuple[str, ...], tuple[str, ...]]] = {
     consents: (("household",), ("document",)),
     erasures: ((), ()),
     need_versions: ((), ()),
+    order_events: ((), ()),
 }
 
 

@@ -108,7 +108,7 @@ def _kept(subject: Subject, holding: Holding) -> Iterator[Any]:
     if holding.tells is not None:
         return
     for condition in subjects.conditions(subject, holding):
-        if holding.then is Then.PSEUDONYM:
+        if holding.then is not Then.DELETE:
             yield condition
         elif holding.keep is not None:
             column, values = holding.keep
@@ -124,6 +124,8 @@ def _keep(connection: Connection, subject: Subject, holding: Holding, pseudonym:
     """All people of a household go under one name: who of them it was is nobody's business any more."""
     if holding.tells is not None:
         return _rename(connection, subject, holding, pseudonym) if holding.then is Then.PSEUDONYM else 0
+    if holding.then is Then.KEEP:
+        return _count_kept(connection, subject, holding)
     values = {holding.column: pseudonym, **_WIPED.get(holding.table.name, {})}
     changes = (update(holding.table).where(one).values(values) for one in _kept(subject, holding))
     return sum(connection.execute(change).rowcount for change in changes)
@@ -150,6 +152,8 @@ _WIPED: Mapping[str, Mapping[str, Any]] = {
 def _remove(connection: Connection, subject: Subject, holding: Holding) -> int:
     if holding.tells is not None:
         return _remove_told(connection, subject, holding) if holding.then is Then.DELETE else 0
+    if holding.then is Then.KEEP:
+        return 0
     conditions = subjects.conditions(subject, holding)
     return sum(connection.execute(delete(holding.table).where(one)).rowcount for one in conditions)
 

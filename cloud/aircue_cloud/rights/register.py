@@ -23,6 +23,7 @@ class Names(Enum):
     NODE = "node"  # (node, installation): other homes have a bathroom as well
     EPISODE = "episode"
     PUSH = "push"
+    ORDER = "order"
 
 
 Ids = Mapping[Names, frozenset[Any]]
@@ -72,6 +73,7 @@ def identifiers(ids: Ids) -> frozenset[str]:
 
 
 BOOKS = frozenset({"purchase", "return"})
+_LEDGER = "the store's books of an order, which bears a pseudonym: they name nobody"
 
 # In the order of erasure: what points to a row goes before it.
 HOLDINGS = (
@@ -83,6 +85,17 @@ HOLDINGS = (
     Holding(table=tables.cart_lines, column="person", names=Names.PERSON),
     Holding(table=tables.favourites, column="person", names=Names.PERSON),
     Holding(table=tables.inbox_reads, column="person", names=Names.PERSON),
+    Holding(table=tables.callbacks, column="order", names=Names.ORDER, then=Then.KEEP, why=_LEDGER),
+    Holding(table=tables.order_events, column="order", names=Names.ORDER, then=Then.KEEP, why=_LEDGER),
+    Holding(table=tables.payments, column="order", names=Names.ORDER, then=Then.KEEP, why=_LEDGER),
+    Holding(table=tables.order_lines, column="order", names=Names.ORDER, then=Then.KEEP, why=_LEDGER),
+    Holding(
+        table=tables.orders,
+        column="person",
+        names=Names.PERSON,
+        then=Then.PSEUDONYM,
+        why="orders and payments are the store's books",
+    ),
     Holding(table=tables.pushes, column="household", names=Names.HOUSEHOLD),
     Holding(table=tables.pushes, column="person", names=Names.PERSON),
     Holding(table=tables.decisions, column="episode", names=Names.EPISODE),

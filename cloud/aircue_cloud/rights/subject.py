@@ -79,7 +79,7 @@ def _ids(
     sites: frozenset[str],
     streams: frozenset[tuple[str, int]],
 ) -> Ids:
-    episodes, pushes = tables.episodes.c, tables.pushes.c
+    episodes, pushes, orders = tables.episodes.c, tables.pushes.c, tables.orders.c
     return {
         Names.HOUSEHOLD: households,
         Names.PERSON: people,
@@ -87,6 +87,7 @@ def _ids(
         Names.NODE: streams,
         Names.EPISODE: _all(connection, select(episodes.id).where(episodes.site.in_(sites))),
         Names.PUSH: _all(connection, select(pushes.id).where(_to(households, people))),
+        Names.ORDER: _all(connection, select(orders.id).where(orders.person.in_(people))),
     }
 
 

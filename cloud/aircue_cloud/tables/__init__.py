@@ -9,6 +9,7 @@ from aircue_cloud.tables.homes import consents, households, people, sites
 from aircue_cloud.tables.learnt import learnt
 from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, losses, node_state, retention, revisions
 from aircue_cloud.tables.needs import episodes, need_versions, rule_states
+from aircue_cloud.tables.orders import callbacks, order_events, order_lines, orders, payments
 from aircue_cloud.tables.outcomes import assignments
 from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
@@ -26,6 +27,7 @@ __all__ = [
     "attempts",
     "audit",
     "batches",
+    "callbacks",
     "cart_lines",
     "codes",
     "consents",
@@ -52,7 +54,11 @@ __all__ = [
     "node_state",
     "observations",
     "operators",
+    "order_events",
+    "order_lines",
+    "orders",
     "outbox",
+    "payments",
     "people",
     "preferences",
     "products",

@@ -11,6 +11,7 @@ cart_lines = Table(
     Column("product", Text, ForeignKey("products.id"), primary_key=True),
     Column("quantity", Integer, nullable=False),
     Column("added_at", Moment, nullable=False),
+    Column("push", Text),  # the offer it was put in from
 )
 
 favourites = Table(

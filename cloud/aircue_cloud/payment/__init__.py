@@ -1,0 +1,1 @@
+"""Payment providers: one interface, a file for each."""

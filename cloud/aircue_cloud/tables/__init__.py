@@ -11,6 +11,7 @@ from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, loss
 from aircue_cloud.tables.needs import episodes, need_versions, rule_states
 from aircue_cloud.tables.orders import callbacks, order_events, order_lines, orders, payments
 from aircue_cloud.tables.outcomes import assignments
+from aircue_cloud.tables.parcels import parcel_events, parcels
 from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.reports import reports
@@ -53,11 +54,13 @@ __all__ = [
     "need_versions",
     "node_state",
     "observations",
+    "operators",
     "order_events",
     "order_lines",
     "orders",
-    "operators",
     "outbox",
+    "parcel_events",
+    "parcels",
     "payments",
     "people",
     "preferences",

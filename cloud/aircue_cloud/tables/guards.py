@@ -57,7 +57,7 @@ def _is_erasure(table: Table, dialect: str) -> str:
 
 
 def _fits(name: str, renamed: tuple[str, ...], emptied: tuple[str, ...], dialect: str) -> str:
-    new, old = (f"NEW.{name}", f"OLD.{name}") if dialect == "sqlite" else (f"NEW.{name}::text", f"OLD.{name}::text")
+    new, old = (f'{which}."{name}"{"" if dialect == "sqlite" else "::text"}' for which in ("NEW", "OLD"))
     same = f"{new} IS {old}" if dialect == "sqlite" else f"{new} IS NOT DISTINCT FROM {old}"
     place = f"instr({new}, '{PSEUDONYM}')" if dialect == "sqlite" else f"position('{PSEUDONYM}' in {new})"
     if name in renamed:

@@ -25,6 +25,8 @@ def written(cloud: Cloud) -> Cloud:
         connection.execute(tables.orders.insert(), order | {"total_minor": 9900, "state": "placed", "token": "t"})
         event = {"order": "o-1", "at": NOW, "kind": "placed", "amount_minor": 0, "key": "placed:o-1"}
         connection.execute(tables.order_events.insert(), event)
+        told = {"parcel": "p-1", "key": "1", "at": NOW, "state": "InTransit", "received_at": NOW}
+        connection.execute(tables.parcel_events.insert(), told)
     return cloud
 
 
@@ -39,6 +41,7 @@ CHANGES: list[Any] = [
     update(tables.erasures).values(asked_by="erased-1"),
     update(tables.need_versions).values(active=False),
     update(tables.order_events).values(amount_minor=9900),
+    update(tables.parcel_events).values(state="Delivered"),
 ]
 
 

@@ -12,10 +12,13 @@ READING = (
     "needs:read",
     "observations:read",
     "operators:read",
+    "parcels:read",
+    "partners:read",
     "readings:read",
     "recommendations:read",
     "rights:read",
     "status:read",
+    "supply:read",
     "weather:read",
 )
 WRITING = (
@@ -27,8 +30,11 @@ WRITING = (
     "needs:write",
     "observations:write",
     "operators:write",
+    "parcels:write",
+    "partners:write",
     "pushes:write",
     "rights:write",
+    "supply:write",
     "weather:write",
 )
 ALL = frozenset((*READING, *WRITING))

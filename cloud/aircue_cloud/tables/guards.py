@@ -13,6 +13,7 @@ from aircue_cloud.tables.access import audit
 from aircue_cloud.tables.homes import consents
 from aircue_cloud.tables.needs import need_versions
 from aircue_cloud.tables.orders import order_events
+from aircue_cloud.tables.parcels import parcel_events
 from aircue_cloud.tables.rights import erasures
 
 PSEUDONYM = "erased-"
@@ -23,6 +24,7 @@ APPEND_ONLY: Mapping[Table, tuple[tuple[str, ...], tuple[str, ...]]] = {
     erasures: ((), ()),
     need_versions: ((), ()),
     order_events: ((), ()),
+    parcel_events: ((), ()),
 }
 
 

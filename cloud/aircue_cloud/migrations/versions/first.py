@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_7118914fa16a"
+revision = "0001_7163d2a60010"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -175,6 +175,17 @@ def upgrade() -> None:
     sa.Column('totp_on', sa.Boolean(), nullable=False),
     sa.Column('totp_step', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('name')
+    )
+    op.create_table('parcel_events',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('parcel', sa.Text(), nullable=False),
+    sa.Column('key', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('expected_at', sa.BigInteger(), nullable=True),
+    sa.Column('received_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('parcel', 'key', name='parcel_event_key')
     )
     op.create_table('preferences',
     sa.Column('kind', sa.Text(), nullable=False),
@@ -537,6 +548,26 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['product'], ['products.id'], ),
     sa.PrimaryKeyConstraint('order', 'product')
     )
+    op.create_table('parcels',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('order', sa.Text(), nullable=True),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('carrier', sa.Text(), nullable=False),
+    sa.Column('tracking_number', sa.Text(), nullable=False),
+    sa.Column('contents', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('tracked_at', sa.BigInteger(), nullable=False),
+    sa.Column('heard_at', sa.BigInteger(), nullable=False),
+    sa.Column('promised_at', sa.BigInteger(), nullable=True),
+    sa.Column('expected_at', sa.BigInteger(), nullable=True),
+    sa.Column('delivered_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['order'], ['orders.id'], ),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('carrier', 'tracking_number', name='parcel_number')
+    )
+    op.create_index(op.f('ix_parcels_person'), 'parcels', ['person'], unique=False)
+    op.create_index('parcel_order', 'parcels', ['order'], unique=False)
     op.create_table('payments',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('order', sa.Text(), nullable=False),
@@ -657,6 +688,8 @@ GUARDS = {
         'CREATE TRIGGER need_versions_unchanged BEFORE UPDATE ON need_versions WHEN NOT (NEW."id" IS OLD."id" AND NEW."name" IS OLD."name" AND NEW."number" IS OLD."number" AND NEW."document" IS OLD."document" AND NEW."author" IS OLD."author" AND NEW."at" IS OLD."at" AND NEW."note" IS OLD."note" AND NEW."active" IS OLD."active") BEGIN SELECT RAISE(ABORT, \'table need_versions is append-only\'); END',
         "CREATE TRIGGER order_events_kept BEFORE DELETE ON order_events BEGIN SELECT RAISE(ABORT, 'table order_events is append-only'); END",
         'CREATE TRIGGER order_events_unchanged BEFORE UPDATE ON order_events WHEN NOT (NEW."id" IS OLD."id" AND NEW."order" IS OLD."order" AND NEW."at" IS OLD."at" AND NEW."kind" IS OLD."kind" AND NEW."amount_minor" IS OLD."amount_minor" AND NEW."payment" IS OLD."payment" AND NEW."provider" IS OLD."provider" AND NEW."reference" IS OLD."reference" AND NEW."detail" IS OLD."detail" AND NEW."key" IS OLD."key") BEGIN SELECT RAISE(ABORT, \'table order_events is append-only\'); END',
+        "CREATE TRIGGER parcel_events_kept BEFORE DELETE ON parcel_events BEGIN SELECT RAISE(ABORT, 'table parcel_events is append-only'); END",
+        'CREATE TRIGGER parcel_events_unchanged BEFORE UPDATE ON parcel_events WHEN NOT (NEW."id" IS OLD."id" AND NEW."parcel" IS OLD."parcel" AND NEW."key" IS OLD."key" AND NEW."at" IS OLD."at" AND NEW."state" IS OLD."state" AND NEW."expected_at" IS OLD."expected_at" AND NEW."received_at" IS OLD."received_at") BEGIN SELECT RAISE(ABORT, \'table parcel_events is append-only\'); END',
     ),
     "postgresql": (
         'CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND (NEW."actor"::text IS NOT DISTINCT FROM OLD."actor"::text OR position(\'erased-\' in NEW."actor"::text) > 0) AND (NEW."action"::text IS NOT DISTINCT FROM OLD."action"::text OR position(\'erased-\' in NEW."action"::text) > 0) AND (NEW."target"::text IS NOT DISTINCT FROM OLD."target"::text OR position(\'erased-\' in NEW."target"::text) > 0) AND (NEW."outcome"::text IS NOT DISTINCT FROM OLD."outcome"::text OR position(\'erased-\' in NEW."outcome"::text) > 0) AND (NEW."address"::text IS NOT DISTINCT FROM OLD."address"::text OR position(\'erased-\' in NEW."address"::text) > 0) AND (NEW."detail"::text IS NOT DISTINCT FROM OLD."detail"::text OR position(\'erased-\' in NEW."detail"::text) > 0) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table audit is append-only\'; END $$',
@@ -674,5 +707,8 @@ GUARDS = {
         'CREATE FUNCTION order_events_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."order"::text IS NOT DISTINCT FROM OLD."order"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."kind"::text IS NOT DISTINCT FROM OLD."kind"::text AND NEW."amount_minor"::text IS NOT DISTINCT FROM OLD."amount_minor"::text AND NEW."payment"::text IS NOT DISTINCT FROM OLD."payment"::text AND NEW."provider"::text IS NOT DISTINCT FROM OLD."provider"::text AND NEW."reference"::text IS NOT DISTINCT FROM OLD."reference"::text AND NEW."detail"::text IS NOT DISTINCT FROM OLD."detail"::text AND NEW."key"::text IS NOT DISTINCT FROM OLD."key"::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table order_events is append-only\'; END $$',
         'CREATE TRIGGER order_events_kept BEFORE UPDATE OR DELETE ON order_events FOR EACH ROW EXECUTE FUNCTION order_events_guard()',
         'CREATE TRIGGER order_events_full BEFORE TRUNCATE ON order_events FOR EACH STATEMENT EXECUTE FUNCTION order_events_guard()',
+        'CREATE FUNCTION parcel_events_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."parcel"::text IS NOT DISTINCT FROM OLD."parcel"::text AND NEW."key"::text IS NOT DISTINCT FROM OLD."key"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."state"::text IS NOT DISTINCT FROM OLD."state"::text AND NEW."expected_at"::text IS NOT DISTINCT FROM OLD."expected_at"::text AND NEW."received_at"::text IS NOT DISTINCT FROM OLD."received_at"::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table parcel_events is append-only\'; END $$',
+        'CREATE TRIGGER parcel_events_kept BEFORE UPDATE OR DELETE ON parcel_events FOR EACH ROW EXECUTE FUNCTION parcel_events_guard()',
+        'CREATE TRIGGER parcel_events_full BEFORE TRUNCATE ON parcel_events FOR EACH STATEMENT EXECUTE FUNCTION parcel_events_guard()',
     ),
 }

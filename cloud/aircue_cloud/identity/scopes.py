@@ -16,6 +16,7 @@ READING = (
     "recommendations:read",
     "rights:read",
     "status:read",
+    "support:read",
     "weather:read",
 )
 WRITING = (
@@ -29,6 +30,7 @@ WRITING = (
     "operators:write",
     "pushes:write",
     "rights:write",
+    "support:write",
     "weather:write",
 )
 ALL = frozenset((*READING, *WRITING))

@@ -1,7 +1,7 @@
 """What a question is about: one score for each intent, from labelled questions.
 
-Two ways, behind one Protocol. `Classifier` learns where intents part, and wants a few dozen questions of each.
-`Nearest` looks for the passage that says the same, and does with a handful. How sure either is: how far its best intent
+Two ways, behind one Protocol. `Classifier` learns where intents part, and wants a handful of questions of each.
+`Nearest` looks for the passage that says the same, and does with one. How sure either is: how far its best intent
 stands before the second.
 """
 
@@ -20,7 +20,7 @@ from aircue_cloud.support import words
 from aircue_cloud.support.features import Features
 
 Scores: TypeAlias = NDArray[np.float64]
-LEARNABLE = 30  # questions of the scarcest intent from which on a classifier is learnt
+LEARNABLE = 5  # passages of the scarcest intent from which on a classifier does better; with fewer, the nearest passage
 HARDNESS = 10.0  # of the machines' margins: docs/shop-support.md has what was tried
 _SEED = 1
 

@@ -27,6 +27,7 @@ from aircue_cloud.ingest.uploads import Uploads
 from aircue_cloud.layers.lake import Lake
 from aircue_cloud.layers.upkeep import Upkeep
 from aircue_cloud.layers.worker import Worker
+from aircue_cloud.logistics.moving import Moving
 from aircue_cloud.needs import needs
 from aircue_cloud.needs.live import Live
 from aircue_cloud.objects import FolderStore, ObjectStore
@@ -51,6 +52,7 @@ from aircue_cloud.routes import (
     needs_of_store,
     observations,
     openapi,
+    parcels,
     people,
     personalisation,
     preferences,
@@ -89,6 +91,7 @@ ROUTES = (
     needs_of_store,
     observations,
     openapi,
+    parcels,
     people,
     personalisation,
     preferences,
@@ -180,6 +183,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
             *_weather(config, layers.engine, clock),
             Turn(layers, clock),
             Learning(layers.engine, lambda: layers.needs, _terms(config), clock),
+            Moving(layers.engine, clock),
             deliverer,
         ),
     )

@@ -16,6 +16,7 @@ from aircue_cloud.decision import local_time
 from aircue_cloud.decision import settings as pushing
 from aircue_cloud.decision.local_time import Window
 from aircue_cloud.errors import SettingsError
+from aircue_cloud.logistics import callbacks
 from aircue_cloud.rights.receipts import Controller
 from aircue_cloud.settings import build, load_toml
 
@@ -67,7 +68,8 @@ class Config:
     nothing, and nothing about one need, so that the difference can be seen. explore: whether offers are drawn, so that
     it can be learnt which help, or the best is always made. language: of people who say nothing else. delivery: how
     pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py). storefront: the shop's own
-    pages, on unless it says otherwise."""
+    pages, on unless it says otherwise. carriers: who may call back with what became of parcels, a table for each
+    (logistics/callbacks.py)."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -106,6 +108,7 @@ class Config:
     weather_archive_url: str = ""
     delivery: dict[str, Any] = field(default_factory=dict)
     storefront: dict[str, Any] = field(default_factory=dict)
+    carriers: dict[str, Any] = field(default_factory=dict)
 
     @property
     def has_storefront(self) -> bool:
@@ -186,6 +189,7 @@ def load(path: Path) -> Config:
     _check_weather(config, str(path))
     _check_quiet(config, str(path))
     build(_Storefront, config.storefront, f"{path} [storefront]")
+    callbacks.secrets(config.carriers, str(path))
     return config
 
 

@@ -21,6 +21,12 @@ def written(cloud: Cloud) -> Cloud:
         proof = {"id": "1", "at": NOW, "asked_by": "olga", "proof": {"complete": True}}
         connection.execute(tables.erasures.insert(), proof)
         stored.save(connection, "damp-air", needs.load().by_name["damp-air"].document, "operator olga", "", NOW)
+        order = {"id": "o-1", "number": 1001, "person": "ada-1", "placed_at": NOW, "currency": "EUR"}
+        connection.execute(tables.orders.insert(), order | {"total_minor": 9900, "state": "placed", "token": "t"})
+        event = {"order": "o-1", "at": NOW, "kind": "placed", "amount_minor": 0, "key": "placed:o-1"}
+        connection.execute(tables.order_events.insert(), event)
+        told = {"parcel": "p-1", "key": "1", "at": NOW, "state": "InTransit", "received_at": NOW}
+        connection.execute(tables.parcel_events.insert(), told)
     return cloud
 
 
@@ -34,6 +40,8 @@ CHANGES: list[Any] = [
     update(tables.consents).values(document={"forged": True}),
     update(tables.erasures).values(asked_by="erased-1"),
     update(tables.need_versions).values(active=False),
+    update(tables.order_events).values(amount_minor=9900),
+    update(tables.parcel_events).values(state="Delivered"),
 ]
 
 

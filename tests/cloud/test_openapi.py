@@ -76,13 +76,16 @@ def operations(app: Flask) -> Iterator[Any]:
 # What stands in a path and is known, so that more than refusals is looked at.
 KNOWN = {"household": "ada", "person": "ada-1", "site": "home-1", "product": "lamp", "need": "damp-air"}
 # What no drawn request can have right, or few: a code, a pass and its page, the bytes of a batch, an object that was
-# uploaded, names in a body or a query, a need's document, a channel that is not switched on, a currency with its own
+# uploaded, names in a body or a query, a parcel's id, a carrier that is switched on, a need's document, a channel that is not switched on, a currency with its own
 # exponent. What removes is asked about nobody and nothing that is there: the others would miss it.
 UNREACHABLE = {
     "DELETE /api/v1/households/{household}": {404},
     "DELETE /api/v1/people/{person}": {404},
     "DELETE /api/v1/products/{product}": {404},
     "DELETE /api/v1/needs/{need}": {404},
+    "POST /api/v1/parcels": {422},
+    "GET /api/v1/parcels/{parcel}": {404},
+    "POST /api/v1/carriers/{carrier}/callback": {404},
     "PUT /api/v1/needs/{need}": {422},
     "POST /api/v1/needs/{need}/check": {422},
     "PUT /api/v1/people/{person}": {422},

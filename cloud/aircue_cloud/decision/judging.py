@@ -1,6 +1,6 @@
 """What a household could be offered against a need: products scored by a model, each with what hinders it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import log
@@ -27,7 +27,7 @@ from aircue_cloud.decision.candidates import (
 )
 from aircue_cloud.decision.known import Known, Shopped
 from aircue_cloud.decision.policy import CHANNEL, REFUSED, Bought
-from aircue_cloud.needs.needs import Need
+from aircue_cloud.needs.needs import REPLENISH, Need
 from aircue_cloud.outcomes.learnt import NOTHING, Stand
 from aircue_cloud.recommender import explanations
 from aircue_cloud.recommender.asked import Context, Described, Told
@@ -190,7 +190,8 @@ class Judge:
         kept = _kept(shopped)
         due = {**self._due(household, [one for one in remedies.described if kept.get(one.id, 0) > 0]), **asked.only.due}
         owned = frozenset(product for product, times in kept.items() if times > 0)
-        barred = _barred(shopped, kept, remedies.products, self._now)
+        coming = _coming(self._known.coming.get(household, frozenset()), remedies.products, need)
+        barred = _barred(shopped, kept, remedies.products, self._now) | coming
         offered = [one for one in remedies.products if asked.only.product in (None, one.id)]
         found = candidates(need, offered, affinity, owned, lifts=remedies.lifts, due=due, barred=barred)
         return _Offers(
@@ -268,6 +269,14 @@ def _barred(
     found = {one.id: turned_down[one.category] for one in products if one.category in turned_down}
     returned = {one.product for one in shopped if one.kind == "return" and kept.get(one.product, 0) <= 0}
     return found | dict.fromkeys(returned, "the household gave it back")
+
+
+def _coming(products: Set[str], sold: Sequence[Product], need: Need) -> dict[str, str]:
+    """What is on its way is not offered; nor, where the need is that something is used up, another one of its kind."""
+    kinds = {one.category for one in sold if one.id in products} if need.source == REPLENISH else set()
+    found = dict.fromkeys(products, "a parcel with it is on its way to the household")
+    of_kind = (one.id for one in sold if one.category in kinds and one.id not in products)
+    return found | dict.fromkeys(of_kind, "a parcel with one of its kind is on its way to the household")
 
 
 def _bought(shopped: Sequence[Shopped], kept: Mapping[str, int], need: Need, due: Mapping[str, float]) -> Bought | None:

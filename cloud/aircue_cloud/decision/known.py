@@ -15,6 +15,7 @@ from aircue_cloud.decision.policy import CHANNEL, COOLDOWN, DATA_CATEGORY, GHOST
 from aircue_cloud.decision.preferences import NO_WISHES, NOTHING_SAID, Preferences, Wishes
 from aircue_cloud.decision.shopping import BEHAVIOUR
 from aircue_cloud.homes import personalisation
+from aircue_cloud.logistics.reading import on_their_way_to
 from aircue_cloud.recommender.asked import Described
 
 OFFERED = (SEND, GHOST)  # one that is held out counts as if it had been sent
@@ -48,8 +49,9 @@ class Shopped:
 class Known:
     """By site: household and zone. By household: consent to pushes from the air, agreed (the channels through which),
     people, offered and shopped, latest first. agreeing: households that let their behaviour be used. By site and node:
-    flags of the latest readings (with the quantity), falls in degrees Celsius. catalogue: ids of all products.
-    remedies: by category. decided: pushes that were sent or held out before."""
+    flags of the latest readings (with the quantity), falls in degrees Celsius. coming: by household, products in
+    parcels on their way to it. catalogue: ids of all products. remedies: by category. decided: pushes that were sent or
+    held out before."""
 
     switched_off: str | None
     sites: Mapping[str, tuple[str | None, str]]
@@ -64,6 +66,7 @@ class Known:
     episodes: Mapping[tuple[str, str, str], Sequence[Any]]
     flags: Mapping[tuple[str, str, str], str]
     falls: Mapping[tuple[str, str], float]
+    coming: Mapping[str, Set[str]] = field(default_factory=dict)
     catalogue: Sequence[str] = ()
     remedies: Mapping[str, Sequence[tuple[Product, Described]]] = field(default_factory=dict)
 
@@ -109,6 +112,7 @@ def look(
         episodes=_episodes(connection, sites, min((at for _, _, at in cases), default=now)),
         flags=_flags(connection, sites),
         falls=_falls(connection, cases),
+        coming=on_their_way_to(connection, agreeing, now) if agreeing else {},
         catalogue=catalogue,
         remedies=remedies,
     )

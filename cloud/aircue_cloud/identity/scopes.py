@@ -12,11 +12,14 @@ READING = (
     "needs:read",
     "observations:read",
     "operators:read",
+    "parcels:read",
+    "partners:read",
     "readings:read",
     "recommendations:read",
     "rights:read",
     "status:read",
     "support:read",
+    "supply:read",
     "weather:read",
 )
 WRITING = (
@@ -28,9 +31,12 @@ WRITING = (
     "needs:write",
     "observations:write",
     "operators:write",
+    "parcels:write",
+    "partners:write",
     "pushes:write",
     "rights:write",
     "support:write",
+    "supply:write",
     "weather:write",
 )
 ALL = frozenset((*READING, *WRITING))

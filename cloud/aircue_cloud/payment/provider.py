@@ -1,9 +1,9 @@
 """What every payment provider does for us. Pure but for what goes through Http.
 
-    PaymentError
-    +-- NotGenuine     a callback that the provider did not sign, or too long ago
-    +-- ProviderDown   nobody knows whether it was done: ask again with the same key
-    +-- Refused        the provider said no, for certain
+PaymentError
++-- NotGenuine     a callback that the provider did not sign, or too long ago
++-- ProviderDown   nobody knows whether it was done: ask again with the same key
++-- Refused        the provider said no, for certain
 """
 
 from collections.abc import Callable, Mapping

@@ -11,6 +11,7 @@ from aircue_cloud.tables.middle import delivered, hourly, lake, lake_files, loss
 from aircue_cloud.tables.needs import episodes, need_versions, rule_states
 from aircue_cloud.tables.orders import callbacks, order_events, order_lines, orders, payments
 from aircue_cloud.tables.outcomes import assignments
+from aircue_cloud.tables.parcels import parcel_events, parcels
 from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.reports import reports
@@ -62,6 +63,8 @@ __all__ = [
     "order_lines",
     "orders",
     "outbox",
+    "parcel_events",
+    "parcels",
     "payments",
     "people",
     "preferences",

@@ -13,6 +13,7 @@ from aircue_cloud.tables.access import audit
 from aircue_cloud.tables.homes import consents
 from aircue_cloud.tables.needs import need_versions
 from aircue_cloud.tables.orders import order_events
+from aircue_cloud.tables.parcels import parcel_events
 from aircue_cloud.tables.rights import erasures
 from aircue_cloud.tables.support import article_versions
 
@@ -25,6 +26,7 @@ APPEND_ONLY: Mapping[Table, tuple[tuple[str, ...], tuple[str, ...]]] = {
     erasures: ((), ()),
     need_versions: ((), ()),
     order_events: ((), ()),
+    parcel_events: ((), ()),
 }
 
 
@@ -57,7 +59,7 @@ def _is_erasure(table: Table, dialect: str) -> str:
 
 
 def _fits(name: str, renamed: tuple[str, ...], emptied: tuple[str, ...], dialect: str) -> str:
-    new, old = (f"NEW.{name}", f"OLD.{name}") if dialect == "sqlite" else (f"NEW.{name}::text", f"OLD.{name}::text")
+    new, old = (f'{which}."{name}"{"" if dialect == "sqlite" else "::text"}' for which in ("NEW", "OLD"))
     same = f"{new} IS {old}" if dialect == "sqlite" else f"{new} IS NOT DISTINCT FROM {old}"
     place = f"instr({new}, '{PSEUDONYM}')" if dialect == "sqlite" else f"position('{PSEUDONYM}' in {new})"
     if name in renamed:

@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_85c99e71d184"
+revision = "0001_b0284067ab97"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -188,6 +188,17 @@ def upgrade() -> None:
     sa.Column('totp_on', sa.Boolean(), nullable=False),
     sa.Column('totp_step', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('name')
+    )
+    op.create_table('parcel_events',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('parcel', sa.Text(), nullable=False),
+    sa.Column('key', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('expected_at', sa.BigInteger(), nullable=True),
+    sa.Column('received_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('parcel', 'key', name='parcel_event_key')
     )
     op.create_table('preferences',
     sa.Column('kind', sa.Text(), nullable=False),
@@ -582,6 +593,26 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['product'], ['products.id'], ),
     sa.PrimaryKeyConstraint('order', 'product')
     )
+    op.create_table('parcels',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('order', sa.Text(), nullable=True),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('carrier', sa.Text(), nullable=False),
+    sa.Column('tracking_number', sa.Text(), nullable=False),
+    sa.Column('contents', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('tracked_at', sa.BigInteger(), nullable=False),
+    sa.Column('heard_at', sa.BigInteger(), nullable=False),
+    sa.Column('promised_at', sa.BigInteger(), nullable=True),
+    sa.Column('expected_at', sa.BigInteger(), nullable=True),
+    sa.Column('delivered_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['order'], ['orders.id'], ),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('carrier', 'tracking_number', name='parcel_number')
+    )
+    op.create_index(op.f('ix_parcels_person'), 'parcels', ['person'], unique=False)
+    op.create_index('parcel_order', 'parcels', ['order'], unique=False)
     op.create_table('payments',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('order', sa.Text(), nullable=False),
@@ -693,36 +724,41 @@ def upgrade() -> None:
 GUARDS = {
     "sqlite": (
         "CREATE TRIGGER article_versions_kept BEFORE DELETE ON article_versions BEGIN SELECT RAISE(ABORT, 'table article_versions is append-only'); END",
-        "CREATE TRIGGER article_versions_unchanged BEFORE UPDATE ON article_versions WHEN NOT (NEW.id IS OLD.id AND NEW.language IS OLD.language AND NEW.name IS OLD.name AND NEW.number IS OLD.number AND NEW.document IS OLD.document AND NEW.author IS OLD.author AND NEW.at IS OLD.at AND NEW.note IS OLD.note AND NEW.active IS OLD.active) BEGIN SELECT RAISE(ABORT, 'table article_versions is append-only'); END",
+        'CREATE TRIGGER article_versions_unchanged BEFORE UPDATE ON article_versions WHEN NOT (NEW."id" IS OLD."id" AND NEW."language" IS OLD."language" AND NEW."name" IS OLD."name" AND NEW."number" IS OLD."number" AND NEW."document" IS OLD."document" AND NEW."author" IS OLD."author" AND NEW."at" IS OLD."at" AND NEW."note" IS OLD."note" AND NEW."active" IS OLD."active") BEGIN SELECT RAISE(ABORT, \'table article_versions is append-only\'); END',
         "CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'table audit is append-only'); END",
-        "CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit WHEN NOT (NEW.id IS OLD.id AND NEW.at IS OLD.at AND (NEW.actor IS OLD.actor OR instr(NEW.actor, 'erased-') > 0) AND (NEW.action IS OLD.action OR instr(NEW.action, 'erased-') > 0) AND (NEW.target IS OLD.target OR instr(NEW.target, 'erased-') > 0) AND (NEW.outcome IS OLD.outcome OR instr(NEW.outcome, 'erased-') > 0) AND (NEW.address IS OLD.address OR instr(NEW.address, 'erased-') > 0) AND (NEW.detail IS OLD.detail OR instr(NEW.detail, 'erased-') > 0)) BEGIN SELECT RAISE(ABORT, 'table audit is append-only'); END",
+        'CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit WHEN NOT (NEW."id" IS OLD."id" AND NEW."at" IS OLD."at" AND (NEW."actor" IS OLD."actor" OR instr(NEW."actor", \'erased-\') > 0) AND (NEW."action" IS OLD."action" OR instr(NEW."action", \'erased-\') > 0) AND (NEW."target" IS OLD."target" OR instr(NEW."target", \'erased-\') > 0) AND (NEW."outcome" IS OLD."outcome" OR instr(NEW."outcome", \'erased-\') > 0) AND (NEW."address" IS OLD."address" OR instr(NEW."address", \'erased-\') > 0) AND (NEW."detail" IS OLD."detail" OR instr(NEW."detail", \'erased-\') > 0)) BEGIN SELECT RAISE(ABORT, \'table audit is append-only\'); END',
         "CREATE TRIGGER consents_kept BEFORE DELETE ON consents BEGIN SELECT RAISE(ABORT, 'table consents is append-only'); END",
-        "CREATE TRIGGER consents_unchanged BEFORE UPDATE ON consents WHEN NOT (NEW.id IS OLD.id AND (NEW.household IS OLD.household OR instr(NEW.household, 'erased-') > 0) AND NEW.purpose IS OLD.purpose AND NEW.data_category IS OLD.data_category AND NEW.channel IS OLD.channel AND NEW.granted IS OLD.granted AND NEW.at IS OLD.at AND NEW.receipt IS OLD.receipt AND (NEW.document IS OLD.document OR NEW.document IS NULL)) BEGIN SELECT RAISE(ABORT, 'table consents is append-only'); END",
+        'CREATE TRIGGER consents_unchanged BEFORE UPDATE ON consents WHEN NOT (NEW."id" IS OLD."id" AND (NEW."household" IS OLD."household" OR instr(NEW."household", \'erased-\') > 0) AND NEW."purpose" IS OLD."purpose" AND NEW."data_category" IS OLD."data_category" AND NEW."channel" IS OLD."channel" AND NEW."granted" IS OLD."granted" AND NEW."at" IS OLD."at" AND NEW."receipt" IS OLD."receipt" AND (NEW."document" IS OLD."document" OR NEW."document" IS NULL)) BEGIN SELECT RAISE(ABORT, \'table consents is append-only\'); END',
         "CREATE TRIGGER erasures_kept BEFORE DELETE ON erasures BEGIN SELECT RAISE(ABORT, 'table erasures is append-only'); END",
-        "CREATE TRIGGER erasures_unchanged BEFORE UPDATE ON erasures WHEN NOT (NEW.id IS OLD.id AND NEW.at IS OLD.at AND NEW.asked_by IS OLD.asked_by AND NEW.proof IS OLD.proof) BEGIN SELECT RAISE(ABORT, 'table erasures is append-only'); END",
+        'CREATE TRIGGER erasures_unchanged BEFORE UPDATE ON erasures WHEN NOT (NEW."id" IS OLD."id" AND NEW."at" IS OLD."at" AND NEW."asked_by" IS OLD."asked_by" AND NEW."proof" IS OLD."proof") BEGIN SELECT RAISE(ABORT, \'table erasures is append-only\'); END',
         "CREATE TRIGGER need_versions_kept BEFORE DELETE ON need_versions BEGIN SELECT RAISE(ABORT, 'table need_versions is append-only'); END",
-        "CREATE TRIGGER need_versions_unchanged BEFORE UPDATE ON need_versions WHEN NOT (NEW.id IS OLD.id AND NEW.name IS OLD.name AND NEW.number IS OLD.number AND NEW.document IS OLD.document AND NEW.author IS OLD.author AND NEW.at IS OLD.at AND NEW.note IS OLD.note AND NEW.active IS OLD.active) BEGIN SELECT RAISE(ABORT, 'table need_versions is append-only'); END",
+        'CREATE TRIGGER need_versions_unchanged BEFORE UPDATE ON need_versions WHEN NOT (NEW."id" IS OLD."id" AND NEW."name" IS OLD."name" AND NEW."number" IS OLD."number" AND NEW."document" IS OLD."document" AND NEW."author" IS OLD."author" AND NEW."at" IS OLD."at" AND NEW."note" IS OLD."note" AND NEW."active" IS OLD."active") BEGIN SELECT RAISE(ABORT, \'table need_versions is append-only\'); END',
         "CREATE TRIGGER order_events_kept BEFORE DELETE ON order_events BEGIN SELECT RAISE(ABORT, 'table order_events is append-only'); END",
-        "CREATE TRIGGER order_events_unchanged BEFORE UPDATE ON order_events WHEN NOT (NEW.id IS OLD.id AND NEW.order IS OLD.order AND NEW.at IS OLD.at AND NEW.kind IS OLD.kind AND NEW.amount_minor IS OLD.amount_minor AND NEW.payment IS OLD.payment AND NEW.provider IS OLD.provider AND NEW.reference IS OLD.reference AND NEW.detail IS OLD.detail AND NEW.key IS OLD.key) BEGIN SELECT RAISE(ABORT, 'table order_events is append-only'); END",
+        'CREATE TRIGGER order_events_unchanged BEFORE UPDATE ON order_events WHEN NOT (NEW."id" IS OLD."id" AND NEW."order" IS OLD."order" AND NEW."at" IS OLD."at" AND NEW."kind" IS OLD."kind" AND NEW."amount_minor" IS OLD."amount_minor" AND NEW."payment" IS OLD."payment" AND NEW."provider" IS OLD."provider" AND NEW."reference" IS OLD."reference" AND NEW."detail" IS OLD."detail" AND NEW."key" IS OLD."key") BEGIN SELECT RAISE(ABORT, \'table order_events is append-only\'); END',
+        "CREATE TRIGGER parcel_events_kept BEFORE DELETE ON parcel_events BEGIN SELECT RAISE(ABORT, 'table parcel_events is append-only'); END",
+        'CREATE TRIGGER parcel_events_unchanged BEFORE UPDATE ON parcel_events WHEN NOT (NEW."id" IS OLD."id" AND NEW."parcel" IS OLD."parcel" AND NEW."key" IS OLD."key" AND NEW."at" IS OLD."at" AND NEW."state" IS OLD."state" AND NEW."expected_at" IS OLD."expected_at" AND NEW."received_at" IS OLD."received_at") BEGIN SELECT RAISE(ABORT, \'table parcel_events is append-only\'); END',
     ),
     "postgresql": (
-        "CREATE FUNCTION article_versions_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.language::text IS NOT DISTINCT FROM OLD.language::text AND NEW.name::text IS NOT DISTINCT FROM OLD.name::text AND NEW.number::text IS NOT DISTINCT FROM OLD.number::text AND NEW.document::text IS NOT DISTINCT FROM OLD.document::text AND NEW.author::text IS NOT DISTINCT FROM OLD.author::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.note::text IS NOT DISTINCT FROM OLD.note::text AND NEW.active::text IS NOT DISTINCT FROM OLD.active::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table article_versions is append-only'; END $$",
+        'CREATE FUNCTION article_versions_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."language"::text IS NOT DISTINCT FROM OLD."language"::text AND NEW."name"::text IS NOT DISTINCT FROM OLD."name"::text AND NEW."number"::text IS NOT DISTINCT FROM OLD."number"::text AND NEW."document"::text IS NOT DISTINCT FROM OLD."document"::text AND NEW."author"::text IS NOT DISTINCT FROM OLD."author"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."note"::text IS NOT DISTINCT FROM OLD."note"::text AND NEW."active"::text IS NOT DISTINCT FROM OLD."active"::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table article_versions is append-only\'; END $$',
         'CREATE TRIGGER article_versions_kept BEFORE UPDATE OR DELETE ON article_versions FOR EACH ROW EXECUTE FUNCTION article_versions_guard()',
         'CREATE TRIGGER article_versions_full BEFORE TRUNCATE ON article_versions FOR EACH STATEMENT EXECUTE FUNCTION article_versions_guard()',
-        "CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND (NEW.actor::text IS NOT DISTINCT FROM OLD.actor::text OR position('erased-' in NEW.actor::text) > 0) AND (NEW.action::text IS NOT DISTINCT FROM OLD.action::text OR position('erased-' in NEW.action::text) > 0) AND (NEW.target::text IS NOT DISTINCT FROM OLD.target::text OR position('erased-' in NEW.target::text) > 0) AND (NEW.outcome::text IS NOT DISTINCT FROM OLD.outcome::text OR position('erased-' in NEW.outcome::text) > 0) AND (NEW.address::text IS NOT DISTINCT FROM OLD.address::text OR position('erased-' in NEW.address::text) > 0) AND (NEW.detail::text IS NOT DISTINCT FROM OLD.detail::text OR position('erased-' in NEW.detail::text) > 0) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table audit is append-only'; END $$",
+        'CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND (NEW."actor"::text IS NOT DISTINCT FROM OLD."actor"::text OR position(\'erased-\' in NEW."actor"::text) > 0) AND (NEW."action"::text IS NOT DISTINCT FROM OLD."action"::text OR position(\'erased-\' in NEW."action"::text) > 0) AND (NEW."target"::text IS NOT DISTINCT FROM OLD."target"::text OR position(\'erased-\' in NEW."target"::text) > 0) AND (NEW."outcome"::text IS NOT DISTINCT FROM OLD."outcome"::text OR position(\'erased-\' in NEW."outcome"::text) > 0) AND (NEW."address"::text IS NOT DISTINCT FROM OLD."address"::text OR position(\'erased-\' in NEW."address"::text) > 0) AND (NEW."detail"::text IS NOT DISTINCT FROM OLD."detail"::text OR position(\'erased-\' in NEW."detail"::text) > 0) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table audit is append-only\'; END $$',
         'CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_guard()',
         'CREATE TRIGGER audit_full BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_guard()',
-        "CREATE FUNCTION consents_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND (NEW.household::text IS NOT DISTINCT FROM OLD.household::text OR position('erased-' in NEW.household::text) > 0) AND NEW.purpose::text IS NOT DISTINCT FROM OLD.purpose::text AND NEW.data_category::text IS NOT DISTINCT FROM OLD.data_category::text AND NEW.channel::text IS NOT DISTINCT FROM OLD.channel::text AND NEW.granted::text IS NOT DISTINCT FROM OLD.granted::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.receipt::text IS NOT DISTINCT FROM OLD.receipt::text AND (NEW.document::text IS NOT DISTINCT FROM OLD.document::text OR NEW.document::text IS NULL) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table consents is append-only'; END $$",
+        'CREATE FUNCTION consents_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND (NEW."household"::text IS NOT DISTINCT FROM OLD."household"::text OR position(\'erased-\' in NEW."household"::text) > 0) AND NEW."purpose"::text IS NOT DISTINCT FROM OLD."purpose"::text AND NEW."data_category"::text IS NOT DISTINCT FROM OLD."data_category"::text AND NEW."channel"::text IS NOT DISTINCT FROM OLD."channel"::text AND NEW."granted"::text IS NOT DISTINCT FROM OLD."granted"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."receipt"::text IS NOT DISTINCT FROM OLD."receipt"::text AND (NEW."document"::text IS NOT DISTINCT FROM OLD."document"::text OR NEW."document"::text IS NULL) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table consents is append-only\'; END $$',
         'CREATE TRIGGER consents_kept BEFORE UPDATE OR DELETE ON consents FOR EACH ROW EXECUTE FUNCTION consents_guard()',
         'CREATE TRIGGER consents_full BEFORE TRUNCATE ON consents FOR EACH STATEMENT EXECUTE FUNCTION consents_guard()',
-        "CREATE FUNCTION erasures_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.asked_by::text IS NOT DISTINCT FROM OLD.asked_by::text AND NEW.proof::text IS NOT DISTINCT FROM OLD.proof::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table erasures is append-only'; END $$",
+        'CREATE FUNCTION erasures_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."asked_by"::text IS NOT DISTINCT FROM OLD."asked_by"::text AND NEW."proof"::text IS NOT DISTINCT FROM OLD."proof"::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table erasures is append-only\'; END $$',
         'CREATE TRIGGER erasures_kept BEFORE UPDATE OR DELETE ON erasures FOR EACH ROW EXECUTE FUNCTION erasures_guard()',
         'CREATE TRIGGER erasures_full BEFORE TRUNCATE ON erasures FOR EACH STATEMENT EXECUTE FUNCTION erasures_guard()',
-        "CREATE FUNCTION need_versions_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.name::text IS NOT DISTINCT FROM OLD.name::text AND NEW.number::text IS NOT DISTINCT FROM OLD.number::text AND NEW.document::text IS NOT DISTINCT FROM OLD.document::text AND NEW.author::text IS NOT DISTINCT FROM OLD.author::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.note::text IS NOT DISTINCT FROM OLD.note::text AND NEW.active::text IS NOT DISTINCT FROM OLD.active::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table need_versions is append-only'; END $$",
+        'CREATE FUNCTION need_versions_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."name"::text IS NOT DISTINCT FROM OLD."name"::text AND NEW."number"::text IS NOT DISTINCT FROM OLD."number"::text AND NEW."document"::text IS NOT DISTINCT FROM OLD."document"::text AND NEW."author"::text IS NOT DISTINCT FROM OLD."author"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."note"::text IS NOT DISTINCT FROM OLD."note"::text AND NEW."active"::text IS NOT DISTINCT FROM OLD."active"::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table need_versions is append-only\'; END $$',
         'CREATE TRIGGER need_versions_kept BEFORE UPDATE OR DELETE ON need_versions FOR EACH ROW EXECUTE FUNCTION need_versions_guard()',
         'CREATE TRIGGER need_versions_full BEFORE TRUNCATE ON need_versions FOR EACH STATEMENT EXECUTE FUNCTION need_versions_guard()',
-        "CREATE FUNCTION order_events_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = 'UPDATE' THEN IF NEW.id::text IS NOT DISTINCT FROM OLD.id::text AND NEW.order::text IS NOT DISTINCT FROM OLD.order::text AND NEW.at::text IS NOT DISTINCT FROM OLD.at::text AND NEW.kind::text IS NOT DISTINCT FROM OLD.kind::text AND NEW.amount_minor::text IS NOT DISTINCT FROM OLD.amount_minor::text AND NEW.payment::text IS NOT DISTINCT FROM OLD.payment::text AND NEW.provider::text IS NOT DISTINCT FROM OLD.provider::text AND NEW.reference::text IS NOT DISTINCT FROM OLD.reference::text AND NEW.detail::text IS NOT DISTINCT FROM OLD.detail::text AND NEW.key::text IS NOT DISTINCT FROM OLD.key::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION 'table order_events is append-only'; END $$",
+        'CREATE FUNCTION order_events_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."order"::text IS NOT DISTINCT FROM OLD."order"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."kind"::text IS NOT DISTINCT FROM OLD."kind"::text AND NEW."amount_minor"::text IS NOT DISTINCT FROM OLD."amount_minor"::text AND NEW."payment"::text IS NOT DISTINCT FROM OLD."payment"::text AND NEW."provider"::text IS NOT DISTINCT FROM OLD."provider"::text AND NEW."reference"::text IS NOT DISTINCT FROM OLD."reference"::text AND NEW."detail"::text IS NOT DISTINCT FROM OLD."detail"::text AND NEW."key"::text IS NOT DISTINCT FROM OLD."key"::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table order_events is append-only\'; END $$',
         'CREATE TRIGGER order_events_kept BEFORE UPDATE OR DELETE ON order_events FOR EACH ROW EXECUTE FUNCTION order_events_guard()',
         'CREATE TRIGGER order_events_full BEFORE TRUNCATE ON order_events FOR EACH STATEMENT EXECUTE FUNCTION order_events_guard()',
+        'CREATE FUNCTION parcel_events_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."parcel"::text IS NOT DISTINCT FROM OLD."parcel"::text AND NEW."key"::text IS NOT DISTINCT FROM OLD."key"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."state"::text IS NOT DISTINCT FROM OLD."state"::text AND NEW."expected_at"::text IS NOT DISTINCT FROM OLD."expected_at"::text AND NEW."received_at"::text IS NOT DISTINCT FROM OLD."received_at"::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table parcel_events is append-only\'; END $$',
+        'CREATE TRIGGER parcel_events_kept BEFORE UPDATE OR DELETE ON parcel_events FOR EACH ROW EXECUTE FUNCTION parcel_events_guard()',
+        'CREATE TRIGGER parcel_events_full BEFORE TRUNCATE ON parcel_events FOR EACH STATEMENT EXECUTE FUNCTION parcel_events_guard()',
     ),
 }

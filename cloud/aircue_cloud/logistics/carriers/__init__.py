@@ -1,0 +1,1 @@
+"""Carriers, one file each: how each tells what becomes of its parcels."""

@@ -18,6 +18,7 @@ READING = (
     "recommendations:read",
     "rights:read",
     "status:read",
+    "support:read",
     "supply:read",
     "weather:read",
 )
@@ -34,6 +35,7 @@ WRITING = (
     "partners:write",
     "pushes:write",
     "rights:write",
+    "support:write",
     "supply:write",
     "weather:write",
 )

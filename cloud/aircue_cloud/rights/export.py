@@ -31,6 +31,8 @@ _MEANINGS = {
     "cart_lines": "what lies in your cart",
     "favourites": "what you marked as a favourite",
     "inbox_reads": "up to when you read your offers",
+    "conversations": "when you asked the shop's support, and how each talk stands",
+    "messages": "what you and the shop's support said to each other",
     "decisions": "each time we considered an offer, and why we sent it or not",
     "assignments": "whether we sent you offers, or held them back to see whether they help",
     "preferences": "what you want of offers",

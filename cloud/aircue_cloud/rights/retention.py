@@ -26,6 +26,8 @@ PERIODS = (
     Period(table=tables.attempts, column="at", days=90, why="to find out why an offer did not arrive"),
     Period(table=tables.outbox, column="created_at", days=180, why="which channel reaches whom"),
     Period(table=tables.answers, column="at", days=400, why="which buttons were pressed"),
+    Period(table=tables.messages, column="at", days=400, why="to answer what somebody comes back to"),
+    Period(table=tables.conversations, column="changed_at", days=400, why="as their messages"),
     Period(table=tables.pushes, column="created_at", days=400, why="cooldowns, and what offers changed in a year"),
     Period(table=tables.decisions, column="at", days=400, why="to answer why an offer came, or did not"),
     Period(table=tables.episodes, column="ended_at", days=800, why="a home's own norm, season by season"),

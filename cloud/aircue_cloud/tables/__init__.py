@@ -19,11 +19,13 @@ from aircue_cloud.tables.rights import erasures, forgotten_sites
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
 from aircue_cloud.tables.storefront import cart_lines, favourites, inbox_reads
+from aircue_cloud.tables.support import article_versions, conversations, messages
 from aircue_cloud.tables.surroundings import observations, weather, weather_requests
 
 __all__ = [
     "addresses",
     "answers",
+    "article_versions",
     "assignments",
     "attempts",
     "audit",
@@ -32,6 +34,7 @@ __all__ = [
     "cart_lines",
     "codes",
     "consents",
+    "conversations",
     "counters",
     "decisions",
     "delivered",
@@ -50,6 +53,7 @@ __all__ = [
     "lake_files",
     "learnt",
     "losses",
+    "messages",
     "metadata",
     "need_versions",
     "node_state",

@@ -15,10 +15,12 @@ from aircue_cloud.tables.needs import need_versions
 from aircue_cloud.tables.orders import order_events
 from aircue_cloud.tables.parcels import parcel_events
 from aircue_cloud.tables.rights import erasures
+from aircue_cloud.tables.support import article_versions
 
 PSEUDONYM = "erased-"
 # By table, the columns in which a pseudonym may take a name's place, and those that may be emptied.
 APPEND_ONLY: Mapping[Table, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    article_versions: ((), ()),
     audit: (("actor", "action", "target", "outcome", "address", "detail"), ()),
     consents: (("household",), ("document",)),
     erasures: ((), ()),

@@ -5,13 +5,26 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_7163d2a60010"
+revision = "0001_b0284067ab97"
 down_revision = None
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table('article_versions',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('language', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('document', sa.JSON(), nullable=False),
+    sa.Column('author', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('note', sa.Text(), nullable=False),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('language', 'name', 'number', name='article_version')
+    )
     op.create_table('audit',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
@@ -383,6 +396,19 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['product'], ['products.id'], ),
     sa.PrimaryKeyConstraint('person', 'product')
     )
+    op.create_table('conversations',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('language', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('operator', sa.Text(), nullable=True),
+    sa.Column('began_at', sa.BigInteger(), nullable=False),
+    sa.Column('changed_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('conversation_state', 'conversations', ['state', 'changed_at'], unique=False)
+    op.create_index(op.f('ix_conversations_person'), 'conversations', ['person'], unique=False)
     op.create_table('episodes',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('need', sa.Text(), nullable=False),
@@ -537,6 +563,25 @@ def upgrade() -> None:
     op.create_index('decision_household', 'decisions', ['household', 'at'], unique=False)
     op.create_index('decision_push', 'decisions', ['push'], unique=False)
     op.create_index(op.f('ix_decisions_episode'), 'decisions', ['episode'], unique=False)
+    op.create_table('messages',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('conversation', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('author', sa.Text(), nullable=False),
+    sa.Column('operator', sa.Text(), nullable=True),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('article', sa.Text(), nullable=True),
+    sa.Column('chance', sa.Float(), nullable=True),
+    sa.Column('about', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('unanswered', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['conversation'], ['conversations.id'], ),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_messages_conversation'), 'messages', ['conversation'], unique=False)
+    op.create_index(op.f('ix_messages_person'), 'messages', ['person'], unique=False)
+    op.create_index('message_unanswered', 'messages', ['unanswered', 'at'], unique=False)
     op.create_table('order_lines',
     sa.Column('order', sa.Text(), nullable=False),
     sa.Column('product', sa.Text(), nullable=False),
@@ -678,6 +723,8 @@ def upgrade() -> None:
 # What makes append-only tables so.
 GUARDS = {
     "sqlite": (
+        "CREATE TRIGGER article_versions_kept BEFORE DELETE ON article_versions BEGIN SELECT RAISE(ABORT, 'table article_versions is append-only'); END",
+        'CREATE TRIGGER article_versions_unchanged BEFORE UPDATE ON article_versions WHEN NOT (NEW."id" IS OLD."id" AND NEW."language" IS OLD."language" AND NEW."name" IS OLD."name" AND NEW."number" IS OLD."number" AND NEW."document" IS OLD."document" AND NEW."author" IS OLD."author" AND NEW."at" IS OLD."at" AND NEW."note" IS OLD."note" AND NEW."active" IS OLD."active") BEGIN SELECT RAISE(ABORT, \'table article_versions is append-only\'); END',
         "CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'table audit is append-only'); END",
         'CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit WHEN NOT (NEW."id" IS OLD."id" AND NEW."at" IS OLD."at" AND (NEW."actor" IS OLD."actor" OR instr(NEW."actor", \'erased-\') > 0) AND (NEW."action" IS OLD."action" OR instr(NEW."action", \'erased-\') > 0) AND (NEW."target" IS OLD."target" OR instr(NEW."target", \'erased-\') > 0) AND (NEW."outcome" IS OLD."outcome" OR instr(NEW."outcome", \'erased-\') > 0) AND (NEW."address" IS OLD."address" OR instr(NEW."address", \'erased-\') > 0) AND (NEW."detail" IS OLD."detail" OR instr(NEW."detail", \'erased-\') > 0)) BEGIN SELECT RAISE(ABORT, \'table audit is append-only\'); END',
         "CREATE TRIGGER consents_kept BEFORE DELETE ON consents BEGIN SELECT RAISE(ABORT, 'table consents is append-only'); END",
@@ -692,6 +739,9 @@ GUARDS = {
         'CREATE TRIGGER parcel_events_unchanged BEFORE UPDATE ON parcel_events WHEN NOT (NEW."id" IS OLD."id" AND NEW."parcel" IS OLD."parcel" AND NEW."key" IS OLD."key" AND NEW."at" IS OLD."at" AND NEW."state" IS OLD."state" AND NEW."expected_at" IS OLD."expected_at" AND NEW."received_at" IS OLD."received_at") BEGIN SELECT RAISE(ABORT, \'table parcel_events is append-only\'); END',
     ),
     "postgresql": (
+        'CREATE FUNCTION article_versions_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."language"::text IS NOT DISTINCT FROM OLD."language"::text AND NEW."name"::text IS NOT DISTINCT FROM OLD."name"::text AND NEW."number"::text IS NOT DISTINCT FROM OLD."number"::text AND NEW."document"::text IS NOT DISTINCT FROM OLD."document"::text AND NEW."author"::text IS NOT DISTINCT FROM OLD."author"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND NEW."note"::text IS NOT DISTINCT FROM OLD."note"::text AND NEW."active"::text IS NOT DISTINCT FROM OLD."active"::text THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table article_versions is append-only\'; END $$',
+        'CREATE TRIGGER article_versions_kept BEFORE UPDATE OR DELETE ON article_versions FOR EACH ROW EXECUTE FUNCTION article_versions_guard()',
+        'CREATE TRIGGER article_versions_full BEFORE TRUNCATE ON article_versions FOR EACH STATEMENT EXECUTE FUNCTION article_versions_guard()',
         'CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP = \'UPDATE\' THEN IF NEW."id"::text IS NOT DISTINCT FROM OLD."id"::text AND NEW."at"::text IS NOT DISTINCT FROM OLD."at"::text AND (NEW."actor"::text IS NOT DISTINCT FROM OLD."actor"::text OR position(\'erased-\' in NEW."actor"::text) > 0) AND (NEW."action"::text IS NOT DISTINCT FROM OLD."action"::text OR position(\'erased-\' in NEW."action"::text) > 0) AND (NEW."target"::text IS NOT DISTINCT FROM OLD."target"::text OR position(\'erased-\' in NEW."target"::text) > 0) AND (NEW."outcome"::text IS NOT DISTINCT FROM OLD."outcome"::text OR position(\'erased-\' in NEW."outcome"::text) > 0) AND (NEW."address"::text IS NOT DISTINCT FROM OLD."address"::text OR position(\'erased-\' in NEW."address"::text) > 0) AND (NEW."detail"::text IS NOT DISTINCT FROM OLD."detail"::text OR position(\'erased-\' in NEW."detail"::text) > 0) THEN RETURN NEW; END IF; END IF; RAISE EXCEPTION \'table audit is append-only\'; END $$',
         'CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_guard()',
         'CREATE TRIGGER audit_full BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_guard()',

@@ -1,0 +1,1 @@
+"""The articles that ship, a file for each language."""

@@ -15,6 +15,7 @@ READING = (
     "readings:read",
     "recommendations:read",
     "rights:read",
+    "segments:read",
     "status:read",
     "weather:read",
 )
@@ -29,6 +30,7 @@ WRITING = (
     "operators:write",
     "pushes:write",
     "rights:write",
+    "segments:write",
     "weather:write",
 )
 ALL = frozenset((*READING, *WRITING))

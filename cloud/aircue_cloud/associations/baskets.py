@@ -45,7 +45,7 @@ def of_purchases(
     person: Sequence[str], item: Sequence[str], at_ms: Sequence[int], cap: int = CAP, gap_ms: int = GAP_MS
 ) -> Baskets:
     """owner: the person's place among all of them by name."""
-    who, people = numbered(person)
+    who, _ = numbered(person)
     columns, items = numbered(item)
     when = np.asarray(at_ms, dtype=np.int64)
     order = np.lexsort((when, who))

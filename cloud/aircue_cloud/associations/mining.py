@@ -100,7 +100,8 @@ def _none(size: int) -> Sets:
 def frequent_pairs(held: Any, often: Ints, least: int) -> Sets:
     """often: the items that are worth looking at, ascending."""
     some = held[:, often]
-    both = sparse.triu(some.T @ some, k=1).tocoo()
+    upper: Any = sparse.triu(some.T @ some, k=1)
+    both = upper.tocoo()
     enough = both.data >= least
     items = np.column_stack([often[both.row[enough]], often[both.col[enough]]]).astype(np.int64)
     return _sorted(items, both.data[enough].astype(np.int64))

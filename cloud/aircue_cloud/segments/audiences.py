@@ -4,8 +4,8 @@
     all = [{profile = "need:damp-air", any = ["often"]}, {profile = "rfm", any = ["champions", "loyal"]}]
     none = [{profile = "devices", any = ["dehumidifier"]}]
 
-Somebody is in it who is in one of the segments of every line of `all`, and of no line of `none`. Of a profile whose data
-they do not let us use nothing is known, and then they are not in it.
+Somebody is in it who is in one of the segments of every line of `all`, and of no line of `none`. Of a profile whose
+data they do not let us use nothing is known, and then they are not in it.
 """
 
 import re

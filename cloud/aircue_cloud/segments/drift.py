@@ -1,8 +1,8 @@
 """What has changed between two days: how far shares have moved, and who went where. Pure.
 
-The population stability index is the sum over segments of (after - before) ln(after / before), shares with half a person
-added to each segment, so that an empty one does no harm; it is 0 where nothing moved. Under 0.1 little has changed, from
-0.25 on much (Siddiqi: Credit Risk Scorecards, 2006).
+The population stability index is the sum over segments of (after - before) ln(after / before), shares with half a
+person added to each segment, so that an empty one does no harm; it is 0 where nothing moved. Under 0.1 little has
+changed, from 0.25 on much (Siddiqi: Credit Risk Scorecards, 2006).
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
 """What a customer will still spend: BG/NBD for how often they come back, Gamma-Gamma for what they spend. Pure.
 
-Fader, Hardie, Lee: "Counting your customers" the easy way, Marketing Science 24 (2005), its equations (6), (7) and (10);
+Fader, Hardie, Lee: "Counting your customers" the easy way, Marketing Science 24 (2005), its equations (6), (7), (10);
 Fader, Hardie: The Gamma-Gamma model of monetary value (2013). Symbols are the papers'. x: days bought on after the
-first; t_x: from the first to the last; T: from the first to now; in one unit of time. m_x: mean spent on one of the x.
+first; t_x: from the first to the last; T: from the first to now; in one unit of time. m_x: mean spent on one of them.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def fit_returning(x: Floats, t_x: Floats, T: Floats) -> Returning:  # noqa: N803
         raise CommandError(f"{int((x > 0).sum())} customers came back, expected {LEAST} or more to fit a model to")
     scale = float(T.max()) / 10.0  # the search is at ease where times are near 1
     found = _maximum(lambda said: _returning_ll(said, x, t_x / scale, T / scale), 4)
-    r, alpha, a, b = found.x
+    r, alpha, a, b = (float(one) for one in found.x)
     fitted = Returning(r=r, alpha=alpha * scale, a=a, b=b)
     return Returning(r=r, alpha=alpha * scale, a=a, b=b, log_likelihood=log_likelihood(fitted, x, t_x, T))
 
@@ -68,8 +68,9 @@ def _returning_ll(said: Floats, x: Floats, t_x: Floats, T: Floats) -> float:  # 
 def _maximum(likelihood: Callable[[Floats], float], size: int) -> Any:
     """Over the logarithms, from a few places, so that none of the numbers gets under 0."""
     bounds = [(-_BOUND, _BOUND)] * size
+    search: Any = optimize.minimize
     tried = [
-        optimize.minimize(lambda log: -likelihood(np.exp(log)), np.full(size, start), method="L-BFGS-B", bounds=bounds)
+        search(lambda log: -likelihood(np.exp(log)), np.full(size, start), method="L-BFGS-B", bounds=bounds)
         for start in (-1.0, 0.0, 1.0)
     ]
     best = min(tried, key=lambda one: float(one.fun))
@@ -103,7 +104,7 @@ def fit_spending(x: Floats, m_x: Floats) -> Spending:
     x, m_x = x[fits], m_x[fits]
     scale = float(m_x.mean())
     found = _maximum(lambda said: _spending_ll(said, x, m_x / scale), 3)
-    p, q, v = found.x
+    p, q, v = (float(one) for one in found.x)
     return Spending(p=p, q=q, v=v * scale, log_likelihood=_spending_ll(np.array([p, q, v * scale]), x, m_x))
 
 

@@ -136,7 +136,7 @@ def customers(spent: Iterable[Spent]) -> list[Customer]:
         kept = _kept(rows)
         if kept:
             days = sorted(kept)
-            known = {"days": len(days), "first": days[0], "last": days[-1], "minor": sum(kept.values())}
+            known: dict[str, Any] = {"days": len(days), "first": days[0], "last": days[-1], "minor": sum(kept.values())}
             found.setdefault(person, []).append(Customer(person=person, currency=currency, **known))
     return [max(some, key=lambda one: (one.days, one.last, one.currency)) for _, some in sorted(found.items())]
 

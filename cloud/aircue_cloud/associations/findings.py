@@ -101,7 +101,7 @@ def _of(items: Ints, mined: Mined) -> int:
     """Baskets that hold these: one, or a pair of a frequent triple."""
     if len(items) == 1:
         return int(mined.single[items[0]])
-    [count] = mining.pair_counts(mined.pairs.sets, np.array([[items[0], items[1], items[1]]]), len(mined.single))[(0, 1)]
+    [count] = mining.counted(mined.pairs.sets, items[:1], items[1:], len(mined.single))
     return int(count)
 
 

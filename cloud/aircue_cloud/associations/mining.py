@@ -140,24 +140,21 @@ def _of_pairs(pairs: Sets, single: Ints, total: int) -> Floats:
 
 
 def _of_triples(triples: Sets, pairs: Sets, single: Ints) -> Floats:
-    together = pair_counts(pairs, triples.items, len(single))
+    columns = triples.items.T
+    together = {(a, b): counted(pairs, columns[a], columns[b], len(single)) for a, b in ((0, 1), (0, 2), (1, 2))}
     least_sure = np.zeros(len(triples))
     for one in range(3):
         others = [place for place in range(3) if place != one]
-        first, second = (together[tuple(sorted((one, other)))] for other in others)
+        first, second = (together[min(one, other), max(one, other)] for other in others)
         given = single[triples.items[:, one]]
         least_sure = np.maximum(least_sure, fisher(triples.count, first, second, given))
     return least_sure
 
 
-def pair_counts(pairs: Sets, triples: Ints, items: int) -> dict[tuple[int, ...], Ints]:
-    """Of each triple's pairs, by their places in it."""
+def counted(pairs: Sets, first: Ints, second: Ints, items: int) -> Ints:
+    """In how many baskets these are together, the lower item first; each is one of the pairs."""
     keys = pairs.items[:, 0] * items + pairs.items[:, 1]
-    found: dict[tuple[int, ...], Ints] = {}
-    for one, other in ((0, 1), (0, 2), (1, 2)):
-        wanted = triples[:, one] * items + triples[:, other]
-        found[(one, other)] = pairs.count[np.searchsorted(keys, wanted)]
-    return found
+    return pairs.count[np.searchsorted(keys, first * items + second)]
 
 
 def across(first: Any, second: Any, apart: npt.NDArray[np.bool_], terms: Terms) -> Tested:

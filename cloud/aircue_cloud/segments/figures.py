@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from aircue_cloud.errors import CommandError
 from aircue_cloud.rights import small_groups
 from aircue_cloud.rights.small_groups import K
 from aircue_cloud.segments import drift as drifts
@@ -216,5 +217,13 @@ def refusal(count: int) -> str | None:
     return None if count >= K else f"the audience has fewer than {K} people: a list of so few is not given out"
 
 
-def names(found: Sequence[AudienceShown]) -> list[str]:
-    return [one.name for one in found]
+def chosen(days: Sequence[str], begin: str | None, end: str | None) -> tuple[str, str]:
+    """Two days to compare, the earlier first. days: with a snapshot, the latest first. CommandError for others."""
+    for said in (begin, end):
+        if said is not None and said not in days:
+            raise CommandError(f"{said!r:.40}: there is no snapshot of this day; there are {', '.join(days) or 'none'}")
+    last = end or next(iter(days), None)
+    first = begin or next((one for one in days if last is not None and one < last), None)
+    if last is None or first is None:
+        raise CommandError("two snapshots are needed to compare; the server makes one a day")
+    return min(first, last), max(first, last)

@@ -35,6 +35,7 @@ from aircue_cloud.outcomes.report import Terms
 from aircue_cloud.routes import (
     access,
     addresses,
+    associations,
     audit,
     batches,
     browsers,
@@ -60,6 +61,7 @@ from aircue_cloud.routes import (
     reports,
     rights,
     rules,
+    segments,
     sites,
     status,
     uploads,
@@ -69,6 +71,7 @@ from aircue_cloud.routes import (
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
+from aircue_cloud.segments.upkeep import TaughtUpkeep
 from aircue_cloud.stores import Background, Stores
 from aircue_cloud.triggers.turn import Turn
 from aircue_cloud.weather import open_meteo
@@ -76,6 +79,7 @@ from aircue_cloud.weather.upkeep import WeatherUpkeep
 
 ROUTES = (
     addresses,
+    associations,
     audit,
     batches,
     decisions,
@@ -98,6 +102,7 @@ ROUTES = (
     reports,
     rights,
     rules,
+    segments,
     sites,
     status,
     uploads,
@@ -181,6 +186,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
             Turn(layers, clock),
             Learning(layers.engine, lambda: layers.needs, _terms(config), clock),
             deliverer,
+            TaughtUpkeep(layers.engine, clock),
         ),
     )
 

@@ -61,7 +61,7 @@ def mine(
     terms = Terms(least=least, fdr=fdr, method=method, triples=triples)
     if file is not None:
         found = findings.found(_shuffled(_baskets(file, basket, product, cap), shuffled), terms)
-        rules, counted = found.rules, _counted(found)
+        rules, counted = list(found.rules), _counted(found)
     elif shuffled is not None:
         raise CommandError("--shuffled is for a file: name one with --in")
     elif least < K:
@@ -87,7 +87,7 @@ def _shuffled(found: Baskets, seed: int | None) -> Baskets:
     return Baskets(matrix=matrix, items=found.items, owner=found.owner, left_out=found.left_out)
 
 
-def _of_store(config_path: Path | None, terms: Terms, top: int) -> tuple[Sequence[Rule], list[str]]:
+def _of_store(config_path: Path | None, terms: Terms, top: int) -> tuple[list[Rule], list[str]]:
     with database(config_path) as engine:
         run = stored.refresh(engine, now(), terms)
         with db.reading(engine) as connection:

@@ -163,7 +163,8 @@ def across(first: Any, second: Any, apart: npt.NDArray[np.bool_], terms: Terms) 
     one, other = sparse.csc_matrix(first, dtype=np.int32), sparse.csc_matrix(second, dtype=np.int32)
     sizes = np.diff(one.indptr).astype(np.int64), np.diff(other.indptr).astype(np.int64)
     looked = apart & (sizes[0] >= terms.least)[:, None] & (sizes[1] >= terms.least)[None, :]
-    both = (one.T @ other).tocoo()
+    together: Any = one.T @ other
+    both = together.tocoo()
     fits = (both.data >= terms.least) & looked[both.row, both.col]
     pairs = np.column_stack([both.row[fits], both.col[fits]]).astype(np.int64)
     sets = _sorted(pairs, both.data[fits].astype(np.int64))

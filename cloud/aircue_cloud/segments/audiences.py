@@ -9,6 +9,7 @@ data they do not let us use nothing is known, and then they are not in it.
 """
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,6 +79,14 @@ def read(name: str, document: Any) -> Audience:
     if not found.all:
         raise SettingsError(f"{where}: key 'all' is empty, expected a line at least: everybody is no audience")
     return found
+
+
+def of_toml(name: str, text: str) -> dict[str, Any]:
+    """The document of a text; SettingsError where it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"audience {name!r:.80}: this is no TOML: {error}") from error
 
 
 def _lines(found: Sequence[Any], where: str) -> Iterator[Line]:

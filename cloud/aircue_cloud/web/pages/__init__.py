@@ -5,6 +5,7 @@ from flask import Flask
 from aircue_cloud.web.pages import (
     audiences,
     audit_log,
+    bundles,
     catalogue,
     decisions,
     devices,
@@ -16,6 +17,7 @@ from aircue_cloud.web.pages import (
     recommender,
     sales,
     search,
+    segments,
     switch,
     users,
 )
@@ -23,6 +25,7 @@ from aircue_cloud.web.pages import (
 PAGES = (
     audiences,
     audit_log,
+    bundles,
     catalogue,
     decisions,
     devices,
@@ -34,6 +37,7 @@ PAGES = (
     recommender,
     sales,
     search,
+    segments,
     switch,
     users,
 )

@@ -36,6 +36,7 @@ from aircue_cloud.outcomes.report import Terms
 from aircue_cloud.routes import (
     access,
     addresses,
+    associations,
     audit,
     batches,
     browsers,
@@ -63,6 +64,7 @@ from aircue_cloud.routes import (
     reports,
     rights,
     rules,
+    segments,
     sites,
     status,
     uploads,
@@ -72,6 +74,7 @@ from aircue_cloud.routes import (
 from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
+from aircue_cloud.segments.upkeep import TaughtUpkeep
 from aircue_cloud.stores import Background, Stores
 from aircue_cloud.triggers.turn import Turn
 from aircue_cloud.weather import open_meteo
@@ -79,6 +82,7 @@ from aircue_cloud.weather.upkeep import WeatherUpkeep
 
 ROUTES = (
     addresses,
+    associations,
     audit,
     batches,
     decisions,
@@ -103,6 +107,7 @@ ROUTES = (
     reports,
     rights,
     rules,
+    segments,
     sites,
     status,
     uploads,
@@ -187,6 +192,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
             Learning(layers.engine, lambda: layers.needs, _terms(config), clock),
             Moving(layers.engine, clock),
             deliverer,
+            TaughtUpkeep(layers.engine, clock),
         ),
     )
 

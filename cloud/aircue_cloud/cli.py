@@ -31,6 +31,8 @@ _LATE = {
     "layers": ("aircue_cloud.layers.command", "layers"),
     "storage": ("aircue_cloud.storage_command", "storage"),
     "rights": ("aircue_cloud.commands.rights", "rights"),
+    "segments": ("aircue_cloud.segments.command", "segments"),
+    "associations": ("aircue_cloud.associations.command", "associations"),
     "query": ("aircue_cloud.layers.command", "query"),
 }
 

@@ -35,6 +35,8 @@ _MEANINGS = {
     "messages": "what you and the shop's support said to each other",
     "decisions": "each time we considered an offer, and why we sent it or not",
     "assignments": "whether we sent you offers, or held them back to see whether they help",
+    "bundle_exposures": "products that go with one you looked at, and whether we showed you them",
+    "segment_snapshots": "the groups of shoppers and homes that we count you in, and what they follow from",
     "preferences": "what you want of offers",
     "rule_states": "where each need stands in your home now",
     "episodes": "times at which the air of your home needed something",

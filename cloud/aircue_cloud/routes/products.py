@@ -1,12 +1,15 @@
 """The catalogue."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 
 from flask import Blueprint, Response, abort
 from msgspec import Struct
 
 from aircue_cloud import db
+from aircue_cloud.associations import offers, stored
+from aircue_cloud.associations.offers import Offer
 from aircue_cloud.fields import Outcome, Reason
 from aircue_cloud.keyed import Verdict
 from aircue_cloud.recommender.serving import Recommender
@@ -142,6 +145,69 @@ def get_reviews(product: str) -> Response:
             unknown=found.unknown,
             aspects=[RatedAspect(name=one.name, mentions=one.mentions, positive=one.positive) for one in found.aspects],
         )
+    )
+
+
+class GoesWith(Struct, kw_only=True, frozen=True):
+    """products: one, or of a bundle two. kind: pair, triple, or device: what homes buy that own one of its category.
+    confidence: the share of its buyers that buy them too; lift: by how much that is more than of all. price_minor: of
+    all of them, the same for everybody. worth_minor: what showing them is expected to earn, a buyer of the product."""
+
+    products: list[str]
+    names: list[str]
+    kind: str
+    confidence: float
+    lift: float
+    false_share: float
+    price_minor: int
+    currency: str
+    worth_minor: float
+
+
+class GoesWithList(Struct, kw_only=True, frozen=True):
+    """The most worth first; nothing that fewer than 20 people bought together. mined_at: null before the first time."""
+
+    product: str
+    mined_at: datetime | None
+    goes_with: list[GoesWith]
+    bundles: list[GoesWith]
+
+
+@blueprint.get("/<product>/goes-with")
+@requires("catalogue:read")
+@described(
+    Operation(
+        summary="What is bought with a product more often than chance explains, on sale and in stock",
+        replies={200: GoesWithList},
+        query=(Argument(name="limit", about="of each kind", schema={"type": "integer", "minimum": 1, "maximum": 100}),),
+        refusals=(404,),
+    )
+)
+def goes_with(product: str) -> Response:
+    most = wire.whole_number("limit", 10, 1, 100)
+    with db.reading(services().engine) as connection:
+        _known(connection, product)
+        run = stored.last(connection)
+        found = GoesWithList(
+            product=product,
+            mined_at=None if run is None else run.made_at,
+            goes_with=[_offered(one) for one in offers.goes_with(connection, product, most)],
+            bundles=[_offered(one) for one in offers.bundles(connection, product, most)],
+        )
+    return wire.reply(found)
+
+
+def _offered(one: Offer) -> GoesWith:
+    return GoesWith(
+        products=list(one.products),
+        names=list(one.names),
+        kind=one.rule.kind,
+        confidence=round(one.rule.confidence, 2),
+        lift=round(one.rule.lift, 1),
+        false_share=one.rule.q,
+        price_minor=one.price_minor,
+        currency=one.currency,
+        worth_minor=round(one.worth, 1),
     )
 
 

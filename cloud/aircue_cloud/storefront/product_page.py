@@ -15,11 +15,11 @@ from aircue_cloud.routes.access import by_shopper, public
 from aircue_cloud.routes.services import services
 from aircue_cloud.shop import events
 from aircue_cloud.shop.events import Favourite, Rating
-from aircue_cloud.storefront import following, frame, home, shelf
+from aircue_cloud.storefront import following, frame, goes_with, home, shelf
 from aircue_cloud.storefront.frame import Page
 from aircue_cloud.storefront.shelf import Card
 
-REVIEWS, WITH = 10, 4
+REVIEWS = 10
 LONGEST = 2000  # signs of a review
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
@@ -114,10 +114,10 @@ def _page(product: str, status: int = 200, wrong: str = "", draft: str = "") -> 
             "card": card,
             "reviews": told[:REVIEWS],
             "older": offset + REVIEWS if len(told) > REVIEWS else 0,
-            "with_it": shelf.cards(connection, shelf.bought_with(connection, product, WITH)),
             "is_favourite": _is_favourite(connection, page, product),
             "view": home.followed(connection, page),
         }
+        beside = goes_with.beside(connection, page, product)
     asked = request.args.get("said", "")
     said = asked if asked in ("thanks", "removed") else ""
     aspects = _aspects(product)
@@ -126,6 +126,7 @@ def _page(product: str, status: int = 200, wrong: str = "", draft: str = "") -> 
         "product.html",
         status,
         **content,
+        beside=goes_with.entered(page, product, beside),
         aspects=aspects,
         k=small_groups.K,
         token=uuid.uuid4().hex,

@@ -1,6 +1,7 @@
 """Every table, one room a file."""
 
 from aircue_cloud.tables.access import audit, codes, keys, operators, recovery_codes, sessions, windows
+from aircue_cloud.tables.associations import association_runs, associations, bundle_exposures
 from aircue_cloud.tables.base import batches, refused, tallies
 from aircue_cloud.tables.columns import metadata
 from aircue_cloud.tables.deliveries import addresses, answers, attempts, outbox
@@ -16,6 +17,7 @@ from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.reports import reports
 from aircue_cloud.tables.rights import erasures, forgotten_sites
+from aircue_cloud.tables.segments import audience_versions, segment_runs, segment_snapshots
 from aircue_cloud.tables.senders import gateways
 from aircue_cloud.tables.shop import interactions, products
 from aircue_cloud.tables.storefront import cart_lines, favourites, inbox_reads
@@ -27,9 +29,13 @@ __all__ = [
     "answers",
     "article_versions",
     "assignments",
+    "association_runs",
+    "associations",
     "attempts",
+    "audience_versions",
     "audit",
     "batches",
+    "bundle_exposures",
     "callbacks",
     "cart_lines",
     "codes",
@@ -76,6 +82,8 @@ __all__ = [
     "retention",
     "revisions",
     "rule_states",
+    "segment_runs",
+    "segment_snapshots",
     "sessions",
     "sites",
     "switches",

@@ -85,9 +85,14 @@ def _csv(listings: Sequence[Listing]) -> Response:
     found = next((one for one in listings if wanted in (None, one.name)), None)
     if found is None:
         abort(404, "this page has no such table: take the link below the table itself")
-    response = make_response(listing.as_csv(found))
+    return file(listing.as_csv(found), found.name)
+
+
+def file(text: str, name: str) -> Response:
+    """CSV, to be kept under this name."""
+    response = make_response(text)
     response.content_type = "text/csv; charset=utf-8"
-    response.headers["Content-Disposition"] = f'attachment; filename="aircue-{_plain(found.name)}.csv"'
+    response.headers["Content-Disposition"] = f'attachment; filename="aircue-{_plain(name)}.csv"'
     return response
 
 

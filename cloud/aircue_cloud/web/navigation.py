@@ -28,6 +28,8 @@ ENTRIES = (
     Entry(name="Policy", endpoint="console_policy.page", permission="decisions:read", key="o", group=SHAPE),
     Entry(name="Sales", endpoint="console_sales.page", permission="events:read", key="s", group=MEASURE),
     Entry(name="Effect", endpoint="console_effect.page", permission="events:read", key="f", group=MEASURE),
+    Entry(name="Segments", endpoint="console_segments.page", permission="segments:read", key="g", group=MEASURE),
+    Entry(name="Bundles", endpoint="console_bundles.page", permission="events:read", key="b", group=MEASURE),
     Entry(name="Experiments", endpoint="console_experiments.page", permission="decisions:read", key="x", group=MEASURE),
     Entry(
         name="Recommender",

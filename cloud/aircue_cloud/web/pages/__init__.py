@@ -5,6 +5,7 @@ from flask import Flask
 from aircue_cloud.web.pages import (
     audiences,
     audit_log,
+    bundles,
     catalogue,
     decisions,
     devices,
@@ -18,6 +19,7 @@ from aircue_cloud.web.pages import (
     recommender,
     sales,
     search,
+    segments,
     switch,
     users,
 )
@@ -25,6 +27,7 @@ from aircue_cloud.web.pages import (
 PAGES = (
     audiences,
     audit_log,
+    bundles,
     catalogue,
     decisions,
     devices,
@@ -38,6 +41,7 @@ PAGES = (
     recommender,
     sales,
     search,
+    segments,
     switch,
     users,
 )

@@ -429,6 +429,7 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dic
     return {
         "trigger": _trigger(case.episode),
         "occasion": _occasion(case.episode),
+        "need": {"version": case.need.number, "content": case.need.content},
         "gates": verdict.gates,
         "candidates": [_scored(one, chosen.propensities) for one in facts.candidates],
         "why": case.judged.why,

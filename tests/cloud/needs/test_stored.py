@@ -143,7 +143,8 @@ def test_a_decision_keeps_which_version_of_the_need_it_was_made_by(cloud: Cloud)
     assert [version for version, _ in used] == [None, 1, 2, 3]
     contents = [content for _, content in used]
     assert contents[0] == SHIPPED.by_name["damp-air"].content
-    assert contents[1] == contents[2] and len(set(contents)) == 3
+    assert contents[1] == contents[2]
+    assert len(set(contents)) == 3
 
 
 def said(cloud: Cloud) -> str:

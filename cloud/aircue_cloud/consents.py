@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select,
 from aircue_cloud import tables
 from aircue_cloud.homes import personalisation
 from aircue_cloud.needs import quantities
+from aircue_cloud.needs.needs import PERSON, REPLENISH
 from aircue_cloud.rights.receipts import Controller, Said, document
 
 PURPOSES = ("marketing",)
@@ -104,6 +105,17 @@ def _end_waiting(connection: Connection, household: str, data_category: str, cha
     if data_category in _USED_BESIDE_AIR and connection.execute(agreed).first() is None:
         used = _waiting_by(connection, household, data_category)
         connection.execute(update(tables.pushes).where(tables.pushes.c.id.in_(used)).values(withdrawn_at=now))
+        _end_episodes(connection, household, data_category, now)
+
+
+def _end_episodes(connection: Connection, household: str, data_category: str, now: datetime) -> None:
+    """Nothing more is followed of what somebody wears or uses up; given the word again, they stand again."""
+    episodes, sites = tables.episodes, tables.sites.c
+    followed = [quantities.of(PERSON, kind) for kind, of in quantities.CATEGORY.items() if of == data_category]
+    followed += [quantities.of(REPLENISH, "used")] if data_category == quantities.BY_SHOPPING else []
+    at_home = episodes.c.site.in_(select(sites.id).where(sites.household == household))
+    mine = (at_home, episodes.c.quantity.in_(followed), episodes.c.open.is_(True))
+    connection.execute(update(episodes).where(*mine).values(open=False, ended_at=now))
 
 
 _USED_BESIDE_AIR = frozenset({*quantities.CATEGORY.values(), quantities.BY_SHOPPING})

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select,
 from aircue_cloud import tables
 from aircue_cloud.homes import personalisation
 from aircue_cloud.needs import quantities
-from aircue_cloud.needs.also import PERSON
+from aircue_cloud.needs.needs import PERSON, REPLENISH
 from aircue_cloud.rights.receipts import Controller, Said, document
 
 PURPOSES = ("marketing",)
@@ -97,16 +97,39 @@ def record(
 
 
 def _end_waiting(connection: Connection, household: str, data_category: str, channel: str, now: datetime) -> None:
-    """Every push asks for the air of the home, by one channel; some follow from what somebody wears."""
+    """Every push asks for the air of the home, by one channel; some follow from what somebody wears or bought, or were
+    asked about it, whichever channel that was agreed to by."""
     if (data_category, channel) == PUSHED_FROM:
         end_waiting(connection, household, now)
-    worn = [quantities.of(PERSON, kind) for kind, category in quantities.CATEGORY.items() if category == data_category]
     agreed = granting(purpose="marketing", data_category=data_category).where(_T.household == household)
-    if worn and connection.execute(agreed).first() is None:
-        pushes, episodes = tables.pushes, tables.episodes.c
-        of_worn = pushes.c.episode.in_(select(episodes.id).where(episodes.quantity.in_(worn)))
-        waiting = (pushes.c.household == household, pushes.c.withdrawn_at.is_(None), of_worn)
-        connection.execute(update(pushes).where(*waiting).values(withdrawn_at=now))
+    if data_category in _USED_BESIDE_AIR and connection.execute(agreed).first() is None:
+        used = _waiting_by(connection, household, data_category)
+        connection.execute(update(tables.pushes).where(tables.pushes.c.id.in_(used)).values(withdrawn_at=now))
+        _end_episodes(connection, household, data_category, now)
+
+
+def _end_episodes(connection: Connection, household: str, data_category: str, now: datetime) -> None:
+    """Nothing more is followed of what somebody wears or uses up; given the word again, they stand again."""
+    episodes, sites = tables.episodes, tables.sites.c
+    followed = [quantities.of(PERSON, kind) for kind, of in quantities.CATEGORY.items() if of == data_category]
+    followed += [quantities.of(REPLENISH, "used")] if data_category == quantities.BY_SHOPPING else []
+    at_home = episodes.c.site.in_(select(sites.id).where(sites.household == household))
+    mine = (at_home, episodes.c.quantity.in_(followed), episodes.c.open.is_(True))
+    connection.execute(update(episodes).where(*mine).values(open=False, ended_at=now))
+
+
+_USED_BESIDE_AIR = frozenset({*quantities.CATEGORY.values(), quantities.BY_SHOPPING})
+
+
+def _waiting_by(connection: Connection, household: str, data_category: str) -> list[str]:
+    """Pushes of a household that wait, and whose decisions say that data of the category were used for them."""
+    pushes, decisions = tables.pushes.c, tables.decisions.c
+    query = (
+        select(pushes.id, decisions.trace)
+        .join(tables.decisions, decisions.push == pushes.id)
+        .where(pushes.household == household, pushes.withdrawn_at.is_(None), decisions.outcome == "send")
+    )
+    return [row.id for row in connection.execute(query) if data_category in row.trace.get("categories", ())]
 
 
 def end_waiting(connection: Connection, household: str, now: datetime) -> None:

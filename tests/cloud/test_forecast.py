@@ -1,5 +1,6 @@
 """Forecasts of needs: what may be known when, the fit against another library, and when one may trigger anything."""
 
+import copy
 import json
 import os
 from dataclasses import replace
@@ -9,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
+from tests.cloud.stage import NOW, Cloud
 from tests.rules import DAMP
 
+from aircue_cloud import db
 from aircue_cloud.cli import main
-from aircue_cloud.needs import forecast, forecast_evaluation
+from aircue_cloud.needs import forecast, forecast_evaluation, home_climate, needs, stored
 from aircue_cloud.needs.forecast import Course, Numbers
 
 EVERY_S = 1800.0
@@ -145,6 +148,32 @@ def test_without_the_data_the_command_says_where_it_belongs(monkeypatch: pytest.
     result = CliRunner().invoke(main, ["needs", "forecast", "evaluate"])
     assert result.exit_code == 1
     assert "docs/data-sets.md" in result.stderr
+
+
+def test_the_command_forecasts_the_needs_that_hold_in_the_store(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damp air is the store's own from 200 % on, which never comes; heat was taken away."""
+    monkeypatch.setattr(
+        home_climate, "courses", lambda quantity: {"bathroom": foreseeable()} if quantity == "humidity" else {}
+    )
+    config = tmp_path / "cloud.toml"
+    database = f'database_url = "{cloud.database_url}"\n' if cloud.database_url else ""
+    config.write_text(f'data_dir = "{cloud.folder.parent.parent}"\n{database}')
+    shipped = needs.load()
+    document = copy.deepcopy(dict(shipped.by_name["damp-air"].document))
+    document["condition"] |= {"enter": 200.0, "exit": 199.0}
+    with db.writing(cloud.engine) as connection:
+        stored.save(connection, "damp-air", document, "operator olga", "", NOW)
+        stored.retire(connection, "heat", "operator olga", "", NOW, shipped)
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(main, ["needs", "forecast", "evaluate", *words])
+
+    assert "bathroom" in run("--need", "damp-air").stdout
+    assert "nothing can be said" in run("--need", "damp-air", "--config", str(config)).stdout
+    assert "no need heat; known are " in run("--need", "heat", "--config", str(config)).stderr
+    assert run("--need", "heat").exit_code == 0
 
 
 @pytest.mark.skipif(not os.environ.get("AIRCUE_DATA"), reason="AIRCUE_DATA names no data sets (docs/data-sets.md)")

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 from tests.cloud.conftest import new_database
 from tests.cloud.stage import DAMP, NOW, Cloud, batch, humidity
-from tests.cloud.town import PLAIN, Town
+from tests.cloud.town import NEEDS, PLAIN, Town
 
 from aircue_cloud import db, tables
 from aircue_cloud.cli import main
@@ -53,7 +53,8 @@ def test_why_an_offer_came(town: Town) -> None:
     expected = f"""\
 21 Nov 2026 12:00 UTC, damp-air in bathroom: Drymax was offered (in-app), good until 22 Nov 2026 11:59 UTC, because \
 Drymax is the best remedy this household can use.
-It was about: household ada, for ada-1. Rules {rule_of(town)}, model fixed.
+It was about: household ada, for ada-1. Need as shipped ({NEEDS.by_name["damp-air"].content}), rules \
+{rule_of(town)}, model fixed.
   ok kill-switch: pushes are switched on
   ok linked: site ada-home is the home of household ada
   ok dedupe: this episode has had no push
@@ -149,6 +150,13 @@ def test_it_is_told_from_the_record_though_everything_has_changed(town: Town) ->
         connection.execute(tables.products.update().values(name="Other", stock=0))
         connection.execute(tables.sites.update().values(tz="Asia/Kathmandu"))
     assert told(town) == before
+
+
+def test_a_decision_from_before_versions_were_kept_says_so(town: Town) -> None:
+    town.decide(town.episode("ada"))
+    [row] = town.decisions()
+    del row["trace"]["need"]
+    assert "Need of a version that was not kept, rules " in why.answer(row).lines[1]
 
 
 def test_the_api_answers_why(cloud: Cloud) -> None:

@@ -32,7 +32,9 @@ from aircue_cloud.delivery.addresses import Whom
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.course import Point
 from aircue_cloud.layers.settling import Series, Started
-from aircue_cloud.needs import nodes
+from aircue_cloud.needs import nodes, quantities
+from aircue_cloud.needs.also import Also
+from aircue_cloud.needs.conditions import Met
 from aircue_cloud.needs.needs import PERSON, REPLENISH, Message, Need, Needs, rule_version
 from aircue_cloud.needs.nodes import used_up, who_wears
 from aircue_cloud.outcomes import assignment, enrolment
@@ -429,6 +431,8 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dic
     return {
         "trigger": _trigger(case.episode),
         "occasion": _occasion(case.episode),
+        "need": {"version": case.need.number, "content": case.need.content},
+        "categories": _categories(case.need, facts),
         "gates": verdict.gates,
         "candidates": [_scored(one, chosen.propensities) for one in facts.candidates],
         "why": case.judged.why,
@@ -441,6 +445,18 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dic
         "model": case.judged.model,
         "note": case.judged.note,
     }
+
+
+def _categories(need: Need, facts: Facts) -> list[str]:
+    """Of data besides the air's, those that the trigger followed or that a condition found something in."""
+    used = {quantities.TRIGGERED_BY[need.source](need.quantity)}
+    judged = zip(need.also, facts.conditions, strict=False)  # none were judged of who does not agree
+    used |= {quantities.CATEGORY.get(also.quantity) for also, met in judged if _tells_of_somebody(also, met)}
+    return sorted(category for category in used if category is not None)
+
+
+def _tells_of_somebody(also: Also, met: Met) -> bool:
+    return also.source == PERSON and met.value is not None
 
 
 def _occasion(episode: Started) -> dict[str, Any]:

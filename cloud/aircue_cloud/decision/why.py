@@ -50,7 +50,8 @@ def _lines(row: Mapping[str, Any]) -> Iterator[str]:
     trace = row["trace"]
     where = nodes.told(trace["trigger"]["node"])
     yield f"{row['at']:%d %b %Y %H:%M} UTC, {row['need']} {where}: {_OUTCOMES[row['outcome']](row)}"
-    yield f"It was about: {_whom(row)}. Rules {row['rules_version']}, model {row['model_version'] or 'not asked'}."
+    versions = f"rules {row['rules_version']}, model {row['model_version'] or 'not asked'}"
+    yield f"It was about: {_whom(row)}. Need {_version(trace)}, {versions}."
     for gate in trace["gates"]:
         yield f"{_MARKS[gate['result']]} {gate['gate']}: {of_gate(gate)}"
     yield from _candidates(trace)
@@ -60,6 +61,15 @@ def _whom(row: Mapping[str, Any]) -> str:
     if row["household"] is None:
         return "a home that nobody has claimed"
     return f"household {row['household']}" + (f", for {row['person']}" if row["person"] else "")
+
+
+def _version(trace: Mapping[str, Any]) -> str:
+    """Of the need: its number in the store, or that it ships; and what stands for all that it said."""
+    found = trace.get("need")
+    if found is None:
+        return "of a version that was not kept"
+    number = found["version"]
+    return f"{'as shipped' if number is None else f'version {number}'} ({found['content']})"
 
 
 def _sent(row: Mapping[str, Any]) -> str:

@@ -97,6 +97,17 @@ def run(rule: Rule, state: State, points: Iterable[Point], settled_after_ms: int
     return Course(state=state, spans=tuple(spans if current is None else [*spans, current]))
 
 
+def lapsed(rule: Rule, course: Course, now_ms: int) -> Course:
+    """With an episode that nothing was told of for longer than max_gap_s ended by then."""
+    if course.until_ms is not None or course.state.last_at is None or not course.spans:
+        return course
+    *before, last = course.spans
+    ends_ms = _ms(course.state.last_at + rule.max_gap_s)
+    if last.ended_ms is not None or now_ms <= ends_ms:
+        return course
+    return replace(course, spans=(*before, replace(last, ended_ms=ends_ms)))
+
+
 def leap(rule: Rule, state: State, points: PointColumns) -> State | None:
     """Where run would end, without a step for each point: for points that leave an idle need idle, or one that fires
     firing. None for all others."""

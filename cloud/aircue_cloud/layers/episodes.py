@@ -4,7 +4,7 @@ A need that is idle has no state of its own: it has been idle since the latest t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select, tuple_
 
 from aircue_cloud import bulk, tables
 from aircue_cloud.layers import settling
-from aircue_cloud.layers.course import Course, Point, PointColumns, idle_before, leap, run
+from aircue_cloud.layers.course import Course, Point, PointColumns, idle_before, lapsed, leap, run
 from aircue_cloud.layers.settling import Found, Key, Series, Started
 from aircue_cloud.needs.needs import Needs, rule_version
 from aircue_gateway.episodes import Phase, Rule, State
@@ -34,7 +34,9 @@ class Arrivals:
     """What came to one series: its trusted points in order, at least one, and those whose flag has changed.
 
     followed_ms: the latest point that was followed before, by the rules as they are now; None where there was none.
-    again: some were there before and are others now. new: nothing was there before; these are all.
+    again: some were there before and are others now. new: nothing was there before; these are all. lapses_ms: now,
+    where an episode ends that nothing was told of for max_gap_s; None where it waits, since a node may still hold what
+    it measured.
     """
 
     series: Series
@@ -42,6 +44,7 @@ class Arrivals:
     followed_ms: int | None
     again: bool = False
     new: bool = False
+    lapses_ms: int | None = None
 
 
 def rules_version(needs: Needs, quantity: str) -> str:
@@ -171,6 +174,12 @@ class _Follower:
     def take(self, arrival: Arrivals, state: State | None) -> tuple[State | None, Found | None]:
         """state: where the need stands by the rule as it is now, None where that is not known. The state afterwards,
         None where it is the same, and the course that is to be settled, None where it holds no episode."""
+        state, found = self._taken(arrival, state)
+        if found is None or arrival.lapses_ms is None:
+            return state, found
+        return state, replace(found, course=lapsed(self._rule, found.course, arrival.lapses_ms))
+
+    def _taken(self, arrival: Arrivals, state: State | None) -> tuple[State | None, Found | None]:
         if arrival.new and state is None:
             course = run(self._rule, State(), arrival.points)
             return course.state, self._found(course, None)

@@ -17,7 +17,7 @@ from aircue_cloud.decision import local_time
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.errors import CommandError
 from aircue_cloud.layers.lake import Lake
-from aircue_cloud.needs import backtest_picture, needs, past, stored
+from aircue_cloud.needs import backtest_picture, holding, needs, past
 from aircue_cloud.needs.backtest import CLEANED, RAW, SOMEBODY, TRUSTED, Backtest, Decided, Household, usual, watched
 from aircue_cloud.needs.backtest import backtest as run
 from aircue_cloud.needs.needs import Need
@@ -82,10 +82,7 @@ def _need(what: str, config_path: Path | None) -> Need:
     """A file's; else the one of this name, the store's own where one is told."""
     if Path(what).suffix == ".toml" or Path(what).exists():
         return needs.load_file(Path(what))
-    known = needs.load().by_name
-    if config_path is not None:
-        with database(config_path) as engine, db.reading(engine) as connection:
-            known = stored.current(connection, needs.load()).by_name
+    known = holding.held(config_path).by_name
     if what not in known:
         raise CommandError(f"{what} is no file and no need that is known; known are {', '.join(known)}")
     return known[what]

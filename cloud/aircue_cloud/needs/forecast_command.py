@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from aircue_cloud.needs import forecast_evaluation, home_climate, needs
+from aircue_cloud.commands.terminal import with_config
+from aircue_cloud.needs import forecast_evaluation, holding, home_climate
 from aircue_cloud.recommender.evaluating.reporting import write
 
 
@@ -17,9 +18,11 @@ def forecast() -> None:
 @forecast.command("evaluate")
 @click.option("--need", "names", multiple=True, help="One or more; default: all.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write every figure there.")
-def evaluate(names: tuple[str, ...], out: Path | None) -> None:
-    """Forecast the needs of the house in AIRCUE_DATA by rolling origin, beside what anybody could forecast."""
-    known = needs.load().by_name
+@with_config
+def evaluate(names: tuple[str, ...], out: Path | None, config_path: Path | None) -> None:
+    """Forecast the needs of the house in AIRCUE_DATA by rolling origin, beside what anybody could forecast. With
+    --config the needs are those that hold in the store."""
+    known = holding.held(config_path).by_name
     figures = []
     for name in names or tuple(known):
         if name not in known:

@@ -39,7 +39,7 @@ class Need:
     stop (outdoor.temperature), so that nobody takes it for one of a room. also: what must hold besides when a push is
     decided about. remedies: category of product -> prior lift (1: the need makes no difference to how much it is
     wanted). messages: by language, English among them. kind: of the pushes it leads to. document: what it was read
-    from."""
+    from. number: its version in the store; None of one that ships, or was read from a file."""
 
     name: str
     title: str
@@ -52,6 +52,12 @@ class Need:
     audience: Audience = Audience()  # noqa: RUF009  # frozen
     replenish: Replenish | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    number: int | None = field(default=None, compare=False)
+
+    @cached_property
+    def content(self) -> str:
+        """Stands for all that the document says: the same wherever the same was saved or shipped."""
+        return _version(self.document)
 
     def message(self, language: str) -> tuple[str, Message]:
         """In that language, or else in English; and which it is."""

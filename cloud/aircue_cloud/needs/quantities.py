@@ -1,9 +1,10 @@
 """What a need may watch or ask for, by source. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from aircue_cloud.needs.also import FORECAST, OUTDOOR, PERSON, ROOM
+from aircue_cloud.needs.needs import REPLENISH
 from aircue_gateway.cleaning.derived import DERIVED
 from aircue_node.quantities import QUANTITIES
 
@@ -31,6 +32,11 @@ CATEGORY: Mapping[str, str] = MappingProxyType(
         "steps-in-hour": "activity",
         "away": "location",
     }
+)
+BY_SHOPPING = "behaviour"
+# By what triggers a need: the category of data that a quantity of it is of; None: of the air alone, or of nobody.
+TRIGGERED_BY: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
+    {ROOM: lambda _: None, OUTDOOR: lambda _: None, PERSON: CATEGORY.__getitem__, REPLENISH: lambda _: BY_SHOPPING}
 )
 
 

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -62,10 +62,11 @@ def current(connection: Connection, shipped: Needs) -> Needs:
 
 def _fitting(row: Any) -> Need | None:
     try:
-        return documents.read(row.name, row.document, f"need {row.name}, version {row.number}")
+        need = documents.read(row.name, row.document, f"need {row.name}, version {row.number}")
     except SettingsError as error:
         log.error("%s; save it anew as it should be", error)
         return None
+    return replace(need, number=row.number)
 
 
 def check(name: str, document: Mapping[str, Any]) -> Need:

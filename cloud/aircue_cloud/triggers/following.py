@@ -50,6 +50,10 @@ def follow(
     until_ms: int,
     now: datetime,
 ) -> list[Started]:
-    """courses: the latest points of each series, at least one. The episodes that are new."""
-    arrivals = [Arrivals(series=series, points=points, followed_ms=None, again=True) for series, points in courses]
+    """courses: the latest points of each series, at least one. The episodes that are new. One of which nothing more was
+    told for max_gap_s has ended by then; with what is told later it stands again."""
+    arrivals = [
+        Arrivals(series=series, points=points, followed_ms=None, again=True, lapses_ms=until_ms)
+        for series, points in courses
+    ]
     return episodes.follow(connection, needs, arrivals, Courses(read, until_ms), now) if arrivals else []

@@ -26,8 +26,25 @@ def follow(connection: Connection, needs: Needs, now: datetime) -> list[Started]
     areas = _areas(connection) if watching.by_name else {}
     if not areas:
         return []
-    courses = list(_courses(connection, watching, areas, now).items())
-    return follow_courses(connection, watching, courses, _Weather(connection, areas), db.to_ms(now), now)
+    weather = _Weather(connection, areas)
+    courses = _courses(connection, watching, areas, now)
+    courses |= _silent(connection, watching, weather, now)
+    return follow_courses(connection, watching, list(courses.items()), weather, db.to_ms(now), now)
+
+
+def _silent(connection: Connection, watching: Needs, weather: "_Weather", now: datetime) -> dict[Series, list[Point]]:
+    """What was told of open episodes of which nothing was told lately."""
+    table, found = tables.episodes.c, dict[Series, list[Point]]()
+    lately_ms, now_ms = db.to_ms(now - LOOKS_BACK), db.to_ms(now)
+    query = select(table.need, table.site, table.started_at).where(table.node == OUTDOORS, table.open)
+    for row in connection.execute(query.order_by(table.need, table.site)):
+        need = watching.by_name.get(row.need)
+        if need is not None and weather.knows(row.site):
+            series = Series(site=row.site, node=OUTDOORS, quantity=need.rule.quantity)
+            points = weather(series, db.to_ms(row.started_at), now_ms)
+            if points and points[-1].at_ms < lately_ms:
+                found[series] = points
+    return found
 
 
 def _courses(
@@ -54,6 +71,9 @@ class _Weather:
         self._connection = connection
         self._area_of = {site: area for area, sites in areas.items() for site in sites}
         self._read: dict[tuple[str, int, int], list[Told]] = {}
+
+    def knows(self, site: str) -> bool:
+        return site in self._area_of
 
     def __call__(self, series: Series, first_ms: int, last_ms: int) -> list[Point]:
         area, first_ms = self._area_of[series.site], max(first_ms, 0)

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from datetime import datetime
 from threading import Event, Thread
 
+from sqlalchemy import Connection
+
 from aircue_cloud import db
 from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
+from aircue_cloud.layers.settling import Started
 from aircue_cloud.layers.worker import Worker
-from aircue_cloud.needs.needs import REPLENISH
-from aircue_cloud.triggers import outdoors, used_up
+from aircue_cloud.needs.needs import PERSON, REPLENISH, Needs
+from aircue_cloud.triggers import outdoors, used_up, wearers
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +53,19 @@ class Turn:
             needs = self._layers.live.within(connection)
             seen = outdoors.fingerprint(connection, needs, now)
         replenished = needs.of(REPLENISH)
-        hour = (tuple(replenished), now.replace(minute=0, second=0, microsecond=0)) if replenished else ()
+        worn = tuple(need.rule for need in needs.of(PERSON))
+        hour = (replenished, worn, now.replace(minute=0, second=0, microsecond=0)) if replenished or worn else ()
         if seen == self._seen and hour == self._hour:
             return []
         with db.writing(self._layers.engine) as connection:
             needs = self._layers.needs_within(connection)
             started = outdoors.follow(connection, needs, now) if seen != self._seen else []
-            started += used_up.follow(connection, needs, now) if hour != self._hour else []
+            started += self._of_the_hour(connection, needs, now) if hour != self._hour else []
             pushes = self._layers.decider.about(connection, started, now)
         self._seen, self._hour = seen, hour
         for push in pushes:
             log_channel.send(push)
         return pushes
+
+    def _of_the_hour(self, connection: Connection, needs: Needs, now: datetime) -> list[Started]:
+        return [*used_up.follow(connection, needs, now), *wearers.follow_silent(connection, needs, now)]

@@ -20,8 +20,30 @@ LOOKS_BACK = timedelta(days=2)  # what is told later than that is history, and t
 _AT_ONCE = 500
 
 
-def follow(connection: Connection, needs: Needs, told: Collection[tuple[str, str]], now: datetime) -> list[Started]:
-    """told: people and kinds of observations of which something was just stored. The episodes that are new."""
+def follow_silent(connection: Connection, needs: Needs, now: datetime) -> list[Started]:
+    """Ends the open episodes of which nothing more was told."""
+    table, people = tables.episodes.c, tables.people.c
+    open_ = (table.open, table.need.in_([need.name for need in needs.of(PERSON)]))
+    query = (
+        select(people.id, table.node, table.quantity, table.started_at)
+        .join(tables.sites, tables.sites.c.id == table.site)
+        .join(tables.people, people.household == tables.sites.c.household)
+        .where(*open_)
+    )
+    rows = [row for row in connection.execute(query) if wearer(row.id) == row.node]
+    told = {(row.id, row.quantity.rpartition(".")[2]) for row in rows}
+    return follow(connection, needs, told, now, min((row.started_at for row in rows), default=now))
+
+
+def follow(
+    connection: Connection,
+    needs: Needs,
+    told: Collection[tuple[str, str]],
+    now: datetime,
+    since: datetime | None = None,
+) -> list[Started]:
+    """told: people and kinds of observations of which something was just stored. since: what was told before that is
+    not looked at; LOOKS_BACK where nothing is said. The episodes that are new."""
     watching = needs.of(PERSON)
     watched = {need.quantity for need in watching}
     fit = sorted((person, kind) for person, kind in told if kind in watched)
@@ -32,7 +54,7 @@ def follow(connection: Connection, needs: Needs, told: Collection[tuple[str, str
     person_of = {wearer(person): person for person in people}
     courses = []
     for person, kind in fit:
-        points = _points(connection, person, kind, db.to_ms(now - LOOKS_BACK), db.to_ms(now))
+        points = _points(connection, person, kind, db.to_ms(since or now - LOOKS_BACK), db.to_ms(now))
         if points and person in sites[kind]:
             series = Series(site=sites[kind][person], node=wearer(person), quantity=f"{PERSON}.{kind}")
             courses.append((series, points))

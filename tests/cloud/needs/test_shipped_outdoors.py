@@ -197,6 +197,26 @@ def test_a_push_from_what_somebody_wears_ends_with_the_word_for_it(home: Cloud) 
     assert [push["withdrawn_at"] for push in pushes(home)] == [NOW]
 
 
+def test_a_push_that_a_wearable_was_asked_about_ends_with_the_word_for_it(home: Cloud) -> None:
+    """Of rain, where somebody was on the way: steps were a condition, the weather the trigger."""
+    home.clock.now = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)  # before anybody hears of rain as such
+    walk(home, 600)
+    weather(home, {-1: {}, 0: WET})
+    assert [push.need for push in turn(home)] == ["rainy-way"]
+    agree(home, "body", granted=False)
+    assert [push["withdrawn_at"] for push in pushes(home)] == [None]
+    agree(home, "activity", granted=False)
+    assert [push["withdrawn_at"] for push in pushes(home)] == [home.clock()]
+
+
+def test_a_push_that_nobody_s_wearable_was_asked_about_stays(home: Cloud) -> None:
+    weather(home, {-1: {}, 0: WET})
+    assert [push.need for push in turn(home)] == ["rain"]
+    for category in ("activity", "location", "ambient", "body"):
+        agree(home, category, granted=False)
+    assert [push["withdrawn_at"] for push in pushes(home)] == [None]
+
+
 @pytest.mark.parametrize(("value", "minutes"), [(30.0, 30), (30.1, 14)])
 def test_heat_around_somebody_that_is_just_none(home: Cloud, value: float, minutes: int) -> None:
     weather(home, {-1: {}, 0: {"temperature": 30.0}})
@@ -401,6 +421,13 @@ def test_what_is_due_ends_with_the_next_purchase_and_is_told_once(home: Cloud) -
     turn(home)
     assert [one["open"] for one in episodes(home, "salt-due")] == [False]
     assert [one["withdrawn"] for one in episodes(home, "salt-due")] == [False]
+
+
+def test_what_was_offered_because_it_is_used_up_ends_with_the_word_for_shopping(home: Cloud) -> None:
+    buy(home, "a-softener-salt", 56)
+    assert [push.need for push in turn(home)] == ["salt-due"]
+    agree(home, "behaviour", granted=False)
+    assert [push["withdrawn_at"] for push in pushes(home)] == [NOW]
 
 
 def test_nothing_is_due_of_who_said_no_to_it(home: Cloud) -> None:

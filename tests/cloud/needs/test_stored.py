@@ -1,6 +1,7 @@
 """A store's own needs: saved with their history, in force without a restart, and nobody else's."""
 
 import copy
+import html
 import json
 import tomllib
 from collections.abc import Callable
@@ -125,6 +126,34 @@ def test_an_edit_takes_effect_without_a_restart(cloud: Cloud) -> None:
     assert put(cloud, "damp-air", damp(80.0)).status_code == 200
     humid(cloud, 85.0, 2)
     assert len(pushes(cloud)) == 1
+
+
+def test_a_decision_keeps_which_version_of_the_need_it_was_made_by(cloud: Cloud) -> None:
+    """As shipped, then two versions of the store's own, of which the second says what the first did."""
+    used = []
+    for number, enter in enumerate((None, 81.0, 81.0, 82.0)):
+        if enter is not None:
+            assert put(cloud, "damp-air", damp(enter)).status_code == 200
+        humid(cloud, 85.0, number + 1)
+        cloud.clock.now += timedelta(hours=2)
+        humid(cloud, 60.0, number + 11)
+        [*_, row] = cloud.get("decisions")["rows"]
+        used.append((row["trace"]["need"]["version"], row["trace"]["need"]["content"]))
+        assert ("Need as shipped (" if enter is None else f"Need version {number} (") in said(cloud)
+    assert [version for version, _ in used] == [None, 1, 2, 3]
+    contents = [content for _, content in used]
+    assert contents[0] == SHIPPED.by_name["damp-air"].content
+    assert contents[1] == contents[2]
+    assert len(set(contents)) == 3
+
+
+def said(cloud: Cloud) -> str:
+    """The latest decision, by why and by the console's page about it."""
+    line = str(cloud.get("why?person=ada-1")["answers"][0]["lines"][1])
+    number = cloud.get("decisions")["rows"][-1]["id"]
+    page = cloud.app.test_client().get(f"/console/decisions/{number}").text
+    assert line in html.unescape(page)
+    return line
 
 
 def test_another_process_sees_it_within_a_second(cloud: Cloud) -> None:

@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_7ef93f202a1f"
+revision = "0001_0257403df11d"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -416,6 +416,7 @@ def upgrade() -> None:
     )
     op.create_index('interaction_person', 'interactions', ['person', 'kind'], unique=False)
     op.create_index('interaction_product', 'interactions', ['product', 'at'], unique=False)
+    op.create_index('interaction_push', 'interactions', ['push'], unique=False, sqlite_where=sa.text('push IS NOT NULL'), postgresql_where=sa.text('push IS NOT NULL'))
     op.create_table('node_state',
     sa.Column('site', sa.Text(), nullable=False),
     sa.Column('node', sa.Text(), nullable=False),

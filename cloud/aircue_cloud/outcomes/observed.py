@@ -102,7 +102,10 @@ def _bought(kind: str, currency: str | None, now: datetime) -> Select[tuple[str,
 
 def orders(connection: Connection, currency: str | None, now: datetime) -> list[Order]:
     """Net of refunds. currency: None for all, whose amounts are not to be added up then."""
-    bought = [Order(**row) for row in connection.execute(_bought("purchase", currency, now)).mappings()]
+    bought = [
+        Order(household=household, person=person, product=product, category=category, at=at, amount=amount)
+        for household, person, product, category, at, amount in connection.execute(_bought("purchase", currency, now))
+    ]
     back = connection.execute(_bought("return", currency, now))
     returns = [Return(person=row.person, product=row.product, at=row.at, amount=row.amount) for row in back]
     return net(bought, returns)

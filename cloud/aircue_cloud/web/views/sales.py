@@ -20,6 +20,7 @@ from aircue_cloud.outcomes.observed import Record
 from aircue_cloud.recommender.evaluating import before_after
 from aircue_cloud.rights.small_groups import K, shown
 
+Dated = tuple[date, Attributed]  # with the month of the order
 UNPUSHED = "no push"
 LEAST_MONTHS = 2  # on each side of a comparison
 
@@ -98,16 +99,16 @@ def build(
     record: Record, channel_of: Mapping[str, str], months: int, costs: Costs, zone: ZoneInfo, now: datetime
 ) -> Sales:
     """months: how many are shown, the present one among them."""
-    found = attribution.attribute(record.orders, record.pushes)
+    found = [(month_of(one.order.at, zone), one) for one in attribution.attribute(record.orders, record.pushes)]
     present = month_of(now, zone)
     span = [back(present, number) for number in reversed(range(months))]
-    inside = [one for one in found if month_of(one.order.at, zone) >= span[0]]
+    inside = [(month, one) for month, one in found if month >= span[0]]
     compared, why_not = _compared(record, found, costs, zone, present)
     return Sales(
         currency=record.currency,
-        months=_months(span, inside, zone),
-        categories=_by_category(inside),
-        channels=_by_channel(inside, channel_of),
+        months=_months(span, inside),
+        categories=_by_category(one for _, one in inside),
+        channels=_by_channel((one for _, one in inside), channel_of),
         compared=compared,
         why_not=why_not,
     )
@@ -115,7 +116,8 @@ def build(
 
 def month_of(at: datetime, zone: ZoneInfo) -> date:
     """Its first day, by local time."""
-    return at.astimezone(zone).date().replace(day=1)
+    local = at.astimezone(zone)
+    return date(local.year, local.month, 1)
 
 
 def back(month: date, count: int) -> date:
@@ -127,11 +129,10 @@ def back(month: date, count: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-def _months(span: Sequence[date], found: Iterable[Attributed], zone: ZoneInfo) -> tuple[Month, ...]:
+def _months(span: Sequence[date], found: Iterable[Dated]) -> tuple[Month, ...]:
     sums = {month: [0, 0, 0] for month in span}
     pushed: dict[date, set[str]] = {month: set() for month in span}
-    for one in found:
-        month = month_of(one.order.at, zone)
+    for month, one in found:
         if month not in sums:
             continue
         sums[month][0] += _counts(one.order)
@@ -184,15 +185,14 @@ def _by_channel(found: Iterable[Attributed], channel_of: Mapping[str, str]) -> t
 
 
 def _compared(
-    record: Record, found: Sequence[Attributed], costs: Costs, zone: ZoneInfo, present: date
+    record: Record, found: Sequence[Dated], costs: Costs, zone: ZoneInfo, present: date
 ) -> tuple[BeforeAfter | None, str]:
     """Whole months alone: neither the present one nor the one in which the first order came."""
     if not record.pushes:
         return None, "no push was sent yet"
     began = month_of(min(one.delivered_at for one in record.pushes), zone)
     revenue: dict[date, int] = {}
-    for one in found:
-        month = month_of(one.order.at, zone)
+    for month, one in found:
         revenue[month] = revenue.get(month, 0) + one.order.amount
     first = min(revenue, default=present)
     count = min(_between(first, began) - 1, _between(began, present) - 1)

@@ -130,7 +130,7 @@ def create_app(
     opened = Stores(config, lambda place: _services(config, place, affinity, clock))
     _check_somebody_may_sign_in(config, opened.get(MAIN).engine)
     built.register(app.extensions, opened, config)
-    problems.register(app)
+    problems.register(app, (web.refusal, storefront.refusal))
     hosts.register(app, config)
     browsers.register(app)
     limits.register(app)

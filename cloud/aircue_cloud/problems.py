@@ -1,9 +1,11 @@
 """Errors as RFC 9457 problem details, for every route of the API."""
 
 import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from flask import Flask, Response, jsonify
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 CONTENT_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -17,9 +19,19 @@ def problem(status: int, title: str, detail: str) -> Response:
     return response
 
 
-def register(app: Flask) -> None:
-    app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(Exception, _our_fault)
+# Draws an error as a page; None where no page was asked for, or it is another's.
+Page = Callable[[HTTPException], Response | None]
+
+
+def register(app: Flask, pages: Sequence[Page] = ()) -> None:
+    """pages: the first that draws one is served; a problem document where none does."""
+    app.register_error_handler(HTTPException, partial(_told, pages))
+    app.register_error_handler(Exception, partial(_our_fault, pages))
+
+
+def _told(pages: Sequence[Page], error: HTTPException) -> Response:
+    drawn = (page(error) for page in pages)
+    return next((one for one in drawn if one is not None), None) or _http_problem(error)
 
 
 def _http_problem(error: HTTPException) -> Response:
@@ -30,6 +42,6 @@ def _http_problem(error: HTTPException) -> Response:
     return response
 
 
-def _our_fault(error: Exception) -> Response:
+def _our_fault(pages: Sequence[Page], error: Exception) -> Response:
     log.error("request failed", exc_info=error)
-    return problem(500, "Internal Server Error", "the server failed; its log says why. Try again later.")
+    return _told(pages, InternalServerError("the server failed; its log says why. Try again later."))

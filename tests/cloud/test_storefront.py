@@ -13,7 +13,8 @@ from tests.cloud.stage import DAMP, NOW, Cloud, batch, humidity, product
 from aircue_cloud import db, tables
 from aircue_cloud.recommender.explanations import Reason, explanation
 from aircue_cloud.rights import small_groups
-from aircue_cloud.storefront import formats, language, reasons, shelf
+from aircue_cloud.routes import language
+from aircue_cloud.storefront import formats, reasons, shelf
 from aircue_cloud.storefront.home import deeds
 from aircue_cloud.texts import of
 

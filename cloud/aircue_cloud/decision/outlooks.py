@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from aircue_cloud import consents, db, tables
 from aircue_cloud.needs.needs import Need
-from aircue_cloud.recommender.context import Hourly, Outlook, outlook
+from aircue_cloud.recommender.context import Forecaster, Hourly, Outlook, forecaster, outlook_of
 from aircue_cloud.recommender.errors import DatasetError
 
 PURPOSE, DATA_CATEGORY = "marketing", "sensor"
@@ -33,10 +33,13 @@ def expected(connection: Connection, household: str, needs: Sequence[Need], now:
         return {}
     rooms = _rooms(connection, household, sorted({need.rule.quantity for need in needs}), now)
     found: dict[str, Outlook] = {}
-    for need in needs:
-        for (_, _, quantity), past in rooms.items():
-            seen = _outlook(past, need) if quantity == need.rule.quantity else None
-            if seen is not None and seen.chance >= LEAST_CHANCE and _likelier(seen, found.get(need.name)):
+    for (_, _, quantity), past in rooms.items():
+        known = _forecaster(past)
+        if known is None:
+            continue
+        for need in (one for one in needs if one.rule.quantity == quantity):
+            seen = _outlook(past, known, need)
+            if seen.chance >= LEAST_CHANCE and _likelier(seen, found.get(need.name)):
                 found[need.name] = seen
     return found
 
@@ -45,11 +48,15 @@ def _likelier(one: Outlook, other: Outlook | None) -> bool:
     return other is None or one.chance > other.chance
 
 
-def _outlook(past: Hourly, need: Need) -> Outlook | None:
+def _forecaster(past: Hourly) -> Forecaster | None:
     try:
-        return outlook(past, need.rule.enter, need.rule.direction == "above")
+        return forecaster(past)
     except DatasetError:
         return None
+
+
+def _outlook(past: Hourly, known: Forecaster, need: Need) -> Outlook:
+    return outlook_of(past, known, need.rule.enter, need.rule.direction == "above")
 
 
 def _rooms(connection: Connection, household: str, quantities: Sequence[str], now: datetime) -> dict[_Room, Hourly]:

@@ -69,7 +69,7 @@ def answer(
 ) -> list[Answer]:
     """One for each person, in order. PersonUnknown names the first that is not known."""
     homes = _at_home(connection, people)
-    model, note = shopping.model(connection, source, now)
+    model, note = shopping.model(connection, source, now, lately=True)
     newcomers = shopping.newcomers(connection, model, now)
     found = []
     for person in people:
@@ -86,7 +86,7 @@ def answer(
 
 def _for_anybody(connection: Connection, person: str, n: int, now: datetime) -> Answer:
     """What is popular: nothing that this person or home did or measured is read, nor the need of its air."""
-    popular = shopping.recent_popularity(connection, now)
+    popular = shopping.lately_popular(connection, now)
     told = Told(now=now.timestamp(), withheld=frozenset((person,)))
     found = _answer(connection, popular, IMPERSONAL, person, Wish(n=n), None, told, frozenset())
     return replace(found, personalised=False)

@@ -102,7 +102,10 @@ def _bought(kind: str, currency: str | None, now: datetime) -> Select[tuple[str,
 
 def orders(connection: Connection, currency: str | None, now: datetime) -> list[Order]:
     """Net of refunds. currency: None for all, whose amounts are not to be added up then."""
-    bought = [Order(**row) for row in connection.execute(_bought("purchase", currency, now)).mappings()]
+    bought = [
+        Order(household=row[0], person=row[1], product=row[2], category=row[3], at=row[4], amount=row[5])
+        for row in connection.execute(_bought("purchase", currency, now))
+    ]
     back = connection.execute(_bought("return", currency, now))
     returns = [Return(person=row.person, product=row.product, at=row.at, amount=row.amount) for row in back]
     return net(bought, returns)

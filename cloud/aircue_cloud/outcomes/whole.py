@@ -106,7 +106,8 @@ def whole(record: Record, costs: Costs, zone: ZoneInfo, now: datetime) -> Whole 
 
 def month_of(at: datetime, zone: ZoneInfo) -> date:
     """Its first day, by local time."""
-    return at.astimezone(zone).date().replace(day=1)
+    local = at.astimezone(zone)
+    return date(local.year, local.month, 1)
 
 
 def back(month: date, count: int) -> date:

@@ -16,7 +16,6 @@ with phi_h the regression of d(t + h) on d(t) in the home's own past (0 to 1), a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +73,7 @@ class Norm:
 def cells(hour: Hours, local_offset_h: int) -> tuple[Hours, Hours]:
     """Place of the season and hour of the day."""
     local = hour + local_offset_h
-    months = np.array([datetime.fromtimestamp(int(one) * HOUR_S, UTC).month for one in local], dtype=np.int64)
+    months = local.astype("datetime64[h]").astype("datetime64[M]").astype(np.int64) % 12 + 1
     return months % 12 // 3, local % 24
 
 
@@ -138,17 +137,17 @@ class Forecaster:
 
 def forecaster(past: Hourly, horizons: int = 12, trust: float = TRUST) -> Forecaster:
     usual = norm(past, trust)
-    fits = [_damping(past, usual, h) for h in range(1, horizons + 1)]
+    d = past.value - usual.at(past.hour)
+    fits = [_damping(past, d, usual.spread, h) for h in range(1, horizons + 1)]
     phi, error = np.array(fits).T
     return Forecaster(norm=usual, phi=phi, error=error)
 
 
-def _damping(past: Hourly, usual: Norm, h: int) -> tuple[float, float]:
+def _damping(past: Hourly, d: Numbers, spread: float, h: int) -> tuple[float, float]:
     now, later = pairs(past, h)
-    d = past.value - usual.at(past.hour)
     squares = float(d[now] @ d[now])
     phi = min(1.0, max(0.0, float(d[now] @ d[later]) / squares)) if squares > 0 else 0.0
-    return phi, float(np.sqrt(np.mean((d[later] - phi * d[now]) ** 2))) if len(now) else usual.spread
+    return phi, float(np.sqrt(np.mean((d[later] - phi * d[now]) ** 2))) if len(now) else spread
 
 
 def pairs(hourly: Hourly, h: int) -> tuple[Hours, Hours]:
@@ -172,7 +171,11 @@ class Outlook:
 
 def outlook(past: Hourly, threshold: float, above_it: bool = True, horizons: int = 12) -> Outlook:
     """above_it: whether the need holds above the threshold, or below. DatasetError of less than two days."""
-    known = forecaster(past, horizons)
+    return outlook_of(past, forecaster(past, horizons), threshold, above_it)
+
+
+def outlook_of(past: Hourly, known: Forecaster, threshold: float, above_it: bool = True) -> Outlook:
+    """known: learnt of this past, which takes longer than to ask it."""
     now, value = int(past.hour[-1]), float(past.value[-1])
     day = past.between(now - 23, now + 1).value
     over = day > threshold if above_it else day < threshold

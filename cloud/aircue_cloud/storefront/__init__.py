@@ -1,9 +1,11 @@
 """What shoppers see: the shop's own pages, each person's page with their rights, and the snippet for other shops."""
 
-from flask import Blueprint, Flask, Response, redirect
+from flask import Blueprint, Flask, Response, redirect, request
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from aircue_cloud.config import Config
+from aircue_cloud.routes import browsers
 from aircue_cloud.routes.access import public
 from aircue_cloud.storefront import (
     buttons_page,
@@ -19,7 +21,7 @@ from aircue_cloud.storefront import (
     wanted,
 )
 
-__all__ = ["register"]
+__all__ = ["refusal", "register"]
 
 # A person's own pages are there whatever the shop does: rights do not go with a shop window.
 OWN = (me, inbox, wanted, my_data, buttons_page, embed)
@@ -34,6 +36,13 @@ def register(app: Flask, config: Config) -> None:
     app.register_blueprint(_files)
     if not config.has_storefront:
         app.add_url_rule("/", "home", _console)
+
+
+def refusal(error: HTTPException) -> Response | None:
+    """An error as a page of the shop; None for the API and for what asks for no page."""
+    if not browsers.wants_a_page() or request.path.startswith("/api/"):
+        return None
+    return frame.guard(frame.problem_page(error))
 
 
 @_files.get("/sw.js")

@@ -13,11 +13,11 @@ from aircue_cloud.config import is_base_url
 from aircue_cloud.fields import Body, Id, Line, Reason
 from aircue_cloud.identity import tokens
 from aircue_cloud.identity.rates import Limit
-from aircue_cloud.routes import limits, wire
+from aircue_cloud.routes import language, limits, wire
 from aircue_cloud.routes.access import bearer, public, requires, unauthorized
 from aircue_cloud.routes.described import Argument, Operation, described
 from aircue_cloud.routes.services import config, enter, services
-from aircue_cloud.storefront import frame, home, language, passes, visitor
+from aircue_cloud.storefront import frame, home, passes, visitor
 from aircue_cloud.storefront.formats import Formats
 from aircue_cloud.storefront.frame import Page
 from aircue_cloud.storefront.home import Window

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
 from aircue_cloud import texts
+from aircue_cloud.routes import language
 from aircue_cloud.routes.services import config, services
-from aircue_cloud.storefront import drawings, language, visitor
+from aircue_cloud.storefront import drawings, visitor
 from aircue_cloud.storefront.formats import Formats
 from aircue_cloud.storefront.visitor import Visitor
 from aircue_cloud.texts import Texts
@@ -92,10 +93,11 @@ def guard_link(response: Response) -> Response:
 
 
 def problem_page(error: HTTPException) -> Response:
-    """An error as a page; 401 says how one comes in."""
+    """An error as a page, with the next step; 401 says how one comes in."""
     status = error.code or 500
     template = "sign_in.html" if status == 401 else "problem.html"
-    response = plain(template, status, detail=error.description or error.name)
+    title, step = texts.refusal(texts.of(language.wanted()), status)
+    response = plain(template, status, detail=error.description or error.name, title=title, step=step)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after", "www-authenticate"):
             response.headers[name] = value

@@ -9,11 +9,11 @@ from aircue_cloud.errors import CommandError
 from aircue_cloud.homes import personalisation
 from aircue_cloud.identity import codes, rates, sessions, tokens
 from aircue_cloud.rights import personalising
-from aircue_cloud.routes import browsers, limits
+from aircue_cloud.routes import browsers, language, limits
 from aircue_cloud.routes.access import by_shopper, public, shopper
 from aircue_cloud.routes.personalisation import act
 from aircue_cloud.routes.services import config, enter, services
-from aircue_cloud.storefront import frame, language
+from aircue_cloud.storefront import frame
 
 _YEAR_S = 365 * 24 * 3600
 

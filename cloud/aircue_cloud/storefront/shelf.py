@@ -91,7 +91,7 @@ def categories(connection: Connection) -> list[str]:
 
 def popular(connection: Connection, n: int, now: datetime) -> list[str]:
     """The same for everybody: of those in stock, what many people who agree to it turn to."""
-    ranked = [one.product for one in shopping.recent_popularity(connection, now).recommend(4 * n)]
+    ranked = [one.product for one in shopping.lately_popular(connection, now).recommend(4 * n)]
     gone = shopping.sold_out(connection, ranked)
     return [product for product in ranked if product not in gone][:n]
 

@@ -41,3 +41,11 @@ interactions = Table(
     Index("interaction_person", "person", "kind"),
     Index("interaction_product", "product", "at"),
 )
+
+# What followed from a push, which few do.
+Index(
+    "interaction_push",
+    interactions.c.push,
+    sqlite_where=interactions.c.push.is_not(None),
+    postgresql_where=interactions.c.push.is_not(None),
+)

@@ -40,6 +40,16 @@ class Texts:
         return self.phrases.get(f"{table}.{name}", plain[:1].upper() + plain[1:] if otherwise is None else otherwise)
 
 
+def refusal(t: Texts, status: int) -> tuple[str, str]:
+    """What a refusal with this status is called, and the next step.
+
+    >>> refusal(of("en"), 404)[0], refusal(of("en"), 418) == refusal(of("en"), 409)
+    ('Nothing is here', True)
+    """
+    known = f"refusal.{status}" if f"refusal.{status}.title" in t.phrases else "refusal.other"
+    return t(f"{known}.title"), t(f"{known}.step")
+
+
 @cache
 def of(language: str) -> Texts:
     """English for a language that is not there."""

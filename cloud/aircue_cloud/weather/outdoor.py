@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn, TypeAlias, get_args
 
 from msgspec import Meta, Struct
-from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, func, select, type_coerce
 
 from aircue_cloud import db, tables
 from aircue_cloud.fields import Area, Body, Moment, Reason
@@ -137,15 +137,22 @@ def hours(connection: Connection, area: str, since: datetime, limit: int) -> lis
 
 def slices(connection: Connection, area: str, start: datetime, end: datetime, width: timedelta) -> list[Slice]:
     """In order of time, the best source's of each hour, from start to end in slices of this width."""
-    best = func.row_number().over(partition_by=_T.hour, order_by=_RANK.desc()).label("best")
-    told = select(_T.hour, _T.temperature, _T.humidity, _T.source, best)
-    hours = told.where(_T.area == area, _T.hour.between(start, end)).subquery()
+    hours = _best(connection, (_T.area == area, _T.hour.between(start, end))).subquery()
     at_ms = type_coerce(hours.c.hour, BigInteger)
     slot = ((at_ms - to_ms(start)) // (width // timedelta(milliseconds=1))).label("slot")
     figures = [f(hours.c[name]) for name in ("temperature", "humidity") for f in (func.min, func.avg, func.max)]
     query = select(func.min(hours.c.hour), func.max(hours.c.hour), func.count(), func.max(hours.c.source), *figures)
-    rows = connection.execute(query.where(hours.c.best == 1).group_by(slot).order_by(slot))
-    return [_slice(*row) for row in rows]
+    return [_slice(*row) for row in connection.execute(query.group_by(slot).order_by(slot))]
+
+
+def _best(connection: Connection, asked: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """The best source's of each hour. Where there is but one, which is usual, no hours have to be compared."""
+    columns = (_T.hour, _T.temperature, _T.humidity, _T.source)
+    if len(connection.execute(select(_T.source).where(*asked).distinct().limit(2)).all()) < 2:
+        return select(*columns).where(*asked)
+    best = func.row_number().over(partition_by=_T.hour, order_by=_RANK.desc()).label("best")
+    ranked = select(*columns, best).where(*asked).subquery()
+    return select(*(ranked.c[column.name] for column in columns)).where(ranked.c.best == 1)
 
 
 def _slice(first: datetime, last: datetime, hours: int, source: str, *figures: float | None) -> Slice:

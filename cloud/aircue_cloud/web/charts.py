@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil, floor, log10
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 WIDTH = 1000
 HEIGHT = 136
@@ -199,15 +199,20 @@ def _time_label(at_ms: int, zone: ZoneInfo) -> str:
 def _value_axis(scale: Scale) -> Iterable[Markup]:
     for value in value_ticks(scale.low, scale.high):
         y = TOP + scale.y(value)
-        yield Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_px(y))
-        yield Markup('<text class="tick end" x="{}" y="{}">{}</text>').format(GUTTER_TEXT, _px(y + 4), f"{value:g}")
+        yield Markup(
+            f'<line class="grid" x1="0" x2="100%" y1="{_px(y)}" y2="{_px(y)}"/>'
+            f'<text class="tick end" x="{GUTTER_TEXT}" y="{_px(y + 4)}">{value:g}</text>'
+        )
 
 
 def _time_axis(chart: Chart, scale: Scale) -> Iterable[Markup]:
     for at, label in time_ticks(chart.start_ms, chart.end_ms, chart.zone):
         x = scale.x(at)
-        yield Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(_pc(x), TOP, TOP + PLOT)
-        yield Markup('<text class="tick {}" x="{}%" y="{}">{}</text>').format(_anchor(x), _pc(x), HEIGHT - 8, label)
+        place = _pc(x)
+        yield Markup(
+            f'<line class="grid" x1="{place}%" x2="{place}%" y1="{TOP}" y2="{TOP + PLOT}"/>'
+            f'<text class="tick {_anchor(x)}" x="{place}%" y="{HEIGHT - 8}">{escape(label)}</text>'
+        )
 
 
 def _anchor(x: float) -> str:
@@ -224,12 +229,12 @@ def _shades(shades: Sequence[Shade], scale: Scale) -> Iterable[Markup]:
         right = min(scale.x(scale.end_ms if shade.end_ms is None else shade.end_ms), 100.0)
         if right < 0 or left > 100:
             continue
-        place = {"x": _pc(left), "width": _pc(max(right - left, 0.3)), "top": TOP, "height": PLOT, "label": shade.label}
+        x, width = _pc(left), _pc(max(right - left, 0.3))
         yield Markup(
-            '<g class="episode"><title>{label}</title>'
-            '<rect class="wash" x="{x}%" width="{width}%" y="{top}" height="{height}"/>'
-            '<rect class="cap" x="{x}%" width="{width}%" y="{top}" height="2"/></g>'
-        ).format(**place)
+            f'<g class="episode"><title>{escape(shade.label)}</title>'
+            f'<rect class="wash" x="{x}%" width="{width}%" y="{TOP}" height="{PLOT}"/>'
+            f'<rect class="cap" x="{x}%" width="{width}%" y="{TOP}" height="2"/></g>'
+        )
 
 
 def _thresholds(chart: Chart, scale: Scale) -> Iterable[Markup]:
@@ -280,7 +285,7 @@ def _lines(buckets: Sequence[Bucket], scale: Scale) -> Markup:
 
 def _polyline(piece: Sequence[Bucket], scale: Scale) -> Markup:
     points = _points([(bucket, bucket.mean) for bucket in piece], scale)
-    return Markup('<polyline vector-effect="non-scaling-stroke" points="{}"/>').format(points)
+    return Markup(f'<polyline vector-effect="non-scaling-stroke" points="{points}"/>')
 
 
 def _band(piece: Sequence[Bucket], scale: Scale) -> Markup:
@@ -288,7 +293,7 @@ def _band(piece: Sequence[Bucket], scale: Scale) -> Markup:
         return Markup("")
     there = [(bucket, bucket.high) for bucket in piece]
     back = [(bucket, bucket.low) for bucket in reversed(piece)]
-    return Markup('<polygon points="{}"/>').format(_points(there + back, scale))
+    return Markup(f'<polygon points="{_points(there + back, scale)}"/>')
 
 
 def _points(places: Sequence[tuple[Bucket, float]], scale: Scale) -> str:
@@ -314,22 +319,24 @@ def _pushes(pushes: Iterable[Mark], scale: Scale) -> Iterable[Markup]:
     for push in pushes:
         x = scale.x(push.at_ms)
         if 0 <= x <= 100:
-            place = {"x": _pc(x), "top": TOP, "end": TOP + PLOT, "label": push.label}
+            place = _pc(x)
             yield Markup(
-                '<g class="push"><title>{label}</title><line x1="{x}%" x2="{x}%" y1="{top}" y2="{end}"/>'
-                '<circle cx="{x}%" cy="{top}" r="4"/></g>'
-            ).format(**place)
+                f'<g class="push"><title>{escape(push.label)}</title>'
+                f'<line x1="{place}%" x2="{place}%" y1="{TOP}" y2="{TOP + PLOT}"/>'
+                f'<circle cx="{place}%" cy="{TOP}" r="4"/></g>'
+            )
 
 
 def _dot(bucket: Bucket, scale: Scale) -> Markup:
-    place = (_pc(scale.x(bucket.at_ms)), _px(TOP + scale.y(bucket.mean)))
-    return Markup('<circle class="dot" cx="{}%" cy="{}" r="1.5"/>').format(*place)
+    x, y = _pc(scale.x(bucket.at_ms)), _px(TOP + scale.y(bucket.mean))
+    return Markup(f'<circle class="dot" cx="{x}%" cy="{y}" r="1.5"/>')
 
 
 def _marks(flagged: Sequence[Flagged], scale: Scale) -> Iterable[Markup]:
     for mark in flagged:
-        place = (_pc(scale.x(mark.at_ms)), _px(TOP + scale.y(mark.value)), f"{mark.flag.lower()}: {mark.value:g}")
-        yield Markup('<circle class="flag" cx="{}%" cy="{}" r="3"><title>{}</title></circle>').format(*place)
+        x, y = _pc(scale.x(mark.at_ms)), _px(TOP + scale.y(mark.value))
+        told = escape(f"{mark.flag.lower()}: {mark.value:g}")
+        yield Markup(f'<circle class="flag" cx="{x}%" cy="{y}" r="3"><title>{told}</title></circle>')
 
 
 def _pc(number: float) -> str:

@@ -4,10 +4,13 @@ Nothing that is drawn grows with the number of readings; what is read does not e
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from aircue_cloud import tables
 from aircue_cloud.layers.lake import Lake, Span
@@ -76,29 +79,38 @@ def _readings(
 
 
 def _hours(connection: Connection, site: str, start_ms: int, end_ms: int, buckets: int) -> dict[Key, Course]:
-    t = tables.hourly.c
+    """One question a series: to put the hours of all of them in order takes longer than to ask again."""
+    t, s = tables.hourly.c, tables.node_state.c
     first, last = start_ms // HOUR_MS, end_ms // HOUR_MS
     width = max((last - first) // buckets, 1)
     slot = ((t.hour - first) // width).label("slot")
+    figures = (func.min(t.hour), func.max(t.hour), func.min(t.low), func.sum(t.total), func.max(t.high))
     query = (
-        select(
-            t.node,
-            t.quantity,
-            func.min(t.hour),
-            func.max(t.hour),
-            func.min(1.0 * t.low / t.scale),
-            func.sum(1.0 * t.total / t.scale),
-            func.max(1.0 * t.high / t.scale),
-            func.sum(t.readings),
-        )
-        .where(t.site == site, t.hour.between(first, last))
-        .group_by(t.node, t.quantity, slot)
-        .order_by(t.node, t.quantity, slot)
+        select(slot, t.scale, *figures, func.sum(t.readings))
+        .where(t.site == site, t.node == bindparam("node"), t.quantity == bindparam("quantity"))
+        .where(t.hour.between(first, last))
+        .group_by(slot, t.scale)
+        .order_by(slot, t.scale)
     )
     found: dict[Key, Course] = defaultdict(Course)
-    for node, quantity, begin, end, low, total, high, count in connection.execute(query):
-        counted = int(count)
-        mean = float(total) / counted
-        bucket = Bucket(begin * HOUR_MS, (end + 1) * HOUR_MS - 1, float(low), mean, float(high), counted)
-        found[node, quantity].trusted.append(bucket)
+    for node, quantity in connection.execute(select(s.node, s.quantity).where(s.site == site)).all():
+        rows = connection.execute(query, {"node": node, "quantity": quantity})
+        slices = [_of_scales([row[1:] for row in some]) for _, some in groupby(rows, key=lambda row: row.slot)]
+        if slices:
+            found[node, quantity] = Course(trusted=slices)
     return found
+
+
+def _of_scales(rows: Sequence[Sequence[Any]]) -> Bucket:
+    """A slice of what was told in one scale, or in several; whole numbers are added up before they are divided."""
+    scales, begins, ends, lows, totals, highs, counts = zip(*rows, strict=True)
+    counted = int(sum(counts))
+    total = sum(int(one) / scale for one, scale in zip(totals, scales, strict=True))
+    return Bucket(
+        min(begins) * HOUR_MS,
+        (max(ends) + 1) * HOUR_MS - 1,
+        min(low / scale for low, scale in zip(lows, scales, strict=True)),
+        total / counted,
+        max(high / scale for high, scale in zip(highs, scales, strict=True)),
+        counted,
+    )

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 
+from aircue_cloud import texts
 from aircue_cloud.identity import sessions
-from aircue_cloud.routes import browsers
+from aircue_cloud.routes import browsers, language
 from aircue_cloud.routes.access import who
 from aircue_cloud.routes.services import store
 from aircue_cloud.web import listing, navigation
@@ -32,6 +33,7 @@ def blueprint(name: str, import_name: str) -> Blueprint:
 def guard(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cache-Control"] = "no-cache"
+    response.headers["Vary"] = "Accept-Language, Cookie"
     return response
 
 
@@ -72,6 +74,9 @@ def framed(crumbs: Sequence[Crumb] = ()) -> Mapping[str, Any]:
         "store": store(),
         "theme": theme if theme in THEMES else "",
         "form_word": form_word(),
+        "t": texts.of(language.wanted()),
+        "languages": texts.LANGUAGES,
+        "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
     }
 
 

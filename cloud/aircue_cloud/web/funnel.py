@@ -23,7 +23,8 @@ class Step:
 
 
 def steps(connection: Connection, since: datetime) -> list[Step]:
-    """Of everything since then. An order counts where it names its push; what is associated otherwise does not."""
+    """Of the episodes that began since then: each step counts those of the step before that went on, so none counts
+    more. An order counts where it names its push; what is associated otherwise does not."""
     before, of = 0, ""
     found = []
     for label, about, query in _queries(since):
@@ -35,19 +36,24 @@ def steps(connection: Connection, since: datetime) -> list[Step]:
 
 
 def _queries(since: datetime) -> Iterator[tuple[str, str, Select[int]]]:
-    yield "Episodes", "began", select(func.count()).where(_E.started_at >= since, ~_E.withdrawn)
-    yield "Candidates", "in a claimed home", select(func.count(_D.push.distinct())).where(_D.at >= since)
-    yield "Sent", "pushes", select(func.count()).where(_P.created_at >= since)
-    yield "Clicked", "pushes", _followed(since, "click")
-    yield "Bought", "pushes that an order names", _followed(since, "purchase")
+    began = select(func.count()).where(_E.started_at >= since, ~_E.withdrawn)
+    decided, sent = _E.id.in_(select(_D.episode).where(_D.push.is_not(None))), _E.id.in_(select(_P.episode))
+    yield "Episodes", "began", began
+    yield (
+        "Candidates",
+        "in a claimed home",
+        began.where(decided | sent),
+    )
+    yield "Sent", "led to a push", began.where(sent)
+    yield "Clicked", "by somebody at home", began.where(_E.id.in_(_followed("click", "purchase")))
+    yield "Bought", "in an order that names the push", began.where(_E.id.in_(_followed("purchase")))
 
 
-def _followed(since: datetime, kind: str) -> Select[int]:
-    """How many pushes somebody they went to followed like this."""
+def _followed(*kinds: str) -> Select[str]:
+    """Episodes whose push somebody it went to followed like this. An order that names a push came by way of it."""
     people = tables.people.c
     return (
-        select(func.count(_P.id.distinct()))
-        .join(tables.people, people.household == _P.household)
-        .join(tables.interactions, (_I.person == people.id) & (_I.kind == kind) & (_I.push == _P.id))
-        .where(_P.created_at >= since)
+        select(_P.episode)
+        .join(tables.interactions, (_I.push == _P.id) & _I.kind.in_(kinds))
+        .join(tables.people, (people.id == _I.person) & (people.household == _P.household))
     )

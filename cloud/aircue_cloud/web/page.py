@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from markupsafe import Markup
 
 from aircue_cloud import db
+from aircue_cloud.needs import nodes
 from aircue_cloud.needs.needs import Need, Needs
 from aircue_cloud.web import charts, wording
 from aircue_cloud.web.charts import Bucket, Chart, Flagged, Mark, Shade, Threshold
@@ -293,6 +294,11 @@ def table(buckets: Sequence[Bucket], shown: Window, decimals: int, tz: ZoneInfo)
         )
 
 
+def place(node: str) -> str:
+    """A node by its name; what stands in a node's place in words."""
+    return nodes.told(node) if node.startswith("@") else node
+
+
 def episode_line(row: Row, needs: Needs, tz: ZoneInfo, units: Mapping[str, str], last: datetime) -> EpisodeLine:
     """last: the newest reading anywhere, up to which an open episode has lasted."""
     end = row["ended_at"] or max(last, row["started_at"])
@@ -300,7 +306,7 @@ def episode_line(row: Row, needs: Needs, tz: ZoneInfo, units: Mapping[str, str],
     peak = f"{row['peak']:.{words.decimals}f} {units.get(row['quantity'], '')}"
     return EpisodeLine(
         need=need_title(needs, row["need"]),
-        node=row["node"],
+        node=place(row["node"]),
         site=row["site"],
         started=wording.day_and_time(row["started_at"], tz),
         lasted=wording.span((end - row["started_at"]).total_seconds()),
@@ -330,7 +336,7 @@ def push_line(row: Row, tz: ZoneInfo) -> PushLine:
         price=wording.price(row["price_minor"], row["currency"]),
         reason=row["reason"],
         at=wording.day_and_time(row["created_at"], tz),
-        origin=f"{row['node']}, {row['site']}, reading of {_measured(row['trigger'], tz)}",
+        origin=f"{place(row['node'])}, {row['site']}, reading of {_measured(row['trigger'], tz)}",
     )
 
 
@@ -342,7 +348,7 @@ def declined_line(row: Row, needs: Needs, tz: ZoneInfo) -> DeclinedLine:
     return DeclinedLine(
         id=row["id"],
         need=need_title(needs, row["need"]),
-        node=row["node"],
+        node=place(row["node"]),
         site=row["site"],
         reason=wording.sentence(row["reason"]),
         at=wording.day_and_time(row["at"], tz),

@@ -15,7 +15,8 @@ from tests.cloud.stage import DAMP, DRY, NOW, Cloud, batch, humidity
 from aircue_cloud import consents, db, tables
 from aircue_cloud.decision import kill_switch
 from aircue_cloud.identity import keys, operators, sessions
-from aircue_cloud.web import charts, courses, devices, navigation
+from aircue_cloud.needs import nodes
+from aircue_cloud.web import charts, courses, devices, funnel, navigation, page
 from aircue_gateway.batch import Loss, Status
 
 NASTY = "<svg\u00a0onload=window.pwned=1>"
@@ -131,6 +132,22 @@ def test_a_year_is_drawn_from_the_hours_and_says_the_same_as_the_readings(cloud:
     assert "flagged values are marked in windows of a week and less" in text(cloud, "/console/homes/home-1?span=year")
 
 
+def test_hours_of_two_scales_are_one_course(cloud: Cloud) -> None:
+    cloud.post(batch(humidity([50.0])))
+    key = {"site": "home-1", "node": "bathroom", "quantity": "humidity", "hour": 100, "readings": 2}
+    cloud.add(
+        tables.hourly,
+        key | {"scale": 100, "low": 4000, "high": 4400, "total": 8400},
+        key | {"scale": 10, "low": 390, "high": 430, "total": 820},
+    )
+    with db.reading(cloud.engine) as connection:
+        last = 100 * courses.HOUR_MS + 365 * 24 * courses.HOUR_MS
+        found = courses.of_site(connection, cloud.services.lake, "home-1", 0, last, charts.BUCKETS)
+    [one] = found["bathroom", "humidity"].trusted
+    assert (one.low, one.high, one.count) == (39.0, 44.0, 4)
+    assert one.mean == pytest.approx(41.5)
+
+
 @pytest.mark.parametrize(
     "asked", ["span=junk", "start=x&end=y", "start=5&end=1", "start=-1&end=99999999999999999", "end=0"]
 )
@@ -209,6 +226,36 @@ def test_the_funnel_counts_each_step_once(cloud: Cloud) -> None:
     cloud.add(tables.interactions, *(followed | {"kind": kind} for kind in ("click", "click", "purchase")))
     steps = re.findall(r'<span class="label">(\w+)</span> <b>(\d+)</b>', text(cloud, "/console"))
     assert steps == [("Episodes", "1"), ("Candidates", "1"), ("Sent", "1"), ("Clicked", "1"), ("Bought", "1")]
+
+
+def test_no_step_of_the_funnel_counts_more_than_the_one_before(cloud: Cloud) -> None:
+    cloud.post(batch(humidity(DAMP)))
+    [decision], [push] = cloud.rows(tables.decisions), cloud.rows(tables.pushes)
+    again = {name: value for name, value in decision.items() if name != "id"}
+    cloud.add(tables.decisions, again | {"push": "another"}, again | {"push": "a third"})
+    bought = {"person": "ada-1", "product": "drymax", "weight": 8.0, "at": NOW, "pushed": True, "push": push["id"]}
+    cloud.add(tables.interactions, bought | {"kind": "purchase"}, bought | {"kind": "purchase"})
+    with db.reading(cloud.engine) as connection:
+        counts = [step.count for step in funnel.steps(connection, NOW - timedelta(days=1))]
+        assert counts == [1, 1, 1, 1, 1]  # who bought by way of a push went there, click or no click
+        assert [step.count for step in funnel.steps(connection, NOW + timedelta(days=1))] == [0, 0, 0, 0, 0]
+
+
+def test_what_stands_in_a_nodes_place_is_told_in_words() -> None:
+    assert [page.place(node) for node in ("bathroom", nodes.any_of("softener-salt"), nodes.product("larch"))] == [
+        "bathroom",
+        "for any softener-salt",
+        "for larch",
+    ]
+
+
+def test_a_push_about_a_consumable_says_so_on_now(cloud: Cloud) -> None:
+    cloud.post(batch(humidity(DAMP)))
+    with db.writing(cloud.engine) as connection:
+        connection.execute(tables.episodes.update().values(node=nodes.any_of("softener-salt")))
+    assert "for any softener-salt, home-1, reading of" in words(text(cloud, "/console"))
+    assert "@any" not in text(cloud, "/console")
+    assert "@any" not in text(cloud, "/console/homes/home-1?start=1795200000000&end=1795305600000")
 
 
 # The switch.

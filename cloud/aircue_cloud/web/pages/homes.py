@@ -168,7 +168,7 @@ def _pushes(view: View, mine: Site) -> Listing:
     rows = [
         [
             Cell(text=wording.day_and_time(row["created_at"], mine.tz), raw=row["created_at"].isoformat()),
-            row["node"],
+            pages_page.place(row["node"]),
             Cell(text=row["title"], href=_decisions(row["id"])),
             row["product_name"],
             row["channel"],

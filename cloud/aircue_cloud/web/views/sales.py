@@ -19,6 +19,7 @@ from aircue_cloud.outcomes.observed import Record
 from aircue_cloud.outcomes.whole import Costs, Untold, Whole, back, month_of
 from aircue_cloud.rights.small_groups import K, shown
 
+Dated = tuple[date, Attributed]  # with the month of the order
 UNPUSHED = "no push"
 
 
@@ -72,26 +73,25 @@ def build(
     record: Record, channel_of: Mapping[str, str], months: int, costs: Costs, zone: ZoneInfo, now: datetime
 ) -> Sales:
     """months: how many are shown, the present one among them."""
-    found = attribution.attribute(record.orders, record.pushes)
+    found = [(month_of(one.order.at, zone), one) for one in attribution.attribute(record.orders, record.pushes)]
     present = month_of(now, zone)
     span = [back(present, number) for number in reversed(range(months))]
-    inside = [one for one in found if month_of(one.order.at, zone) >= span[0]]
+    inside = [(month, one) for month, one in found if month >= span[0]]
     compared = whole.whole(record, costs, zone, now)
     return Sales(
         currency=record.currency,
-        months=_months(span, inside, zone),
-        categories=_by_category(inside),
-        channels=_by_channel(inside, channel_of),
+        months=_months(span, inside),
+        categories=_by_category(one for _, one in inside),
+        channels=_by_channel((one for _, one in inside), channel_of),
         compared=None if isinstance(compared, Untold) else compared,
         why_not=compared.why if isinstance(compared, Untold) else "",
     )
 
 
-def _months(span: Sequence[date], found: Iterable[Attributed], zone: ZoneInfo) -> tuple[Month, ...]:
+def _months(span: Sequence[date], found: Iterable[Dated]) -> tuple[Month, ...]:
     sums = {month: [0, 0, 0] for month in span}
     pushed: dict[date, set[str]] = {month: set() for month in span}
-    for one in found:
-        month = month_of(one.order.at, zone)
+    for month, one in found:
         if month not in sums:
             continue
         sums[month][0] += _counts(one.order)

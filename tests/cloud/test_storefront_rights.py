@@ -118,6 +118,12 @@ def test_the_page_says_when_the_next_offer_can_come(shop: Cloud, ada: Shopper) -
     assert "at any time" not in Shopper(shop, "bob-1").get("/offers")
 
 
+def test_agreement_to_a_browser_alone_brings_no_offer_and_the_page_says_so(shop: Cloud, ada: Shopper) -> None:
+    say(shop, "ada", "sensor", granted=False)
+    say(shop, "ada", "sensor", granted=True, channel="web-push")
+    assert "No offers will come while your household does not agree" in ada.get("/offers")
+
+
 def test_the_earliest_time_is_the_first_minute_at_which_the_policy_lets_one_through() -> None:
     draw = random.Random(5)
     zones = ["UTC", "Europe/London", "Asia/Kathmandu", "America/New_York"]

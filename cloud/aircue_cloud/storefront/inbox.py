@@ -135,7 +135,7 @@ def _pressed(connection: Connection, who: Visitor, pushes: Sequence[str]) -> dic
 def _next(connection: Connection, page: Page) -> str:
     """As a sentence."""
     who, store = page.visitor, config().pushes
-    agreed = visitor.agrees(connection, who.household, visitor.SENSOR)
+    agreed = visitor.gets_offers(connection, who.household, policy.CHANNEL)
     if not agreed or not who.personalised:
         return page.t("inbox.next_not_agreed")
     wishes = visitor.wishes(connection, who.household, who.person)

@@ -81,7 +81,7 @@ def test_from_the_buses_of_simulated_homes_to_an_inbox(micropython: Path) -> Non
 
     result, printed = demo("--simulated", watch=follow)
     [shop] = shops
-    assert "Hello Nora" in shop
+    assert "Hello Emil" in shop
     assert_nothing_is_missing_or_doubled(result)
     assert result["episodes"] >= 2
     assert result["pushes"] >= len(result["sensor_to_push_s"]) >= 1

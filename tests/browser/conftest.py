@@ -75,6 +75,22 @@ def home(cloud: Cloud) -> Cloud:
     return cloud
 
 
+THINGS = {
+    "tumble": "dryer",
+    "salt": "moisture-absorber",
+    "lamp": "lighting",
+    "fan": "fan",
+    "tea": "tea-and-coffee",
+}
+
+
+@pytest.fixture
+def shop(home: Cloud) -> Cloud:
+    home.affinity.current = lambda: None  # type: ignore[method-assign]  # recent popularity stands in
+    home.add(tables.products, *(product(*one) for one in THINGS.items()))
+    return home
+
+
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """Where a cloud is served, and what it was asked for so far."""

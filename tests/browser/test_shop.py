@@ -11,67 +11,19 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from tests.browser import axe
-from tests.browser.conftest import Site, look
+from tests.browser.conftest import look
+from tests.browser.shopper import enter, main, press, shows, walk
 from tests.browser.test_console import Serve, complaints, texts, wait
-from tests.cloud.conftest import PLAIN
 from tests.cloud.shopper import say
-from tests.cloud.stage import DAMP, DRY, NOW, Clock, Cloud, FixedAffinity, batch, humidity, product
+from tests.cloud.stage import DAMP, DRY, Cloud, batch, humidity
 from werkzeug.serving import make_server
 
-from aircue_cloud import db, tables
-from aircue_cloud.app import create_app
-from aircue_cloud.config import Config
-from aircue_cloud.identity import codes, gateway_keys, sessions
-from aircue_cloud.routes.services import services
+from aircue_cloud import tables
 
 pytestmark = pytest.mark.browser
 
-THINGS = {
-    "tumble": "dryer",
-    "salt": "moisture-absorber",
-    "lamp": "lighting",
-    "fan": "fan",
-    "tea": "tea-and-coffee",
-}
 PAGES = ("", "products", "products/drymax", "cart", "favourites", "orders", "offers")
 OWN = ("me", "me/preferences", "me/data", "me/data/erase")
-
-
-@pytest.fixture
-def shop(home: Cloud) -> Cloud:
-    home.affinity.current = lambda: None  # type: ignore[method-assign]  # recent popularity stands in
-    home.add(tables.products, *(product(*one) for one in THINGS.items()))
-    return home
-
-
-def enter(browser: WebDriver, cloud: Cloud, site: Site, person: str = "ada-1") -> None:
-    """By the link that the shop sent."""
-    with db.writing(cloud.engine) as connection:
-        code = codes.draw(connection, sessions.SHOPPER, person, cloud.clock())
-    browser.get(f"{site.url}/me/link/{code}")
-    press(browser, "Open my page")
-    wait(browser, lambda page: "/me/link/" not in page.current_url)
-
-
-def press(browser: WebDriver, text: str) -> None:
-    """A button or a link by what it says."""
-    path = f"//main//*[self::button or self::a][normalize-space()={text!r}]"
-
-    def pressed(page: WebDriver) -> bool:
-        found = page.find_element(By.XPATH, path)
-        page.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
-        found.click()
-        return True
-
-    wait(browser, pressed)
-
-
-def main(browser: WebDriver) -> str:
-    return browser.find_element(By.TAG_NAME, "main").text
-
-
-def shows(browser: WebDriver, text: str) -> None:
-    wait(browser, lambda page: text in main(page))
 
 
 @pytest.fixture
@@ -161,50 +113,6 @@ def test_what_is_looked_at_is_told_only_where_that_is_agreed_to(browser: WebDriv
     press(browser, "Fan")
     wait(browser, lambda _: {"click", "view"} <= {row["kind"] for row in shop.rows(tables.interactions)})
     assert complaints(browser) == []
-
-
-@pytest.fixture
-def with_push(tmp_path: Path) -> Cloud:
-    """A cloud with Web Push switched on, and Ada."""
-    config = Config(
-        data_dir=str(tmp_path / "push"), delivery={"web-push": {"contact": "mailto:shop@shop.example"}}, **PLAIN
-    )
-    clock, affinity = Clock(), FixedAffinity()
-    app = create_app(config, affinity=affinity, clock=clock)
-    with app.app_context():
-        engine, place = services().engine, services().place
-    with db.writing(engine) as connection:
-        key = gateway_keys.add(connection, "gw-1", NOW)
-    cloud = Cloud(app=app, engine=engine, key=key, clock=clock, affinity=affinity, folder=place.folder)
-    cloud.affinity.current = lambda: None  # type: ignore[method-assign]  # as above
-    cloud.add(tables.households, {"id": "ada", "name": "Ada's"})
-    cloud.add(tables.people, {"id": "ada-1", "household": "ada", "name": "Ada"})
-    return cloud
-
-
-# What a person answers Chromium's own question is simulated; that it is asked only after a click on the page is real.
-SIMULATED = """
-  window.asked = 0;
-  Notification.requestPermission = () => { window.asked += 1; return Promise.resolve('denied'); };
-"""
-
-
-def test_web_push_is_asked_for_after_a_click_on_our_own_explanation(
-    browser: WebDriver, with_push: Cloud, serve: Serve
-) -> None:
-    site = serve(with_push)
-    enter(browser, with_push, site)
-    browser.get(f"{site.url}/me/preferences")
-    shows(browser, "Your browser will then ask you once more.")
-    wait(browser, lambda page: page.find_element(By.ID, "push_state").text != "")
-    browser.execute_script(SIMULATED)
-    assert browser.execute_script("return window.asked") == 0
-    browser.execute_script("document.getElementById('push_on').hidden = false")
-    press(browser, "Switch messages on")
-    shows(browser, "Your browser does not allow it")
-    assert browser.execute_script("return window.asked") == 1
-    assert with_push.rows(tables.addresses) == []
-    assert with_push.rows(tables.consents) == []
 
 
 def test_the_snippet_shows_reasons_on_another_page_under_a_strict_policy(
@@ -305,17 +213,3 @@ def test_the_keyboard_leads_from_the_top_to_an_order(browser: WebDriver, shop: C
     walk(browser, "Order, pay on delivery")
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     shows(browser, "Thank you for your order")
-
-
-def walk(browser: WebDriver, until: str) -> list[str]:
-    """By the tabulator; each stop can be seen."""
-    reached: list[str] = []
-    for _ in range(40):
-        browser.switch_to.active_element.send_keys(Keys.TAB)
-        reached.append(browser.execute_script("return document.activeElement.textContent.trim()"))
-        assert browser.execute_script("return getComputedStyle(document.activeElement).outlineStyle") == "solid", (
-            reached
-        )
-        if reached[-1] == until:
-            return reached
-    raise AssertionError(reached)

@@ -98,7 +98,7 @@ def test_a_message_is_in_the_persons_language_and_names_the_time_of_the_day(town
     assert row["trace"]["template"] == push.template == version("damp-air", "zh", template)
     assert version("damp-air", "zh", replace(template, title="Other")) != push.template
     # 08:44 to 10:00, and 11:44 to 11:59: all of the day.
-    assert push.message.reason.startswith("您的bathroom今天共有1小时31分钟湿度高于80%")
+    assert push.message.reason.startswith("您的浴室今天共有1小时31分钟湿度高于80%")
 
 
 def test_quiet_hours_put_a_push_off_and_everything_is_run_again(town: Town) -> None:

@@ -172,7 +172,7 @@ def test_a_shoppers_link_signs_in_once_and_only_when_the_person_says_so(cloud: C
     assert [client.get(link).status_code for _ in range(3)] == [200, 200, 200]
     assert client.get("/me").status_code == 401
     assert client.post(link).status_code == 303
-    assert "signed in as ada-1" in client.get("/me").text
+    assert "(ada-1)" in client.get("/me").text
     assert cloud.app.test_client().post(link).status_code == 401
 
 

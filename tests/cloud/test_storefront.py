@@ -58,7 +58,7 @@ def test_somebody_sees_what_was_measured_at_home_and_what_helps(shop: Cloud, ada
     assert page.count(sentence) > 1, "in the home's own part, and as a reason"
     assert names(page)[1] == "drymax", "popular first, then the remedy with the largest lift"
     assert re.search(rf'data-product="drymax".*?<p class="why">{re.escape(sentence)}', page, re.DOTALL)
-    assert "您的bathroom今天共有10小时湿度高于80%" in ada.get("/", language="zh-CN")
+    assert "您的浴室今天共有10小时湿度高于80%" in ada.get("/", language="zh-CN")
     assert "Because you" not in ada.get("/?view=popular")
     assert sentence not in ada.get("/?view=popular")
 

@@ -62,6 +62,31 @@ def test_an_unread_offer_is_marked_until_it_is_read_and_looking_changes_nothing(
     assert "offer new" not in ada.get("/offers")
 
 
+def test_the_latest_offer_stands_on_the_front_page_until_it_is_answered_or_over(shop: Cloud, ada: Shopper) -> None:
+    push = push_of(shop)
+    front = ada.get("/")
+    assert "An offer for your home" in front
+    assert f"/offers#offer-{push}" in front
+    assert f'id="offer-{push}"' in ada.get("/offers")
+    assert "An offer for your home" not in ada.get("/?view=popular")
+    assert "An offer for your home" not in Shopper(shop).get("/")
+    ada.post("/offers/answer", push=push, action="not-for-me")
+    assert "An offer for your home" not in ada.get("/")
+
+
+def test_an_offer_that_is_over_or_withdrawn_is_not_on_the_front_page(shop: Cloud, ada: Shopper) -> None:
+    with db.writing(shop.engine) as connection:
+        connection.execute(tables.pushes.update().values(expires_at=NOW))
+    assert "An offer for your home" not in ada.get("/")
+
+
+@pytest.mark.parametrize(("days", "told"), [(300, True), (400, False)])
+def test_an_end_that_is_too_far_away_to_matter_is_not_told(shop: Cloud, ada: Shopper, days: int, told: bool) -> None:
+    with db.writing(shop.engine) as connection:
+        connection.execute(tables.pushes.update().values(expires_at=NOW + timedelta(days=days)))
+    assert ('<p class="soft">Until ' in ada.get("/offers")) is told
+
+
 def test_a_button_on_the_page_does_what_its_link_does_and_once(shop: Cloud, ada: Shopper) -> None:
     push = push_of(shop)
     for _ in range(2):
@@ -99,8 +124,9 @@ def test_nobody_reaches_what_is_somebody_elses(shop: Cloud, ada: Shopper) -> Non
         assert "bathroom" not in other.get("/offers")
         assert "ada@home.example" not in other.get("/me/preferences")
     bob.get(f"/me/data/receipts/{receipt}", 404)
-    assert "bathroom" not in bob.get("/me/data") + bob.get("/me/data/air.csv")
-    assert "bathroom" in abe.get("/me/data"), "the air is everybody's who lives there"
+    assert "bathroom" not in (bob.get("/me/data") + bob.get("/me/data/air.csv") + bob.get("/")).lower()
+    assert "An offer for your home" not in abe.get("/")
+    assert "Bathroom" in abe.get("/me/data"), "the air is everybody's who lives there"
     for odd in ("", "\0", "x' OR 1=1 --"):
         ada.post("/offers/answer", 404, push=odd, action="stop")
         ada.post("/me/addresses/remove", 404, address=odd)
@@ -116,6 +142,12 @@ def test_the_page_says_when_the_next_offer_can_come(shop: Cloud, ada: Shopper) -
     say(shop, "ada", "sensor", granted=False)
     assert "does not agree to sensor data" in ada.get("/offers")
     assert "at any time" not in Shopper(shop, "bob-1").get("/offers")
+
+
+def test_agreement_to_a_browser_alone_brings_no_offer_and_the_page_says_so(shop: Cloud, ada: Shopper) -> None:
+    say(shop, "ada", "sensor", granted=False)
+    say(shop, "ada", "sensor", granted=True, channel="web-push")
+    assert "No offers will come while your household does not agree" in ada.get("/offers")
 
 
 def test_the_earliest_time_is_the_first_minute_at_which_the_policy_lets_one_through() -> None:

@@ -4,8 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from http.cookiejar import CookieJar
 from pathlib import Path
+from threading import Timer
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
@@ -14,14 +20,50 @@ pytestmark = [pytest.mark.system, pytest.mark.hil]
 AIRCUE_HIL = Path(sys.executable).parent / "aircue-hil"
 
 
-def demo(*arguments: str) -> tuple[dict[str, Any], str]:
-    """(the figures of its last line, everything it printed)."""
-    done = subprocess.run(
-        [AIRCUE_HIL, "demo", "--once", *arguments], capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result, done.stdout
+WITHIN_S = 240
+SHOP_LINK = "a link that works once: "
+
+
+def demo(*arguments: str, watch: Callable[[str], None] = lambda _: None) -> tuple[dict[str, Any], str]:
+    """(the figures of its last line, everything it printed). watch: gets each line as it is printed."""
+    command = [AIRCUE_HIL, "demo", "--once", *arguments]
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,
+    ):
+        limit = Timer(WITHIN_S, running.kill)
+        limit.start()
+        try:
+            printed = _read(running, watch)
+        finally:
+            limit.cancel()
+            running.terminate()
+        errors.seek(0)
+        assert running.wait() == 0, printed[-3000:] + errors.read()[-3000:]
+    result: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return result, printed
+
+
+def _read(running: "subprocess.Popen[str]", watch: Callable[[str], None]) -> str:
+    """To its end."""
+    assert running.stdout is not None
+    lines = []
+    for line in running.stdout:
+        lines.append(line)
+        watch(line)
+    running.wait()
+    return "".join(lines)
+
+
+def home_behind(link: str) -> str:
+    """What a browser shows that opens a shopper's link and presses its button."""
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    with browser.open(link, timeout=30) as page:
+        assert "Open my page" in page.read().decode()
+    parts = urlsplit(link)
+    press = Request(link, data=b"", headers={"Origin": f"{parts.scheme}://{parts.netloc}"})
+    with browser.open(press, timeout=30) as page:
+        return str(page.read().decode())
 
 
 def assert_nothing_is_missing_or_doubled(result: dict[str, Any]) -> None:
@@ -31,7 +73,15 @@ def assert_nothing_is_missing_or_doubled(result: dict[str, Any]) -> None:
 
 
 def test_from_the_buses_of_simulated_homes_to_an_inbox(micropython: Path) -> None:
-    result, printed = demo("--simulated")
+    shops: list[str] = []
+
+    def follow(line: str) -> None:
+        if SHOP_LINK in line:
+            shops.append(home_behind(line.partition(SHOP_LINK)[2].strip()))
+
+    result, printed = demo("--simulated", watch=follow)
+    [shop] = shops
+    assert "Hello Emil" in shop
     assert_nothing_is_missing_or_doubled(result)
     assert result["episodes"] >= 2
     assert result["pushes"] >= len(result["sensor_to_push_s"]) >= 1

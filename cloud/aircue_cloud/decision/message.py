@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
+from aircue_cloud import texts
 from aircue_cloud.needs.needs import ENGLISH, Message
 
 
@@ -39,7 +40,7 @@ def version(need: str, language: str, template: Message) -> str:
 
 def write(template: Message, occasion: Occasion, language: str = ENGLISH) -> Message:
     words = {
-        "room": re.sub(r"[-_ ]+", " ", occasion.node),
+        "room": _room(occasion.node, language),
         "enter": _number(occasion.enter),
         "value": _number(occasion.value),
         "minutes": str(round(occasion.held_s / 60)),
@@ -51,6 +52,16 @@ def write(template: Message, occasion: Occasion, language: str = ENGLISH) -> Mes
         text=template.text.format_map(words),
         reason=template.reason.format_map(words),
     )
+
+
+def _room(node: str, language: str) -> str:
+    """As the language calls it; a node of another name is called by that.
+
+    >>> _room("shower-room", "en"), _room("shower-room", "zh"), _room("WC_2", "en")
+    ('shower room', '淋浴间', 'WC 2')
+    """
+    known = texts.of(language).name("rooms", node, "")
+    return known.lower() or re.sub(r"[-_ ]+", " ", node)
 
 
 def _english(minutes: int, day: date, today: date) -> str:

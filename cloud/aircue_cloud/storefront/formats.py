@@ -65,10 +65,13 @@ class Formats:
     def number(self, value: float, decimals: int = 1) -> str:
         return f"{value:,.{decimals}f}"
 
-    def measured(self, value: float, unit: str, decimals: int = 1) -> str:
-        """
-        >>> Formats("en", ZoneInfo("UTC")).measured(81.04, "%RH")
-        '81.0\\u202f%'
+    def measured(self, value: float, unit: str) -> str:
+        """From a hundred on without decimals, which no sensor of a home is good for.
+
+        >>> said = Formats("en", ZoneInfo("UTC"))
+        >>> said.measured(81.04, "%RH"), said.measured(1559.5, "ppm")
+        ('81.0\\u202f%', '1,560\\u202fppm')
         """
         name = _UNITS.get(unit, unit)
-        return f"{self.number(value, decimals)}{_NARROW}{name}" if name else self.number(value, decimals)
+        said = self.number(value, 0 if abs(value) >= 100 else 1)
+        return f"{said}{_NARROW}{name}" if name else said

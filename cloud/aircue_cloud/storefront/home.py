@@ -15,7 +15,7 @@ from aircue_cloud.homes import personalisation
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.access import public
 from aircue_cloud.routes.services import services
-from aircue_cloud.storefront import air, frame, reasons, shelf, visitor
+from aircue_cloud.storefront import air, frame, offered, reasons, shelf, visitor
 from aircue_cloud.storefront.air import NeedNow
 from aircue_cloud.storefront.frame import Page
 from aircue_cloud.storefront.reasons import DEEDS, Words
@@ -47,6 +47,7 @@ def home() -> Response:
             "window": window,
             "categories": shelf.categories(connection),
             "air_agreed": visitor.agrees(connection, page.visitor.household, visitor.SENSOR),
+            "offer": offered.latest(connection, page) if window.personal else None,
             "off_at_home": _off_at_home(connection, page),
             "token": followed(connection, page),
         }

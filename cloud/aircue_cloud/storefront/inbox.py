@@ -1,7 +1,5 @@
 """The offers of the person who is signed in: why each came, what to do with it, and when the next one can come."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,28 +12,14 @@ from aircue_cloud.delivery import buttons, live
 from aircue_cloud.delivery.buttons import Said
 from aircue_cloud.routes.access import by_shopper
 from aircue_cloud.routes.services import config, services
-from aircue_cloud.storefront import frame, home, next_time, ordering, shelf, visitor, why
+from aircue_cloud.storefront import frame, home, next_time, offered, ordering, visitor
 from aircue_cloud.storefront.frame import Page
-from aircue_cloud.storefront.shelf import Card
 from aircue_cloud.storefront.visitor import Visitor
 
-MOST = 50
 COUNTED = timedelta(days=8)  # as far back as caps look
-_U, _D, _A = tables.pushes.c, tables.decisions.c, tables.answers.c
+_U, _D = tables.pushes.c, tables.decisions.c
 
 blueprint = frame.pages("shop_inbox", __name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """A push as its reader sees it. why: sentences. answered: by which buttons. over: it is not sent any more."""
-
-    push: Any
-    card: Card
-    why: Sequence[str]
-    answered: frozenset[str]
-    is_new: bool
-    is_over: bool
 
 
 @blueprint.get("/offers")
@@ -44,7 +28,7 @@ def offers() -> Response:
     with db.reading(services().engine) as connection:
         page = frame.opened(connection, known=True)
         content: dict[str, Any] = {
-            "offers": found(connection, page),
+            "offers": offered.found(connection, page),
             "next_time": _next(connection, page),
             "version": live.version(connection, page.visitor.household),
             "view": home.followed(connection, page),
@@ -83,59 +67,19 @@ def read() -> Response:
     return frame.to(url_for("shop_inbox.offers"))
 
 
-def _to(who: Visitor) -> tuple[Any, ...]:
-    to_them = _U.person.is_(None) | (_U.person == who.person)
-    return _U.household == who.household, to_them, _U.withdrawn_at.is_(None)
-
-
 def _theirs(connection: Connection, who: Visitor, push: str) -> Any:
     """404 for anybody else's."""
-    query = select(tables.pushes).where(*_to(who), _U.id == push.replace("\0", " "))
+    query = select(tables.pushes).where(*offered.to(who), _U.id == push.replace("\0", " "))
     row = connection.execute(query).one_or_none()
     if row is None:
         abort(404, "this offer is not there any more")
     return row
 
 
-def found(connection: Connection, page: Page) -> list[Offer]:
-    """The latest first."""
-    query = select(tables.pushes).where(*_to(page.visitor)).order_by(_U.created_at.desc(), _U.id).limit(MOST)
-    rows = list(connection.execute(query))
-    ids = [row.id for row in rows]
-    cards = {card.id: card for card in shelf.cards(connection, [row.product for row in rows])}
-    told, pressed = _told(connection, page, ids), _pressed(connection, page.visitor, ids)
-    until = visitor.read_until(connection, page.visitor)
-    return [
-        Offer(
-            push=row,
-            card=cards[row.product],
-            why=told.get(row.id, ()),
-            answered=pressed.get(row.id, frozenset()),
-            is_new=until is None or row.created_at > until,
-            is_over=row.expires_at is not None and row.expires_at <= page.now,
-        )
-        for row in rows
-    ]
-
-
-def _told(connection: Connection, page: Page, pushes: Sequence[str]) -> dict[str, list[str]]:
-    """By push, of the decision that sent it."""
-    query = select(_D.push, _D.trace).where(_D.push.in_(pushes), _D.outcome == policy.SEND).order_by(_D.id)
-    return {row.push: why.sentences(row.trace, page.t, page.formats) for row in connection.execute(query)}
-
-
-def _pressed(connection: Connection, who: Visitor, pushes: Sequence[str]) -> dict[str, frozenset[str]]:
-    query = select(_A.push, _A.action).where(_A.person == who.person, _A.push.in_(pushes))
-    by_push: dict[str, frozenset[str]] = {}
-    for row in connection.execute(query):
-        by_push[row.push] = by_push.get(row.push, frozenset()) | {row.action}
-    return by_push
-
-
 def _next(connection: Connection, page: Page) -> str:
     """As a sentence."""
     who, store = page.visitor, config().pushes
-    agreed = visitor.agrees(connection, who.household, visitor.SENSOR)
+    agreed = visitor.gets_offers(connection, who.household, policy.CHANNEL)
     if not agreed or not who.personalised:
         return page.t("inbox.next_not_agreed")
     wishes = visitor.wishes(connection, who.household, who.person)

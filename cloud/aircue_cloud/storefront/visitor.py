@@ -101,6 +101,12 @@ def agrees(connection: Connection, household: str, category: str) -> bool:
     return connection.execute(agreeing.where(tables.consents.c.household == household)).first() is not None
 
 
+def gets_offers(connection: Connection, household: str, channel: str) -> bool:
+    """Whether it agrees to offers that follow from its sensors coming this way."""
+    asked = {"purpose": MARKETING, "data_category": SENSOR, "channel": channel}
+    return bool(consents.granted(connection, household, **asked))
+
+
 def may_be_followed(connection: Connection, visitor: Visitor) -> bool:
     """Whether what they look at may be written down."""
     return visitor.personalised and agrees(connection, visitor.household, BEHAVIOUR)

@@ -150,6 +150,7 @@ def _page(status: int = 200, bad: str = "") -> Response:
             "home_says_more": bool(wishes.household.topics or wishes.household.stopped or wishes.household.snoozed),
             "home_zone": visitor.home_zone(connection, who.household),
             "reached": _reached(connection, who.person),
+            "push_agrees_to": _not_agreed(connection, who.household),
         }
     return frame.shown(
         page,
@@ -164,6 +165,11 @@ def _page(status: int = 200, bad: str = "") -> Response:
         bad=bad,
         saved=request.args.get("said") == "saved",
     )
+
+
+def _not_agreed(connection: Connection, household: str) -> list[str]:
+    """What switching Web Push on agrees to: an offer is handed to a browser only beside the inbox."""
+    return [one for one in (INBOX, BROWSER) if not visitor.gets_offers(connection, household, one)]
 
 
 def _reached(connection: Connection, person: str) -> list[dict[str, Any]]:

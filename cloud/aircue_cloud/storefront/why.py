@@ -1,7 +1,7 @@
 """Why somebody got an offer, in plain words of their language, from the record of the decision alone. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +9,12 @@ from aircue_cloud.storefront.formats import Formats
 from aircue_cloud.texts import Texts
 
 Inputs = Mapping[str, Any]
+FAR = timedelta(days=365)  # an end beyond it is none to a reader
+
+
+def near(ends: datetime | None, began: datetime) -> datetime | None:
+    """None for an end that is too far away to matter."""
+    return None if ends is None or ends - began > FAR else ends
 
 
 def sentences(trace: Mapping[str, Any], t: Texts, f: Formats) -> list[str]:
@@ -35,8 +41,13 @@ def _caps(inputs: Inputs, t: Texts, _: Formats) -> Iterator[str]:
 
 
 def _expiry(inputs: Inputs, t: Texts, f: Formats) -> Iterator[str]:
-    if inputs.get("expires_at"):
-        yield t("inbox.why_expires", time=f.moment(datetime.fromisoformat(inputs["expires_at"])))
+    ends, began = (inputs.get(name) for name in ("expires_at", "confirmed_at"))
+    if ends and (began is None or near(_at(ends), _at(began))):
+        yield t("inbox.why_expires", time=f.moment(_at(ends)))
+
+
+def _at(said: str) -> datetime:
+    return datetime.fromisoformat(said)
 
 
 def _eligible(inputs: Inputs, t: Texts, _: Formats) -> Iterator[str]:

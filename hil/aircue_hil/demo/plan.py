@@ -14,6 +14,7 @@ from aircue_hil.sensors.model import Glitches
 
 GATEWAY = "gateway-1"
 NEXT_DOOR = "gateway-next-door"
+SHOPPER = "fern-emil"  # whose pages the demo opens: he lives where the bathroom is damp
 STROBE_PIN = 15
 TRACE_ROOM = "bathroom"
 _TRACE = "trace"

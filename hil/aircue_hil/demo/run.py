@@ -143,12 +143,13 @@ async def _running(town: Town) -> AsyncIterator[list[PoweredNode]]:
         town.story.say("starting the cloud and the gateway")
         town.cloud_program.start()
         await programs.listening(town.cloud_port, town.cloud_program)
+        link = await _shopper_link(town)
         town.gateway_program.start()
         await programs.listening(town.gateway_port, town.gateway_program)
         town.rules = [Rule(**row) for row in town.cloud.rules(town.gateway_key)]
         await town.bench.start()
         town.story.world_us = town.bench.world_us
-        town.story.say(f"console at {town.cloud.url}/console")
+        _tell_where(town, link)
         nodes.extend(_nodes(town))
         for node in nodes:
             await node.power_on()
@@ -183,6 +184,17 @@ def _node(town: Town, node: plan.Node, interpreter: Path) -> PoweredNode:
     return PoweredNode(unix, before_cut=lambda: town.bench.cut_power(node.id))
 
 
+async def _shopper_link(town: Town) -> str:
+    """Signs the demo's shopper in, once; an earlier one ends."""
+    said = ("person", "link", plan.SHOPPER, "--config", str(town.cloud_file))
+    return (await asyncio.to_thread(programs.run, "aircue-cloud", *said)).strip()
+
+
+def _tell_where(town: Town, link: str) -> None:
+    town.story.say(f"console at {town.cloud.url}/console")
+    town.story.say(f"shop as {plan.SHOPPER} sees it, a link that works once: {link}")
+
+
 def _introduce(town: Town) -> None:
     minutes = town.wish.seconds * town.plan.scale / 60
     town.story.say(
@@ -210,10 +222,11 @@ async def _look(town: Town) -> None:
 
 
 async def _until_interrupted(town: Town, nodes: list[PoweredNode]) -> None:
-    """The homes' time has caught up with ours: the nodes stop, the console stays."""
+    """The homes' time has caught up with ours: the nodes stop, console and shop stay."""
     for node in nodes:
         await node.power_off()
-    town.story.say(f"the day is over; console at {town.cloud.url}/console, Ctrl-C ends the demo")
+    town.story.say("the day is over; Ctrl-C ends the demo")
+    _tell_where(town, await _shopper_link(town))
     while True:
         await _look(town)
         await asyncio.sleep(1)

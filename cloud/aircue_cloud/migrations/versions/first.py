@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_b0284067ab97"
+revision = "0001_37e29e64b305"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -24,6 +24,40 @@ def upgrade() -> None:
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('language', 'name', 'number', name='article_version')
+    )
+    op.create_table('association_runs',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('made_at', sa.BigInteger(), nullable=False),
+    sa.Column('document', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('associations',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('run', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('antecedent', sa.Text(), nullable=False),
+    sa.Column('consequent', sa.JSON(), nullable=False),
+    sa.Column('baskets', sa.Integer(), nullable=False),
+    sa.Column('people', sa.Integer(), nullable=False),
+    sa.Column('support', sa.Float(), nullable=False),
+    sa.Column('confidence', sa.Float(), nullable=False),
+    sa.Column('lift', sa.Float(), nullable=False),
+    sa.Column('leverage', sa.Float(), nullable=False),
+    sa.Column('p', sa.Float(), nullable=False),
+    sa.Column('q', sa.Float(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('association_antecedent', 'associations', ['antecedent', 'kind'], unique=False)
+    op.create_table('audience_versions',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('document', sa.Text(), nullable=False),
+    sa.Column('author', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('name', 'number', name='audience_version')
     )
     op.create_table('audit',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
@@ -251,6 +285,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('node', 'installation', 'boot', 'sequence', 'quantity')
     )
     op.create_index('revision_place', 'revisions', ['place'], unique=False)
+    op.create_table('segment_runs',
+    sa.Column('day', sa.Text(), nullable=False),
+    sa.Column('made_at', sa.BigInteger(), nullable=False),
+    sa.Column('people', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('day')
+    )
     op.create_table('sessions',
     sa.Column('token_hash', sa.Text(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
@@ -325,6 +365,16 @@ def upgrade() -> None:
     sa.UniqueConstraint('number')
     )
     op.create_index('batch_waiting', 'batches', ['number'], unique=False, sqlite_where=sa.text('layered_at IS NULL'), postgresql_where=sa.text('layered_at IS NULL'))
+    op.create_table('bundle_exposures',
+    sa.Column('household', sa.Text(), nullable=False),
+    sa.Column('product', sa.Text(), nullable=False),
+    sa.Column('goes_with', sa.JSON(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('shown', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['household'], ['households.id'], ),
+    sa.ForeignKeyConstraint(['product'], ['products.id'], ),
+    sa.PrimaryKeyConstraint('household', 'product')
+    )
     op.create_table('consents',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('household', sa.Text(), nullable=False),
@@ -467,6 +517,7 @@ def upgrade() -> None:
     )
     op.create_index('interaction_person', 'interactions', ['person', 'kind'], unique=False)
     op.create_index('interaction_product', 'interactions', ['product', 'at'], unique=False)
+    op.create_index('interaction_push', 'interactions', ['push'], unique=False, sqlite_where=sa.text('push IS NOT NULL'), postgresql_where=sa.text('push IS NOT NULL'))
     op.create_table('node_state',
     sa.Column('site', sa.Text(), nullable=False),
     sa.Column('node', sa.Text(), nullable=False),
@@ -523,6 +574,14 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['site'], ['sites.id'], ),
     sa.PrimaryKeyConstraint('need', 'site', 'node')
     )
+    op.create_table('segment_snapshots',
+    sa.Column('day', sa.Text(), nullable=False),
+    sa.Column('person', sa.Text(), nullable=False),
+    sa.Column('document', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('day', 'person')
+    )
+    op.create_index(op.f('ix_segment_snapshots_person'), 'segment_snapshots', ['person'], unique=False)
     op.create_table('tallies',
     sa.Column('batch', sa.Text(), nullable=False),
     sa.Column('site', sa.Text(), nullable=False),

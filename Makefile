@@ -68,6 +68,10 @@ bench-recommender: setup ## measure the recommender's figures; AIRCUE_DATA names
 bench-push: setup system-packages ## measure the figures of pushes, from decision to effect; AIRCUE_DATA names the data sets
 	@$(BIN)/python -m tests.bench.push
 
+.PHONY: bench-shop
+bench-shop: setup system-packages ## measure the shop's figures: payment, support, feeds, bundles; AIRCUE_DATA names the data sets
+	@$(BIN)/python -m tests.bench.shop
+
 .PHONY: bench-web
 bench-web: setup system-packages axe ## measure what people see: weight, speed and accessibility of every page
 	@$(BIN)/python -m tests.bench.web

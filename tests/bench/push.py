@@ -6,15 +6,10 @@ said under `missing`.
 
 import json
 import sys
-import time
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Any
 
-Figures = dict[str, Any]
+from tests.bench.parts import Parts, run
 
-# Function of the part -> the figures that it is asked for.
-PARTS: Mapping[str, tuple[str, ...]] = {
+PARTS: Parts = {
     "tests.bench.push_decisions.figures": ("decisions_per_s",),
     "tests.bench.push_policy.figures": ("policy_examples", "policy_violations"),
     "tests.bench.push_delivery.sends": ("outbox_sends_per_s",),
@@ -24,24 +19,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def run(parts: Mapping[str, tuple[str, ...]] = PARTS, say: Callable[[str], object] = sys.stderr.write) -> Figures:
-    found: dict[str, Any] = {}
-    missing: dict[str, str] = {}
-    for part, names in parts.items():
-        began = time.monotonic()
-        say(f"{part} ...\n")
-        try:
-            module, _, function = part.rpartition(".")
-            found |= getattr(import_module(module), function)()
-        except Exception as error:  # noqa: BLE001  # a part that fails must not cost the figures of the others
-            missing |= dict.fromkeys(names, f"{type(error).__name__}: {error}")
-            found |= dict.fromkeys(names)
-        say(f"{part}: {time.monotonic() - began:.0f} s\n")
-    return {**found, "missing": missing} if missing else found
-
-
 def main() -> int:
-    found = run()
+    found = run(PARTS)
     sys.stdout.write(json.dumps(found) + "\n")
     broken = found["policy_violations"] or found["inbox_exactly_once_violations"]
     return 1 if found.get("missing") or broken else 0

@@ -1,7 +1,7 @@
 """The bench of pushes in short: every figure is measured, no rule is broken, and a part that fails says so."""
 
 import pytest
-from tests.bench import push, push_decisions, push_policy
+from tests.bench import parts, push_decisions, push_policy
 
 pytestmark = pytest.mark.system
 
@@ -20,6 +20,6 @@ def test_no_rule_is_broken() -> None:
 
 def test_a_part_that_cannot_be_measured_is_null_and_says_why() -> None:
     said: list[str] = []
-    found = push.run({"tests.bench.nothing_here.figures": ("a_figure",)}, said.append)
+    found = parts.run({"tests.bench.nothing_here.figures": ("a_figure",)}, said.append)
     assert found["a_figure"] is None
     assert "nothing_here" in found["missing"]["a_figure"]

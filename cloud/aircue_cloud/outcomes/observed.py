@@ -104,7 +104,7 @@ def orders(connection: Connection, currency: str | None, now: datetime) -> list[
     """Net of refunds. currency: None for all, whose amounts are not to be added up then."""
     bought = [
         Order(household=row[0], person=row[1], product=row[2], category=row[3], at=row[4], amount=row[5])
-        for row in connection.execute(_bought("purchase", currency, now))
+        for row in connection.execute(_bought("purchase", currency, now)).tuples()
     ]
     back = connection.execute(_bought("return", currency, now))
     returns = [Return(person=row.person, product=row.product, at=row.at, amount=row.amount) for row in back]

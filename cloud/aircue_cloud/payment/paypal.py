@@ -7,6 +7,7 @@ oneself: the signature is over `transmission id|time|webhook id|CRC-32 of the bo
 import base64
 import json
 import ssl
+import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from aircue_cloud.errors import SettingsError
@@ -116,13 +118,18 @@ def _trusted(opening: Opening, file: str) -> Sequence[x509.Certificate]:
 
 def system_trust() -> list[x509.Certificate]:
     """What this machine trusts; one that cannot be read is left out."""
-    found = []
-    for der in ssl.create_default_context().get_ca_certs(binary_form=True):
+    found = [_certificate_of(der) for der in ssl.create_default_context().get_ca_certs(binary_form=True)]
+    return [one for one in found if one is not None]
+
+
+def _certificate_of(der: bytes) -> x509.Certificate | None:
+    """None too for one that the next cryptography will not read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CryptographyDeprecationWarning)
         try:
-            found.append(x509.load_der_x509_certificate(der))
-        except ValueError:
-            continue
-    return found
+            return x509.load_der_x509_certificate(der)
+        except (ValueError, CryptographyDeprecationWarning):
+            return None
 
 
 def _certificates(pem: str) -> list[x509.Certificate]:

@@ -30,14 +30,20 @@ from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs import needs
 from aircue_cloud.needs.live import Live
 from aircue_cloud.objects import FolderStore, ObjectStore
+from aircue_cloud.orders.reconciling import Reconciler
 from aircue_cloud.outcomes.learning import Learning
 from aircue_cloud.outcomes.report import Terms
+from aircue_cloud.payment import sandbox
+from aircue_cloud.payment import switched_on as paying
+from aircue_cloud.payment.outgoing import Outgoing
+from aircue_cloud.payment.switched_on import Payments
 from aircue_cloud.routes import (
     access,
     addresses,
     audit,
     batches,
     browsers,
+    callbacks,
     decisions,
     enrolments,
     episodes,
@@ -78,6 +84,7 @@ ROUTES = (
     addresses,
     audit,
     batches,
+    callbacks,
     decisions,
     enrolments,
     episodes,
@@ -160,6 +167,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
     said, links = switched_on.settings(config), opening.links(config, place)
     channels = switched_on.open_channels(config, place)
+    payments = paying.open_payments(config, place, Outgoing(), clock)
     # Without channels it still sees to what was deferred.
     delivered = channels if said.in_server else {}
     deliverer = opening.deliverer(config, layers.engine, delivered, links, clock, layers.decide_due)
@@ -174,6 +182,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         channels=channels,
         links=links,
         waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
+        payments=payments,
         background=(
             layers,
             Upkeep(layers.engine, layers.lake),
@@ -181,8 +190,17 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
             Turn(layers, clock),
             Learning(layers.engine, lambda: layers.needs, _terms(config), clock),
             deliverer,
+            *_payments(payments, layers.engine, clock),
         ),
     )
+
+
+def _payments(payments: Payments, engine: Engine, clock: Callable[[], datetime]) -> list[Background]:
+    """The sandbox's courier goes on as long as there is a sandbox; a store that reconciles by a command alone has no
+    reconciler."""
+    every = payments.settings.reconcile_s
+    found: list[Background] = [Reconciler(engine, payments.providers, clock, every)] if every else []
+    return found + [sandbox.Courier(one) for one in payments.providers.values() if isinstance(one, sandbox.Sandbox)]
 
 
 def _terms(config: Config) -> Callable[[datetime], Terms]:

@@ -8,6 +8,7 @@ from aircue_cloud.routes.access import public
 from aircue_cloud.storefront import (
     buttons_page,
     cart,
+    checkout,
     embed,
     following,
     frame,
@@ -16,6 +17,7 @@ from aircue_cloud.storefront import (
     me,
     my_data,
     product_page,
+    sandbox_page,
     wanted,
 )
 
@@ -23,7 +25,7 @@ __all__ = ["register"]
 
 # A person's own pages are there whatever the shop does: rights do not go with a shop window.
 OWN = (me, inbox, wanted, my_data, buttons_page, embed)
-WINDOW = (home, product_page, cart, following)
+WINDOW = (home, product_page, cart, checkout, sandbox_page, following)
 
 _files = Blueprint("shop_files", __name__, static_folder="static", static_url_path="/shop/static")
 

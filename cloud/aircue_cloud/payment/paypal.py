@@ -234,17 +234,18 @@ class PayPal:
             at = _at(event["create_time"])
             if kind in _CAPTURES:
                 return _of_capture(said, _CAPTURES[kind], message, at)
-            if kind in _GIVEN_BACK:
-                return self._given_back(said, message, at)
-            return self._approved(str(said["id"]), message) if kind == _APPROVED else None
+            with asking.unsettled():
+                if kind in _GIVEN_BACK:
+                    return self._given_back(said, message, at)
+                return self._approved(str(said["id"]), message) if kind == _APPROVED else None
 
     def look(self, payment: str, provider_reference: str) -> Told | None:
         """An order that the shopper has agreed to is captured on the way. One whose beginning was not heard the end of
         cannot be paid: nobody was sent there, and none but we capture."""
-        order = self._order_of(provider_reference) if provider_reference else None
-        if order is not None and order.get("status") == "APPROVED":
-            order = self._captured(provider_reference)
-        with asking.well_formed(ProviderDown):
+        with asking.unsettled(), asking.well_formed(ProviderDown):
+            order = self._order_of(provider_reference) if provider_reference else None
+            if order is not None and order.get("status") == "APPROVED":
+                order = self._captured(provider_reference)
             return None if order is None else _of_order(order, f"look-{order['id']}")
 
     def refund(self, payment: str, provider_reference: str, amount_minor: int, currency: str, key: str) -> Told:
@@ -292,10 +293,8 @@ class PayPal:
         order = self._order_of(reference)
         if order is None or not _is_ours(order):
             return None
-        try:
-            order = self._captured(reference) if order.get("status") == "APPROVED" else order
-        except Refused as reason:
-            raise ProviderDown(str(reason)) from reason
+        if order.get("status") == "APPROVED":
+            order = self._captured(reference)
         return None if order is None else _of_order(order, message)
 
     def _given_back(self, said: Mapping[str, Any], message: str, at: datetime) -> Told | None:

@@ -281,6 +281,22 @@ def test_another_shops_order_on_the_same_account_is_left_alone(
     assert simulated.captures == 0
 
 
+@pytest.mark.parametrize("kind", ["CHECKOUT.ORDER.APPROVED", "PAYMENT.CAPTURE.REFUNDED"])
+def test_a_webhook_that_needs_a_question_which_is_refused_comes_again(
+    provider: PayPal, running: Service, simulated: SimulatedPayPal, approved: str, kind: str
+) -> None:
+    links = [{"rel": "up", "href": "https://api.sandbox.paypal.com/v2/payments/captures/3C61"}]
+    message = told(event(kind, {"id": approved, "links": links}))
+    simulated_answer = running.answer
+
+    def refusing(request: Request) -> Answer:
+        return _json(403, {"name": "NOT_AUTHORIZED"}) if "/v2/" in request.path else simulated_answer(request)
+
+    running.answer = refusing
+    with pytest.raises(ProviderDown, match="NOT_AUTHORIZED"):
+        provider.read(message, NOW)
+
+
 def test_a_card_that_is_declined_leaves_the_order_open(
     provider: PayPal, simulated: SimulatedPayPal, approved: str
 ) -> None:

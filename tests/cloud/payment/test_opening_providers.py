@@ -1,6 +1,7 @@
 """What the configuration of a provider must hold, and what is said of what it lacks: never a secret."""
 
 import importlib
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -158,3 +159,15 @@ def test_our_ids_come_back_from_the_numbers_that_are_given_out() -> None:
         assert trade_numbers.payment(other) == other
     with pytest.raises(Refused, match="UUID"):
         trade_numbers.of("42")
+
+
+def test_the_documentation_s_example_is_one_that_is_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "shop-payment-providers.md").read_text()
+    example = tomllib.loads(page.split("```toml\n")[1].split("```")[0])["payment"]
+    assert set(example) == set(TABLES)
+    monkeypatch.setenv("PAYPAL_SECRET", SECRET)
+    monkeypatch.setenv("WECHAT_API_V3_KEY", SECRET)
+    for name, table in example.items():
+        ours = {key: TABLES[name][key] for key in table if key.endswith("_file") or key == "platform_keys"}
+        extra = {key: None for key in TABLES[name] if key not in table and key != "trust_file"}
+        assert opened(name, folder, **{**table, **ours, **extra}).name == name

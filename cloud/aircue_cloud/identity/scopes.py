@@ -12,6 +12,7 @@ READING = (
     "needs:read",
     "observations:read",
     "operators:read",
+    "orders:read",
     "readings:read",
     "recommendations:read",
     "rights:read",
@@ -27,7 +28,9 @@ WRITING = (
     "needs:write",
     "observations:write",
     "operators:write",
+    "orders:write",
     "pushes:write",
+    "refunds:write",
     "rights:write",
     "weather:write",
 )

@@ -34,6 +34,11 @@ def events(connection: Connection, order: str) -> list[Event]:
     return [Event(**row) for row in connection.execute(query).mappings()]
 
 
+def rows(connection: Connection, order: str) -> list[Any]:
+    """The events as they are stored."""
+    return list(connection.execute(select(tables.order_events).where(_E.order == order).order_by(_E.id)))
+
+
 def add(
     connection: Connection, order: Order, before: Ledger, new: Sequence[Event], now: datetime, provider: str = ""
 ) -> tuple[Ledger, str]:

@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 from aircue_cloud import db
 from aircue_cloud.orders import book, ledger, paying, reading
 from aircue_cloud.orders.ledger import Ledger
-from aircue_cloud.orders.paying import NotNow, Urls
+from aircue_cloud.orders.paying import NotNow
 from aircue_cloud.orders.reading import Order
 from aircue_cloud.orders.stock import SoldOut
 from aircue_cloud.payment.provider import ProviderDown, Refused
-from aircue_cloud.routes import wire
+from aircue_cloud.routes import pay_urls, wire
 from aircue_cloud.routes.access import by_shopper
-from aircue_cloud.routes.services import config, services, store
+from aircue_cloud.routes.services import services
 from aircue_cloud.storefront import frame, ordering
 from aircue_cloud.storefront.frame import Page
 
@@ -36,24 +36,13 @@ def chosen(name: str) -> str:
     return name or next(iter(known))
 
 
-def urls() -> Urls:
-    """Of this server, as the request calls it where the configuration does not say."""
-    ours = config().public_url or request.host_url.rstrip("/")
-    order = f"{ours}/orders/ORDER"
-    return Urls(
-        returns=order,
-        cancels=f"{order}?said=left",
-        notifies=f"{ours}/api/v1/payments/PROVIDER/callback?store={store()}",
-    )
-
-
 def pay(order: Order, provider: str) -> Response:
     """To where the order is paid, or to its page, which leads there or says why not."""
     payments = services().payments
     way, said = payments.providers[provider], ""
     try:
         _, begun = paying.begin(
-            services().engine, way, order, urls(), services().intake.clock(), payments.settings.waits
+            services().engine, way, order, pay_urls.ours(), services().intake.clock(), payments.settings.waits
         )
     except NotNow:
         begun = None  # it is paid already, or over: its page says so

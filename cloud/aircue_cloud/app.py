@@ -31,8 +31,13 @@ from aircue_cloud.logistics.moving import Moving
 from aircue_cloud.needs import needs
 from aircue_cloud.needs.live import Live
 from aircue_cloud.objects import FolderStore, ObjectStore
+from aircue_cloud.orders.reconciling import Reconciler
 from aircue_cloud.outcomes.learning import Learning
 from aircue_cloud.outcomes.report import Terms
+from aircue_cloud.payment import sandbox
+from aircue_cloud.payment import switched_on as paying
+from aircue_cloud.payment.outgoing import Outgoing
+from aircue_cloud.payment.switched_on import Payments
 from aircue_cloud.routes import (
     access,
     addresses,
@@ -40,6 +45,7 @@ from aircue_cloud.routes import (
     audit,
     batches,
     browsers,
+    callbacks,
     decisions,
     effect,
     enrolments,
@@ -54,6 +60,7 @@ from aircue_cloud.routes import (
     needs_of_store,
     observations,
     openapi,
+    orders,
     parcels,
     people,
     personalisation,
@@ -85,6 +92,7 @@ ROUTES = (
     associations,
     audit,
     batches,
+    callbacks,
     decisions,
     enrolments,
     episodes,
@@ -97,6 +105,7 @@ ROUTES = (
     needs_of_store,
     observations,
     openapi,
+    orders,
     parcels,
     people,
     personalisation,
@@ -170,6 +179,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
     uploads = Uploads(intake=intake, store=objects, url_s=config.upload_url_s) if isinstance(objects, S3Store) else None
     said, links = switched_on.settings(config), opening.links(config, place)
     channels = switched_on.open_channels(config, place)
+    payments = paying.open_payments(config, place, Outgoing(), clock)
     # Without channels it still sees to what was deferred.
     delivered = channels if said.in_server else {}
     deliverer = opening.deliverer(config, layers.engine, delivered, links, clock, layers.decide_due)
@@ -184,6 +194,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         channels=channels,
         links=links,
         waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
+        payments=payments,
         background=(
             layers,
             Upkeep(layers.engine, layers.lake),
@@ -193,8 +204,17 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
             Moving(layers.engine, clock),
             deliverer,
             TaughtUpkeep(layers.engine, clock),
+            *_payments(payments, layers.engine, clock),
         ),
     )
+
+
+def _payments(payments: Payments, engine: Engine, clock: Callable[[], datetime]) -> list[Background]:
+    """The sandbox's courier goes on as long as there is a sandbox; a store that reconciles by a command alone has no
+    reconciler."""
+    every = payments.settings.reconcile_s
+    found: list[Background] = [Reconciler(engine, payments.providers, clock, every)] if every else []
+    return found + [sandbox.Courier(one) for one in payments.providers.values() if isinstance(one, sandbox.Sandbox)]
 
 
 def _terms(config: Config) -> Callable[[datetime], Terms]:

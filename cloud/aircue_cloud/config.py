@@ -23,6 +23,7 @@ from aircue_cloud.settings import build, load_toml
 DIALECTS = ("postgresql",)
 SIGN_IN = ("auto", "off")
 WEATHER = ("off", "open-meteo")
+ENVIRONMENTS = ("development", "production")
 STORE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -59,7 +60,8 @@ class Config:
     receipts name them. graph_from_items: how many products a model has at least whose factors are searched by a graph,
     nearly instead of exactly; 0: none. secret_file: the keys of the secrets in the database; secret.key in data_dir
     unless given, and counts from the file's folder like data_dir. weather: off, or open-meteo for a server that asks
-    for it by itself; at its own URLs unless given.
+    for it by itself; at its own URLs unless given. environment: development, or
+    production, where nothing that only plays a part starts.
 
     push_ttl_h: how old an episode may be that still leads to a push; linger_h: how long an offer stands after its
     condition has cleared. quiet_hours: of people who say nothing else, by their own clock, "" for none;
@@ -67,9 +69,9 @@ class Config:
     pushes to one person at most, and hours between two. holdout, need_holdout: shares of the households that are sent
     nothing, and nothing about one need, so that the difference can be seen. explore: whether offers are drawn, so that
     it can be learnt which help, or the best is always made. language: of people who say nothing else. delivery: how
-    pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py). storefront: the shop's own
-    pages, on unless it says otherwise. carriers: who may call back with what became of parcels, a table for each
-    (logistics/callbacks.py)."""
+    pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py). payment: how shoppers
+    pay, a table for each provider (payment/switched_on.py). storefront: the shop's own pages, on unless it says
+    otherwise. carriers: who may call back with what became of parcels, a table for each (logistics/callbacks.py)."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -106,7 +108,9 @@ class Config:
     weather: str = "off"
     weather_forecast_url: str = ""
     weather_archive_url: str = ""
+    environment: str = "development"
     delivery: dict[str, Any] = field(default_factory=dict)
+    payment: dict[str, Any] = field(default_factory=dict)
     storefront: dict[str, Any] = field(default_factory=dict)
     carriers: dict[str, Any] = field(default_factory=dict)
 
@@ -188,6 +192,7 @@ def load(path: Path) -> Config:
     _check_endpoint(config.s3_endpoint_url, str(path))
     _check_weather(config, str(path))
     _check_quiet(config, str(path))
+    _check_environment(config, str(path))
     build(_Storefront, config.storefront, f"{path} [storefront]")
     callbacks.secrets(config.carriers, str(path))
     return config
@@ -234,6 +239,12 @@ def _check_quiet(config: Config, where: str) -> None:
     if local_time.zone(config.timezone) is None:
         expected = "a time zone of the IANA database, such as Europe/Berlin"
         raise SettingsError(f"{where}: key 'timezone' is {config.timezone!r}, expected {expected}")
+
+
+def _check_environment(config: Config, where: str) -> None:
+    if config.environment not in ENVIRONMENTS:
+        found, known = config.environment, ", ".join(ENVIRONMENTS)
+        raise SettingsError(f"{where}: key 'environment' is {found!r}, expected one of {known}")
 
 
 def _check_reach(config: Config, where: str) -> None:

@@ -18,6 +18,7 @@ NAMES = (
     "suppressed",
     "revised",
     "unknown_revisions",
+    "forged_callbacks",
 )
 
 

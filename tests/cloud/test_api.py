@@ -82,6 +82,7 @@ def test_status_names_every_figure_from_the_start(bare: Cloud) -> None:
         "suppressed",
         "revised",
         "unknown_revisions",
+        "forged_callbacks",
         "losses",
         "nodes",
         "episodes",

@@ -6,8 +6,9 @@ Whatever is added, the stock, the purchases and the states of order and payments
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from aircue_cloud import feed, tables
 from aircue_cloud.feed import Entry
@@ -31,6 +32,11 @@ def ledger(connection: Connection, order: Order) -> Ledger:
 def events(connection: Connection, order: str) -> list[Event]:
     query = select(*(_E[name] for name in _FIELDS)).where(_E.order == order).order_by(_E.id)
     return [Event(**row) for row in connection.execute(query).mappings()]
+
+
+def rows(connection: Connection, order: str) -> list[Any]:
+    """The events as they are stored."""
+    return list(connection.execute(select(tables.order_events).where(_E.order == order).order_by(_E.id)))
 
 
 def add(
@@ -123,14 +129,20 @@ def _store(connection: Connection, order: Order, acts: Sequence[Purchase | Retur
     shop.store_rows(connection, rows, now)
 
 
-def mark(order: str) -> str:
-    """What the ids of an order's purchases begin with."""
-    return f"order-{order}-"
+_BOUGHT, _CAME_BACK = "order-", "return-"
+_UUID = 36
+
+
+def wrote(event: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a purchase or a return, by its id, is one that an order of ours wrote."""
+    said = func.coalesce(event, "")
+    known = select(tables.orders.c.id)
+    return or_(*(func.substr(said, len(begin) + 1, _UUID).in_(known) for begin in (_BOUGHT, _CAME_BACK)))
 
 
 def _purchase(order: Order, line: OrderLine, place: int, now: datetime) -> Purchase:
     return Purchase(
-        id=f"{mark(order.id)}{place}",
+        id=f"{_BOUGHT}{order.id}-{place}",
         person=order.person,
         product=line.product,
         at=now,
@@ -142,7 +154,7 @@ def _purchase(order: Order, line: OrderLine, place: int, now: datetime) -> Purch
 
 def _return(order: Order, line: OrderLine, place: int, now: datetime) -> Return:
     return Return(
-        id=f"return-{order.id}-{place}", person=order.person, product=line.product, at=now, quantity=line.quantity
+        id=f"{_CAME_BACK}{order.id}-{place}", person=order.person, product=line.product, at=now, quantity=line.quantity
     )
 
 

@@ -157,15 +157,16 @@ class Alipay:
             if said.get("notify_type") != "trade_status_sync":
                 return None
             if "gmt_refund" in said or amounts.minor(said.get("refund_fee") or "0", CURRENCY):
-                return self._of_refund(said)
+                with asking.unsettled():
+                    return self._of_refund(said)
             return _of_trade(said, said["notify_id"], _at(said.get("gmt_payment") or said["notify_time"]))
 
     def look(self, payment: str, provider_reference: str) -> Told | None:
-        number = trade_numbers.of(payment)
-        found = self._asked("alipay.trade.query", {"out_trade_no": number})
-        if found is None:
-            return None
-        with asking.well_formed(ProviderDown):
+        with asking.unsettled(), asking.well_formed(ProviderDown):
+            number = trade_numbers.of(payment)
+            found = self._asked("alipay.trade.query", {"out_trade_no": number})
+            if found is None:
+                return None
             at = _at(found["send_pay_date"]) if found.get("send_pay_date") else self.clock()
             return _of_trade({**found, "out_trade_no": found.get("out_trade_no", number)}, f"look-{number}", at)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from aircue_cloud.payment.provider import Answered, Http, NotGenuine, PaymentError, ProviderDown
+from aircue_cloud.payment.provider import Answered, Http, NotGenuine, PaymentError, ProviderDown, Refused
 
 # 409: the same request is still under way there.
 AGAIN = frozenset({408, 409, 425, 429})
@@ -34,6 +34,15 @@ def parsed(body: bytes, error: type[PaymentError]) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise TypeError("no JSON object")
     return found
+
+
+@contextmanager
+def unsettled() -> Iterator[None]:
+    """A provider that refuses a question (our key has run out) has said nothing about the payment."""
+    try:
+        yield
+    except Refused as reason:
+        raise ProviderDown(str(reason)) from reason
 
 
 @contextmanager

@@ -67,7 +67,10 @@ def loaded(opening: Opening, key: str, load: Callable[[str], T], said: str, expe
 
 def url(opening: Opening, key: str, said: str) -> str:
     """https, or plain on this machine, for tests."""
-    parts = urlsplit(said)
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+    try:
+        scheme, host = urlsplit(said).scheme, urlsplit(said).hostname or ""
+    except ValueError:
+        scheme, host = "", ""
+    if host and (scheme == "https" or (scheme == "http" and is_loopback(host))):
         return said.rstrip("/")
     raise SettingsError(f"{opening.where}: key {key!r} is {said!r}, expected https://...")

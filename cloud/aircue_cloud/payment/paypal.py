@@ -7,6 +7,7 @@ oneself: the signature is over `transmission id|time|webhook id|CRC-32 of the bo
 import base64
 import json
 import ssl
+import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from aircue_cloud.errors import SettingsError
@@ -116,13 +118,18 @@ def _trusted(opening: Opening, file: str) -> Sequence[x509.Certificate]:
 
 def system_trust() -> list[x509.Certificate]:
     """What this machine trusts; one that cannot be read is left out."""
-    found = []
-    for der in ssl.create_default_context().get_ca_certs(binary_form=True):
+    found = [_certificate_of(der) for der in ssl.create_default_context().get_ca_certs(binary_form=True)]
+    return [one for one in found if one is not None]
+
+
+def _certificate_of(der: bytes) -> x509.Certificate | None:
+    """None too for one that the next cryptography will not read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CryptographyDeprecationWarning)
         try:
-            found.append(x509.load_der_x509_certificate(der))
-        except ValueError:
-            continue
-    return found
+            return x509.load_der_x509_certificate(der)
+        except (ValueError, CryptographyDeprecationWarning):
+            return None
 
 
 def _certificates(pem: str) -> list[x509.Certificate]:
@@ -227,17 +234,18 @@ class PayPal:
             at = _at(event["create_time"])
             if kind in _CAPTURES:
                 return _of_capture(said, _CAPTURES[kind], message, at)
-            if kind in _GIVEN_BACK:
-                return self._given_back(said, message, at)
-            return self._approved(str(said["id"]), message) if kind == _APPROVED else None
+            with asking.unsettled():
+                if kind in _GIVEN_BACK:
+                    return self._given_back(said, message, at)
+                return self._approved(str(said["id"]), message) if kind == _APPROVED else None
 
     def look(self, payment: str, provider_reference: str) -> Told | None:
         """An order that the shopper has agreed to is captured on the way. One whose beginning was not heard the end of
         cannot be paid: nobody was sent there, and none but we capture."""
-        order = self._order_of(provider_reference) if provider_reference else None
-        if order is not None and order.get("status") == "APPROVED":
-            order = self._captured(provider_reference)
-        with asking.well_formed(ProviderDown):
+        with asking.unsettled(), asking.well_formed(ProviderDown):
+            order = self._order_of(provider_reference) if provider_reference else None
+            if order is not None and order.get("status") == "APPROVED":
+                order = self._captured(provider_reference)
             return None if order is None else _of_order(order, f"look-{order['id']}")
 
     def refund(self, payment: str, provider_reference: str, amount_minor: int, currency: str, key: str) -> Told:
@@ -285,10 +293,8 @@ class PayPal:
         order = self._order_of(reference)
         if order is None or not _is_ours(order):
             return None
-        try:
-            order = self._captured(reference) if order.get("status") == "APPROVED" else order
-        except Refused as reason:
-            raise ProviderDown(str(reason)) from reason
+        if order.get("status") == "APPROVED":
+            order = self._captured(reference)
         return None if order is None else _of_order(order, message)
 
     def _given_back(self, said: Mapping[str, Any], message: str, at: datetime) -> Told | None:

@@ -138,13 +138,14 @@ class Stripe:
             said, message = event["data"]["object"], str(event["id"])
             if kind in _KINDS:
                 return _of_session(said, _KINDS[kind], message, at) if _is_ours(said) else None
-            return self._of_refund(kind, said, message, at)
+            with asking.unsettled():
+                return self._of_refund(kind, said, message, at)
 
     def look(self, payment: str, provider_reference: str) -> Told | None:
-        session = self._session_of(payment, provider_reference)
-        if session is None:
-            return None
-        with asking.well_formed(ProviderDown):
+        with asking.unsettled(), asking.well_formed(ProviderDown):
+            session = self._session_of(payment, provider_reference)
+            if session is None:
+                return None
             kind: Kind = FAILED if session["status"] == "expired" else PAID
             told = _of_session(session, kind, f"look-{session['id']}", _at(session["created"]))
             return self._with_refunds(told, session) if told.kind == PAID else told

@@ -182,13 +182,13 @@ class WeChat:
             return _of_order(found, event) if kind == "TRANSACTION.SUCCESS" else _of_refund(found, REFUNDED, event)
 
     def look(self, payment: str, provider_reference: str) -> Told | None:
-        number = trade_numbers.of(payment)
-        path = f"/v3/pay/transactions/out-trade-no/{number}?mchid={quote(self.merchant_id, safe='')}"
-        answered = self._asked("GET", path, None)
-        if answered.status == 404:
-            return None
-        found = _taken(answered)
-        with asking.well_formed(ProviderDown):
+        with asking.unsettled(), asking.well_formed(ProviderDown):
+            number = trade_numbers.of(payment)
+            path = f"/v3/pay/transactions/out-trade-no/{number}?mchid={quote(self.merchant_id, safe='')}"
+            answered = self._asked("GET", path, None)
+            if answered.status == 404:
+                return None
+            found = _taken(answered)
             self._check(found, ProviderDown)
             return _of_order({"success_time": self.clock().isoformat(), **found}, f"look-{number}")
 
@@ -215,7 +215,7 @@ class WeChat:
 
     def reply(self, accepted: bool) -> tuple[int, str, bytes]:
         if accepted:
-            return 204, "application/json", b""
+            return 200, "application/json", b""
         return 400, "application/json", b'{"code":"FAIL","message":"not accepted"}'
 
     def _begun(

@@ -22,6 +22,7 @@ from aircue_cloud.layers.lake import Lake
 from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs.live import Live
 from aircue_cloud.needs.needs import Needs
+from aircue_cloud.payment.switched_on import Payments
 from aircue_cloud.stores import Background, Stores
 
 _STORES = "aircue"
@@ -40,6 +41,7 @@ class Services:
     channels: Channels  # that are switched on
     links: Links
     waiting: Waiting
+    payments: Payments
     background: tuple[Background, ...] = ()
 
     @property

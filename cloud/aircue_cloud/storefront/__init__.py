@@ -10,6 +10,7 @@ from aircue_cloud.routes.access import public
 from aircue_cloud.storefront import (
     buttons_page,
     cart,
+    checkout,
     embed,
     following,
     frame,
@@ -18,6 +19,7 @@ from aircue_cloud.storefront import (
     me,
     my_data,
     product_page,
+    sandbox_page,
     wanted,
 )
 
@@ -25,7 +27,7 @@ __all__ = ["refusal", "register"]
 
 # A person's own pages are there whatever the shop does: rights do not go with a shop window.
 OWN = (me, inbox, wanted, my_data, buttons_page, embed)
-WINDOW = (home, product_page, cart, following)
+WINDOW = (home, product_page, cart, checkout, sandbox_page, following)
 
 _files = Blueprint("shop_files", __name__, static_folder="static", static_url_path="/shop/static")
 

@@ -1,19 +1,19 @@
-"""Cart, orders and favourites of the person who is signed in."""
+"""Cart and favourites of the person who is signed in."""
 
 import uuid
 from typing import Any
 
-from flask import Response, abort, request, url_for
+from flask import Response, request, url_for
 from sqlalchemy import select
 
 from aircue_cloud import db, tables
+from aircue_cloud.orders.placing import Unfit
+from aircue_cloud.orders.stock import SoldOut
 from aircue_cloud.routes.access import by_shopper
 from aircue_cloud.routes.services import services
 from aircue_cloud.shop.events import Cart
-from aircue_cloud.storefront import following, frame, ordering, product_page, shelf
-from aircue_cloud.storefront.ordering import MOST, Changed, SoldOut
-
-ORDERS = 100
+from aircue_cloud.storefront import checkout, following, frame, ordering, product_page, shelf
+from aircue_cloud.storefront.ordering import MOST, Changed
 
 blueprint = frame.pages("shop_cart", __name__)
 
@@ -44,39 +44,19 @@ def put() -> Response:
 @blueprint.post("/orders")
 @by_shopper
 def order() -> Response:
+    """Placed, and on to where it is paid: provider, or the first there is."""
     token, seen = product_page.form_token(), request.form.get("seen", "")
+    provider = checkout.chosen(request.form.get("provider", ""))
     try:
         with db.writing(services().engine) as connection:
             page = frame.opened(connection, known=True)
-            ordering.order(connection, page.visitor.person, token, seen, page.now)
+            currency, waits = request.form.get("currency", ""), services().payments.settings.waits
+            made = ordering.order(connection, page.visitor.person, token, seen, currency, page.now, waits)
     except SoldOut as name:
         return _cart(409, wrong="sold_out", product=str(name))
-    except Changed:
+    except (Changed, Unfit):
         return _cart(409, wrong="changed")
-    return frame.to(url_for("shop_cart.ordered", token=token))
-
-
-@blueprint.get("/orders/<token>")
-@by_shopper
-def ordered(token: str) -> Response:
-    with db.reading(services().engine) as connection:
-        page = frame.opened(connection, known=True)
-        found = [] if "\0" in token else ordering.pieces(connection, page.visitor.person, token)
-    if not found:
-        abort(404, "there is no such order of yours")
-    totals: dict[str, int] = {}
-    for row in found:
-        totals[row.currency] = totals.get(row.currency, 0) + row.quantity * row.price_minor
-    return frame.shown(page, "ordered.html", lines=found, totals=totals, token=token)
-
-
-@blueprint.get("/orders")
-@by_shopper
-def orders() -> Response:
-    with db.reading(services().engine) as connection:
-        page = frame.opened(connection, known=True)
-        found = ordering.history(connection, page.visitor.person, ORDERS)
-    return frame.shown(page, "orders.html", lines=found)
+    return checkout.pay(made, provider)
 
 
 @blueprint.get("/favourites")
@@ -91,6 +71,14 @@ def favourites() -> Response:
     return frame.shown(page, "favourites.html", cards=found)
 
 
+class _Part:
+    """What is ordered together: of one currency."""
+
+    def __init__(self, currency: str, total: int, lines: list[ordering.Line]) -> None:
+        self.currency, self.total, self.token = currency, total, uuid.uuid4().hex
+        self.seen = ordering.digest(ordering.of_currency(lines, currency))
+
+
 def _cart(status: int = 200, wrong: str = "", **named: Any) -> Response:
     with db.reading(services().engine) as connection:
         page = frame.opened(connection, known=True)
@@ -101,9 +89,8 @@ def _cart(status: int = 200, wrong: str = "", **named: Any) -> Response:
         "cart.html",
         status,
         lines=found,
-        totals=ordering.totals(found),
-        seen=ordering.digest(found),
-        token=uuid.uuid4().hex,
+        carts=[_Part(currency, total, found) for currency, total in ordering.totals(found).items()],
+        ways=list(services().payments.providers),
         said=said,
         most=MOST,
     )

@@ -50,7 +50,7 @@ def answer() -> Response:
         said = Said(action, push, page.visitor.person, round(page.now.timestamp()) + 1)
         buttons.press(connection, said, preferences, page.now)
         if action == buttons.BUY:
-            ordering.add(connection, page.visitor.person, row.product, 1, page.now)
+            ordering.add(connection, page.visitor.person, row.product, 1, page.now, push=row.id)
     if action == buttons.BUY and config().has_storefront:
         return frame.to(url_for("shop_cart.cart"))
     return frame.to(url_for("shop_inbox.offers", said=action))

@@ -26,6 +26,7 @@ _LATE = {
     "outcomes": ("aircue_cloud.outcomes.command", "outcomes"),
     "weather": ("aircue_cloud.weather.command", "weather"),
     "deliver": ("aircue_cloud.commands.deliver", "deliver"),
+    "orders": ("aircue_cloud.commands.orders", "orders"),
     "outbox": ("aircue_cloud.commands.outbox", "outbox"),
     "layers": ("aircue_cloud.layers.command", "layers"),
     "storage": ("aircue_cloud.storage_command", "storage"),

@@ -262,3 +262,14 @@ def cancel(engine: Engine, order: Order, now: datetime) -> None:
         if against:
             raise NotNow(f"order {order.number} cannot be cancelled: {against}")
         book.add(connection, order, before, ledger.ended(before, ledger.CANCELLED), now)
+
+
+def received(engine: Engine, order: Order, now: datetime) -> None:
+    """The money of an order that is paid on delivery was handed over. NotNow."""
+    with db.writing(engine) as connection:
+        before = book.ledger(connection, order)
+        waiting = [one for one in payments_of(connection, order.id) if one.provider == ON_DELIVERY]
+        if before.state != ledger.PLACED or not before.is_agreed or not waiting:
+            raise NotNow(f"order {order.number} is not one that is paid on delivery: it is {ledger.told_state(before)}")
+        paid = Event(kind=ledger.PAID, amount_minor=order.total_minor, payment=waiting[-1].id)
+        book.add(connection, order, before, (paid,), now, ON_DELIVERY)

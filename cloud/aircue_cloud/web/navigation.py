@@ -23,6 +23,7 @@ ENTRIES = (
     Entry(name="Homes", endpoint="console_homes.page", permission="readings:read", key="h", group=WATCH),
     Entry(name="Devices", endpoint="console_devices.page", permission="status:read", key="v", group=WATCH),
     Entry(name="Decisions", endpoint="console_decisions.page", permission="decisions:read", key="d", group=WATCH),
+    Entry(name="Orders", endpoint="console_orders.page", permission="orders:read", key="m", group=WATCH),
     Entry(name="Needs", endpoint="console_needs.page", permission="needs:read", key="e", group=SHAPE),
     Entry(name="Policy", endpoint="console_policy.page", permission="decisions:read", key="o", group=SHAPE),
     Entry(name="Sales", endpoint="console_sales.page", permission="events:read", key="s", group=MEASURE),

@@ -167,6 +167,7 @@ def cloud_toml(folder: Path, port: int) -> str:
         f'host = "127.0.0.1"\nport = {port}\ndata_dir = "{folder}"\npush_ttl_h = {always_h}\nlinger_h = {always_h}\n'
         'quiet_hours = ""\ncap_day = 6\ncap_week = 6\ncap_apart_h = 0.0\n'
         "holdout = 0.1\nneed_holdout = 0.0\nexplore = false\n"
+        "[payment.sandbox]\n"  # whoever tries the shop pays, and nobody is charged
     )
 
 

@@ -105,6 +105,7 @@ UNREACHABLE = {
     "POST /api/v1/orders": {422},
     "POST /api/v1/orders/{order}/refunds": {404},
     "POST /api/v1/payments/{provider}/callback": {404},
+    "POST /api/v1/payments/{provider}/callback/{store}": {404},
     "GET /api/v1/me/push-key": {404},
     "POST /api/v1/me/addresses": {422},
     "POST /api/v1/people/{person}/addresses": {422},

@@ -139,12 +139,14 @@ class Provider(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Opening:
     """What a provider is opened with. table: its own of the configuration, [payment.NAME]; where: what an error calls
-    it. folder: the store's, for keys of our own. base_url: what people call this server."""
+    it. folder: the store's, for keys of our own. base_url: what people call this server.
+    notify_url: where callbacks go that no payment was begun with, such as a refund's."""
 
     table: dict[str, Any]
     where: str
     folder: Path
     base_url: str
+    notify_url: str
     environment: str
     http: Http
     clock: Callable[[], datetime]

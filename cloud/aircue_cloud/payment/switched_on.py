@@ -74,6 +74,7 @@ def _opened(name: str, config: Config, place: Place, http: Http, clock: Callable
         where=where,
         folder=place.folder,
         base_url=config.base_url,
+        notify_url=f"{config.base_url}/api/v1/payments/{name}/callback/{place.store}",
         environment=config.environment,
         http=http,
         clock=clock,

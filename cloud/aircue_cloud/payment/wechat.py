@@ -92,7 +92,7 @@ def open_provider(opening: Opening) -> "WeChat":
         key=keys.loaded(opening, "private_key", signatures.private_key, said, "an RSA private key"),
         api_key=api_key,
         platform={serial: _platform_key(opening, file) for serial, file in settings.platform_keys.items()},
-        notify_url=f"{opening.base_url}/callbacks/wechat",
+        notify_url=opening.notify_url,
         api=keys.url(opening, "api_url", settings.api_url),
     )
 

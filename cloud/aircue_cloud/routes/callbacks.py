@@ -12,30 +12,40 @@ from aircue_cloud.payment.on_delivery import OnDelivery
 from aircue_cloud.payment.provider import Callback, NotGenuine, Provider, ProviderDown
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.access import public
-from aircue_cloud.routes.described import BYTES, Argument, Operation, described
+from aircue_cloud.routes.described import BYTES, Operation, described
 from aircue_cloud.routes.services import enter, services
 
 blueprint = Blueprint("callbacks", __name__, url_prefix="/api/v1/payments")
 
 LARGEST = 1024 * 1024  # bytes of a callback
-_STORE = Argument(name="store", about="whose payment it is", schema={"type": "string", "maxLength": 31})
+_CALLED = Operation(
+    summary="For payment providers: what became of a payment, signed by them; answered as each wants it",
+    bodies={"*/*": BYTES},
+    replies={200: BYTES, 400: BYTES, 401: BYTES},
+    media="*/*",
+    refusals=(404, 413, 503),
+)
 
 
 @blueprint.post("/<provider>/callback")
 @public
-@described(
-    Operation(
-        summary="For payment providers: what became of a payment, signed by them; answered as each wants it",
-        bodies={"*/*": BYTES},
-        replies={200: BYTES, 400: BYTES, 401: BYTES},
-        media="*/*",
-        query=(_STORE,),
-        refusals=(404, 413, 503),
-    )
-)
+@described(_CALLED)
 def post(provider: str) -> Response:
+    """Of the store that is meant where none is named."""
+    return _taken(provider)
+
+
+@blueprint.post("/<provider>/callback/<store>")
+@public
+@described(_CALLED)
+def post_to(provider: str, store: str) -> Response:
+    """In the path: WeChat Pay and Alipay take no URL with a query."""
+    enter(store)
+    return _taken(provider)
+
+
+def _taken(provider: str) -> Response:
     """200 as well for what is genuine and raises an alarm: sent again it would say the same."""
-    enter(request.args.get("store"))
     found = services().payments.providers.get(provider)
     if found is None or isinstance(found, OnDelivery):
         abort(404, f"provider {provider!r:.50} is not switched on: add [payment.{provider:.50}] to the configuration")

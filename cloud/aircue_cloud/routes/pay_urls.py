@@ -13,5 +13,5 @@ def ours() -> Urls:
     return Urls(
         returns=order,
         cancels=f"{order}?said=left",
-        notifies=f"{ours}/api/v1/payments/PROVIDER/callback?store={store()}",
+        notifies=f"{ours}/api/v1/payments/PROVIDER/callback/{store()}",
     )

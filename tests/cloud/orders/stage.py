@@ -27,7 +27,7 @@ ORIGIN = "http://localhost"
 URLS = Urls(
     returns=f"{ORIGIN}/orders/ORDER",
     cancels=f"{ORIGIN}/orders/ORDER?said=left",
-    notifies=f"{ORIGIN}/api/v1/payments/PROVIDER/callback?store=main",
+    notifies=f"{ORIGIN}/api/v1/payments/PROVIDER/callback/main",
 )
 WAITS = timedelta(minutes=30)
 STOCK = 5

@@ -124,6 +124,7 @@ def opening(table: dict[str, Any], folder: Path, moved: dict[str, str] | None = 
         where="cloud.toml [payment.x]",
         folder=folder,
         base_url="https://shop.example",
+        notify_url="https://shop.example/callbacks/x",
         environment="test",
         http=LoopbackHttp(moved=moved or {}),
         clock=lambda: NOW,

@@ -27,6 +27,7 @@ _LATE = {
     "weather": ("aircue_cloud.weather.command", "weather"),
     "deliver": ("aircue_cloud.commands.deliver", "deliver"),
     "outbox": ("aircue_cloud.commands.outbox", "outbox"),
+    "partners": ("aircue_cloud.partners.command", "partners"),
     "parcels": ("aircue_cloud.logistics.command", "parcels"),
     "layers": ("aircue_cloud.layers.command", "layers"),
     "storage": ("aircue_cloud.storage_command", "storage"),

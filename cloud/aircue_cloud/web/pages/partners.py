@@ -35,13 +35,13 @@ def page() -> Response:
 @blueprint.post("/partners")
 @requires(WRITE)
 def add() -> Response:
-    said = {name: request.form.get(name, "").strip() for name in ("name", "contact")}
+    name, contact = request.form.get("name", "").strip(), request.form.get("contact", "").strip()
     partner, now = request.form.get("partner", "").strip(), services().intake.clock()
     try:
         with db.writing(services().engine) as connection:
             if accounts.find(connection, partner) is not None:
                 raise CommandError(f"partner {partner} has an account already")
-            accounts.save(connection, partner, now, **said)
+            accounts.save(connection, partner, now, name=name, contact=contact)
     except CommandError as error:
         return _page(f"Not added: {error}.", 422)
     return _to(url_for(".partner", partner=partner))
@@ -205,7 +205,8 @@ def _feeds(account: Account, feeds: Sequence[Feed]) -> Listing:
         for one in feeds
     ]
     names = ("Rows", "Wrong", "New", "Changed", "Off sale")
-    columns = ("Feed", "At", "From", "Format", "Outcome", *(Column(label=name, number=True) for name in names))
+    counted = [Column(label=name, number=True) for name in names]
+    columns = [*(Column(label=name) for name in ("Feed", "At", "From", "Format", "Outcome")), *counted]
     empty = "No feed yet. Upload one, or let the partner send it: POST /api/v1/partners/ID/feeds"
     return Listing(name="feeds", caption="Feeds", columns=columns, rows=rows, empty=empty)
 

@@ -19,6 +19,7 @@ from aircue_cloud.decision.affinity import Affinity, AffinitySource
 from aircue_cloud.decision.decisions import Decider
 from aircue_cloud.delivery import addresses as addressed
 from aircue_cloud.delivery import opening, outbox, switched_on
+from aircue_cloud.delivery.endpoints import Gate
 from aircue_cloud.delivery.live import Waiting
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.identity import operators, sealing
@@ -34,6 +35,7 @@ from aircue_cloud.objects import FolderStore, ObjectStore
 from aircue_cloud.orders.reconciling import Reconciler
 from aircue_cloud.outcomes.learning import Learning
 from aircue_cloud.outcomes.report import Terms
+from aircue_cloud.partners.telling import Telling
 from aircue_cloud.payment import sandbox
 from aircue_cloud.payment import switched_on as paying
 from aircue_cloud.payment.outgoing import Outgoing
@@ -62,6 +64,7 @@ from aircue_cloud.routes import (
     openapi,
     orders,
     parcels,
+    partners,
     people,
     personalisation,
     preferences,
@@ -107,6 +110,7 @@ ROUTES = (
     openapi,
     orders,
     parcels,
+    partners,
     people,
     personalisation,
     preferences,
@@ -202,6 +206,7 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
             Turn(layers, clock),
             Learning(layers.engine, lambda: layers.needs, _terms(config), clock),
             Moving(layers.engine, clock),
+            Telling(layers.engine, Gate(), lambda: sealing.load(config.secret_key), clock),
             deliverer,
             TaughtUpkeep(layers.engine, clock),
             *_payments(payments, layers.engine, clock),

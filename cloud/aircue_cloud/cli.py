@@ -28,6 +28,7 @@ _LATE = {
     "deliver": ("aircue_cloud.commands.deliver", "deliver"),
     "orders": ("aircue_cloud.commands.orders", "orders"),
     "outbox": ("aircue_cloud.commands.outbox", "outbox"),
+    "partners": ("aircue_cloud.partners.command", "partners"),
     "parcels": ("aircue_cloud.logistics.command", "parcels"),
     "layers": ("aircue_cloud.layers.command", "layers"),
     "storage": ("aircue_cloud.storage_command", "storage"),

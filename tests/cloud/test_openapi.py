@@ -76,15 +76,23 @@ def operations(app: Flask) -> Iterator[Any]:
 # What stands in a path and is known, so that more than refusals is looked at.
 KNOWN = {"household": "ada", "person": "ada-1", "site": "home-1", "product": "lamp", "need": "damp-air"}
 # What no drawn request can have right, or few: a code, a pass and its page, the bytes of a batch, an object that was
-# uploaded, names in a body or a query, the id of a parcel or an order, a carrier that calls and its signature, a need's
-# document, a channel or a provider that is not switched on, a currency with its own exponent. What removes is asked about
-# nobody and nothing that is there: the others would miss it.
+# uploaded, names in a body or a query, the id of a parcel, a partner or an order, what a carrier or a partner signs, a
+# need's document, a channel or a provider that is not switched on, a currency with its own exponent. What removes is asked
+# about nobody and nothing that is there: the others would miss it.
 UNREACHABLE = {
     "DELETE /api/v1/households/{household}": {404},
     "DELETE /api/v1/people/{person}": {404},
     "DELETE /api/v1/products/{product}": {404},
     "DELETE /api/v1/needs/{need}": {404},
     "POST /api/v1/parcels": {422},
+    "PUT /api/v1/partners/{partner}": {422},
+    "GET /api/v1/partners/{partner}": {404},
+    "POST /api/v1/partners/{partner}/feeds": {404},
+    "GET /api/v1/partners/{partner}/feeds": {404},
+    "GET /api/v1/partners/{partner}/feeds/{feed}": {404},
+    "GET /api/v1/partners/{partner}/feeds/{feed}/problems.csv": {404},
+    "GET /api/v1/partners/{partner}/results": {404, 422},
+    "POST /api/v1/partners/{partner}/webhook": {401},
     "GET /api/v1/parcels/{parcel}": {404},
     "POST /api/v1/carriers/{carrier}/callback": {404},
     "PUT /api/v1/needs/{need}": {422},

@@ -36,6 +36,10 @@ class NotReached(Exception):
     """For certain nothing was sent."""
 
 
+class TooLong(Exception):
+    """The other side says more than is taken."""
+
+
 class NoAnswer(Exception):
     """Something may have been sent; what became of it, nobody knows."""
 
@@ -69,6 +73,7 @@ class Answered:
 
     status: int
     headers: Mapping[str, str]
+    content: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +115,13 @@ class Gate:
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
         """Checks again, and connects to the address that it has just checked. Unsafe, NotReached, NoAnswer."""
+        return self._ask("POST", url, body, headers, None)
+
+    def get(self, url: str, headers: Mapping[str, str], most: int) -> Answered:
+        """With its content, of up to so many bytes; TooLong where it has more, and as post."""
+        return self._ask("GET", url, None, headers, most)
+
+    def _ask(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], most: int | None) -> Answered:
         host, port, address = self.check(url)
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -119,24 +131,34 @@ class Gate:
         sent = {"User-Agent": self.user_agent, **headers, "Host": parts.netloc}
         try:
             _connect(connection)
-            return self._asked(connection, path, body, sent)
+            return self._asked(connection, (method, path, body), sent, most)
         finally:
             connection.close()
 
-    def _asked(self, connection: HTTPSConnection, path: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+    def _asked(
+        self,
+        connection: HTTPSConnection,
+        asked: tuple[str, str, bytes | None],
+        headers: Mapping[str, str],
+        most: int | None,
+    ) -> Answered:
         """Within the time, however slowly the other side drips its answer."""
         end = Timer(self.timeout_s, _hang_up, [connection.sock])
         end.daemon = True
         end.start()
+        method, path, body = asked
         try:
-            connection.request("POST", path, body=body, headers=headers, preload_content=False)
+            connection.request(method, path, body=body, headers=headers, preload_content=False)
             answer = connection.getresponse()
-            answer.read(_READ)
-            return Answered(status=answer.status, headers={name.lower(): one for name, one in answer.headers.items()})
+            content = answer.read(_READ) if most is None else answer.read(most + 1)
         except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
             raise NoAnswer(type(error).__name__) from error
         finally:
             end.cancel()
+        if most is not None and len(content) > most:
+            raise TooLong(f"more than {most:,} bytes")
+        named = {name.lower(): one for name, one in answer.headers.items()}
+        return Answered(status=answer.status, headers=named, content=b"" if most is None else content)
 
 
 def _connect(connection: HTTPSConnection) -> None:

@@ -40,9 +40,7 @@ class Report(Struct, kw_only=True, frozen=True):
 
 def report(connection: Connection, name: str, month: str, now: datetime) -> Report:
     """As it was first shown; only within db.writing. CommandError where the month is none, or not over yet."""
-    start, end = _month(month)
-    if end > now:
-        raise CommandError(f"month {month} is not over: reports are of whole months")
+    start, end = over(month, now)
     table = tables.reports
     found = connection.execute(select(table.c.document).where(table.c.name == name, table.c.month == month)).scalar()
     if found is None:
@@ -51,6 +49,14 @@ def report(connection: Connection, name: str, month: str, now: datetime) -> Repo
         connection.execute(db.insert_absent(connection, table), [row])
     groups = [Group(**group) for group in found]
     return Report(name=name, month=month, at_least=small_groups.K, groups=groups)
+
+
+def over(month: str, now: datetime) -> tuple[datetime, datetime]:
+    """Its first moment, and the next month's, in UTC; CommandError where it is none, or not over yet."""
+    start, end = _month(month)
+    if end > now:
+        raise CommandError(f"month {month} is not over: reports are of whole months")
+    return start, end
 
 
 def _month(text: str) -> tuple[datetime, datetime]:

@@ -13,6 +13,7 @@ from aircue_cloud.tables.needs import episodes, need_versions, rule_states
 from aircue_cloud.tables.orders import callbacks, order_events, order_lines, orders, payments
 from aircue_cloud.tables.outcomes import assignments
 from aircue_cloud.tables.parcels import parcel_events, parcels
+from aircue_cloud.tables.partners import feeds, heard_partners, offers, partners, told_partners
 from aircue_cloud.tables.preferences import preferences, switches
 from aircue_cloud.tables.pushes import decisions, pushes
 from aircue_cloud.tables.reports import reports
@@ -48,8 +49,10 @@ __all__ = [
     "erasures",
     "favourites",
     "feed",
+    "feeds",
     "forgotten_sites",
     "gateways",
+    "heard_partners",
     "hourly",
     "households",
     "inbox_reads",
@@ -64,6 +67,7 @@ __all__ = [
     "need_versions",
     "node_state",
     "observations",
+    "offers",
     "operators",
     "order_events",
     "order_lines",
@@ -71,6 +75,7 @@ __all__ = [
     "outbox",
     "parcel_events",
     "parcels",
+    "partners",
     "payments",
     "people",
     "preferences",
@@ -88,6 +93,7 @@ __all__ = [
     "sites",
     "switches",
     "tallies",
+    "told_partners",
     "weather",
     "weather_requests",
     "windows",

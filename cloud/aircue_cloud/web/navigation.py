@@ -40,6 +40,7 @@ ENTRIES = (
         group=MEASURE,
     ),
     Entry(name="Catalogue", endpoint="console_catalogue.page", permission="catalogue:read", key="c", group=KEEP),
+    Entry(name="Partners", endpoint="console_partners.page", permission="partners:read", key="t", group=KEEP),
     Entry(name="Audiences", endpoint="console_audiences.page", permission="households:read", key="a", group=KEEP),
     Entry(name="Privacy desk", endpoint="console_privacy.page", permission="rights:read", key="p", group=KEEP),
     Entry(name="Audit log", endpoint="console_audit.page", permission="audit:read", key="l", group=KEEP),

@@ -1,5 +1,6 @@
 """Servers that stand in for a push service or somebody's own, on loopback with TLS of their own."""
 
+import hashlib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,12 +32,13 @@ class Request:
 
 @dataclass
 class HttpsServer:
-    """Notes what comes, and answers as told. silent: takes requests and says nothing. address: of the last client's
-    target."""
+    """Notes what comes, and answers as told. silent: takes requests and says nothing. content: what is served under an
+    ETag. address: of the last client's target."""
 
     status: int = 201
     answer_headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
+    content: bytes = b""
     got: list[Request] = field(default_factory=list)
     port: int = 0
     ca: Path = field(default_factory=Path)
@@ -99,6 +101,19 @@ def _handler(told: HttpsServer) -> type[BaseHTTPRequestHandler]:
             for name, value in {"Content-Length": "0", **told.answer_headers}.items():
                 self.send_header(name, value)
             self.end_headers()
+
+        def do_GET(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            told.got.append(Request(self.path, headers, b""))
+            etag = f'"{hashlib.sha256(told.content).hexdigest()[:16]}"'
+            is_same = headers.get("if-none-match") == etag
+            self.send_response(304 if is_same else told.status)
+            length = {} if is_same else {"Content-Length": str(len(told.content))}
+            for name, value in {"ETag": etag, **length, **told.answer_headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if not is_same:
+                self.wfile.write(told.content)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,0 +1,1 @@
+"""Product feeds: read row by row, checked, and taken into the catalogue."""

@@ -1,0 +1,1 @@
+"""Profiles of devices, one file each: data, and a model for whoever writes another."""

@@ -64,6 +64,7 @@ from aircue_cloud.routes import (
     rules,
     sites,
     status,
+    support,
     uploads,
     weather,
     why,
@@ -72,6 +73,9 @@ from aircue_cloud.routes import services as built
 from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 from aircue_cloud.stores import Background, Stores
+from aircue_cloud.support import adapter
+from aircue_cloud.support.answering import Answering
+from aircue_cloud.support.asking import Support
 from aircue_cloud.triggers.turn import Turn
 from aircue_cloud.weather import open_meteo
 from aircue_cloud.weather.upkeep import WeatherUpkeep
@@ -103,6 +107,7 @@ ROUTES = (
     rules,
     sites,
     status,
+    support,
     uploads,
     weather,
     why,
@@ -176,6 +181,9 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         layers=layers,
         channels=channels,
         links=links,
+        support=Support(
+            engine=layers.engine, answering=Answering(), detector=adapter.opened(config.support, place.store)
+        ),
         waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
         background=(
             layers,

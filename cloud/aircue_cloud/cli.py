@@ -31,6 +31,7 @@ _LATE = {
     "layers": ("aircue_cloud.layers.command", "layers"),
     "storage": ("aircue_cloud.storage_command", "storage"),
     "rights": ("aircue_cloud.commands.rights", "rights"),
+    "support": ("aircue_cloud.support.command", "support"),
     "query": ("aircue_cloud.layers.command", "query"),
 }
 

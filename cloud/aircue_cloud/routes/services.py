@@ -23,6 +23,7 @@ from aircue_cloud.layers.worker import Worker
 from aircue_cloud.needs.live import Live
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.stores import Background, Stores
+from aircue_cloud.support.asking import Support
 
 _STORES = "aircue"
 _CONFIG = "aircue-config"
@@ -39,6 +40,7 @@ class Services:
     layers: Worker
     channels: Channels  # that are switched on
     links: Links
+    support: Support
     waiting: Waiting
     background: tuple[Background, ...] = ()
 

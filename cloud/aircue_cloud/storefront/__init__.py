@@ -16,13 +16,14 @@ from aircue_cloud.storefront import (
     me,
     my_data,
     product_page,
+    support,
     wanted,
 )
 
 __all__ = ["register"]
 
 # A person's own pages are there whatever the shop does: rights do not go with a shop window.
-OWN = (me, inbox, wanted, my_data, buttons_page, embed)
+OWN = (me, inbox, wanted, my_data, buttons_page, embed, support)
 WINDOW = (home, product_page, cart, following)
 
 _files = Blueprint("shop_files", __name__, static_folder="static", static_url_path="/shop/static")

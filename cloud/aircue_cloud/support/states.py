@@ -1,9 +1,9 @@
 """How a conversation stands, and what leads from one state to the next. Pure.
 
-    bot       the bot answers
-    waiting   the shopper asked for a person: nobody has taken it yet, and the bot is silent
-    open      a person has taken it over, and the bot is silent
-    solved    done; what the shopper says next begins with the bot again
+bot       the bot answers
+waiting   the shopper asked for a person: nobody has taken it yet, and the bot is silent
+open      a person has taken it over, and the bot is silent
+solved    done; what the shopper says next begins with the bot again
 """
 
 from collections.abc import Mapping

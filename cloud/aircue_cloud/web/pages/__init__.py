@@ -17,6 +17,7 @@ from aircue_cloud.web.pages import (
     recommender,
     sales,
     search,
+    support,
     switch,
     users,
 )
@@ -36,6 +37,7 @@ PAGES = (
     recommender,
     sales,
     search,
+    support,
     switch,
     users,
 )

@@ -52,6 +52,7 @@ _MEANINGS = {
     "sessions": "where you are signed in",
     "codes": "links that were made for you to sign in by",
     "sites": "your homes",
+    "parcels": "parcels sent to you, and where they are",
     "people": "the people of your household",
     "households": "your household",
 }

@@ -1,21 +1,27 @@
 """Parcels: tracked, told of by carriers, read by support and by the decision; through API, files and console."""
 
+import base64
 import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
+from flask import render_template
 from tests.cloud.conftest import bare_cloud
 from tests.cloud.stage import DAMP, NOW, Cloud, batch, humidity
 from werkzeug.test import TestResponse
 
-from aircue_cloud import cli, config, consents, db, tables
+from aircue_cloud import cli, config, consents, db, tables, texts
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.logistics import course, moving, parcels, reading
 from aircue_cloud.logistics.carriers import aftership
 from aircue_cloud.logistics.moving import Moving
+from aircue_cloud.storefront.formats import Formats
+from aircue_cloud.storefront.parcels import shown
+from aircue_cloud.triggers.turn import Turn
 
 SECRET = "whsec-of-a-carrier-0123456789"
 CALLBACK = "/api/v1/carriers/aftership/callback"
@@ -156,8 +162,6 @@ def test_only_the_body_that_was_signed_is_read(called: Cloud) -> None:
 def test_the_signature_is_base64_of_hmac_sha256() -> None:
     """RFC 4231, test case 2: key "Jefe"; its digest in base64."""
     digest = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-    import base64
-
     expected = base64.b64encode(bytes.fromhex(digest)).decode()
     assert aftership.signature("Jefe", b"what do ya want for nothing?") == expected
 
@@ -335,8 +339,6 @@ def test_without_a_parcel_the_replenishment_goes_out(cloud: Cloud) -> None:
 
 
 def replenished(cloud: Cloud) -> list[dict[str, Any]]:
-    from aircue_cloud.triggers.turn import Turn
-
     Turn(cloud.layers, cloud.clock).work()
     return [row for row in cloud.get("decisions")["rows"] if row["need"] == "absorber-due"]
 
@@ -369,3 +371,29 @@ def test_moving_on_is_one_transaction_that_a_second_one_finds_done(cloud: Cloud)
         with db.writing(cloud.engine) as connection:
             moving.move(connection, NOW + timedelta(hours=7))
     assert [row["state"] for row in cloud.rows(tables.parcel_events)] == ["InfoReceived", "InTransit"]
+
+
+# The order's page.
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", ("On its way", "3 days late")), ("zh", ("运输途中", "晚了3天"))]
+)
+def test_an_orders_page_shows_its_parcels_in_the_shoppers_language(
+    cloud: Cloud, language: str, words: tuple[str, str]
+) -> None:
+    order(cloud)
+    promised = (NOW - timedelta(hours=5)).isoformat()
+    track(cloud, "S-00001", "sandbox", order="o-1", promised_at=promised)
+    later = NOW + timedelta(hours=7)
+    with db.writing(cloud.engine) as connection:
+        moving.move(connection, later)
+        found = shown(connection, "o-1", later)
+        assert shown(connection, "o-2", later) == []
+    formats = Formats(language, ZoneInfo("Europe/Berlin"))
+    with cloud.app.test_request_context():
+        html = render_template("shop/parcels.html", parcels=found, t=texts.of(language), f=formats)
+        assert render_template("shop/parcels.html", parcels=[], t=texts.of(language), f=formats).strip() == ""
+    assert all(one in html for one in words), html
+    assert "S-00001" in html
+    assert "style=" not in html

@@ -18,7 +18,6 @@ from aircue_cloud.web.listing import Cell, Column, Content, Listing, Row
 
 blueprint = frame.blueprint("parcels", __name__)
 READ, WRITE = "parcels:read", "parcels:write"
-_UTC = ZoneInfo("UTC")
 _NOT_SAID = "not said"
 # As people read the nine states.
 _WORDS = {
@@ -109,7 +108,7 @@ def _state(state: str) -> Cell:
 
 
 def _moment(at: datetime | None) -> Content:
-    return None if at is None else Cell(text=wording.day_and_time(at, _UTC), raw=at.isoformat())
+    return None if at is None else Cell(text=wording.day_and_time(at, ZoneInfo("UTC")), raw=at.isoformat())
 
 
 def _late(delay: timedelta | None) -> Content:
@@ -135,7 +134,7 @@ def _facts(one: Parcel, now: datetime) -> list[tuple[str, str]]:
 
 
 def _said(at: datetime | None) -> str:
-    return _NOT_SAID if at is None else wording.day_and_time(at, _UTC)
+    return _NOT_SAID if at is None else wording.day_and_time(at, ZoneInfo("UTC"))
 
 
 def _course(told: Sequence[course.Event]) -> Listing:

@@ -36,7 +36,7 @@ class Answering:
         self._lock = Lock()
         self._newest = -1
         self._articles: Mapping[Key, Article] = {}
-        self._readers: dict[str, tuple[list[Article], Matching]] = {}
+        self._readers: dict[str, tuple[tuple[Article, ...], Matching]] = {}
 
     def articles(self, connection: Connection) -> Mapping[Key, Article]:
         """As they hold now."""
@@ -49,10 +49,10 @@ class Answering:
     def match(self, connection: Connection, question: str, language: str) -> Match:
         """In the language of the question; `language`, where it does not show."""
         spoken = words.language(question, language)
-        found = [one for (of, _), one in self.articles(connection).items() if of == spoken]
+        found = tuple(one for (of, _), one in self.articles(connection).items() if of == spoken)
         return self._reader(spoken, found).match(question)
 
-    def _reader(self, language: str, found: list[Article]) -> Matching:
+    def _reader(self, language: str, found: tuple[Article, ...]) -> Matching:
         """Learnt by the first who asks; others wait for it."""
         from aircue_cloud.support import reader
 

@@ -97,10 +97,10 @@ def transcript(connection: Connection, conversation: str) -> list[Message]:
 
 
 def version(connection: Connection, conversation: str) -> str:
-    """Changes when something is said, or it stands otherwise."""
+    """Changes when something is said, or it stands otherwise. It names nobody: shoppers see it."""
     last = select(func.coalesce(func.max(_M.id), 0)).where(_M.conversation == conversation).scalar_subquery()
-    row = connection.execute(select(_C.state, _C.operator, last.label("last")).where(_C.id == conversation)).one()
-    return f"{row.last}-{row.state}-{'' if row.operator is None else row.operator}"
+    row = connection.execute(select(_C.state, last.label("last")).where(_C.id == conversation)).one()
+    return f"{row.last}-{row.state}"
 
 
 def say(connection: Connection, person: str, text: str, language: str, now: datetime) -> tuple[Conversation, int]:
@@ -176,8 +176,8 @@ def settle(connection: Connection, message: int) -> None:
 
 def counted(connection: Connection) -> dict[str, int]:
     """Conversations by state."""
-    query = select(_C.state, func.count()).group_by(_C.state)
-    return dict(connection.execute(query).tuples().all())
+    query = select(_C.state, func.count().label("number")).group_by(_C.state)
+    return {row.state: row.number for row in connection.execute(query)}
 
 
 def _begun(connection: Connection, person: str, language: str, now: datetime) -> Conversation:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aircue_cloud.support import calibration, matching, words
 from aircue_cloud.support.answering import Match
@@ -48,7 +49,9 @@ class Reader:
         return tuple(self.by_name[self.nearest.intents[place]] for place in order)
 
 
-def of(language: str, found: Sequence[Article]) -> Reader:
+@lru_cache(maxsize=16)
+def of(language: str, found: tuple[Article, ...]) -> Reader:
+    """Learnt once for the same articles, whichever store they are of."""
     asked = [passage for one in found for passage in one.passages if words.terms(passage)]
     names = [one.name for one in found for passage in one.passages if words.terms(passage)]
     by_name = {one.name: one for one in found}

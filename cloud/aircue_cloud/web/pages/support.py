@@ -219,7 +219,7 @@ def _talk(conversation: str, said: str, status: int = 200) -> Response:
         stands=_STANDS[found.state],
         messages=[(one, wording.day_and_time(one.at, _UTC)) for one in messages],
         version=version,
-        mine=mine,
+        has_it=mine,
         may=WRITE in who().scopes,
         possible=[what for what in (states.TAKE, states.HAND_BACK, states.SOLVE) if states.after(found.state, what)],
         longest=conversations.LONGEST,
@@ -232,8 +232,8 @@ def _to(path: str) -> Response:
 
 def _names(connection: Connection, people: Sequence[str]) -> dict[str, str]:
     table = tables.people.c
-    rows = connection.execute(select(table.id, table.name).where(table.id.in_(people))).tuples()
-    return {person: name or person for person, name in rows}
+    rows = connection.execute(select(table.id, table.name).where(table.id.in_(people)))
+    return {row.id: row.name or row.id for row in rows}
 
 
 def _question(connection: Connection, message: int) -> Question:

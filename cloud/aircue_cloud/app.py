@@ -77,6 +77,7 @@ from aircue_cloud.routes import (
     segments,
     sites,
     status,
+    support,
     uploads,
     weather,
     why,
@@ -86,6 +87,9 @@ from aircue_cloud.routes.services import Services
 from aircue_cloud.s3 import S3Store
 from aircue_cloud.segments.upkeep import TaughtUpkeep
 from aircue_cloud.stores import Background, Stores
+from aircue_cloud.support import adapter
+from aircue_cloud.support.answering import Answering
+from aircue_cloud.support.asking import Support
 from aircue_cloud.triggers.turn import Turn
 from aircue_cloud.weather import open_meteo
 from aircue_cloud.weather.upkeep import WeatherUpkeep
@@ -123,6 +127,7 @@ ROUTES = (
     segments,
     sites,
     status,
+    support,
     uploads,
     weather,
     why,
@@ -197,6 +202,9 @@ def _services(config: Config, place: Place, affinity: AffinitySource | None, clo
         layers=layers,
         channels=channels,
         links=links,
+        support=Support(
+            engine=layers.engine, answering=Answering(), detector=adapter.opened(config.support, place.store)
+        ),
         waiting=Waiting(max(1, config.threads // 4) if said.waiting is None else said.waiting),
         payments=payments,
         background=(

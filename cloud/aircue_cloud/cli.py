@@ -35,6 +35,7 @@ _LATE = {
     "rights": ("aircue_cloud.commands.rights", "rights"),
     "segments": ("aircue_cloud.segments.command", "segments"),
     "associations": ("aircue_cloud.associations.command", "associations"),
+    "support": ("aircue_cloud.support.command", "support"),
     "query": ("aircue_cloud.layers.command", "query"),
 }
 

@@ -71,7 +71,8 @@ class Config:
     it can be learnt which help, or the best is always made. language: of people who say nothing else. delivery: how
     pushes reach people beside the inbox, a table for each channel (delivery/switched_on.py). payment: how shoppers
     pay, a table for each provider (payment/switched_on.py). storefront: the shop's own pages, on unless it says
-    otherwise. carriers: who may call back with what became of parcels, a table for each (logistics/callbacks.py)."""
+    otherwise. carriers: who may call back with what became of parcels, a table for each (logistics/callbacks.py).
+    support: a service outside that reads what shoppers ask, a table for each store (support/adapter.py)."""
 
     host: str = "127.0.0.1"
     port: int = 8400
@@ -112,6 +113,7 @@ class Config:
     delivery: dict[str, Any] = field(default_factory=dict)
     payment: dict[str, Any] = field(default_factory=dict)
     storefront: dict[str, Any] = field(default_factory=dict)
+    support: dict[str, Any] = field(default_factory=dict)
     carriers: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -10,6 +10,7 @@ from tests.cloud.stage import NOW, Cloud
 from aircue_cloud import audit, db, tables
 from aircue_cloud.needs import needs, stored
 from aircue_cloud.rights import erasure, subject
+from aircue_cloud.support import articles
 from aircue_cloud.tables import guards
 
 
@@ -20,6 +21,8 @@ def written(cloud: Cloud) -> Cloud:
         audit.append(connection, act, NOW)
         proof = {"id": "1", "at": NOW, "asked_by": "olga", "proof": {"complete": True}}
         connection.execute(tables.erasures.insert(), proof)
+        answer = {"title": "Delivery", "body": "A week."}
+        articles.save(connection, ("en", "delivery-time"), answer, "operator olga", "", NOW)
         stored.save(connection, "damp-air", needs.load().by_name["damp-air"].document, "operator olga", "", NOW)
         order = {"id": "o-1", "number": 1001, "person": "ada-1", "placed_at": NOW, "currency": "EUR"}
         connection.execute(tables.orders.insert(), order | {"total_minor": 9900, "state": "placed", "token": "t"})
@@ -40,6 +43,7 @@ CHANGES: list[Any] = [
     update(tables.consents).values(document={"forged": True}),
     update(tables.erasures).values(asked_by="erased-1"),
     update(tables.need_versions).values(active=False),
+    update(tables.article_versions).values(active=False),
     update(tables.order_events).values(amount_minor=9900),
     update(tables.parcel_events).values(state="Delivered"),
 ]

@@ -24,6 +24,7 @@ from aircue_cloud.needs.live import Live
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.payment.switched_on import Payments
 from aircue_cloud.stores import Background, Stores
+from aircue_cloud.support.asking import Support
 
 _STORES = "aircue"
 _CONFIG = "aircue-config"
@@ -40,6 +41,7 @@ class Services:
     layers: Worker
     channels: Channels  # that are switched on
     links: Links
+    support: Support
     waiting: Waiting
     payments: Payments
     background: tuple[Background, ...] = ()

@@ -20,13 +20,14 @@ from aircue_cloud.storefront import (
     my_data,
     product_page,
     sandbox_page,
+    support,
     wanted,
 )
 
 __all__ = ["refusal", "register"]
 
 # A person's own pages are there whatever the shop does: rights do not go with a shop window.
-OWN = (me, inbox, wanted, my_data, buttons_page, embed)
+OWN = (me, inbox, wanted, my_data, buttons_page, embed, support)
 WINDOW = (home, product_page, cart, checkout, sandbox_page, following)
 
 _files = Blueprint("shop_files", __name__, static_folder="static", static_url_path="/shop/static")

@@ -120,8 +120,8 @@ def dividing(good: Scores, bad: Scores) -> float:
     """The line from which on most of the good and least of the bad lies, as shares of each; halfway between the two
     values it falls between. Everything is answered where nothing was bad.
 
-    >>> dividing(np.array([0.2, 0.8, 0.9]), np.array([0.1, 0.3, 0.4]))
-    0.6
+    >>> dividing(np.array([0.25, 0.75, 1.0]), np.array([0.125, 0.375, 0.5]))
+    0.625
     """
     if not len(bad) or not len(good):
         return float("-inf")

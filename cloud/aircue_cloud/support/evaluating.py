@@ -6,6 +6,7 @@ Errors: CommandError, naming the lines of the file that do not fit.
 import csv
 import gzip
 import io
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -124,6 +125,8 @@ def read(path: Path) -> tuple[list[str], list[str]]:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         rows = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
         return _read(path, rows)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise CommandError(f"{path}: no gzip, although its name ends so: {error}") from error
     except OSError as error:
         raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -22,6 +22,7 @@ from aircue_cloud.web.pages import (
     sales,
     search,
     segments,
+    support,
     switch,
     users,
 )
@@ -46,6 +47,7 @@ PAGES = (
     sales,
     search,
     segments,
+    support,
     switch,
     users,
 )

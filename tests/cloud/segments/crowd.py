@@ -25,8 +25,7 @@ def person(number: int) -> str:
 
 def fill(cloud: Cloud, count: int = COUNT, now: datetime = NOW) -> None:
     """By number: every third home is damp on half of the days; every second has a purifier, and of these two thirds its
-    filter and hood in the same basket; ten homes buy a filter alone, ten a hood; all buy a lamp, a rug or a vase now and
-    then."""
+    filter and hood in the same basket; ten homes buy a filter alone, ten a hood; all buy a lamp, a rug or a vase."""
     with db.writing(cloud.engine) as connection:
         for table, rows in _rows(count, now):
             connection.execute(insert(table), rows)

@@ -19,6 +19,7 @@ from aircue_cloud.needs.also import FORECAST, OUTDOOR, PERSON, ROOM, Also
 from aircue_cloud.needs.conditions import Fact, Met, Reader
 from aircue_cloud.needs.document import MOST_WITHIN_H
 from aircue_cloud.needs.needs import Need
+from aircue_cloud.segments import reading
 from aircue_cloud.weather import course
 from aircue_cloud.weather.course import Told
 from aircue_gateway.cleaning.derived import DERIVED
@@ -49,6 +50,7 @@ class Surrounding:
         self._connection, self._seen, self._settings, self._now = connection, seen, settings, now
         self._facts: dict[tuple[str, ...], Facts] = {}
         self._agreed: dict[str, frozenset[str]] = {}
+        self._audiences: dict[str, dict[str, frozenset[str]]] = {}
 
     def audience(self, need: Need, place: Place, person: str | None) -> tuple[Met, ...]:
         if need.audience.is_everybody:
@@ -61,8 +63,18 @@ class Surrounding:
             zone_known=where.known,
             area=self._areas.get(place.site),
             owned=_owned(self._seen, place.household),
+            audiences=self._in(place.household, person) if need.audience.audiences else frozenset(),
         )
         return conditions.audience(need.audience, reader)
+
+    def _in(self, household: str, person: str | None) -> frozenset[str]:
+        """The audiences of a person; of nobody in particular those of anybody of the household."""
+        home = tuple(self._seen.people.get(household, ()))
+        if household not in self._audiences:
+            self._audiences[household] = reading.audiences_of(self._connection, home, self._now)
+        found = self._audiences[household]
+        whose = home if person is None else (person,)
+        return frozenset().union(*(found.get(one, frozenset()) for one in whose))
 
     def conditions(self, need: Need, place: Place, person: str | None) -> tuple[Met, ...]:
         """Each that a need asks for, as it stands for one person, or for nobody in particular."""

@@ -41,17 +41,19 @@ class Also:
 class Audience:
     """Whom a need is for; what is empty asks for nothing. languages: that the person reads. zones: IANA names, or a
     region's with /* behind it (Asia/*). areas: latitude,longitude in tenths, of the site. owns: categories of product,
-    of each of which the household has one. lacks: of which it has none."""
+    of each of which the household has one. lacks: of which it has none. audiences: saved ones over segments, in one of
+    which the person is."""
 
     languages: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     areas: tuple[str, ...] = ()
     owns: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
 
     @property
     def is_everybody(self) -> bool:
-        return not (self.languages or self.zones or self.areas or self.owns or self.lacks)
+        return not (self.languages or self.zones or self.areas or self.owns or self.lacks or self.audiences)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,13 +110,15 @@ def _dates(also: Also) -> Iterator[str]:
 
 
 class Reader(Struct, frozen=True, kw_only=True):
-    """Who would get a push. area: of the site. owned: categories of what the household has."""
+    """Who would get a push. area: of the site. owned: categories of what the household has. audiences: names of those
+    the person is in."""
 
     language: str
     zone: str
     zone_known: bool
     area: str | None
     owned: frozenset[str]
+    audiences: frozenset[str] = frozenset()
 
 
 def audience(wanted: Audience, reader: Reader) -> tuple[Met, ...]:
@@ -138,6 +140,9 @@ def _asked(wanted: Audience, reader: Reader) -> Iterator[Met]:
         yield _one(f"has a product of category {category}", category in reader.owned)
     for category in wanted.lacks:
         yield _one(f"has no product of category {category}", category not in reader.owned)
+    if wanted.audiences:
+        inside = sorted(reader.audiences & frozenset(wanted.audiences))
+        yield _one(f"audience one of {', '.join(wanted.audiences)}", bool(inside), inside[0] if inside else None)
 
 
 def _in_zone(zone: str, wanted: str) -> bool:

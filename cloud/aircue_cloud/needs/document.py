@@ -87,6 +87,7 @@ class _Audience:
     areas: list[Any] = field(default_factory=list)
     owns: list[Any] = field(default_factory=list)
     lacks: list[Any] = field(default_factory=list)
+    audiences: list[Any] = field(default_factory=list)
 
 
 def of_file(path: Path) -> Need:
@@ -279,6 +280,7 @@ _AUDIENCE: tuple[tuple[str, Callable[[str], bool], str], ...] = (
     ("areas", _is_area, "latitude,longitude in tenths of a degree such as 52.5,13.4"),
     ("owns", bool, "a category of product"),
     ("lacks", bool, "a category of product"),
+    ("audiences", bool, "the name of an audience, as it was saved"),
 )
 
 

@@ -24,11 +24,10 @@ def people(connection: Connection, day: str) -> dict[str, Segments]:
 
 
 def _usable(connection: Connection, rows: Iterable[tuple[str, Any]]) -> dict[str, Segments]:
-    using = {
-        category: {person for some in snapshots.people_by_home(connection, category).values() for person in some}
-        for category in (BEHAVIOUR, SENSOR)
-    }
-    return {person: _left(person, document["segments"], using) for person, document in rows}
+    found = list(rows)
+    persons = [person for person, _ in found]
+    using = {category: snapshots.using(connection, category, persons) for category in (BEHAVIOUR, SENSOR)}
+    return {person: _left(person, document["segments"], using) for person, document in found}
 
 
 def _left(person: str, segments: Segments, using: Mapping[str, Collection[str]]) -> Segments:

@@ -20,6 +20,7 @@ from aircue_cloud.segments.rfm import Scored, Spent
 
 DAYS_KEPT = timedelta(days=35)
 MONTHS_KEPT = timedelta(days=400)
+_AT_ONCE = 500
 _S, _R = tables.segment_snapshots.c, tables.segment_runs.c
 Content = dict[str, Any]
 
@@ -104,6 +105,15 @@ def people_by_home(connection: Connection, category: str) -> dict[str, list[str]
     for row in connection.execute(_using(category).order_by(tables.people.c.id)):
         found[row.household].append(row.id)
     return dict(found)
+
+
+def using(connection: Connection, category: str, persons: Sequence[str]) -> set[str]:
+    """Of these people those whose data of this category may be used."""
+    found: set[str] = set()
+    for start in range(0, len(persons), _AT_ONCE):
+        some = tables.people.c.id.in_(persons[start : start + _AT_ONCE])
+        found.update(row.id for row in connection.execute(_using(category).where(some)))
+    return found
 
 
 def _using(category: str) -> Select[Any]:

@@ -15,7 +15,7 @@ from aircue_cloud.associations import stored as associations
 from aircue_cloud.segments import snapshots
 
 log = logging.getLogger(__name__)
-EVERY_S = 300.0
+EVERY_S = 60.0
 
 
 class TaughtUpkeep:

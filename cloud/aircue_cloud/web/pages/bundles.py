@@ -72,7 +72,7 @@ def _row(one: Offer) -> list[Content]:
     rule = one.rule
     price, worth = (wording.price(minor, one.currency) for minor in (one.price_minor, one.worth))
     return [
-        f"a {rule.antecedent}" if rule.kind == DEVICE else rule.antecedent,
+        f"owners of {rule.antecedent}" if rule.kind == DEVICE else rule.antecedent,
         " + ".join(one.names),
         _KINDS[rule.kind],
         Cell(text=f"about {wording.count(about(rule.baskets) or 0)}", raw=about(rule.baskets)),

@@ -482,6 +482,7 @@ class _Scored(Struct, kw_only=True, gc=False):
     propensity: float
     hindrance: str | None
     due: float | None
+    log_lift: tuple[float, float]
 
 
 def _scored(candidate: Candidate, propensities: Mapping[str, float]) -> _Scored:
@@ -497,6 +498,7 @@ def _scored(candidate: Candidate, propensities: Mapping[str, float]) -> _Scored:
         propensity=propensities.get(product.id, 0.0),
         hindrance=candidate.hindrance,
         due=candidate.due,
+        log_lift=candidate.log_lift,
     )
 
 

@@ -6,12 +6,13 @@ PostgreSQL's with nothing else on its search path. The store `main` is there fro
 
 import logging
 from collections.abc import Callable, Sequence
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy import Engine, NullPool, create_engine, inspect
 
 from aircue_cloud import db
+from aircue_cloud.background import Repeated
 from aircue_cloud.config import STORE_NAME, Config, Place, make_folder
 from aircue_cloud.db import MAIN
 from aircue_cloud.errors import CommandError
@@ -50,8 +51,7 @@ class Stores(Generic[S]):
         self._lock = Lock()
         self._open: dict[str, S] = {}
         self._running = False
-        self._stopping = Event()
-        self._looking: Thread | None = None
+        self._looking = looking(self.take_up)
 
     def get(self, name: str) -> S:
         """CommandError where there is no such store."""
@@ -69,7 +69,6 @@ class Stores(Generic[S]):
                 _start(store)
             self._running = True
         self.take_up()
-        self._looking = Thread(target=look, args=(self.take_up, self._stopping), name="stores", daemon=True)
         self._looking.start()
 
     def take_up(self) -> None:
@@ -78,9 +77,8 @@ class Stores(Generic[S]):
             self.get(name)
 
     def close(self) -> None:
-        self._stopping.set()
-        if self._looking is not None:
-            self._looking.join()
+        self._looking.stop()
+        self._looking.join()
         with self._lock:
             for store in self._open.values():
                 for each in store.background if self._running else ():
@@ -99,13 +97,14 @@ class Stores(Generic[S]):
             return self._open[name]
 
 
-def look(take_up: Callable[[], object], over: Event) -> None:
+def looking(take_up: Callable[[], object]) -> Repeated:
     """Takes up what is new, again and again, until it is over."""
-    while not over.wait(LOOK_S):
-        try:
-            take_up()
-        except Exception:
-            log.exception("stores that were added could not be taken up; it is tried again")
+
+    def look() -> None:
+        take_up()
+
+    failed = "stores that were added could not be taken up; it is tried again"
+    return Repeated(look, "stores", every=lambda: LOOK_S, failed=failed, log=log)
 
 
 def _start(store: Opened) -> None:

@@ -35,7 +35,18 @@ from aircue_cloud.needs import following, past
 from aircue_cloud.needs import needs as shipped
 from aircue_cloud.needs.also import Also
 from aircue_cloud.needs.around import Around
-from aircue_cloud.needs.backtest import CLEANED, RAW, SOMEBODY, TRUSTED, Backtest, Course, Household, Values, backtest
+from aircue_cloud.needs.backtest import (
+    CLEANED,
+    RAW,
+    SOMEBODY,
+    TRUSTED,
+    Backtest,
+    Course,
+    Household,
+    Values,
+    backtest,
+    watched,
+)
 from aircue_cloud.needs.following import Fault, Slice
 from aircue_gateway.batch import Status
 from aircue_gateway.cleaning import pipeline
@@ -316,9 +327,9 @@ def test_what_a_need_asks_for_and_nobody_measured_is_named() -> None:
     assert (found.missing, found.decisions, found.first) == (("humidity",), (), None)
 
 
-def test_a_need_that_no_room_triggers_is_refused() -> None:
-    with pytest.raises(SettingsError, match="outdoor rain triggers it"):
-        of(course(SHOWERS), need=shipped.load().by_name["rainy-way"])
+def test_readings_of_rooms_are_refused_for_a_need_that_none_triggers() -> None:
+    with pytest.raises(SettingsError, match=r"outdoor rain triggers it.*say --weather FILE in its place, or leave"):
+        watched(shipped.load().by_name["rainy-way"])
 
 
 # Files.
@@ -515,13 +526,14 @@ def test_the_commands_of_the_documentation_run(cloud: Cloud, tmp_path: Path, mon
     cloud.post(batch(humidity([60.0] * 5 + [85.0] * 40)))
     monkeypatch.chdir(tmp_path)
     written(tmp_path / "readings.csv", rows_of(course(SHOWERS)))
+    Path("weather.csv").write_text('area,hour,condition\n"52.5,13.4",2026-06-10T12:00:00Z,rain\n')
     Path("wet.toml").write_text(Path(shipped.__file__).with_name("damp-air.toml").read_text())
     database = f'database_url = "{cloud.database_url}"\n' if cloud.database_url else ""
     Path("cloud.toml").write_text(f'data_dir = "{cloud.folder.parent.parent}"\n{database}')
     page = (Path(__file__).parents[2] / "docs" / "push.md").read_text()
     section = page.partition("## Trying a need on past data\n")[2].partition("\n## ")[0]
     commands = re.findall(r"^    aircue-cloud (.*)$", section, re.MULTILINE)
-    assert [command.split()[1] for command in commands] == ["backtest", "backtest", "replay"]
+    assert [command.split()[1] for command in commands] == ["backtest", "backtest", "backtest", "replay"]
     for command in commands:
         done = CliRunner().invoke(main, shlex.split(command))
         assert done.exit_code == 0, done.output

@@ -174,6 +174,33 @@ def test_a_change_gives_what_deciding_so_would_have_given(recorded: Town, engine
     assert expected != endings(recorded)
 
 
+def test_what_was_drawn_is_drawn_as_it_was(engine: Engine) -> None:
+    found = replayed(live(engine, replace(USUAL, explore=True), seed=2), PolicySettings(explore=True))
+    assert (found.unlike, found.moved, found.assumed) == (0, {}, 0)
+
+
+def test_drawn_offers_in_place_of_the_best_ones_and_back(
+    recorded: Town, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oracle is the live decisions of the same homes; which product it was is compared as well."""
+    drawn = live(engine, replace(USUAL, explore=True))
+    monkeypatch.setattr(Replayed, "differs", property(lambda _: True))
+    assert after(recorded, PolicySettings(explore=True)) == endings(drawn) != endings(recorded)
+    assert after(drawn, PolicySettings(explore=False)) == endings(recorded)
+
+
+def test_lifts_of_which_an_older_record_does_not_say_how_sure_they_were_are_assumed_certain(engine: Engine) -> None:
+    town = live(engine, USUAL)
+    with db.writing(engine) as connection:
+        for row in town.decisions():
+            for one in row["trace"]["candidates"]:
+                del one["log_lift"]
+            mine = tables.decisions.c.id == row["id"]
+            connection.execute(tables.decisions.update().where(mine).values(trace=row["trace"]))
+    assert replayed(town, PolicySettings(explore=True)).assumed > 0
+    assert replayed(town, PolicySettings(cap_day=2)).unlike == 0
+
+
 def test_a_shorter_cooldown_lets_offers_out_which_count_for_the_next_ones(engine: Engine) -> None:
     """Offered each second day, as the cooldown has it: not each day, though all those were held by what was sent."""
     town = Town(engine, settings=PLAIN)
@@ -233,6 +260,7 @@ def test_nothing_was_decided(engine: Engine) -> None:
 def test_settings_are_read_from_a_command_line() -> None:
     found = read_settings(["cap_day=2", "cap_week=none", "quiet_hours=", "holdout=0.2", "explore=false"])
     assert found == PolicySettings(cap_day=2, cap_week=None, quiet_hours="", holdout=0.2, explore=False)
+    assert read_settings(["explore=true"]) == PolicySettings(explore=True)
     assert read_settings([]) == NOTHING_CHANGED
 
 
@@ -246,7 +274,7 @@ def test_settings_are_read_from_a_command_line() -> None:
         ("holdout=nan", "a number from 0 to 1"),
         ("quiet_hours=22-8", "window"),
         ("timezone=Mars/Olympus", "IANA"),
-        ("explore=true", "expected false"),
+        ("explore=maybe", "expected true or false"),
     ],
 )
 def test_a_setting_that_is_none_is_named_with_what_is_expected(text: str, told: str) -> None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -263,16 +262,17 @@ def test_a_store_that_is_added_is_looked_for_again_and_again_whatever_happens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stores, "LOOK_S", 0.001)
-    over, looks = Event(), 0
+    looks = 0
 
     def take_up() -> None:
         nonlocal looks
         looks += 1
         if looks == 3:
-            over.set()
+            looking.stop()
         raise OSError
 
-    stores.look(take_up, over)
+    looking = stores.looking(take_up)
+    looking.run()
     assert looks == 3
 
 

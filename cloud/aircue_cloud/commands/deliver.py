@@ -4,7 +4,6 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from threading import Event
 
 import click
 
@@ -20,14 +19,15 @@ def deliver(config_path: Path | None) -> None:
     """Hand over what waits in the outbox of every store, until told to stop. Any number of these may run; a store that
     is added meanwhile is taken up too."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    config, over = load(config_path), Event()
+    config = load(config_path)
     names = switched_on.names(config)
     if not names:
         raise CommandError("no channel is switched on: give one a table in [delivery]; docs/delivery.md says how")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
     workers = opening.Workers(config)
+    looking = stores.looking(workers.take_up)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: looking.stop())
     workers.take_up()
     click.echo(f"aircue-cloud: delivers by {', '.join(names)}")
-    stores.look(workers.take_up, over)
+    looking.run()
     workers.stop()

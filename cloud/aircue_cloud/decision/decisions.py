@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -35,7 +36,7 @@ from aircue_cloud.layers.settling import Series, Started
 from aircue_cloud.needs import nodes, quantities
 from aircue_cloud.needs.also import Also
 from aircue_cloud.needs.conditions import Met
-from aircue_cloud.needs.needs import PERSON, REPLENISH, Message, Need, Needs, rule_version
+from aircue_cloud.needs.needs import PERSON, REPLENISH, ROOM, Message, Need, Needs, rule_version
 from aircue_cloud.needs.nodes import used_up, who_wears
 from aircue_cloud.outcomes import assignment, enrolment
 from aircue_cloud.outcomes.learnt import Learnt, Stand
@@ -73,6 +74,10 @@ class _Case:
     household: str | None
     judged: Judged
     facts: Facts
+
+    @cached_property
+    def trigger(self) -> dict[str, Any]:
+        return _trigger(self.episode)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,7 +371,7 @@ class _Tick:
             language=way.language,
             template=way.template,
             channel=way.channels[0],
-            trigger=_trigger(episode),
+            trigger=case.trigger,
             created_at=self._now,
             expires_at=facts.expires_at,
         )
@@ -429,7 +434,7 @@ def _row(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dict[
 def _trace(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dict[str, Any]:
     chosen = facts.choice
     return {
-        "trigger": _trigger(case.episode),
+        "trigger": case.trigger,
         "occasion": _occasion(case.episode),
         "need": {"version": case.need.number, "content": case.need.content},
         "categories": _categories(case.need, facts),
@@ -449,6 +454,8 @@ def _trace(case: _Case, facts: Facts, verdict: Verdict, way: _Way | None) -> dic
 
 def _categories(need: Need, facts: Facts) -> list[str]:
     """Of data besides the air's, those that the trigger followed or that a condition found something in."""
+    if need.source == ROOM and not need.also:
+        return []
     used = {quantities.TRIGGERED_BY[need.source](need.quantity)}
     judged = zip(need.also, facts.conditions, strict=False)  # none were judged of who does not agree
     used |= {quantities.CATEGORY.get(also.quantity) for also, met in judged if _tells_of_somebody(also, met)}
@@ -469,8 +476,8 @@ def _occasion(episode: Started) -> dict[str, Any]:
     }
 
 
-class _Scored(Struct, kw_only=True, gc=False):
-    """A candidate in a trace."""
+class _Scored(Struct, gc=False):
+    """A candidate in a trace. Made by place, since there are many: a name for each costs as much as the rest."""
 
     product: str
     name: str
@@ -482,21 +489,23 @@ class _Scored(Struct, kw_only=True, gc=False):
     propensity: float
     hindrance: str | None
     due: float | None
+    log_lift: tuple[float, float]
 
 
 def _scored(candidate: Candidate, propensities: Mapping[str, float]) -> _Scored:
     product = candidate.product
     return _Scored(
-        product=product.id,
-        name=product.name,
-        category=product.category,
-        affinity=candidate.affinity,
-        lift=candidate.lift,
-        cost=candidate.cost,
-        score=candidate.score,
-        propensity=propensities.get(product.id, 0.0),
-        hindrance=candidate.hindrance,
-        due=candidate.due,
+        product.id,
+        product.name,
+        product.category,
+        candidate.affinity,
+        candidate.lift,
+        candidate.cost,
+        candidate.score,
+        propensities.get(product.id, 0.0),
+        candidate.hindrance,
+        candidate.due,
+        candidate.log_lift,
     )
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from math import log
 from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType, convert
@@ -44,8 +45,10 @@ _USUAL = Settings()
 
 @dataclass(frozen=True, kw_only=True)
 class PolicySettings:
-    """What is changed; UNSET stays as it was. caps: None is no limit. explore: False alone, since records do not hold
-    how sure the scores were. A person's own word goes before quiet hours and caps, as it stands today."""
+    """What is changed; UNSET stays as it was. caps: None is no limit. explore: True draws by the chances that were
+    recorded, or where the best one was certain by those that follow from how sure the lifts were, and with the number
+    that each push's own key gives, so that the same comes of it each time. A person's own word goes before quiet hours
+    and caps, as it stands today."""
 
     cap_day: int | UnsetType | None = UNSET
     cap_week: int | UnsetType | None = UNSET
@@ -171,10 +174,13 @@ def _zone(text: str) -> str:
     return text
 
 
-def _never(text: str) -> bool:
-    if text != "false":
-        raise ValueError("expected false: the records do not hold how sure the scores were, which drawing would need")
-    return False
+def _truth(text: str) -> bool:
+    if text not in _TRUTHS:
+        raise ValueError(f"{text!r:.40}: expected true or false")
+    return _TRUTHS[text]
+
+
+_TRUTHS = {"true": True, "false": False}
 
 
 _YEARS_H = 24.0 * 365 * 100
@@ -191,7 +197,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "linger_h": _within(float, 0, _YEARS_H),
     "holdout": _within(float, 0, 1),
     "need_holdout": _within(float, 0, 1),
-    "explore": _never,
+    "explore": _truth,
 }
 assert tuple(_READERS) == tuple(one.name for one in fields(PolicySettings))
 
@@ -265,6 +271,8 @@ class _Chain:
         for gate in _FIELDS:
             said |= self._of_gate(gate, now)
         found = _candidates(record, self._home)
+        if self._rules.changed.explore is True and not _was_drawn(record) and not _says_how_sure(record):
+            self.assumed.add("worth")
         return Facts(
             now=now,
             site=record.trace["occasion"]["site"],
@@ -532,13 +540,14 @@ def _candidate(one: Mapping[str, Any], margin: float) -> Candidate:
         cost=one["cost"],
         hindrance=one["hindrance"],
         due=one["due"],
+        log_lift=tuple(one.get("log_lift", (log(one["lift"]), 0.0))),
     )
 
 
 def _choice(record: Record, found: Sequence[Candidate], changed: PolicySettings) -> Choice:
     """Drawn again from the chances that were recorded, by the push's own number: the same as then."""
-    if changed.explore is False:
-        return choose(found, record.push, explore=False)
+    if changed.explore is False or (changed.explore is True and not _was_drawn(record)):
+        return choose(found, record.push, explore=changed.explore)
     chances = {one["product"]: one["propensity"] for one in record.trace["candidates"] if one["propensity"] > 0}
     none = record.trace["no_push_propensity"]
     arms = [one for one in found if one.product.id in chances]
@@ -547,6 +556,16 @@ def _choice(record: Record, found: Sequence[Candidate], changed: PolicySettings)
         return Choice(chosen=None, propensity=none, propensities=chances, none=none)
     chosen = arms[place]
     return Choice(chosen=chosen, propensity=chances[chosen.product.id], propensities=chances, none=none)
+
+
+def _was_drawn(record: Record) -> bool:
+    chances = [one["propensity"] for one in record.trace["candidates"]]
+    return any(0 < chance < 1 for chance in chances)
+
+
+def _says_how_sure(record: Record) -> bool:
+    """Those of older releases do not; their lifts are taken to be certain."""
+    return all("log_lift" in one for one in record.trace["candidates"])
 
 
 def _margins(home: Home) -> dict[int, float]:

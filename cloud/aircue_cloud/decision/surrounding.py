@@ -87,6 +87,15 @@ class Surrounding:
             known |= self._of(source, need.also, place, person)
         return tuple(conditions.judged(also, known, self._now, zone) for also in need.also)
 
+    def weather(self, place: Place) -> Facts:
+        """What is told of the weather, now and ahead."""
+        area = self._areas.get(place.site)
+        return {} if area is None else self._weather(area)
+
+    def worn(self, place: Place, person: str | None) -> Facts:
+        """What somebody wears, where the household agrees to its use."""
+        return {} if person is None else self._worn(place.household, person)
+
     def fitting(self, need: Need, place: Place) -> tuple[str, ...]:
         """Of the household's people those of whom everything holds that a need asks of a person; all of them where it
         asks nothing, or where nobody fits."""

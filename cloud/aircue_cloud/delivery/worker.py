@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Event, Thread
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, bindparam, select
 
 from aircue_cloud import db, tables
+from aircue_cloud.background import Repeated
 from aircue_cloud.delivery import addresses, outbox
 from aircue_cloud.delivery.buttons import Links
 from aircue_cloud.delivery.channel import Address, Channel, Failed, Gone, Result, Unknown, Unwanted
@@ -46,7 +46,7 @@ class Job:
     address: Address | None
 
 
-class Deliverer:
+class Deliverer(Repeated):
     """One worker; any number of them may run, in any number of processes."""
 
     def __init__(
@@ -67,33 +67,23 @@ class Deliverer:
         self._under_way: dict[Future[Result], Taken] = {}
         self._decided_at: datetime | None = None
         self._renewed_at = clock()
-        self._stopping = Event()
         self._hands: ThreadPoolExecutor | None = None
-        self._thread: Thread | None = None
-
-    def start(self) -> None:
-        self._thread = Thread(target=self.run, name="delivery", daemon=True)
-        self._thread.start()
+        failed = "the outbox could not be worked on; it is tried again"
+        super().__init__(
+            self._work, "delivery", every=lambda: POLL_S, failed=failed, log=log, at_once=True, retry_s=RETRY_S,
+            last=self.finish,
+        )  # fmt: skip
 
     def stop(self) -> None:
         """Returns when what is under way is handed over and recorded."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        super().stop()
+        self.join()
 
-    def run(self) -> None:
-        """Until it is stopped."""
-        while not self._stopping.is_set():
-            try:
-                self.decide_again()
-                idle = self.round() == 0 and not self._under_way
-            except Exception:
-                log.exception("the outbox could not be worked on; it is tried again")
-                self._stopping.wait(RETRY_S)
-                continue
-            if idle:
-                self._stopping.wait(POLL_S)
-        self.finish()
+    def _work(self) -> float | None:
+        """While there is something to do, nobody waits."""
+        self.decide_again()
+        idle = self.round() == 0 and not self._under_way
+        return None if idle else 0.0
 
     def finish(self) -> None:
         """Waits for what is under way, records it, and lets go of the channels."""

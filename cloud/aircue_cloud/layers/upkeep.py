@@ -2,10 +2,10 @@
 
 import logging
 from datetime import UTC, datetime
-from threading import Event, Thread
 
 from sqlalchemy import Engine
 
+from aircue_cloud.background import Repeated
 from aircue_cloud.layers import merging
 from aircue_cloud.layers.lake import Lake
 
@@ -18,23 +18,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Upkeep:
+class Upkeep(Repeated):
     def __init__(self, engine: Engine, lake: Lake) -> None:
         self._engine, self._lake = engine, lake
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="upkeep", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        failed = "the lake could not be merged; it is tried again, and stays right as it is"
+        super().__init__(self._merge, "upkeep", every=lambda: _EVERY_S, failed=failed, log=log)
 
     def stop(self) -> None:
         """Nobody waits for a merge: one that is cut off leaves a file that nobody points to."""
-        self._stopping.set()
+        super().stop()
 
-    def _run(self) -> None:
-        while not self._stopping.wait(_EVERY_S):
-            try:
-                merging.merge_all(self._engine, self._lake, _now, _LEAST)
-                merging.forget_old(self._engine, self._lake, _now())
-            except Exception:
-                log.exception("the lake could not be merged; it is tried again, and stays right as it is")
+    def _merge(self) -> None:
+        merging.merge_all(self._engine, self._lake, _now, _LEAST)
+        merging.forget_old(self._engine, self._lake, _now())

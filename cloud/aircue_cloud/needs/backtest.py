@@ -12,9 +12,10 @@ instant of a decision is known to it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,18 +23,19 @@ import numpy.typing as npt
 
 from aircue_cloud.decision import policy, ticks
 from aircue_cloud.decision.candidates import NO_PUSH_SCORE, Candidate, Product, candidates, choose
+from aircue_cloud.decision.decisions import DUE_TTL
 from aircue_cloud.decision.local_time import UNSAID
-from aircue_cloud.decision.policy import SEND, Facts, Rival, Verdict
+from aircue_cloud.decision.policy import SEND, Rival, Verdict
 from aircue_cloud.decision.preferences import Wishes
 from aircue_cloud.decision.settings import Settings
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.layers.course import Span
 from aircue_cloud.needs import conditions, following
-from aircue_cloud.needs.also import CALENDAR
+from aircue_cloud.needs.also import CALENDAR, OUTDOOR, PERSON, Also
 from aircue_cloud.needs.around import HUMIDITY, TEMPERATURE, Around
-from aircue_cloud.needs.conditions import Met
+from aircue_cloud.needs.conditions import Fact, Met
 from aircue_cloud.needs.following import Numbers, Slice
-from aircue_cloud.needs.needs import ROOM, Need
+from aircue_cloud.needs.needs import REPLENISH, ROOM, Need
 from aircue_cloud.tables.columns import from_ms
 from aircue_gateway.config import CleaningConfig
 from aircue_gateway.episodes import Rule
@@ -42,6 +44,7 @@ from aircue_node.quantities import QUANTITIES
 SLICES = 1000  # of time, in a picture
 RAW, TRUSTED, CLEANED = SIDES = ("raw", "trusted", "cleaned")
 NO_WISHES = Wishes()
+Facts = Mapping[tuple[str, str], Sequence[Fact]]  # by source and quantity
 Chosen = npt.NDArray[np.bool_]
 _SHIPPED = CleaningConfig()
 
@@ -58,10 +61,28 @@ class Values:
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """One node. values: by quantity."""
+    """One node. values: by quantity. person, wishes: of whom it tells, where it is somebody's own."""
 
     node: str
     values: Mapping[str, Values]
+    person: str | None = None
+    wishes: Wishes = NO_WISHES
+
+
+def _nothing(_now: datetime, _person: str | None) -> Facts:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What stood beside an episode at an instant, of a person; conditions of sources that are not among these are taken
+    to hold."""
+
+    sources: frozenset[str] = frozenset()
+    known: Callable[[datetime, str | None], Facts] = _nothing
+
+
+NOTHING_BESIDE = Beside()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,11 +199,19 @@ def backtest(
     settings: Settings,
     household: Household = SOMEBODY,
     cleaning: CleaningConfig = _SHIPPED,
+    beside: Beside = NOTHING_BESIDE,
+    until: datetime | None = None,
 ) -> Backtest:
-    """courses: each node once; each is looked at once and let go. SettingsError as of watched()."""
+    """courses: each node once; each is looked at once and let go. until: what no room triggers is known up to then, so
+    that an episode of which nothing more was told has ended; None: up to its last value."""
     rule = need.rule
-    beside = watched(need)
-    nodes = [_node(rule, course, cleaning, beside) for course in courses]
+    looked_at = _needed(need) | {TEMPERATURE}
+    nodes = [
+        _node(rule, course, cleaning, looked_at)
+        if need.source == ROOM
+        else _told_node(rule, course, None if until is None else until.timestamp())
+        for course in courses
+    ]
     remedies = _candidates(need)
     spans = [one.span for one in nodes if one.span is not None]
     return Backtest(
@@ -195,8 +224,8 @@ def backtest(
         flags=dict(sum((one.flags for one in nodes), Counter[str]()).most_common()),
         missing=tuple(sorted(_needed(need) - {name for one in nodes for name in one.measured})),
         candidates=tuple(_remedy(one) for one in remedies),
-        decisions=_decisions(need, remedies, nodes, settings, household),
-        assumed=_assumed(need, settings, household),
+        decisions=_decisions(need, remedies, nodes, settings, household, beside),
+        assumed=_assumed(need, settings, household, beside),
         drawn=tuple(one.drawn for one in nodes if one.drawn is not None),
     )
 
@@ -209,12 +238,20 @@ def usual(settings: Settings, household: Household) -> Settings:
 
 
 def watched(need: Need) -> frozenset[str]:
-    """Quantities that a backtest of the need looks at; of the temperature, whether a window was opened. SettingsError
-    where nothing in a room triggers it."""
+    """Quantities of rooms that a backtest of the need looks at; of the temperature, whether a window was opened.
+    SettingsError where nothing in a room triggers it."""
     if need.source != ROOM:
         told = f"{need.source} {need.quantity.replace('_', ' ')} triggers it, of which readings of rooms say nothing"
-        raise SettingsError(f"need {need.name}: {told}")
+        raise SettingsError(f"need {need.name}: {told}; {_ELSE[need.source]}")
     return _needed(need) | {TEMPERATURE}
+
+
+_STORES = "leave --readings out, so that what the store knows is used"
+_ELSE = {
+    OUTDOOR: f"say --weather FILE in its place, or {_STORES}",
+    PERSON: _STORES,
+    REPLENISH: f"it follows from what was bought: {_STORES}",
+}
 
 
 def _needed(need: Need) -> frozenset[str]:
@@ -240,6 +277,8 @@ class _Node:
     faults: Sequence[following.Fault] = ()
     around: Around = field(default_factory=Around)
     drawn: Drawn | None = None
+    person: str | None = None
+    wishes: Wishes = NO_WISHES
 
 
 def _node(rule: Rule, course: Course, cleaning: CleaningConfig, beside: frozenset[str]) -> _Node:
@@ -268,12 +307,30 @@ def _node(rule: Rule, course: Course, cleaning: CleaningConfig, beside: frozense
     )
 
 
+def _told_node(rule: Rule, course: Course, until: float | None) -> _Node:
+    """Of what no sensor in a room measured, nothing is cleaned or flagged."""
+    values = course.values[rule.quantity]
+    whose: dict[str, Any] = {"node": course.node, "person": course.person, "wishes": course.wishes}
+    if not len(values.at):
+        return _Node(measured=frozenset(), **whose)
+    found = following.untouched(values.at, values.value)
+    last = from_s(values.at[-1])
+    side = _side(rule, course.node, values.at, values.value, last, until)
+    return _Node(
+        measured=frozenset(course.values),
+        span=(from_s(values.at[0]), last),
+        sides=dict.fromkeys(SIDES, side),
+        drawn=_drawn(course.node, rule, values, found),
+        **whose,
+    )
+
+
 def from_s(at: float) -> datetime:
     return datetime.fromtimestamp(float(at), UTC)
 
 
-def _side(rule: Rule, node: str, at: Numbers, value: Numbers, last: datetime) -> Side:
-    episodes = tuple(_episode(node, one, last) for one in following.spans(rule, at, value))
+def _side(rule: Rule, node: str, at: Numbers, value: Numbers, last: datetime, lapses_at: float | None = None) -> Side:
+    episodes = tuple(_episode(node, one, last) for one in following.spans(rule, at, value, lapses_at))
     return Side(readings=len(at), crossings=following.crossings(rule, value), episodes=episodes)
 
 
@@ -348,34 +405,35 @@ class _Case:
     candidates: Sequence[Candidate]
     settings: Settings
     household: Household
+    beside: Beside
 
     @property
     def remedies(self) -> Mapping[str, float]:
         return self.need.remedies
 
-    def rival(self, facts: Facts) -> Rival | None:
+    def rival(self, facts: policy.Facts) -> Rival | None:
         return policy.rival(facts)
 
     def again(self, until: datetime) -> tuple[datetime, int]:
         return until, self.number
 
-    def facts(self, now: datetime) -> Facts:
+    def facts(self, now: datetime) -> policy.Facts:
         household, need, settings, episode = self.household, self.need, self.settings, self.episode
-        wishes = household.wishes
+        wishes = household.wishes if self.node.person is None else self.node.wishes
         place = wishes.place(household.site_zone, settings)
         push = f"{household.name} {need.name} {episode.node} {episode.confirmed.isoformat()}"
         ended = episode.end is not None and episode.end <= now
-        return Facts(
+        return policy.Facts(
             now=now,
             site=household.name,
             household=household.name,
-            person=household.person,
+            person=self._person,
             need=need.name,
             kind=need.kind,
             episode=push,
             push=push,
             confirmed_at=episode.confirmed,
-            push_ttl=settings.push_ttl,
+            push_ttl=max(settings.push_ttl, DUE_TTL) if need.source == REPLENISH else settings.push_ttl,
             flag=following.flag_at(self.node.faults, now.timestamp()),
             fall=self.node.around.fall(now.timestamp()),
             consent=household.consent,
@@ -394,22 +452,34 @@ class _Case:
             need_holdout=settings.need_holdout,
         )
 
+    @property
+    def _person(self) -> str | None:
+        return self.household.person if self.node.person is None else self.node.person
+
     def _conditions(self, now: datetime, zone: ZoneInfo) -> tuple[Met, ...]:
-        """Those of the room and of the calendar; those of others are taken to hold."""
-        asked = [also for also in self.need.also if also.source in _ASKED]
+        """Those of the room, of the calendar, and of what is known beside; those of others are taken to hold."""
+        asked = [also for also in self.need.also if _is_judged(also, self.beside)]
         if not asked:
             return ()
-        known = self.node.around.known(now, frozenset(also.quantity for also in asked))
+        known: Facts = self.node.around.known(now, frozenset(also.quantity for also in asked))
+        if any(also.source in self.beside.sources for also in asked):
+            known = {**self.beside.known(now, self._person), **known}
         return tuple(conditions.judged(also, known, now, zone) for also in asked)
 
 
-_ASKED = (ROOM, CALENDAR)
+def _is_judged(also: Also, beside: Beside) -> bool:
+    return also.source in (ROOM, CALENDAR) or also.source in beside.sources
 
 
 def _decisions(
-    need: Need, found: Sequence[Candidate], nodes: Sequence[_Node], settings: Settings, household: Household
+    need: Need,
+    found: Sequence[Candidate],
+    nodes: Sequence[_Node],
+    settings: Settings,
+    household: Household,
+    beside: Beside,
 ) -> tuple[Decided, ...]:
-    usual = {"need": need, "candidates": found, "settings": settings, "household": household}
+    usual = {"need": need, "candidates": found, "settings": settings, "household": household, "beside": beside}
     episodes = [(one, node) for node in nodes if node.sides for one in node.sides[TRUSTED].episodes]
     cases = [_Case(number=number, episode=one, node=node, **usual) for number, (one, node) in enumerate(episodes)]  # type: ignore[arg-type]  # its own names
     played = ticks.play((case.episode.confirmed, case.number, case) for case in cases)
@@ -417,7 +487,7 @@ def _decisions(
     return tuple(sorted(decided, key=lambda one: (one.episode.confirmed, one.episode.node)))
 
 
-def _decided(episode: Episode, facts: Facts, verdict: Verdict) -> Decided:
+def _decided(episode: Episode, facts: policy.Facts, verdict: Verdict) -> Decided:
     return Decided(
         episode=episode,
         at=facts.now,
@@ -428,14 +498,22 @@ def _decided(episode: Episode, facts: Facts, verdict: Verdict) -> Decided:
     )
 
 
-def _assumed(need: Need, settings: Settings, household: Household) -> tuple[str, ...]:
+_OF_SOURCE = {
+    ROOM: "whether a window stands open is known where the node measures temperature",
+    OUTDOOR: "each hour's weather was known once the hour had come, as it is known today",
+    PERSON: "what somebody wears told of itself at once; the household agreed to its use as it does today",
+    REPLENISH: "what is used up was looked at once a day; the household agreed to its use as it does today",
+}
+
+
+def _assumed(need: Need, settings: Settings, household: Household, beside: Beside) -> tuple[str, ...]:
     place = household.wishes.place(household.site_zone, settings)
     whose = f"household {household.name} of the store" if household.given else "a household that is made up"
     quiet = f"quiet hours {place.quiet or 'none'}"
     where = f"its zone is {place.zone.key}" if place.known else f"nobody said where it lies: zone {place.zone.key}"
     consent = "what it agreed to and wants is as it stands today" if household.given else "it agrees to offers"
     holdout = f"held out: {settings.holdout:.0%} of all and {settings.need_holdout:.0%} of each need"
-    others = [conditions.said(also) for also in need.also if also.source not in _ASKED]
+    others = [conditions.said(also) for also in need.also if not _is_judged(also, beside)]
     others += [] if need.audience.is_everybody else ["whom the need is for"]
     return (
         f"it is decided about {whose}; {where}, {quiet}; {consent}",
@@ -443,6 +521,6 @@ def _assumed(need: Need, settings: Settings, household: Household) -> tuple[str,
         "one product of each category of its remedies is in stock, as interesting as any, its lift as the file has it",
         holdout if settings.holdout or settings.need_holdout else "nobody is held out",
         "an offer is drawn among the remedies" if settings.explore else "the best remedy is offered, none is drawn",
-        "whether a window stands open is known where the node measures temperature",
+        _OF_SOURCE[need.source],
         *(f"taken to hold: {one}" for one in others),
     )

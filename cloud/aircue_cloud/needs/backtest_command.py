@@ -1,7 +1,7 @@
-"""`aircue-cloud needs backtest`: a need on past readings, from a file or from the store."""
+"""`aircue-cloud needs backtest`: a need on what was measured and told in the past, from files or from the store."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,9 +18,23 @@ from aircue_cloud.decision.settings import Settings
 from aircue_cloud.errors import CommandError
 from aircue_cloud.layers.lake import Lake
 from aircue_cloud.needs import backtest_picture, holding, needs, past
-from aircue_cloud.needs.backtest import CLEANED, RAW, SOMEBODY, TRUSTED, Backtest, Decided, Household, usual, watched
+from aircue_cloud.needs.backtest import (
+    CLEANED,
+    RAW,
+    SOMEBODY,
+    TRUSTED,
+    Backtest,
+    Course,
+    Decided,
+    Household,
+    usual,
+    watched,
+)
 from aircue_cloud.needs.backtest import backtest as run
-from aircue_cloud.needs.needs import Need
+from aircue_cloud.needs.needs import OUTDOOR, ROOM, Need
+from aircue_cloud.needs.nodes import named
+from aircue_cloud.triggers import past as triggers
+from aircue_cloud.weather.course import Told
 from aircue_gateway.config import CleaningConfig, ConfigError, load_cleaning
 
 _LISTED = 30  # episodes
@@ -39,6 +53,11 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--readings", type=_PATH, help="CSV: node, quantity, measured_at, value; or JSON. Without it, the store's."
 )
+@click.option(
+    "--weather",
+    type=_PATH,
+    help="CSV: area, hour, temperature, humidity, condition; for needs that ask for it.",
+)
 @click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Of the store's readings.")
 @click.option("--site", help="Of the store's; needed where there are several.")
 @click.option("--zone", help="Where the home lies, such as Europe/Berlin; the store's word for a site of it.")
@@ -49,6 +68,7 @@ _PATH = click.Path(path_type=Path)
 def backtest(
     what: str,
     readings: Path | None,
+    weather: Path | None,
     days: int,
     site: str | None,
     zone: str | None,
@@ -62,10 +82,13 @@ def backtest(
     if plot is not None:
         backtest_picture.checked(plot)
     settings, counted = load(config_path).pushes, past.Counted()
-    if readings is not None:
-        household = SOMEBODY if where is None else replace(SOMEBODY, site_zone=where.key)
-        courses = past.from_file(readings, watched(need), counted)
-        found = run(need, courses, settings=usual(settings, household), household=household, cleaning=filters)
+    household = SOMEBODY if where is None else replace(SOMEBODY, site_zone=where.key)
+    told = {} if weather is None else triggers.told_in(weather)
+    if readings is not None or weather is not None:
+        courses = _of_files(need, readings, told, counted)
+        usual_ = usual(settings, household)
+        beside = triggers.beside_weather(told)
+        found = run(need, courses, settings=usual_, household=household, cleaning=filters, beside=beside)
     else:
         since = now() - timedelta(days=days)
         found, household = _of_store(need, config_path, site, where, since, settings, filters)
@@ -102,6 +125,19 @@ def _zone(name: str | None) -> ZoneInfo | None:
     return found
 
 
+def _of_files(
+    need: Need, readings: Path | None, told: Mapping[str, Sequence[Told]], counted: past.Counted
+) -> Iterator[Course]:
+    """SettingsError where they say nothing of what triggers the need."""
+    if need.source == OUTDOOR and told:
+        return triggers.of_file(need, told)
+    if readings is None and need.source == ROOM:
+        raise CommandError(f"need {need.name}: a room's {need.quantity} triggers it: say --readings FILE too")
+    quantities = watched(need)
+    assert readings is not None
+    return past.from_file(readings, quantities, counted)
+
+
 def _of_store(
     need: Need,
     config_path: Path | None,
@@ -116,9 +152,21 @@ def _of_store(
         household = past.household_of(connection, whose)
         if zone is not None:
             household = replace(household, site_zone=zone.key)
-        lake = Lake(open_objects(load(config_path), place(config_path)))
-        courses = past.from_lake(connection, lake, whose, since, watched(need))
-        found = run(need, courses, settings=usual(settings, household), household=household, cleaning=filters)
+        until = now()
+        if need.source == ROOM:
+            lake = Lake(open_objects(load(config_path), place(config_path)))
+            courses = past.from_lake(connection, lake, whose, since, watched(need))
+        else:
+            courses = triggers.of_store(connection, need, whose, household, since, until)
+        found = run(
+            need,
+            courses,
+            settings=usual(settings, household),
+            household=household,
+            cleaning=filters,
+            beside=triggers.beside_store(connection, whose, household, settings),
+            until=until,
+        )
         return found, household
 
 
@@ -140,7 +188,8 @@ def _lines(need: Need, found: Backtest, counted: past.Counted, zone: ZoneInfo) -
     if found.missing:
         yield f"nothing was measured of {', '.join(found.missing)}, which the need asks for"
     if found.first is not None and found.last is not None:
-        yield f"{', '.join(found.nodes)}; {_time(found.first, zone)} to {_time(found.last, zone)}, {zone.key}"
+        where = ", ".join(map(named, found.nodes))
+        yield f"{where}; {_time(found.first, zone)} to {_time(found.last, zone)}, {zone.key}"
     yield from _counts(counted)
     yield ""
     yield f"{'course':10}{'readings':>10}{'crossings':>11}{'episodes':>10}{'minutes':>10}"
@@ -179,7 +228,7 @@ def _table(decided: Sequence[Decided], zone: ZoneInfo) -> Iterator[str]:
         end = "lasts" if episode.end is None else _time(episode.end, zone)
         came = f"{one.outcome} at {_time(one.at, zone)}" if not one.gate else f"{one.outcome}: {one.gate}"
         when = f"{_time(episode.start, zone)} - {end:17}"
-        yield f"  {episode.node}  {when}  {episode.minutes:5.0f} min  peak {episode.peak:.6g}  {came}"
+        yield f"  {named(episode.node)}  {when}  {episode.minutes:5.0f} min  peak {episode.peak:.6g}  {came}"
     if len(decided) > _LISTED:
         yield f"  and {len(decided) - _LISTED} more"
 

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from aircue_cloud.decision.policy import GHOST, SEND
 from aircue_cloud.errors import CommandError
+from aircue_cloud.needs import quantities
 from aircue_cloud.needs.backtest import CLEANED, RAW, TRUSTED, Backtest, Decided, Drawn, Episode
 from aircue_cloud.needs.following import Slice
-from aircue_node.quantities import QUANTITIES
+from aircue_cloud.needs.nodes import named
 
 SUFFIXES = (".svg", ".png")
 MOST_PANELS = 12
@@ -82,8 +83,8 @@ def _panel(ax: Any, panel: Drawn, found: Backtest, zone: ZoneInfo) -> None:
     ax.axhline(panel.enter, color=_LIMIT, linewidth=0.9, linestyle="--", label=f"enter {panel.enter:g}")
     ax.axhline(panel.exit, color=_LIMIT, linewidth=0.9, linestyle=":", label=f"exit {panel.exit:g}")
     _decisions(ax, [one for one in found.decisions if one.episode.node == panel.node])
-    ax.set_title(panel.node, loc="left", fontsize=10)
-    ax.set_ylabel(f"{panel.quantity}, {QUANTITIES[panel.quantity][0]}", fontsize=9)
+    ax.set_title(named(panel.node), loc="left", fontsize=10)
+    ax.set_ylabel(f"{panel.quantity}, {quantities.unit(panel.quantity)}", fontsize=9)
     ax.margins(x=0.01, y=0.12)
     ax.grid(alpha=0.25)
     dates: Any = matplotlib.dates  # which says nothing of its types

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aircue_cloud.decision.policy import FAULTS
-from aircue_cloud.layers.course import ACTIVE, PointColumns, Span, leap, run
+from aircue_cloud.layers.course import ACTIVE, Course, PointColumns, Span, lapsed, leap, run
 from aircue_gateway.batch import Status
 from aircue_gateway.cleaning import pipeline
 from aircue_gateway.config import CleaningConfig
@@ -22,8 +22,9 @@ _MOST_FLAGGED = 500
 _FINE = (Status.OK, Status.SUPPRESSED)
 
 
-def spans(rule: Rule, at: Numbers, value: Numbers) -> list[Span]:
-    """All episodes. at: epoch seconds, growing; of one instant the first counts."""
+def spans(rule: Rule, at: Numbers, value: Numbers, lapses_at: float | None = None) -> list[Span]:
+    """All episodes. at: epoch seconds, growing; of one instant the first counts. lapses_at: now, where an episode ends
+    that nothing was told of for max_gap_s."""
     state, found = State(), list[Span]()
     for points in _points(at, value):
         leapt = leap(rule, state, points)
@@ -39,7 +40,9 @@ def spans(rule: Rule, at: Numbers, value: Numbers) -> list[Span]:
         state = course.state
     if state.phase in ACTIVE and state.peak is not None:
         found[-1] = replace(found[-1], peak=state.peak)
-    return found
+    if lapses_at is None:
+        return found
+    return list(lapsed(rule, Course(state=state, spans=tuple(found)), round(lapses_at * 1000)).spans)
 
 
 def crossings(rule: Rule, value: Numbers) -> int:
@@ -75,6 +78,11 @@ class Cleaned:
         codes, counts = np.unique(self.codes, return_counts=True)
         found = zip(codes.tolist(), counts.tolist(), strict=True)
         return Counter({names[code]: number for code, number in found if names[code] != Status.OK.name})
+
+
+def untouched(at: Numbers, value: Numbers) -> Cleaned:
+    """Of what nobody cleans."""
+    return Cleaned(at=at, value=value, codes=np.full(len(at), Status.OK.value, dtype=np.uint8))
 
 
 def clean(config: CleaningConfig, quantity: str, at: Numbers, value: Numbers) -> Cleaned:

@@ -31,6 +31,15 @@ def told(node: str) -> str:
     return "for somebody" if _is_wearer(node) else f"for {node.removeprefix('@')}"
 
 
+def named(node: str) -> str:
+    """As a heading, or in a list.
+
+    >>> named("bathroom"), named(OUTDOORS), named(product("larch")), named(wearer("ada-1"))
+    ('bathroom', 'outdoors', 'larch', 'somebody')
+    """
+    return told(node).removeprefix("in ").removeprefix("for ")
+
+
 def _is_wearer(node: str) -> bool:
     return re.fullmatch(r"@[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", node) is not None
 

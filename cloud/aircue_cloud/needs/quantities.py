@@ -43,3 +43,18 @@ TRIGGERED_BY: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
 def of(source: str, quantity: str) -> str:
     """As a rule names it."""
     return quantity if source == ROOM else f"{source}.{quantity}"
+
+
+def unit(named: str) -> str:
+    """Of a quantity as a rule names it.
+
+    >>> unit("humidity"), unit("outdoor.temperature"), unit("person.steps"), unit("replenish.used")
+    ('%RH', 'Cel', '1', '%')
+    """
+    return _UNITS.get(named.rpartition(".")[2], "1")
+
+
+_UNITS: Mapping[str, str] = MappingProxyType(
+    {name: symbol for name, (symbol, _) in (*QUANTITIES.items(), *DERIVED.items())}
+    | {"ambient-temperature": "Cel", "skin-temperature": "Cel", "used": "%"}
+)

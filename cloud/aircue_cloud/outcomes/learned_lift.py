@@ -13,6 +13,7 @@ randomised  purchases of the category by households whose pushes about the need 
             Decisions take it as soon as there is one.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from aircue_cloud.outcomes.attribution import Order
 from aircue_cloud.outcomes.observed import Entry
 from aircue_cloud.outcomes.pooled_lift import Pooled
 from aircue_cloud.outcomes.rate_ratio import MASS, Comparison, ratio_posterior
-from aircue_cloud.outcomes.report import Terms, under_one_share
+from aircue_cloud.outcomes.report import Terms, one_share
 from aircue_cloud.recommender.evaluating.bootstrap import Interval
 from aircue_cloud.recommender.lift import Evidence, Lift
 from aircue_cloud.rights.small_groups import K
@@ -78,19 +79,31 @@ def _posterior(lift: Lift, need: str, category: str, prior: float, seen: bool, p
     return Interval(value=found.mean, low=low, high=high), on
 
 
-def comparisons(
-    entered: Mapping[str, Entry], given: Mapping[str, Assigned], orders: Sequence[Order], terms: Terms
-) -> dict[tuple[str, str], Comparison]:
-    """By category and product of the first offer, of one need's experiment. entered: its households."""
-    ended = {name: one for name, one in entered.items() if one.at + terms.window <= terms.now}
-    over = under_one_share(ended, given)
-    bought = _bought(over, orders, terms)
-    found: dict[tuple[str, str], Comparison] = {}
-    for name, entry in over.items():
-        if entry.category is not None and entry.product is not None:
-            key, one = (entry.category, entry.product), _alone(given[name].arm == TREATMENT, bought.get(name, 0))
-            found[key] = found[key] + one if key in found else one
-    return found
+class Comparing:
+    """One need's experiment, counted some households at a time: what is kept are sums, by the share of the holdout that
+    each household came in under."""
+
+    def __init__(self) -> None:
+        self._households = Counter[float]()
+        self._found: dict[float, dict[tuple[str, str], Comparison]] = {}
+
+    def add(
+        self, entered: Mapping[str, Entry], given: Mapping[str, Assigned], orders: Sequence[Order], terms: Terms
+    ) -> None:
+        """entered: households that were not added before."""
+        ended = {name: one for name, one in entered.items() if one.at + terms.window <= terms.now}
+        self._households.update(given[name].holdout for name in ended)
+        bought = _bought(ended, orders, terms)
+        for name, entry in ended.items():
+            if entry.category is not None and entry.product is not None:
+                one = _alone(given[name].arm == TREATMENT, bought.get(name, 0))
+                found = self._found.setdefault(given[name].holdout, {})
+                key = entry.category, entry.product
+                found[key] = found[key] + one if key in found else one
+
+    def compared(self) -> Mapping[tuple[str, str], Comparison]:
+        """By category and product of the first offer, of those who came in under one share (report.one_share)."""
+        return self._found.get(one_share(self._households), {})
 
 
 def _bought(over: Mapping[str, Entry], orders: Sequence[Order], terms: Terms) -> dict[str, int]:

@@ -6,11 +6,11 @@ The database remembers when the last one was made, so several servers on one dat
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from threading import Event, Thread
 
 from sqlalchemy import Engine
 
 from aircue_cloud import db
+from aircue_cloud.background import Repeated
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.outcomes import learnt
 from aircue_cloud.outcomes.report import Terms
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 60.0
 
 
-class Learning:
+class Learning(Repeated):
     """needs: those in use. terms: as of an instant. every_s: from one look to the next."""
 
     def __init__(
@@ -31,16 +31,12 @@ class Learning:
         every_s: float = EVERY_S,
     ) -> None:
         self._engine, self._needs, self._terms, self._clock = engine, needs, terms, clock
-        self._every_s = every_s
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="learning", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        failed = "nothing new could be learnt; decisions go on with what was learnt before"
+        super().__init__(self._look, "learning", every=lambda: every_s, failed=failed, log=log)
 
     def stop(self) -> None:
         """Nobody waits for a version: one that is cut off was never there."""
-        self._stopping.set()
+        super().stop()
 
     def look(self) -> int | None:
         """Makes the version that is due; None where none is."""
@@ -49,9 +45,5 @@ class Learning:
             due = learnt.is_due(connection, now)
         return learnt.refresh(self._engine, self._needs(), self._terms(now)) if due else None
 
-    def _run(self) -> None:
-        while not self._stopping.wait(self._every_s):
-            try:
-                self.look()
-            except Exception:
-                log.exception("nothing new could be learnt; decisions go on with what was learnt before")
+    def _look(self) -> None:
+        self.look()

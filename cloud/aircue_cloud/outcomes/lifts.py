@@ -11,13 +11,14 @@ from aircue_cloud.needs import needs as shipped
 from aircue_cloud.needs.needs import Needs
 from aircue_cloud.outcomes import enrolment, learned_lift, observed
 from aircue_cloud.outcomes.assignment import GLOBAL, TREATMENT, need_experiment
-from aircue_cloud.outcomes.learned_lift import RANDOMISED, Learned
+from aircue_cloud.outcomes.learned_lift import RANDOMISED, Comparing, Learned
 from aircue_cloud.outcomes.pooled_lift import Offered, Pooled
 from aircue_cloud.outcomes.rate_ratio import MASS, NOBODY, Comparison, as_gamma, ratio_posterior
 from aircue_cloud.outcomes.report import Terms, first
 from aircue_cloud.recommender.lift import RULE_TRUST
 
 PRIOR = "prior"
+AT_ONCE = 2000  # households
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,19 +84,27 @@ def rules_of(needs: Needs) -> dict[tuple[str, str], float]:
 
 def pooled(connection: Connection, needs: Needs, terms: Terms) -> Pooled:
     """From all whose arms were drawn and whose span is over."""
-    return Pooled(rules_of(needs), _compared(connection, needs, terms))
+    return Pooled(rules_of(needs), compared(connection, needs, terms))
 
 
-def _compared(connection: Connection, needs: Needs, terms: Terms) -> Mapping[Offered, Comparison]:
-    entries, orders = list(observed.entries(connection, terms.now)), observed.orders(connection, None, terms.now)
-    given = enrolment.arms(connection, GLOBAL, {entry.household for entry in entries}, terms.holdout)
-    found: dict[Offered, Comparison] = {}
-    for name in needs.by_name:
-        inside = first([one for one in entries if one.need == name and given[one.household].arm == TREATMENT])
-        arms = enrolment.arms(connection, need_experiment(name), inside, terms.need_holdout)
-        by_offer = learned_lift.comparisons(inside, arms, orders, terms)
-        found |= {(name, category, product): one for (category, product), one in by_offer.items()}
-    return found
+def compared(
+    connection: Connection, needs: Needs, terms: Terms, at_once: int = AT_ONCE
+) -> Mapping[Offered, Comparison]:
+    """at_once: households that are looked at together; no more than theirs is in memory, however many there are."""
+    comparing = {name: Comparing() for name in needs.by_name}
+    for homes in observed.runs(connection, terms.now, at_once):
+        entries = list(observed.entries(connection, terms.now, homes))
+        orders = observed.orders(connection, None, terms.now, homes)
+        given = enrolment.arms(connection, GLOBAL, {entry.household for entry in entries}, terms.holdout)
+        for name, counted in comparing.items():
+            inside = first([one for one in entries if one.need == name and given[one.household].arm == TREATMENT])
+            arms = enrolment.arms(connection, need_experiment(name), inside, terms.need_holdout) if inside else {}
+            counted.add(inside, arms, orders, terms)
+    return {
+        (name, category, product): one
+        for name, counted in comparing.items()
+        for (category, product), one in counted.compared().items()
+    }
 
 
 def _homes(connection: Connection) -> dict[str, int]:

@@ -55,13 +55,32 @@ def record(connection: Connection, currency: str | None, now: datetime) -> Recor
     )
 
 
-def entries(connection: Connection, now: datetime) -> Iterator[Entry]:
+Homes = tuple[str, str]  # the first and the last of a run of households, both among them
+
+
+def runs(connection: Connection, now: datetime, most: int) -> Iterator[Homes]:
+    """Households with an entry, in runs of so many at most."""
+    home, last = tables.decisions.c.household, ""
+    entered = (tables.decisions.c.outcome.in_((SEND, GHOST)), tables.decisions.c.at <= now)
+    while True:
+        some = select(home).where(*entered, home > last).distinct().order_by(home).limit(most)
+        names = list(connection.execute(some).scalars())
+        if not names:
+            return
+        last = names[-1]
+        yield names[0], last
+
+
+def entries(connection: Connection, now: datetime, among: Homes | None = None) -> Iterator[Entry]:
+    """among: of these households alone."""
     table = tables.decisions.c
     query = (
         select(table.household, table.need, table.at, table.outcome, table.category, table.product)
         .where(table.outcome.in_((SEND, GHOST)), table.household.is_not(None), table.at <= now)
         .order_by(table.at, table.id)
     )
+    if among is not None:
+        query = query.where(table.household.between(*among))
     seen: set[tuple[str, str]] = set()
     for row in connection.execute(query):
         if (row.household, row.need) not in seen:
@@ -100,13 +119,17 @@ def _bought(kind: str, currency: str | None, now: datetime) -> Select[tuple[str,
     return query.where(func.coalesce(table.currency, products.currency) == currency)
 
 
-def orders(connection: Connection, currency: str | None, now: datetime) -> list[Order]:
-    """Net of refunds. currency: None for all, whose amounts are not to be added up then."""
+def orders(connection: Connection, currency: str | None, now: datetime, among: Homes | None = None) -> list[Order]:
+    """Net of refunds. currency: None for all, whose amounts are not to be added up then. among: of these households
+    alone."""
+    kinds = [_bought(kind, currency, now) for kind in ("purchase", "return")]
+    if among is not None:
+        kinds = [query.where(tables.people.c.household.between(*among)) for query in kinds]
     bought = [
-        Order(household=row[0], person=row[1], product=row[2], category=row[3], at=row[4], amount=row[5])
-        for row in connection.execute(_bought("purchase", currency, now)).tuples()
+        Order(household=household, person=person, product=product, category=category, at=at, amount=amount)
+        for household, person, product, category, at, amount in connection.execute(kinds[0])
     ]
-    back = connection.execute(_bought("return", currency, now))
+    back = connection.execute(kinds[1])
     returns = [Return(person=row.person, product=row.product, at=row.at, amount=row.amount) for row in back]
     return net(bought, returns)
 

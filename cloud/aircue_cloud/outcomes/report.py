@@ -153,9 +153,13 @@ def _many(count: int) -> int | None:
 def under_one_share(entered: Mapping[str, Entry], given: Mapping[str, Assigned]) -> dict[str, Entry]:
     """Those who came in under the share of the holdout that most came in under. After a change of the share those who
     came early are in one arm more often than those who came late, and the arms would differ by when they came."""
-    counts = Counter(given[name].holdout for name in sorted(entered))
-    most = max(counts, key=lambda holdout: (counts[holdout], holdout), default=0.0)
+    most = one_share(Counter(given[name].holdout for name in entered))
     return {name: one for name, one in entered.items() if given[name].holdout == most}
+
+
+def one_share(counts: Mapping[float, int]) -> float:
+    """The share that most came in under; of two, the larger. counts: households by share."""
+    return max(counts, key=lambda holdout: (counts[holdout], holdout), default=0.0)
 
 
 def _plan(terms: Terms, need: str | None, holdout: float) -> Plan:

@@ -42,7 +42,10 @@ class Explanation:
         return sum(reason.amount for reason in self.reasons)
 
     def with_reason(self, reason: Reason) -> "Explanation":
-        return explanation(self.product, self.basis, [*self.reasons, reason])
+        known = ((one.kind, one.product, one.need) for one in self.reasons)
+        if (reason.kind, reason.product, reason.need) in known:
+            return explanation(self.product, self.basis, [*self.reasons, reason])
+        return Explanation(product=self.product, basis=self.basis, reasons=_ranked([*self.reasons, reason]))
 
     def as_json(self, most: int = _NAMED) -> dict[str, Any]:
         """The largest reasons, and all others as one, so that the amounts still sum to the score."""
@@ -80,8 +83,11 @@ def explanation(product: str, basis: str, reasons: Iterable[Reason]) -> Explanat
         key = (one.kind, one.product, one.need)
         amounts[key] = amounts.get(key, 0.0) + one.amount
     merged = [Reason(kind=kind, product=of, need=need, amount=sum_) for (kind, of, need), sum_ in amounts.items()]
-    ranked = sorted(merged, key=lambda reason: (-abs(reason.amount), reason.kind, reason.product or ""))
-    return Explanation(product=product, basis=basis, reasons=tuple(ranked))
+    return Explanation(product=product, basis=basis, reasons=_ranked(merged))
+
+
+def _ranked(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: (-abs(reason.amount), reason.kind, reason.product or "")))
 
 
 def _fields(reason: Reason) -> dict[str, Any]:

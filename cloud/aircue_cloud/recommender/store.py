@@ -163,9 +163,11 @@ _REMEDY = "activate another version, or train again"
 
 def _folder(model_dir: Path, version: str) -> Path:
     if not _is_version(version):
-        raise ModelMissing(f"{version!r} is no version; there are {', '.join(versions(model_dir)) or 'none'}")
+        known = f"there are {', '.join(versions(model_dir)) or 'none'}"
+        hint = "; the one that is active needs no activating" if version == _ACTIVE else ""
+        raise ModelMissing(f"{version!r} is no version; {known}{hint}")
     return model_dir / version
 
 
 def _is_version(name: str) -> bool:
-    return bool(name) and name == Path(name).name and not name.startswith(".")
+    return bool(name) and name == Path(name).name and not name.startswith(".") and name != _ACTIVE

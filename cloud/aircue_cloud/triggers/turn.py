@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from threading import Event, Thread
 
 from sqlalchemy import Connection
 
 from aircue_cloud import db
+from aircue_cloud.background import Repeated
 from aircue_cloud.delivery import log as log_channel
 from aircue_cloud.delivery.inbox import Push
 from aircue_cloud.layers.settling import Started
@@ -20,31 +20,23 @@ log = logging.getLogger(__name__)
 EVERY_S = 30.0
 
 
-class Turn:
+class Turn(Repeated):
     """One look: episodes and what is decided about them are stored in one transaction, or nothing is."""
 
     def __init__(self, layers: Worker, clock: Callable[[], datetime], every_s: float = EVERY_S) -> None:
-        self._layers, self._clock, self._every_s = layers, clock, every_s
+        self._layers, self._clock = layers, clock
         self._seen: tuple[object, ...] = ()
         self._hour: tuple[object, ...] = ()
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="triggers", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        failed = "the weather and what is used up could not be followed; it is tried again"
+        super().__init__(self._work, "triggers", every=lambda: every_s, failed=failed, log=log)
 
     def stop(self) -> None:
         """Returns when the look that is under way is over."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().stop()
+        self.join()
 
-    def _run(self) -> None:
-        while not self._stopping.wait(self._every_s):
-            try:
-                self.work()
-            except Exception:
-                log.exception("the weather and what is used up could not be followed; it is tried again")
+    def _work(self) -> None:
+        self.work()
 
     def work(self) -> list[Push]:
         """The pushes that are new."""

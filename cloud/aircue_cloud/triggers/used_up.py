@@ -26,7 +26,7 @@ _SECOND_MS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Life:
+class Life:
     """Of one consumable in one home: since when it is used, on the clock that it ages by."""
 
     household: str
@@ -49,12 +49,12 @@ def follow(connection: Connection, needs: Needs, now: datetime) -> list[Started]
 
 
 def _follow(connection: Connection, need: Need, now: datetime) -> list[Started]:
-    lives = list(_lives(connection, need, now))
-    sites = _sites(connection, sorted({life.household for life in lives}))
+    found = list(lives(connection, need, now))
+    sites = _sites(connection, sorted({life.household for life in found}))
     until_ms = db.to_ms(now)
     courses = {
-        Series(site=sites[life.household], node=life.node, quantity=need.rule.quantity): _course(life, need, until_ms)
-        for life in lives
+        Series(site=sites[life.household], node=life.node, quantity=need.rule.quantity): course(life, need, until_ms)
+        for life in found
         if life.household in sites
     }
 
@@ -67,7 +67,7 @@ def _follow(connection: Connection, need: Need, now: datetime) -> list[Started]:
     return follow_courses(connection, Needs({need.name: need}), list(courses.items()), read, until_ms, now)
 
 
-def _course(life: _Life, need: Need, until_ms: int) -> list[Point]:
+def course(life: Life, need: Need, until_ms: int) -> list[Point]:
     """From the purchase on; and the first second at which it is used up, where that has come."""
     begins = point(life.since_ms, 0.0)
     if not need.rule.holds(life.used(until_ms)):
@@ -85,7 +85,8 @@ def _first(holds: Callable[[int], bool], low_ms: int, high_ms: int) -> int:
     return high
 
 
-def _lives(connection: Connection, need: Need, now: datetime) -> Iterator[_Life]:
+def lives(connection: Connection, need: Need, now: datetime) -> Iterator[Life]:
+    """Of every home, by what was bought until now."""
     said = need.replenish
     assert said is not None
     wear = Wear(quantities={said.consumable: said.quantity, said.category: said.quantity},
@@ -117,9 +118,9 @@ def _latest(dues: Mapping[tuple[str, str], Due]) -> Iterator[tuple[str, str, Due
     yield from ((household, product, due) for household, (product, due) in last.items())
 
 
-def _life(found: replenishing.Replenishment, household: str, product: str, due: Due, node: str) -> _Life:
+def _life(found: replenishing.Replenishment, household: str, product: str, due: Due, node: str) -> Life:
     clock, since_ms = found.clock(household, product), db.to_ms(found.bought[household, product])
-    return _Life(household=household, node=node, due=due, clock=clock, since_ms=since_ms)
+    return Life(household=household, node=node, due=due, clock=clock, since_ms=since_ms)
 
 
 def _products(connection: Connection, category: str) -> Sequence[Described]:

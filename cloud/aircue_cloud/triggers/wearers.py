@@ -89,3 +89,10 @@ def _points(connection: Connection, person: str, kind: str, first_ms: int, last_
     span = (table.at >= db.from_ms(max(first_ms, 0)), table.at <= db.from_ms(last_ms))
     query = select(table.at, table.value).where(table.person == person, table.kind == kind, *span)
     return [point(db.to_ms(row.at), row.value) for row in connection.execute(query.order_by(table.at, table.id))]
+
+
+def agreed_points(connection: Connection, person: str, kind: str, since: datetime, until: datetime) -> list[Point]:
+    """What somebody's wearable told; nothing where the household does not agree to its use."""
+    if person not in _sites(connection, [person], [kind])[kind]:
+        return []
+    return _points(connection, person, kind, db.to_ms(since), db.to_ms(until))

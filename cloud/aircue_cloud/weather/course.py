@@ -18,7 +18,8 @@ _AT_ONCE = 500
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """values: by quantity, of those that the hour's best source says or that follow from it. told_at: when it did."""
+    """values: by quantity, of those that the hour's best source says or that follow from it. told_at: when it did; of a
+    file, the hour."""
 
     hour: datetime
     told_at: datetime
@@ -33,15 +34,20 @@ def between(connection: Connection, areas: Sequence[str], since: datetime, until
         some = (_T.area.in_(areas[first : first + _AT_ONCE]), _T.hour >= since, _T.hour <= until + AHEAD * HOUR)
         query = select(tables.weather).where(*some).order_by(_T.area, _T.hour, rank())
         best |= {(row.area, row.hour): row for row in connection.execute(query)}
+    return told(best, areas, until)
+
+
+def told(best: Mapping[tuple[str, datetime], Any], areas: Sequence[str], until: datetime) -> dict[str, list[Told]]:
+    """best: by area and hour, what is told of it. Pure."""
     found: dict[str, list[Told]] = {area: [] for area in areas}
-    for (area, hour), row in best.items():
+    for (area, hour), row in sorted(best.items(), key=lambda one: one[0]):
         values = dict(_values(row))
         ahead = [best.get((area, hour + n * HOUR)) for n in range(1, AHEAD + 1)]
         wet = [row.condition in WET for row in ahead if row is not None and row.condition is not None]
         if wet:
             values["rain_ahead"] = float(any(wet))
         if hour <= until:
-            found[area].append(Told(hour=hour, told_at=row.told_at, values=values))
+            found[area].append(Told(hour=hour, told_at=getattr(row, "told_at", hour), values=values))
     return found
 
 

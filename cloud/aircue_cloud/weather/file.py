@@ -26,9 +26,10 @@ class FileProvider:
         return today - timedelta(days=back), today
 
     def hours(self, area: str, first: date, last: date) -> list[Hour]:
-        return [hour for hour in self._rows() if hour.area == area and first <= hour.hour.date() <= last]
+        return [hour for hour in self.everything() if hour.area == area and first <= hour.hour.date() <= last]
 
-    def _rows(self) -> Iterator[Hour]:
+    def everything(self) -> Iterator[Hour]:
+        """Row by row; WeatherError at the first that is none."""
         try:
             with self.path.open(newline="", encoding="utf-8-sig") as file:
                 yield from _hours(csv.DictReader(file, strict=True), str(self.path))

@@ -9,10 +9,10 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from threading import Event, Thread
 
 from sqlalchemy import Engine
 
+from aircue_cloud.background import Repeated
 from aircue_cloud.weather.provider import Provider
 from aircue_cloud.weather.refreshing import Refresh
 
@@ -24,7 +24,7 @@ MOST = 200  # requests in one look: 2,400 an hour, of the 5,000 that Open-Meteo 
 DAYS = 30  # how far the archive is asked back
 
 
-class WeatherUpkeep:
+class WeatherUpkeep(Repeated):
     """jitter: 0 to 1, another each time. every_s: from one look to the next."""
 
     def __init__(
@@ -35,30 +35,19 @@ class WeatherUpkeep:
         every_s: float = EVERY_S,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._sources, self._every_s, self._jitter = sources, every_s, jitter
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="weather", daemon=True)
+        self._sources, self._jitter = sources, jitter
         self._refresh = Refresh(
             engine=engine, now=clock, jitter=jitter, progress=log.info, most=MOST, pause=self._distance
         )
-
-    def start(self) -> None:
-        self._thread.start()
+        failed = "the weather could not be asked for; it is tried again"
+        super().__init__(self._ask, "weather", every=lambda: every_s * (0.5 + jitter()) / 2, failed=failed, log=log)
 
     def stop(self) -> None:
         """A request that is under way is not waited for: what it would have told is asked for again."""
-        self._stopping.set()
+        super().stop()
 
-    def join(self) -> None:
-        """Returns when the last request is over."""
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(self._every_s * (0.5 + self._jitter()) / 2):
-            try:
-                self._refresh.run(self._sources, DAYS)
-            except Exception:
-                log.exception("the weather could not be asked for; it is tried again")
+    def _ask(self) -> None:
+        self._refresh.run(self._sources, DAYS)
 
     def _distance(self) -> bool:
-        return self._stopping.wait(BETWEEN_S * (0.5 + self._jitter()))
+        return self.over.wait(BETWEEN_S * (0.5 + self._jitter()))

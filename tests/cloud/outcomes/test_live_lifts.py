@@ -1,8 +1,9 @@
 """The closed loop on a real database with simulated homes: live decisions learn true lifts and act on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,8 +14,11 @@ from aircue_cloud import db, tables
 from aircue_cloud.cli import main
 from aircue_cloud.decision import why
 from aircue_cloud.needs import needs
-from aircue_cloud.outcomes import learnt
+from aircue_cloud.outcomes import learnt, lifts
+from aircue_cloud.outcomes.learned_lift import Comparing
 from aircue_cloud.outcomes.learning import Learning
+from aircue_cloud.outcomes.pooled_lift import Offered
+from aircue_cloud.outcomes.rate_ratio import Comparison
 from aircue_cloud.outcomes.report import Terms as Spans
 from aircue_cloud.outcomes.simulation import live
 from aircue_cloud.outcomes.simulation.live import Terms
@@ -95,6 +99,63 @@ def test_where_the_rules_are_right_decisions_stay_as_they_were(tmp_path: Path) -
     first, last = live.run(engine, right)
     assert last.version is not None
     assert last.share("dehumidifier") == pytest.approx(first.share("dehumidifier"), abs=0.15)
+    engine.dispose()
+
+
+# Some households at a time.
+
+
+def compared(engine: Engine, at_once: int) -> Mapping[Offered, Comparison]:
+    terms = Spans(now=live.BEGIN + 4 * live.WAVE, holdout=0.0, need_holdout=TERMS.need_holdout)
+    with db.reading(engine) as connection:
+        return lifts.compared(connection, live.decided_about(NEED), terms, at_once)
+
+
+def entered(waves: list[live.Wave]) -> int:
+    """Homes that were offered something, or held out from it."""
+    return sum(wave.offered.total() for wave in waves)
+
+
+def test_however_few_households_are_looked_at_together_the_same_is_learnt(
+    played: tuple[Engine, list[live.Wave]],
+) -> None:
+    engine, waves = played
+    whole, homes = compared(engine, 10**9), entered(waves)
+    assert sum(one.households + one.households_held for one in whole.values()) == homes
+    assert sum(one.bought for one in whole.values()) > 0
+    for at_once in (7, homes - 1, homes):
+        assert compared(engine, at_once) == whole
+
+
+def test_no_more_than_those_households_are_in_memory(
+    played: tuple[Engine, list[live.Wave]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+    add = Comparing.add
+
+    def watched(self: Comparing, entered: Any, given: Any, orders: Any, terms: Any) -> None:
+        seen.append((len(entered), len({order.household for order in orders})))
+        add(self, entered, given, orders, terms)
+
+    monkeypatch.setattr(Comparing, "add", watched)
+    compared(played[0], 7)
+    assert len(seen) == -(-entered(played[1]) // 7)
+    assert max(homes for homes, _ in seen) == 7
+    assert max(homes for _, homes in seen) <= 7
+
+
+def test_the_share_that_most_came_in_under_is_that_of_all_of_them(tmp_path: Path) -> None:
+    """A run of which most came in under another share changes nothing for the others."""
+    engine = opened(tmp_path)
+    live.run(engine, Terms(need=NEED, lifts=TRUE, homes=60, waves=1))
+    given, home = tables.assignments.c, tables.assignments.c.household
+    with db.writing(engine) as connection:
+        homes = sorted(connection.execute(select(home).distinct()).scalars())
+        early = (given.experiment == f"need:{NEED.name}", home.in_(homes[:12]))
+        connection.execute(tables.assignments.update().where(*early).values(holdout=0.01))
+    whole = compared(engine, 10**9)
+    assert sum(one.households + one.households_held for one in whole.values()) == 60 - 12
+    assert compared(engine, 10) == whole
     engine.dispose()
 
 

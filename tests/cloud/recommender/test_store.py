@@ -105,6 +105,16 @@ def test_a_folder_that_is_no_version_keeps_its_number(tmp_path: Path) -> None:
     assert store.versions(tmp_path) == ["0008-ffffffffffff"]
 
 
+@pytest.mark.parametrize("name", ["active", "", ".", "../elsewhere", ".draft"])
+def test_a_name_that_is_no_version_is_refused_with_those_that_are(tmp_path: Path, name: str) -> None:
+    """`active` lies beside the versions and names one of them."""
+    version = saved(tmp_path)
+    for refused in (store.activate, store.load, store.info):
+        with pytest.raises(ModelMissing, match=f"is no version; there are {version}"):
+            refused(tmp_path, name)
+    assert store.active_version(tmp_path) == version
+
+
 def test_a_rollback_goes_back_step_by_step(tmp_path: Path) -> None:
     first, second, third = (saved(tmp_path) for _ in range(3))
     assert [store.rollback(tmp_path), store.rollback(tmp_path)] == [second, first]

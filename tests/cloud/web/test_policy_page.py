@@ -45,6 +45,15 @@ def test_a_changed_setting_moves_episodes_from_gate_to_gate(decided: Cloud) -> N
     assert page.text.count('<svg class="chart"') == 1
 
 
+def test_drawn_offers_can_be_tried(decided: Cloud) -> None:
+    """The best one was certain; by its push's number another or none is drawn, the same each time."""
+    page = decided.app.test_client().get(f"{PAGE}?days=30&explore=true")
+    assert "Offers are drawn: false → true" in words(page)
+    assert wrong(page) == {}
+    assert ends(decided, "explore=true") == ends(decided, "explore=true")
+    assert set(wrong(decided.app.test_client().get(f"{PAGE}?days=30&explore=perhaps"))) == {"explore"}
+
+
 def test_looking_decides_and_sends_nothing(decided: Cloud) -> None:
     before = [decided.rows(table) for table in (tables.decisions, tables.pushes, tables.outbox)]
     decided.app.test_client().get(f"{PAGE}?days=90&cooldown_days=0&cap_day=none&cap_week=none&cap_apart_h=none")

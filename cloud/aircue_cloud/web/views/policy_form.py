@@ -43,6 +43,8 @@ SETTINGS = (
     Setting(name="holdout", label="Held out of everything", unit="share", hint="0 to 1", now=lambda one: one.holdout),
     Setting(name="need_holdout", label="Held out of each need", unit="share", hint="0 to 1",
             now=lambda one: one.need_holdout),
+    Setting(name="explore", label="Offers are drawn", unit="", hint="true, or false for the best one each time",
+            now=lambda one: str(one.explore).lower()),
 )  # fmt: skip
 
 

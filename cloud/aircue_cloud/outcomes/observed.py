@@ -102,9 +102,17 @@ def _bought(kind: str, currency: str | None, now: datetime) -> Select[tuple[str,
 
 def orders(connection: Connection, currency: str | None, now: datetime) -> list[Order]:
     """Net of refunds. currency: None for all, whose amounts are not to be added up then."""
+    rows = connection.execute(_bought("purchase", currency, now))
     bought = [
-        Order(household=row[0], person=row[1], product=row[2], category=row[3], at=row[4], amount=row[5])
-        for row in connection.execute(_bought("purchase", currency, now))
+        Order(
+            household=row.household,
+            person=row.person,
+            product=row.product,
+            category=row.category,
+            at=row.at,
+            amount=row.amount,
+        )
+        for row in rows
     ]
     back = connection.execute(_bought("return", currency, now))
     returns = [Return(person=row.person, product=row.product, at=row.at, amount=row.amount) for row in back]

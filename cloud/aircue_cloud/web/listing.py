@@ -40,7 +40,8 @@ NOTHING = "\N{EN DASH}"
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """name: within its page. empty: what stands there when there is nothing, with the next step. more: where older or
-    further rows are, if there are any. csv: where the table is as CSV; the frame fills it in."""
+    further rows are, if there are any. csv: where the table is as CSV; the frame fills it in. sent_by: the form that
+    has to be sent again for that, where the table follows from what was typed; "" for none."""
 
     name: str
     caption: str
@@ -50,6 +51,7 @@ class Listing:
     note: str = ""
     more: str = ""
     csv: str = ""
+    sent_by: str = ""
 
     @property
     def heads(self) -> list[Column]:

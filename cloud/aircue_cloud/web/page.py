@@ -210,6 +210,8 @@ def draw(
         shades=[_shade(row, needs, tz) for row in mine],
         thresholds=thresholds(_watching(needs, one.quantity)),
         raw=raw,
+        unit=unit,
+        decimals=words.decimals,
         pushes=[_mark(row, tz) for row in pushes if (row["node"], row["quantity"]) == (one.node, one.quantity)],
     )
     return Drawn(

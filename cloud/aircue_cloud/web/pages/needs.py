@@ -297,8 +297,8 @@ def _history(past: Sequence[Past]) -> Listing:
 
 def _standing(one: Past) -> Cell | str:
     if one.holds:
-        return Cell(text="holds", tone="good")
-    return "earlier" if one.version.active else Cell(text="taken away", tone="warn")
+        return Cell(text="holds", tone="good", word=True)
+    return Cell(text="earlier", word=True) if one.version.active else Cell(text="taken away", tone="warn", word=True)
 
 
 # The trial on past readings.
@@ -395,7 +395,7 @@ def _row(one: Shown) -> list[Content]:
         Cell(text=one.need.title, href=url_for(".need", name=one.need.name)),
         needs_shown.condition(one.need),
         ", ".join(one.need.remedies),
-        Cell(text=one.state, tone="warn" if one.state == needs_shown.RETIRED else ""),
+        Cell(text=one.state, tone="warn" if one.state == needs_shown.RETIRED else "", word=True),
         None if newest is None else _changed(newest),
         *(Cell(text=wording.count(number), raw=number) for number in (doing.open, doing.begun, doing.sent)),
     ]

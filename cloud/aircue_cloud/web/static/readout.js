@@ -36,7 +36,7 @@
     const said = svg.dataset;
     const span = Number(said.end) - Number(said.start);
     const value = (y) => (Number(said.low) + (1 - y / PLOT) * (said.high - said.low)).toFixed(said.decimals);
-    const at = new Date(Number(said.start) + point.x / WIDTH * span);
+    const at = new Date(Math.round((Number(said.start) + point.x / WIDTH * span) / 1000) * 1000);
     const options = { timeZone: said.zone, timeZoneName: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
     if (span > 300 * 86400000) options.year = "numeric";
     const time = at.toLocaleString(document.documentElement.lang === "zh" ? "zh-CN" : "en-GB", options);

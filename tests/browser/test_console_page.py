@@ -171,7 +171,7 @@ def test_names_from_outside_are_text(home: Cloud) -> None:
     html = page(home)
     assert "window.pwned=1" in html
     assert "alert(1)" in html
-    assert html.count("<script") == html.count('<script src="/console/static/') == 2
+    assert html.count("<script") == html.count('<script src="/console/static/') == 3
 
 
 def test_a_site_with_a_zone_nobody_knows_is_shown_in_utc(home: Cloud) -> None:

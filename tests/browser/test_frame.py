@@ -131,3 +131,34 @@ def test_nobody_is_kept_out_of_a_page(
         assert axe.violations(browser, script) == [], path
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
     assert complaints(browser) == []
+
+
+def test_a_chart_tells_time_and_value_under_the_pointer_a_finger_and_by_keys(
+    browser: WebDriver, home: Cloud, serve: Serve
+) -> None:
+    home.post(batch(humidity([50.0] * 10 + [60.0] * 10)))
+    site = serve(home)
+    for path in ("/console/homes/home-1?span=hour", "/console"):
+        browser.get(site.url + path)
+        plot = wait(browser, lambda page: page.find_element(By.CSS_SELECTOR, ".plot[role=slider]"))
+        plot.send_keys(Keys.HOME)
+        assert "02:00 GMT: 50.0 %" in texts(browser, ".readout")[0]
+        assert plot.get_attribute("aria-valuetext") == texts(browser, ".readout")[0]
+        plot.send_keys(Keys.END)
+        assert "02:19 GMT: 60.0 %" in texts(browser, ".readout")[0]
+        plot.send_keys(Keys.ARROW_LEFT)
+        assert "GMT: 60.0 %" in texts(browser, ".readout")[0]
+        assert len(browser.find_elements(By.CSS_SELECTOR, ".chart .cursor")) == 1
+        browser.execute_script("document.activeElement.blur()")
+        assert texts(browser, ".readout") == []
+        for kind in ("mouse", "touch"):
+            browser.execute_script(
+                """
+                const plot = document.querySelector('.plot'), box = plot.querySelector('svg').getBoundingClientRect();
+                plot.dispatchEvent(new PointerEvent('pointerdown', {clientX: box.left, clientY: box.top + 50,
+                  bubbles: true, pointerId: 1, button: 1, pointerType: arguments[0]}));
+                """,
+                kind,
+            )
+            assert "02:00 GMT: 50.0 %" in texts(browser, ".readout")[0], kind
+    assert complaints(browser) == []

@@ -34,6 +34,15 @@ class Texts:
         form = "one" if number == 1 else "other"
         return self(f"{key}.{form}", number=number, **places)
 
+    def say(self, phrase: str, /, **places: object) -> str:
+        """A phrase that is known by what it says in English; as it is where the catalogue does not know it.
+
+        >>> of("zh").say("Sign in"), of("zh").say("{count} open", count=3), of("zh").say("no phrase {of} ours")
+        ('登录', '3 个未结束', 'no phrase {of} ours')
+        """
+        known = self.phrases.get(f"say.{phrase}", phrase)
+        return known.format_map(places) if places else known
+
     def name(self, table: str, name: str, otherwise: str | None = None) -> str:
         """What the store's own word is called: a need, a category. Itself where the catalogue does not know it."""
         plain = name.replace("-", " ").replace("_", " ")

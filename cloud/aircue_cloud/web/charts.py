@@ -93,6 +93,8 @@ class Chart:
     thresholds: Sequence[Threshold] = ()
     raw: Sequence[Bucket] = ()
     pushes: Sequence[Mark] = ()
+    unit: str = ""
+    decimals: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +132,22 @@ def svg(chart: Chart) -> Markup:
         *_limits(chart, scale),
         *_marks(chart.flagged, scale),
     ]
-    frame = Markup('<svg class="chart" width="100%" height="{}" role="img" aria-label="{}">{}</svg>')
-    return frame.format(HEIGHT, chart.label, Markup("").join(parts))
+    frame = Markup('<svg class="chart" width="100%" height="{}" role="img" aria-label="{}"{}>{}</svg>')
+    return frame.format(HEIGHT, chart.label, _read_by(chart, scale), Markup("").join(parts))
+
+
+def _read_by(chart: Chart, scale: Scale) -> Markup:
+    """What a script needs to tell times and values of the line from its points (static/readout.js)."""
+    said = {
+        "start": chart.start_ms,
+        "end": chart.end_ms,
+        "low": f"{scale.low:.6g}",
+        "high": f"{scale.high:.6g}",
+        "unit": chart.unit,
+        "decimals": chart.decimals,
+        "zone": chart.zone.key,
+    }
+    return Markup("").join(Markup(' data-{}="{}"').format(name, value) for name, value in said.items())
 
 
 # The axes.

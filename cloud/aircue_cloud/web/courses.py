@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from aircue_cloud import tables
 from aircue_cloud.layers.lake import Lake, Span
+from aircue_cloud.web import flags
 from aircue_cloud.web.charts import Bucket, Flagged
 
 FROM_HOURS = timedelta(days=8)
@@ -37,8 +38,8 @@ ORDER BY node, quantity, measured_at
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """trusted: what cleaning let stand. doubted: what it flagged, in slices as well; flagged: each of it, the newest.
-    Both are empty where the course is of hours, which are of trusted readings alone."""
+    """trusted: what cleaning let stand. doubted: what it flagged, in slices as well, empty where the course is of
+    hours; flagged: each of it, the newest, or where the course is of hours the extremes of each slice."""
 
     trusted: list[Bucket] = field(default_factory=list)
     doubted: list[Bucket] = field(default_factory=list)
@@ -59,7 +60,10 @@ def of_site(
 ) -> dict[Key, Course]:
     """By node and quantity, in about so many slices; an empty course for what has no readings there."""
     if of_hours(start_ms, end_ms):
-        return _hours(connection, site, start_ms, end_ms, buckets)
+        found = _hours(connection, site, start_ms, end_ms, buckets)
+        for series, marks in flags.of_site(connection, lake, site, start_ms, end_ms, buckets).items():
+            found[series].flagged.extend(marks)
+        return found
     return _readings(connection, lake, site, start_ms, end_ms, buckets)
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
 
 from aircue_cloud import texts
 from aircue_cloud.identity import sessions
 from aircue_cloud.routes import browsers, language
 from aircue_cloud.routes.access import who
 from aircue_cloud.routes.services import store
+from aircue_cloud.texts import Texts
 from aircue_cloud.web import listing, navigation
 from aircue_cloud.web.listing import Listing
 
@@ -28,6 +29,19 @@ def blueprint(name: str, import_name: str) -> Blueprint:
     made = Blueprint(f"console_{name}", import_name, url_prefix="/console")
     made.after_request(guard)
     return made
+
+
+def words() -> Texts:
+    """In the language of whoever asks."""
+    if "words" not in g:
+        g.words = texts.of(language.wanted())
+    found: Texts = g.words
+    return found
+
+
+def say(phrase: str, /, **places: object) -> str:
+    """What a page says, known by its English; also as the filter `say` of templates."""
+    return words().say(phrase, **places)
 
 
 def guard(response: Response) -> Response:
@@ -51,7 +65,7 @@ def page(
     that has the tables as files, where it is not this one: a form that was sent has none."""
     if as_csv():
         return _csv(listings)
-    tables = {one.name: one.at(_csv_address(one.name, files)) for one in listings}
+    tables = {one.name: one.at(_csv_address(one.name, files)).told(say) for one in listings}
     return make_response(render_template(template, title=title, tables=tables, **framed(crumbs), **shown), status)
 
 
@@ -74,7 +88,7 @@ def framed(crumbs: Sequence[Crumb] = ()) -> Mapping[str, Any]:
         "store": store(),
         "theme": theme if theme in THEMES else "",
         "form_word": form_word(),
-        "t": texts.of(language.wanted()),
+        "t": words(),
         "languages": texts.LANGUAGES,
         "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
     }

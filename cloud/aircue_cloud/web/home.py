@@ -173,6 +173,8 @@ def _outdoor(quantity: str, slices: Sequence[outdoor.Slice], shown: Window, tz: 
         zone=tz,
         least_span=words.least_span,
         buckets=buckets,
+        unit=unit,
+        decimals=words.decimals,
     )
     return Drawn(
         key=f"outdoors/{quantity}",

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
@@ -24,12 +24,14 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """text: as people read it. raw: what the CSV has in its place. href: where it leads. tone: warn, good or soft."""
+    """text: as people read it. raw: what the CSV has in its place. href: where it leads. tone: warn, good or soft.
+    word: text is a phrase of ours, which is told in the language of whoever reads; the CSV has it in English."""
 
     text: str
     raw: str | int | float | None = None
     href: str = ""
     tone: str = ""
+    word: bool = False
 
 
 Content = Cell | str | int | float | None
@@ -40,7 +42,8 @@ NOTHING = "\N{EN DASH}"
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """name: within its page. empty: what stands there when there is nothing, with the next step. more: where older or
-    further rows are, if there are any. csv: where the table is as CSV; the frame fills it in."""
+    further rows are, if there are any. csv: where the table is as CSV; the frame fills it in. sent_by: the form that
+    has to be sent again for that, where the table follows from what was typed; "" for none."""
 
     name: str
     caption: str
@@ -50,6 +53,7 @@ class Listing:
     note: str = ""
     more: str = ""
     csv: str = ""
+    sent_by: str = ""
 
     @property
     def heads(self) -> list[Column]:
@@ -68,6 +72,17 @@ class Listing:
 
     def at(self, csv: str) -> "Listing":
         return replace(self, csv=csv)
+
+    def told(self, say: Callable[[str], str]) -> "Listing":
+        """With our own phrases in another language."""
+        return replace(
+            self,
+            caption=say(self.caption),
+            note=say(self.note),
+            empty=self.empty if isinstance(self.empty, Markup) else say(self.empty),
+            columns=[replace(head, label=say(head.label)) for head in self.heads],
+            rows=[[replace(one, text=say(one.text)) if one.word else one for one in row] for row in self.cells],
+        )
 
 
 def _drawn(head: Column, one: Cell) -> str:

@@ -50,8 +50,9 @@ class Window:
 class Figure:
     label: str
     value: str
-    note: str = ""
+    note: str = ""  # with a place for count
     tone: str = ""
+    count: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +160,9 @@ def figures(counts: Mapping[str, int]) -> list[Figure]:
     lost = "warn" if counts["losses"] else "good"
     return [
         Figure(label="Nodes", value=wording.count(counts["nodes"])),
-        Figure(label="Readings", value=wording.count(counts["readings"]), note=f"in {batches} batches"),
-        Figure(label="Episodes", value=wording.count(counts["episodes"]), note=f"{opened} open"),
-        Figure(label="Pushes", value=wording.count(counts["pushes"]), note=f"{held} held back"),
+        Figure(label="Readings", value=wording.count(counts["readings"]), note="in {count} batches", count=batches),
+        Figure(label="Episodes", value=wording.count(counts["episodes"]), note="{count} open", count=opened),
+        Figure(label="Pushes", value=wording.count(counts["pushes"]), note="{count} held back", count=held),
         Figure(label="Redelivered", value=wording.count(counts["redelivered_batches"]), note="batches"),
         Figure(label="Lost, declared", value=wording.count(counts["losses"]), note="samples", tone=lost),
     ]
@@ -210,6 +211,8 @@ def draw(
         shades=[_shade(row, needs, tz) for row in mine],
         thresholds=thresholds(_watching(needs, one.quantity)),
         raw=raw,
+        unit=unit,
+        decimals=words.decimals,
         pushes=[_mark(row, tz) for row in pushes if (row["node"], row["quantity"]) == (one.node, one.quantity)],
     )
     return Drawn(

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 
-from aircue_cloud import audit, db
+from aircue_cloud import audit, db, texts
 from aircue_cloud.audit import Act
 from aircue_cloud.db import MAIN
 from aircue_cloud.errors import CommandError
@@ -14,6 +14,7 @@ from aircue_cloud.identity.sealing import Box
 from aircue_cloud.routes import browsers
 from aircue_cloud.routes.access import by_operator, operator, public
 from aircue_cloud.routes.services import config, enter, services, store, stores
+from aircue_cloud.web import frame
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -50,7 +51,9 @@ def sign_in() -> Response:
     enter(wanted if is_known else MAIN)
     wait = _too_often(name)
     if wait:
-        response = _form(f"Too many tries. Wait {wait // 60 + 1} minutes, or ask an owner.", 429)
+        response = _form(
+            frame.say("Too many tries. Wait {minutes} minutes, or ask an owner.", minutes=wait // 60 + 1), 429
+        )
         response.headers["Retry-After"] = str(wait)
         return response
     if not _proves(name, request.form.get("password", ""), request.form.get("code", "")) or not is_known:
@@ -137,6 +140,8 @@ def _form(said: str, status: int) -> Response:
         name=request.form.get("name", ""),
         store=request.form.get("store", MAIN),
         next=_next(),
+        t=frame.words(),
+        languages=texts.LANGUAGES,
     )
     response = make_response(shown, status)
     response.set_cookie(_FORM, cookie, secure=browsers.is_secure(), httponly=True, samesite="Strict", path="/")
@@ -147,7 +152,16 @@ def _account(said: str, status: int, **shown: object) -> Response:
     with db.reading(services().engine) as connection:
         mine = operators.find(connection, operator())
     word = sessions.form_word(browsers.session_cookie(sessions.OPERATOR) or "")
-    page = render_template("account.html", said=said, mine=mine, store=store(), form_word=word, **shown)
+    page = render_template(
+        "account.html",
+        said=said,
+        mine=mine,
+        store=store(),
+        form_word=word,
+        t=frame.words(),
+        languages=texts.LANGUAGES,
+        **shown,
+    )
     return make_response(page, status)
 
 

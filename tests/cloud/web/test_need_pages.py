@@ -299,3 +299,78 @@ def test_another_stores_versions_and_homes_are_not_here(cloud: Cloud, mine: Hand
     tried = client.post(PAGE, data={"do": "try", "site": "home-1", "days": "7"}, headers=headers)
     assert "No home measures humidity" in words(tried)
     engine.dispose()
+
+
+# A new one.
+
+NEW = "/console/new-need"
+
+
+def mark(answer: Any) -> str:
+    found = re.search(r'name="tried" value="([0-9a-f]*)"', answer.text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_new_need_is_begun_from_a_template_tried_and_then_saved(cloud: Cloud, mine: Hands) -> None:
+    assert f'href="{NEW}"' in mine.get("/console/needs").text
+    begun = mine.get(f"{NEW}?from=damp-air")
+    assert 'value="80"' in begun.text
+    typed = {"from": "damp-air", "name": "wet-attic", "title": "Wet attic", "enter": "82", "exit": "79"}
+    untried = mine.post(NEW, **typed, do="save")
+    assert (untried.status_code, "try it on past readings first" in words(untried)) == (422, True)
+    tried = mine.post(NEW, **typed, do="try")
+    assert "Episodes, without flagged ones: what is decided on 2" in words(tried)
+    assert '<svg class="chart"' in tried.text
+    changed = mine.post(NEW, **typed | {"enter": "83"}, do="save", tried=mark(tried))
+    assert changed.status_code == 422  # what was tried was another one
+    done = mine.post(NEW, **typed, do="save", tried=mark(tried), note="for the attic")
+    assert (done.status_code, done.headers["Location"]) == (303, "/console/needs/wet-attic?done=saved")
+    [version] = cloud.rows(tables.need_versions)
+    assert (version["name"], version["number"], version["note"]) == ("wet-attic", 1, "for the attic")
+    assert version["document"]["condition"]["enter"] == 82
+    assert "Wet attic" in words(mine.get("/console/needs"))
+    again = mine.post(NEW, **typed, do="save", tried=mark(tried))
+    assert "already" in wrong(again)["name"]
+
+
+@pytest.mark.parametrize("name", ["", "Damp Attic", "-x", "a" * 65, NASTY, "damp-air"])
+def test_a_name_that_will_not_do_is_said_beside_its_field(cloud: Cloud, mine: Hands, name: str) -> None:
+    answer = mine.post(NEW, **{"from": "damp-air", "name": name, "do": "save"})
+    assert (answer.status_code, "name" in wrong(answer), is_clean(answer)) == (422, True, True)
+    assert cloud.rows(tables.need_versions) == []
+
+
+def test_a_new_need_as_text_is_tried_as_it_stands(cloud: Cloud, mine: Hands) -> None:
+    text = toml.written({**base(), "title": "Attic"})
+    sent = {"from": "damp-air", "name": "attic", "as": "toml", "toml": text}
+    tried = mine.post(NEW, **sent, do="try")
+    assert mine.post(NEW, **sent, do="save", tried=mark(tried)).status_code == 303
+    assert cloud.rows(tables.need_versions)[0]["document"]["title"] == "Attic"
+    broken = mine.post(NEW, **sent | {"name": "other", "toml": "title = "}, do="try")
+    assert (broken.status_code, "not readable" in wrong(broken)["toml"]) == (422, True)
+
+
+def test_a_new_need_without_a_home_to_try_it_on_says_so_and_can_be_saved(bare: Cloud) -> None:
+    mine = hands(bare)
+    sent = {"from": "damp-air", "name": "attic"}
+    tried = mine.post(NEW, **sent, do="try")
+    assert "No home measures humidity" in words(tried)
+    assert mine.post(NEW, **sent, do="save", tried=mark(tried)).status_code == 303
+
+
+def test_a_viewer_begins_no_need(cloud: Cloud) -> None:
+    viewer = hands(cloud, "viewer")
+    assert f'href="{NEW}"' not in viewer.get("/console/needs").text
+    assert viewer.get(NEW).status_code == 403
+    assert viewer.post(NEW, name="x").status_code == 403
+
+
+def test_a_trial_is_a_file_as_well(mine: Hands) -> None:
+    tried = mine.post(PAGE, do="try", enter="81")
+    assert re.search(
+        r'<button class="plain csv" type="submit" form="editor-form"[^>]* formaction="([^"]+)"', tried.text
+    )
+    file = mine.post(f"{PAGE}?format=csv&table=tried", do="try", enter="81")
+    assert file.content_type == "text/csv; charset=utf-8"
+    assert len(file.text.splitlines()) == 3

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -129,7 +130,7 @@ def test_a_year_is_drawn_from_the_hours_and_says_the_same_as_the_readings(cloud:
         assert sum(one.count for one in slices) == 600
         assert (min(one.low for one in slices), max(one.high for one in slices)) == (40.0, 69.5)
         assert sum(one.mean * one.count for one in slices) / 600 == pytest.approx(54.75)
-    assert "flagged values are marked in windows of a week and less" in text(cloud, "/console/homes/home-1?span=year")
+    assert "of flagged values the extremes of each slice are marked" in text(cloud, "/console/homes/home-1?span=year")
 
 
 def test_hours_of_two_scales_are_one_course(cloud: Cloud) -> None:
@@ -146,6 +147,34 @@ def test_hours_of_two_scales_are_one_course(cloud: Cloud) -> None:
     [one] = found["bathroom", "humidity"].trusted
     assert (one.low, one.high, one.count) == (39.0, 44.0, 4)
     assert one.mean == pytest.approx(41.5)
+
+
+def spiked(values: list[float], odd: dict[int, float], **where: Any) -> Any:
+    """Readings of which some are flagged as spikes."""
+    group = humidity(values, **where)
+    samples = [
+        replace(one, values=(round(odd[at] * 100),), statuses=(Status.SPIKE,)) if at in odd else one
+        for at, one in enumerate(group.samples)
+    ]
+    return replace(group, samples=tuple(samples))
+
+
+def test_a_year_shows_what_was_flagged_as_well_whether_its_files_were_read_before_or_not(cloud: Cloud) -> None:
+    def marks() -> list[tuple[float, str]]:
+        last = db.to_ms(NOW)
+        with db.reading(cloud.engine) as connection:
+            found = courses.of_site(
+                connection, cloud.services.lake, "home-1", last - 365 * 86_400_000, last, charts.BUCKETS
+            )
+        return [(one.value, one.flag) for one in found["bathroom", "humidity"].flagged]
+
+    cloud.post(batch(spiked([50.0] * 30, {10: 99.0})))
+    assert marks() == marks() == [(99.0, "SPIKE")]
+    cloud.post(batch(spiked([50.0] * 60, {40: 3.0, 41: 98.0}, node="hall"), sequence=2))
+    assert marks() == [(99.0, "SPIKE")]
+    cloud.post(batch(spiked([50.0] * 30, {5: 2.0}, boot=2), sequence=3))
+    assert marks() == [(2.0, "SPIKE, 2 readings"), (99.0, "SPIKE, 2 readings")]
+    assert '<circle class="flag"' in text(cloud, "/console/homes/home-1?span=year")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,11 @@ blueprint = frame.blueprint("decisions", __name__)
 PERIODS = {"1": "a day", "7": "a week", "30": "30 days", "365": "a year"}
 USUAL = "7"
 OUTCOMES = {"send": "push sent", "suppress": "held back", "defer": "waits", "ghost": "held out"}
-_MARKS = {"pass": Cell(text="passed", tone="good"), "fail": Cell(text="stopped here", tone="warn")}
-_NOT_REACHED = Cell(text="not asked", tone="soft")
+_MARKS = {
+    "pass": Cell(text="passed", tone="good", word=True),
+    "fail": Cell(text="stopped here", tone="warn", word=True),
+}
+_NOT_REACHED = Cell(text="not asked", tone="soft", word=True)
 _LONGEST = 128
 
 
@@ -57,7 +60,7 @@ def decision(decision: int) -> Response:
     told = why.answer(row)
     return frame.page(
         "console/decision.html",
-        title=f"Decision {decision}",
+        title=frame.say("Decision {number}", number=decision),
         crumbs=[("Decisions", url_for(".page")), (str(decision), "")],
         listings=[_gates(row), _candidates(row)],
         row=row,
@@ -94,7 +97,9 @@ def _row(row: dict[str, Any], needs: Needs) -> Row:
         None if home is None else Cell(text=home, href=url_for(".page", household=row["household"])),
         None if row["person"] is None else Cell(text=row["person"], href=url_for(".page", person=row["person"])),
         pages_page.need_title(needs, row["need"]),
-        Cell(text=OUTCOMES.get(row["outcome"], row["outcome"]), tone="good" if row["outcome"] == SEND else ""),
+        Cell(
+            text=OUTCOMES.get(row["outcome"], row["outcome"]), tone="good" if row["outcome"] == SEND else "", word=True
+        ),
         row["product_name"],
         row["reason"],
     ]
@@ -104,20 +109,20 @@ def _held(held: Held) -> Listing:
     rows: list[Row] = [
         [
             gate,
-            OUTCOMES.get(outcome, outcome),
+            Cell(text=OUTCOMES.get(outcome, outcome), word=True),
             count,
             Cell(text=f"{count / held.counted:.0%}", raw=count / held.counted),
         ]
         for (gate, outcome), count in sorted(held.by_gate.items(), key=lambda one: (-one[1], one[0]))
     ]
     counts = (Column(label="Decisions", number=True), Column(label="Share", number=True))
-    newest = f"of the newest {held.counted}" if held.counted == reasons.MOST_COUNTED else f"of {held.counted}"
+    newest = "of the newest {count}" if held.counted == reasons.MOST_COUNTED else "of {count}"
     return Listing(
         name="held",
         caption="Held back, by gate",
         columns=("Gate", "What became of it", *counts),
         rows=rows,
-        note=newest if rows else "",
+        note=frame.say(newest, count=held.counted) if rows else "",
         empty="Nothing was held back in this period.",
     )
 

@@ -61,7 +61,7 @@ _LEAD = "A node that was not heard for 15 minutes is silent. Battery and signal 
 def _nodes(found: Sequence[Node], zones: dict[str, str]) -> Listing:
     rows = [_node_row(one, zones) for one in found]
     silent = sum(one.silent for one in found)
-    note = f"{silent} of {len(found)} silent" if found else ""
+    note = frame.say("{silent} of {all} silent", silent=silent, all=len(found)) if found else ""
     return Listing(name="nodes", caption="Nodes", columns=_NODE_COLUMNS, rows=rows, note=note, empty=_NO_NODE)
 
 
@@ -69,7 +69,7 @@ def _node_row(one: Node, zones: dict[str, str]) -> Row:
     return [
         one.node,
         Cell(text=one.site, href=url_for("console_homes.home", site=one.site)),
-        Cell(text="silent", tone="warn") if one.silent else Cell(text="heard", tone="good"),
+        Cell(text="silent", tone="warn", word=True) if one.silent else Cell(text="heard", tone="good", word=True),
         _at(one.heard, zones.get(one.site)),
         _level(one.battery, LOW_BATTERY),
         _level(one.signal, None),
@@ -85,7 +85,7 @@ def _at(at: datetime, tz: str | None) -> Cell:
 
 def _level(one: Series | None, low: float | None) -> Cell:
     if one is None:
-        return Cell(text="not told", raw="", tone="soft")
+        return Cell(text="not told", raw="", tone="soft", word=True)
     is_low = low is not None and one.value < low
     return Cell(text=_value(one), raw=one.value, tone="warn" if is_low else "")
 
@@ -114,11 +114,13 @@ def _sensors(connection: Connection, zones: dict[str, str], most: int) -> Listin
     found = queries.series(connection)[:most]
     rows: list[Row] = [
         [
-            wording.quantity(one.quantity).label,
+            Cell(text=wording.quantity(one.quantity).label, word=True),
             one.node,
             Cell(text=one.site, href=url_for("console_homes.home", site=one.site)),
             Cell(text=_value(one), raw=one.value),
-            Cell(text="trusted", tone="good") if one.flag == "OK" else Cell(text=one.flag.lower(), tone="warn"),
+            Cell(text="trusted", tone="good", word=True)
+            if one.flag == "OK"
+            else Cell(text=one.flag.lower(), tone="warn"),
             _at(one.measured_at, zones.get(one.site)),
         ]
         for one in found

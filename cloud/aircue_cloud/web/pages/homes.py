@@ -105,7 +105,7 @@ def _at(start_ms: int, end_ms: int) -> str:
 
 def _said(shown: Window, mine: Site) -> str:
     start, end = (wording.date_and_time(at, mine.tz) for at in (shown.start, shown.end))
-    return f"{start} to {end}, times in {mine.tz}"
+    return frame.say("{start} to {end}, times in {zone}", start=start, end=end, zone=mine.tz)
 
 
 def _sites(connection: Connection, after: str, limit: int) -> list[Any]:
@@ -147,7 +147,7 @@ def _row(row: Any) -> Row:
         heard = Cell(text=wording.day_and_time(row.heard, pages_page.zone(row.tz)), raw=row.heard.isoformat())
     return [
         Cell(text=row.id, href=url_for(".home", site=row.id)),
-        row.name or Cell(text="linked to none", raw="", tone="soft"),
+        row.name or Cell(text="linked to none", raw="", tone="soft", word=True),
         row.nodes,
         Cell(text=str(row.opened), raw=row.opened, tone="warn" if row.opened else ""),
         heard,
@@ -158,14 +158,20 @@ def _row(row: Any) -> Row:
 
 def _episodes(view: View, mine: Site, needs: Needs) -> Listing:
     lines = [pages_page.episode_line(row, needs, mine.tz, {}, view.window.end) for row in view.episodes[: frame.most()]]
-    rows = [[o.need, o.node, o.started, o.lasted, o.peak, o.standing, o.outcome, o.reason] for o in lines]
+    rows: list[Row] = [
+        [o.need, o.node, o.started, o.lasted, o.peak, _word(o.standing), _word(o.outcome), o.reason] for o in lines
+    ]
     columns = ("Need", "Room", "Began", "Lasted", "Peak", "State", "Decision", Column(label="Why", wide=True))
     empty = "No episode in this window: choose a wider one, or wait for a reading that passes a need's threshold."
     return Listing(name="episodes", caption="Episodes", columns=columns, rows=rows, empty=empty)
 
 
+def _word(text: str) -> Cell:
+    return Cell(text=text, word=True)
+
+
 def _pushes(view: View, mine: Site) -> Listing:
-    rows = [
+    rows: list[Row] = [
         [
             Cell(text=wording.day_and_time(row["created_at"], mine.tz), raw=row["created_at"].isoformat()),
             pages_page.place(row["node"]),

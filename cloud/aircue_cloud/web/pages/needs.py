@@ -36,6 +36,7 @@ WRITE = "needs:write"
 DAYS = (7, 30, 90)
 MOST_SITES = 200
 LONGEST = 20_000  # letters of a document
+FORM, TEXT_FORM = "editor-form", "toml-form"
 TIMES = "\N{MULTIPLICATION SIGN}"
 _MOST_EPISODES = 50
 _DONE: Mapping[str, str] = {
@@ -49,8 +50,8 @@ _DONE: Mapping[str, str] = {
 @requires("needs:read")
 def page() -> Response:
     with db.reading(services().engine) as connection:
-        found = needs_shown.shown(connection, _shipped(), services().intake.clock())
-    return frame.page("console/needs.html", title="Needs", listings=[_listing(found)])
+        found = needs_shown.shown(connection, shipped(), services().intake.clock())
+    return frame.page("console/needs.html", title="Needs", listings=[_listing(found)], may_change=WRITE in who().scopes)
 
 
 @blueprint.get("/needs/<name>")
@@ -65,8 +66,7 @@ def edit(name: str) -> Response:
     """Checks what was typed; tries it on past readings, or saves it."""
     found = _of(name)
     typed = request.form.to_dict()
-    draft = _from_text(found, typed) if typed.get("as") == "toml" else need_form.draft(found.need.document, typed)
-    draft = _checked(name, draft)
+    draft = checked(name, drafted(found.need.document, typed))
     if draft.errors:
         return _page(name, draft, "Not saved: see what is marked below.", 422)
     if typed.get("do") == "save":
@@ -83,8 +83,8 @@ def restore(name: str) -> Response:
     with db.reading(services().engine) as connection:
         versions = stored.history(connection, name)
     documents = {str(one.number): one.document for one in versions}
-    if name in _shipped().by_name:
-        documents["0"] = _shipped().by_name[name].document
+    if name in shipped().by_name:
+        documents["0"] = shipped().by_name[name].document
     if number not in documents:
         abort(404, f"need {name!r:.80} has no version {number!r:.20}: see its history")
     if request.form.get("confirmed") != "yes":
@@ -102,7 +102,7 @@ def retire(name: str) -> Response:
     here, note = services(), request.form.get("note", "")
     try:
         with db.writing(here.engine) as connection:
-            stored.retire(connection, name, _author(), note, here.intake.clock(), _shipped())
+            stored.retire(connection, name, author(), note, here.intake.clock(), shipped())
     except SettingsError as error:
         return _page(name, None, f"Not done: {error}", 422)
     return _to(name, "retired")
@@ -112,7 +112,7 @@ def _saved(name: str, document: Mapping[str, Any], note: str, done: str, draft: 
     here = services()
     try:
         with db.writing(here.engine) as connection:
-            stored.save(connection, name, document, _author(), note, here.intake.clock())
+            stored.save(connection, name, document, author(), note, here.intake.clock())
     except SettingsError as error:
         return _page(name, draft, f"Not saved: {error}", 422)
     return _to(name, done)
@@ -124,12 +124,12 @@ def _to(name: str, done: str) -> Response:
     return redirect(url_for(".need", name=name, done=done), 303)  # type: ignore[return-value]  # Flask serves both
 
 
-def _author() -> str:
+def author() -> str:
     actor = who()
     return f"{actor.kind} {actor.name}".strip()
 
 
-def _shipped() -> Needs:
+def shipped() -> Needs:
     return services().live.shipped
 
 
@@ -140,7 +140,7 @@ def _of(name: str) -> Shown:
 
 
 def _found(connection: Connection, name: str) -> Shown:
-    every = needs_shown.shown(connection, _shipped(), services().intake.clock())
+    every = needs_shown.shown(connection, shipped(), services().intake.clock())
     found = next((one for one in every if one.need.name == name), None)
     if found is None:
         abort(404, f"need {name!r:.80} is not known: see the list of needs")
@@ -150,7 +150,12 @@ def _found(connection: Connection, name: str) -> Shown:
 # What was typed.
 
 
-def _from_text(found: Shown, typed: Mapping[str, str]) -> Draft:
+def drafted(base: Mapping[str, Any], typed: Mapping[str, str]) -> Draft:
+    """The base with what was typed into its fields; or the text in its place."""
+    return _from_text(base, typed) if typed.get("as") == "toml" else need_form.draft(base, typed)
+
+
+def _from_text(base: Mapping[str, Any], typed: Mapping[str, str]) -> Draft:
     text = typed.get("toml", "")
     try:
         if len(text) > LONGEST:
@@ -158,13 +163,11 @@ def _from_text(found: Shown, typed: Mapping[str, str]) -> Draft:
         document = tomllib.loads(text.replace("\r\n", "\n"))
         json.dumps(document, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:  # no TOML, or what no need may hold: a date, nan, inf
-        return Draft(
-            document=found.need.document, typed=typed, errors={"toml": f"not readable as a need: {error}"[:300]}
-        )
+        return Draft(document=base, typed=typed, errors={"toml": f"not readable as a need: {error}"[:300]})
     return Draft(document=document, typed={"toml": text})
 
 
-def _checked(name: str, draft: Draft) -> Draft:
+def checked(name: str, draft: Draft) -> Draft:
     """With what its reader says against the document, where the fields could be read."""
     if draft.errors:
         return draft
@@ -181,7 +184,7 @@ def _checked(name: str, draft: Draft) -> Draft:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asked:
+class Asked:
     """Which readings a draft is tried on."""
 
     site: str
@@ -195,21 +198,25 @@ def _page(name: str, draft: Draft | None, said: str, status: int) -> Response:
         versions = stored.history(connection, name)
         sites = needs_shown.sites(connection, found.need.rule.quantity, MOST_SITES)
         learned = _learned(connection, found.need, now)
-        asked = _asked(sites)
-        trials, trouble = _trials(connection, found, draft, asked, now)
+        asked = asked_for(sites)
+        wanted = draft is not None and not draft.errors and request.form.get("do") == "try"
+        versions_tried = _versions(found.need, draft) if wanted and draft is not None else {}
+        trials, trouble = tried_on(connection, versions_tried, asked, now)
     shown = draft or Draft(document=found.need.document)
     unit = needs_shown.unit(found.need)
-    past = needs_shown.past(_shipped().by_name.get(name), versions)
+    sent_by = TEXT_FORM if "toml" in shown.typed else FORM
+    past = needs_shown.past(shipped().by_name.get(name), versions)
     return frame.page(
         "console/need.html",
         title=found.need.title,
         status=status,
         crumbs=[("Needs", url_for(".page")), (name, "")],
         files=None if request.method == "GET" else url_for(".need", name=name),
-        listings=[_lift_list(learned), _history(past), *(_episodes(one, unit) for one in trials[-1:])],
+        listings=[_lift_list(learned), _history(past), *(episodes(one, unit, sent_by) for one in trials[-1:])],
         said=said,
         done=_DONE.get(request.args.get("done", "")),
         found=found,
+        quantity=found.need.rule.quantity,
         facts=_facts(found),
         unit=unit,
         form=need_form.form(shown, unit),
@@ -222,12 +229,12 @@ def _page(name: str, draft: Draft | None, said: str, status: int) -> Response:
         days=DAYS,
         asked=asked,
         trials=trials,
-        compared=_compared(trials),
+        compared=compared(trials),
         panels=tried.panels(trials[-1], unit) if trials else [],
         trouble=trouble,
         lift_chart=_lift_chart(learned),
         past=past,
-        ships=name in _shipped().by_name,
+        ships=name in shipped().by_name,
     )
 
 
@@ -290,32 +297,35 @@ def _history(past: Sequence[Past]) -> Listing:
 
 def _standing(one: Past) -> Cell | str:
     if one.holds:
-        return Cell(text="holds", tone="good")
-    return "earlier" if one.version.active else Cell(text="taken away", tone="warn")
+        return Cell(text="holds", tone="good", word=True)
+    return Cell(text="earlier", word=True) if one.version.active else Cell(text="taken away", tone="warn", word=True)
 
 
 # The trial on past readings.
 
 
-def _asked(sites: Sequence[str]) -> _Asked:
+def asked_for(sites: Sequence[str]) -> Asked:
     site, days = request.form.get("site", ""), request.form.get("days", "")
-    return _Asked(
+    return Asked(
         site=site if site in sites else next(iter(sites), ""), days=int(days) if days in map(str, DAYS) else 30
     )
 
 
-def _trials(
-    connection: Connection, found: Shown, draft: Draft | None, asked: _Asked, now: datetime
+def _versions(need: Need, draft: Draft) -> dict[str, Need]:
+    """What holds, and the draft where it differs."""
+    if toml.written(need.document) == toml.written(draft.document):
+        return {"as it holds": need}
+    return {"as it holds": need, "as it is typed": stored.check(need.name, draft.document)}
+
+
+def tried_on(
+    connection: Connection, versions: Mapping[str, Need], asked: Asked, now: datetime
 ) -> tuple[list[Tried], str]:
-    """What holds, and the draft where it differs; only where somebody asked for it."""
-    if draft is None or draft.errors or request.form.get("do") != "try":
-        return [], ""
-    if not asked.site:
-        return [], f"No home measures {found.need.rule.quantity}, so there are no readings to try it on."
+    """Each version on the readings that are asked for; or why there are none. versions: by what they are called."""
+    if versions and not asked.site:
+        quantity = next(iter(versions.values())).rule.quantity
+        return [], f"No home measures {quantity}, so there are no readings to try it on."
     here, settings, since = services(), config().pushes, now - timedelta(days=asked.days)
-    versions = {"as it holds": found.need, "as it is typed": stored.check(found.need.name, draft.document)}
-    if toml.written(found.need.document) == toml.written(draft.document):
-        del versions["as it is typed"]
     try:
         return [
             tried.tried(connection, here.lake, one, asked.site, since, settings, label)
@@ -325,7 +335,7 @@ def _trials(
         return [], str(error)
 
 
-def _compared(trials: Sequence[Tried]) -> list[tuple[str, list[str]]]:
+def compared(trials: Sequence[Tried]) -> list[tuple[str, list[str]]]:
     """Rows of figures, a column each version."""
     rows: list[tuple[str, list[str]]] = [
         (f"Episodes, {words}", [wording.count(len(one.found.sides[name].episodes)) for one in trials])
@@ -338,7 +348,8 @@ def _compared(trials: Sequence[Tried]) -> list[tuple[str, list[str]]]:
     return rows if trials else []
 
 
-def _episodes(one: Tried, unit: str) -> Listing:
+def episodes(one: Tried, unit: str, sent_by: str) -> Listing:
+    """sent_by: the form that has what was tried."""
     columns = (
         "Node",
         "Began",
@@ -360,7 +371,7 @@ def _episodes(one: Tried, unit: str) -> Listing:
     ]
     empty = "No episode in these readings: the condition never held for long enough."
     caption = f"Episodes {one.label}, in {one.zone.key}"
-    return Listing(name="tried", caption=caption, columns=columns, rows=rows, empty=empty)
+    return Listing(name="tried", caption=caption, columns=columns, rows=rows, empty=empty, sent_by=sent_by)
 
 
 # The list.
@@ -384,7 +395,7 @@ def _row(one: Shown) -> list[Content]:
         Cell(text=one.need.title, href=url_for(".need", name=one.need.name)),
         needs_shown.condition(one.need),
         ", ".join(one.need.remedies),
-        Cell(text=one.state, tone="warn" if one.state == needs_shown.RETIRED else ""),
+        Cell(text=one.state, tone="warn" if one.state == needs_shown.RETIRED else "", word=True),
         None if newest is None else _changed(newest),
         *(Cell(text=wording.count(number), raw=number) for number in (doing.open, doing.begun, doing.sent)),
     ]

@@ -77,13 +77,13 @@ def _page(said: Assumptions, known: Sequence[str], found: Sales, zone: ZoneInfo,
 
 
 def _summary(found: Sales) -> list[tuple[str, str, str]]:
-    span = f"in {len(found.months)} months, net of returns"
+    span = frame.say("in {months} months, net of returns", months=len(found.months))
     mean = wording.price(found.revenue / found.orders, found.currency) if found.orders else NOTHING
     best = next(iter(found.categories), None)
     return [
         ("Revenue", _money(found.revenue, found), span),
         ("Orders", wording.count(found.orders), span),
-        ("An order", mean, "on average"),
+        ("An order", mean, frame.say("on average")),
         ("Best category", NOTHING if best is None else best.name, "" if best is None else _money(best.revenue, found)),
     ]
 
@@ -149,7 +149,7 @@ def _listing(
     name: str, caption: str, head: str, heads: Sequence[str], rows: Sequence[Sequence[Cell | str | None]], found: Sales
 ) -> Listing:
     columns: list[Column | str] = [head, *numbers(heads)]
-    note = f"in the file: minor units of {found.currency}"
+    note = frame.say("in the file: minor units of {currency}", currency=found.currency)
     return Listing(name=name, caption=caption, columns=columns, rows=rows, empty=_EMPTY, note=note)
 
 

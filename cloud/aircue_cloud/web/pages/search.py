@@ -54,7 +54,7 @@ def _found(wanted: str) -> list[Found]:
 
 
 def _listing(found: list[Found], wanted: str) -> Listing:
-    rows: list[Row] = [[one.kind, Cell(text=one.name, href=one.href), one.about] for one in found]
+    rows: list[Row] = [[Cell(text=one.kind, word=True), Cell(text=one.name, href=one.href), one.about] for one in found]
     empty = f"Nothing has {wanted!r} in its name. Try a part of it, or an id." if wanted else "Type a name or an id."
     return Listing(name="found", caption="Found", columns=("What", "Name", "About"), rows=rows, empty=empty)
 

@@ -59,7 +59,7 @@
       if (!known.has(item.dataset.id)) item.classList.add("new");
     }
     const push = main.querySelector(".pushes li.new h3");
-    if (push) news.textContent = `New push: ${push.textContent}`;
+    if (push) news.textContent = news.dataset.news.replace("{title}", () => push.textContent);
   }
 
   async function ask() {
@@ -84,10 +84,10 @@
     try {
       await ask();
       failures = 0;
-      show("live", "live");
+      show("live", state.dataset.live);
     } catch {
       failures += 1;
-      show("lost", "no connection, trying again");
+      show("lost", state.dataset.lost);
     }
     asking = false;
     clearTimeout(timer);
@@ -96,7 +96,7 @@
 
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    if (document.hidden) show("still", "paused");
+    if (document.hidden) show("still", state.dataset.paused);
     else tick();
   });
 

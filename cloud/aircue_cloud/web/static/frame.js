@@ -43,7 +43,7 @@
   }
 
   function label() {
-    theme.textContent = isDark() ? "Light" : "Dark";
+    theme.textContent = isDark() ? theme.dataset.light : theme.dataset.dark;
   }
 
   theme.addEventListener("click", () => {

@@ -76,6 +76,8 @@ def _chart(drawn: Drawn, one: Tried, unit: str) -> Markup:
         end_ms=db.to_ms(one.found.last),
         zone=one.zone,
         least_span=label.least_span,
+        unit=unit,
+        decimals=label.decimals,
         buckets=coarser([Bucket(*piece) for piece in drawn.raw], charts.BUCKETS),
         flagged=[Flagged(round(at * 1000), value, "flagged") for at, value in drawn.flagged],
         shades=[_shade(episode, came.get(episode), one.zone, unit) for episode in episodes],

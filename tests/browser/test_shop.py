@@ -127,7 +127,8 @@ def test_the_snippet_shows_reasons_on_another_page_under_a_strict_policy(
         respond("200 OK", [("Content-Type", "text/html"), ("Content-Security-Policy", policy)])
         return page
 
-    server = make_server("127.0.0.1", 0, application)  # type: ignore[arg-type]  # a WSGI application
+    # A thread for each connection: a browser opens some that it says nothing on, for later.
+    server = make_server("127.0.0.1", 0, application, threaded=True)  # type: ignore[arg-type]  # a WSGI application
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     origin = f"http://127.0.0.1:{server.server_port}"
@@ -190,14 +191,15 @@ def test_every_page_fits_its_window(
     assert complaints(browser) == []
 
 
-def test_axe_finds_nothing_on_any_page(browser: WebDriver, shop: Cloud, serve: Serve) -> None:
+@pytest.mark.parametrize("pages", [PAGES, OWN], ids=["window", "own"])
+def test_axe_finds_nothing_on_any_page(browser: WebDriver, shop: Cloud, serve: Serve, pages: tuple[str, ...]) -> None:
     script = axe.source()
     if script is None:
         pytest.skip("axe-core is not there; type: make axe")
     shop.post(batch(humidity([*DRY, *DAMP])))
     site = serve(shop)
     enter(browser, shop, site)
-    for name in (*PAGES, *OWN):
+    for name in pages:
         browser.get(f"{site.url}/{name}")
         assert axe.violations(browser, script) == [], name
 

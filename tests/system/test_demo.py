@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.system, pytest.mark.hil]
 AIRCUE_HIL = Path(sys.executable).parent / "aircue-hil"
 
 
-WITHIN_S = 240
+WITHIN_S = 500  # a machine that is busy with other tests trains slowly
 SHOP_LINK = "a link that works once: "
 
 
@@ -31,7 +31,7 @@ def demo(*arguments: str, watch: Callable[[str], None] = lambda _: None) -> tupl
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,
     ):
-        limit = Timer(WITHIN_S, running.kill)
+        limit = Timer(WITHIN_S, running.terminate)  # upon which it stops what it started
         limit.start()
         try:
             printed = _read(running, watch)

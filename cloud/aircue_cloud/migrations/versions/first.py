@@ -5,7 +5,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_37e29e64b305"
+revision = "0001_adcdcb33e4f4"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -234,6 +234,20 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('parcel', 'key', name='parcel_event_key')
     )
+    op.create_table('partners',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('contact', sa.Text(), nullable=False),
+    sa.Column('status', sa.Text(), nullable=False),
+    sa.Column('assumed_stock', sa.Integer(), nullable=False),
+    sa.Column('added_at', sa.BigInteger(), nullable=False),
+    sa.Column('feed_url', sa.Text(), nullable=True),
+    sa.Column('feed_etag', sa.Text(), nullable=True),
+    sa.Column('webhook_url', sa.Text(), nullable=True),
+    sa.Column('webhook_secret', sa.Text(), nullable=True),
+    sa.Column('told_until', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('preferences',
     sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('subject', sa.Text(), nullable=False),
@@ -390,6 +404,43 @@ def upgrade() -> None:
     sa.UniqueConstraint('receipt')
     )
     op.create_index(op.f('ix_consents_household'), 'consents', ['household'], unique=False)
+    op.create_table('feeds',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('partner', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('format', sa.Text(), nullable=False),
+    sa.Column('mode', sa.Text(), nullable=False),
+    sa.Column('outcome', sa.Text(), nullable=False),
+    sa.Column('rows', sa.Integer(), nullable=False),
+    sa.Column('wrong', sa.Integer(), nullable=False),
+    sa.Column('created', sa.Integer(), nullable=False),
+    sa.Column('changed', sa.Integer(), nullable=False),
+    sa.Column('retired', sa.Integer(), nullable=False),
+    sa.Column('problems', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['partner'], ['partners.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('feed_partner', 'feeds', ['partner', 'id'], unique=False)
+    op.create_table('heard_partners',
+    sa.Column('partner', sa.Text(), nullable=False),
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['partner'], ['partners.id'], ),
+    sa.PrimaryKeyConstraint('partner', 'id')
+    )
+    op.create_table('offers',
+    sa.Column('product', sa.Text(), nullable=False),
+    sa.Column('partner', sa.Text(), nullable=False),
+    sa.Column('offer', sa.Text(), nullable=False),
+    sa.Column('gtin', sa.Text(), nullable=True),
+    sa.Column('link', sa.Text(), nullable=True),
+    sa.Column('image_link', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['partner'], ['partners.id'], ),
+    sa.ForeignKeyConstraint(['product'], ['products.id'], ),
+    sa.PrimaryKeyConstraint('product')
+    )
+    op.create_index(op.f('ix_offers_partner'), 'offers', ['partner'], unique=False)
     op.create_table('people',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('household', sa.Text(), nullable=False),
@@ -423,6 +474,20 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['household'], ['households.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('told_partners',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('partner', sa.Text(), nullable=False),
+    sa.Column('type', sa.Text(), nullable=False),
+    sa.Column('body', sa.Text(), nullable=False),
+    sa.Column('made_at', sa.BigInteger(), nullable=False),
+    sa.Column('due_at', sa.BigInteger(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('detail', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['partner'], ['partners.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('told_due', 'told_partners', ['due_at'], unique=False)
     op.create_table('addresses',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('person', sa.Text(), nullable=False),

@@ -126,8 +126,15 @@ def orders(connection: Connection, currency: str | None, now: datetime, among: H
     if among is not None:
         kinds = [query.where(tables.people.c.household.between(*among)) for query in kinds]
     bought = [
-        Order(household=household, person=person, product=product, category=category, at=at, amount=amount)
-        for household, person, product, category, at, amount in connection.execute(kinds[0])
+        Order(
+            household=row.household,
+            person=row.person,
+            product=row.product,
+            category=row.category,
+            at=row.at,
+            amount=row.amount,
+        )
+        for row in connection.execute(kinds[0])
     ]
     back = connection.execute(kinds[1])
     returns = [Return(person=row.person, product=row.product, at=row.at, amount=row.amount) for row in back]

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from aircue_cloud import db, texts
 from aircue_cloud.identity.rates import Limit
-from aircue_cloud.routes import browsers, limits
+from aircue_cloud.routes import browsers, language, limits
 from aircue_cloud.routes.access import by_shopper, public, shopper
 from aircue_cloud.routes.services import config, services
-from aircue_cloud.storefront import frame, language, visitor
+from aircue_cloud.storefront import frame, visitor
 from aircue_cloud.storefront.formats import Formats
 from aircue_cloud.storefront.frame import Page
 from aircue_cloud.storefront.told import Told

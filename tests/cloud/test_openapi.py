@@ -77,8 +77,8 @@ def operations(app: Flask) -> Iterator[Any]:
 KNOWN = {"household": "ada", "person": "ada-1", "site": "home-1", "product": "lamp", "need": "damp-air"}
 # What no drawn request can have right, or few: a code, a pass and its page, the bytes of a batch, an object that was
 # uploaded, names in a body or a query, the id of a parcel, a partner or an order, what a carrier or a partner signs,
-# the document of a need or an audience, days with a snapshot, a channel or a provider that is not switched on, a
-# currency with its own exponent. What removes is asked about nobody and nothing that is there: the others would miss it.
+# the document of a need or an audience, days with a snapshot, a channel or a provider that is not switched on,
+# a currency with its own exponent. What removes is asked about nobody and nothing there: others would miss it.
 UNREACHABLE = {
     "DELETE /api/v1/households/{household}": {404},
     "DELETE /api/v1/people/{person}": {404},

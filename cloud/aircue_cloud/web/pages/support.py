@@ -9,6 +9,7 @@ from flask import Response, abort, redirect, request, url_for
 from sqlalchemy import Connection, select
 
 from aircue_cloud import db, tables, texts
+from aircue_cloud.decision import local_time
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.routes.access import requires, who
 from aircue_cloud.routes.services import services
@@ -20,7 +21,6 @@ from aircue_cloud.web import frame, wording
 from aircue_cloud.web.listing import Cell, Column, Listing, Row
 
 blueprint = frame.blueprint("support", __name__)
-_UTC = ZoneInfo("UTC")
 
 _STANDS = {
     states.BOT: "the bot answers",
@@ -217,7 +217,7 @@ def _talk(conversation: str, said: str, status: int = 200) -> Response:
         said=said,
         conversation=found,
         stands=_STANDS[found.state],
-        messages=[(one, wording.day_and_time(one.at, _UTC)) for one in messages],
+        messages=[(one, wording.day_and_time(one.at, ZoneInfo(local_time.UNSAID))) for one in messages],
         version=version,
         has_it=mine,
         may=WRITE in who().scopes,
@@ -312,4 +312,4 @@ def _history(found: Sequence[Version]) -> Listing:
 
 
 def _when(at: datetime) -> Cell:
-    return Cell(text=wording.day_and_time(at, _UTC), raw=at.isoformat(timespec="seconds"))
+    return Cell(text=wording.day_and_time(at, ZoneInfo(local_time.UNSAID)), raw=at.isoformat(timespec="seconds"))

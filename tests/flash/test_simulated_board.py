@@ -1,13 +1,19 @@
 """The simulated board behaves as boards do: mpremote's own commands, the friendly REPL, resets, interrupts."""
 
+import fcntl
+import os
+import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.flash.stage import Plugged, plug, stored, wait_until
 
+from aircue_hil.emulated.chip import BLOCK, KINDS, Chip
 from aircue_hil.emulated.repl import ReplBoard
 from aircue_node.host import repl
 from aircue_node.host.errors import FlashError, Silent
@@ -163,3 +169,49 @@ def test_what_is_no_micropython_is_told_by_what_it_said(said: str) -> None:
 def test_a_micropython_says_machine_version_and_radio() -> None:
     found = repl.Repl(_Told("micropython|1|29|0|1|Raspberry Pi Pico W with RP2040\r\n"), "/dev/ttyACM0").who()
     assert found == repl.Found(machine="Raspberry Pi Pico W with RP2040", version=(1, 29, 0), radio=True)
+
+
+class TornOnce:
+    """A pipe's end: in the middle of the first line that is written, Ctrl-C arrives."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None
+        self._pipe, self._process, self._is_torn = process.stdin, process, False
+
+    def write(self, line: bytes) -> None:
+        half = 0 if self._is_torn else len(line) // 2
+        if half:
+            self._is_torn = True
+            os.write(self._pipe.fileno(), line[:half])
+            wait_until(lambda: waiting(self._pipe.fileno()) == 0)
+            self._process.send_signal(signal.SIGINT)
+        os.write(self._pipe.fileno(), line[half:])
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._pipe.close()
+
+
+def waiting(handle: int) -> int:
+    """Bytes that lie in a pipe."""
+    return int.from_bytes(fcntl.ioctl(handle, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_a_ctrl_c_that_is_heard_too_late_breaks_into_nothing(tmp_path: Path, micropython: Path) -> None:
+    """What it was meant for has ended, and the next line is on its way already."""
+    flash, said = tmp_path / "flash.img", bytearray()
+    flash.write_bytes(b"\xff" * BLOCK * 40)
+    chip = Chip(micropython, flash, replace(KINDS["pico_w"], blocks=40), "1.29.0", said.extend, -1)
+    try:
+        chip.run(b"print('first')")
+        chip.interrupt()
+        wait_until(lambda: chip.forward() is not None or not chip.busy)
+        chip._process.stdin = TornOnce(chip._process)  # type: ignore[assignment]
+        said.clear()
+        chip.run(b"print('whole', 'x' * 40)")
+        wait_until(lambda: chip.forward() is not None or not chip.busy)
+        assert bytes(said) == b"whole " + b"x" * 40 + b"\r\n\x04\x04"
+    finally:
+        chip.power_off()

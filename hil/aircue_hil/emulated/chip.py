@@ -14,6 +14,7 @@ from pathlib import Path
 
 _RUNNER = Path(__file__).parent / "on_board" / "runner.py"
 EXIT_RESET, EXIT_BOOT_LOADER, EXIT_POWER_CUT = 42, 43, 44
+_RUNS, _INTERRUPTED, _THERE, _ARE_YOU_THERE = b"\x06", b"\x15", b"\x16", b"?\n"  # on_board/runner.py
 _HEAP = "1m"
 BLOCK = 4096
 
@@ -82,11 +83,24 @@ class Chip:
 
     def run(self, source: bytes) -> None:
         """Its output, 0x04, its traceback and 0x04 follow through `forward`."""
-        assert self._process.stdin is not None
+        if self._interrupted:
+            self._let_it_pass()
         self._endings = 2
         self._started = self._interrupted = False
-        self._process.stdin.write(b2a_base64(source))
+        self._tell(b2a_base64(source))
+
+    def _tell(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line)
         self._process.stdin.flush()
+
+    def _let_it_pass(self) -> None:
+        """A Ctrl-C that came too late may still be on its way; it must not break into what comes next."""
+        said = _INTERRUPTED
+        while said and _THERE not in said:
+            if _INTERRUPTED in said:
+                self._tell(_ARE_YOU_THERE)
+            said = os.read(self.output, 4096)
 
     def forward(self) -> int | None:
         """Passes on what there is; the exit code once the chip has stopped, which is a reset or a power cut."""
@@ -102,11 +116,12 @@ class Chip:
         return None
 
     def _begin(self, data: bytes) -> bytes:
-        """Takes the byte off that says what was passed in runs now."""
-        self._started = True
-        if self._interrupted:
+        """Takes the byte off that says what was passed in runs now, and what an earlier Ctrl-C left before it."""
+        _, found, rest = data.partition(_RUNS)
+        self._started = bool(found)
+        if found and self._interrupted:
             self.interrupt()
-        return data[1:]
+        return rest
 
     def interrupt(self) -> None:
         """Ctrl-C reaches what runs; before it runs, the moment it does."""

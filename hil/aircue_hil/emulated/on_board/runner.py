@@ -1,7 +1,8 @@
 """A simulated board's chip: littlefs on a flash kept in a file, and what the REPL passes in is run.
 
 Started by aircue_hil.emulated.chip, which passes in programs, a line of base64 each. What is run tells its start by a
-byte 0x06 and its end, as a raw REPL does, by 0x04, its traceback and 0x04. Environment: AIRCUE_FLASH (file),
+byte 0x06 and its end, as a raw REPL does, by 0x04, its traceback and 0x04. A line "?" is answered with 0x16; where
+Ctrl-C broke into the reading of a line, 0x15 says so. Environment: AIRCUE_FLASH (file),
 AIRCUE_BLOCKS, AIRCUE_MACHINE, AIRCUE_RADIO (0 or 1), AIRCUE_VERSION (1.29.0), AIRCUE_PLATFORM (esp32 or rp2),
 AIRCUE_CUT (power goes at this write to flash, -1: never).
 """
@@ -165,9 +166,12 @@ def main():
                 waiting.append(sys.stdin.buffer.readline())
             if not waiting[0]:
                 return
-            run(waiting, names)
-        except KeyboardInterrupt:
-            pass  # meant for what has just ended
+            if waiting[0] in (b"?\n", b"\n"):  # the latter is what an interrupted reading left of it
+                sys.stdout.buffer.write(b"\x16" if len(waiting.pop()) > 1 else b"")
+            else:
+                run(waiting, names)
+        except KeyboardInterrupt:  # meant for what has just ended
+            sys.stdout.buffer.write(b"\x15")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ def begin(
             _fail(connection, order, payment, provider.name, str(refused), now)
         raise
     with db.writing(engine) as connection:
-        values = {"provider_reference": begun.provider_reference, "redirect_url": begun.redirect_url}
+        there = begun.redirect_url or begun.fields.get("code_url")  # which a phone's own program opens
+        values = {"provider_reference": begun.provider_reference, "redirect_url": there}
         connection.execute(update(tables.payments).where(_Y.id == payment).values(values))
         still = (_Y.id == payment, _Y.state == ledger.BEGUN)
         connection.execute(update(tables.payments).where(*still).values(state=ledger.PENDING))

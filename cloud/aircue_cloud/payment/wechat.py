@@ -155,8 +155,9 @@ class WeChat:
     name: str = "wechat"
 
     def begin(self, asked: Asked) -> Begun:
-        """A code to scan: fields["code_url"]."""
-        return self._begun(asked, "native", {}, lambda made: {"code_url": str(made["code_url"])})
+        """redirect_url is weixin://..., which a page shows as a code to scan."""
+        begun = self._begun(asked, "native", {}, lambda made: {"code_url": str(made["code_url"])})
+        return Begun(provider_reference=begun.provider_reference, redirect_url=begun.fields["code_url"])
 
     def begin_in_wechat(self, asked: Asked, openid: str) -> Begun:
         """Inside WeChat's own browser: the fields are for its WeixinJSBridge. openid: the shopper's to app_id."""

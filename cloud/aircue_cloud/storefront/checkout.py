@@ -90,6 +90,7 @@ def _shown(found: Ledger, payments: list[Any]) -> dict[str, Any]:
         "is_bought": found.is_sold and not found.came_back,
         "waiting": waiting[-1] if waiting and unpaid else None,
         "may_pay": unpaid,
+        "is_kept": unpaid and found.holds_stock,
         "may_cancel": not ledger.against_cancelling(found),
         "failed": unpaid and not waiting and found.has(ledger.FAILED),
         "ways": list(services().payments.providers),

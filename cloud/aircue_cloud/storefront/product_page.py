@@ -8,6 +8,7 @@ from flask import Response, abort, request, url_for
 from sqlalchemy import Connection, delete
 
 from aircue_cloud import db, tables
+from aircue_cloud.orders import cards
 from aircue_cloud.recommender.serving import Recommender
 from aircue_cloud.rights import small_groups
 from aircue_cloud.routes import wire
@@ -39,6 +40,8 @@ def review(product: str) -> Response:
     text, stars = request.form.get("text", "").replace("\r\n", "\n").strip(), request.form.get("stars", "")
     if stars not in ("1", "2", "3", "4", "5") or len(text) > LONGEST or "\0" in text:
         return _page(product, 422, wrong="too_long" if len(text) > LONGEST else "need_stars", draft=text)
+    if cards.holds_one(text):
+        return _page(product, 422, wrong="card")
     token = form_token()
     with db.writing(services().engine) as connection:
         page, _ = _opened(connection, product)

@@ -45,7 +45,7 @@ payments = Table(
     Column("currency", Text, nullable=False),
     Column("state", Text, nullable=False),  # begun, pending, paid, failed, refunded
     Column("provider_reference", Text),  # what the provider calls it
-    Column("redirect_url", Text),  # where the shopper pays
+    Column("redirect_url", Text),  # where the shopper pays, or what their phone opens to do so
     Column("created_at", Moment, nullable=False),
     Column("looked_at", Moment),  # when the provider was asked about it last
     Index("payment_state", "state", "looked_at"),

@@ -141,3 +141,10 @@ def test_both_languages_say_how_it_stands(shop: Shop, ada: Shopper) -> None:
     assert "尚未确认付款" in ada.get(path, language="zh")
     shop.sandbox.deliver(shop.cloud.clock())
     assert "已付款" in ada.get(path, language="zh")
+
+
+def test_a_card_number_in_a_review_is_refused_and_written_nowhere(shop: Shop, ada: Shopper) -> None:
+    answer = ada.post("/products/fan/reviews", 422, stars="4", text="I paid with 4242 4242 4242 4242", token="a" * 32)
+    assert "looks like a card number" in answer.text
+    assert "4242" not in answer.text
+    assert shop.cloud.rows(tables.interactions) == []

@@ -179,8 +179,7 @@ def provider(running: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_payment_begins_with_a_code_to_scan(provider: WeChat, running: Service, simulated: SimulatedWeChat) -> None:
     begun = provider.begin(asked(12900, "CNY"))
-    assert begun.redirect_url is None
-    assert begun.fields == {"code_url": "weixin://wxpay/bizpayurl?pr=p4lpSuKzz"}
+    assert begun.redirect_url == "weixin://wxpay/bizpayurl?pr=p4lpSuKzz"
     assert begun.provider_reference == NUMBER
     said = json.loads(running.requests[0].body)
     assert said["amount"] == {"total": 12900, "currency": "CNY"}

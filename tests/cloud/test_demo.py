@@ -11,7 +11,7 @@ from sqlalchemy import Engine, RowMapping, func, select
 
 from aircue_cloud import consents, db, tables
 from aircue_cloud.decision import policy
-from aircue_cloud.demo import catalogue, reviews
+from aircue_cloud.demo import catalogue, reviews, together
 from aircue_cloud.demo.neighbours import NEIGHBOURS
 from aircue_cloud.demo.shop import HOMES, Filled, fill
 from aircue_cloud.needs import needs
@@ -88,7 +88,7 @@ def test_a_description_says_the_attributes_in_words() -> None:
 
 
 def test_the_shop_is_busy_enough_to_learn_from(shop: Engine) -> None:
-    assert len(rows(shop, tables.households)) == 160 + len(NEIGHBOURS)
+    assert len(rows(shop, tables.households)) == 160 + len(NEIGHBOURS) + together.COUNT
     assert 350 <= len(rows(shop, tables.people)) <= 450
     assert 20_000 <= len(rows(shop, tables.interactions)) <= 45_000
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, select
 
 from aircue_cloud import db, tables
 from aircue_cloud.decision.policy import CHANNEL
-from aircue_cloud.demo import catalogue, neighbours
+from aircue_cloud.demo import catalogue, neighbours, together
 from aircue_cloud.demo.behaviour import DAYS, Act, Shop, Shopper
 from aircue_cloud.recommender.weights import WEIGHTS
 
@@ -140,12 +140,15 @@ def _write(
     households = dict.fromkeys(shopper.household for shopper in shoppers)
     names = {home.household: home.name for home in HOMES}
     rows = [{"id": household, "name": names.get(household, f"{household} (simulated)")} for household in households]
-    people = [_person_row(shopper) for shopper in shoppers] + neighbours.person_rows()
+    people = [_person_row(shopper) for shopper in shoppers] + neighbours.person_rows() + together.person_rows()
     next_door = neighbours.interaction_rows(catalogue.products(), end)
-    agreed = [*consents, *neighbours.consent_rows(end - timedelta(days=DAYS + 1))]
+    next_door += together.interaction_rows(catalogue.products(), end)
+    asked = end - timedelta(days=DAYS + 1)
+    agreed = [*consents, *neighbours.consent_rows(asked), *together.consent_rows(asked)]
+    others = neighbours.household_rows() + together.household_rows()
     filled = Filled(
         products=_add(connection, tables.products, [_product_row(product) for product in catalogue.products()]),
-        households=_add(connection, tables.households, rows + neighbours.household_rows()),
+        households=_add(connection, tables.households, rows + others),
         people=_add(connection, tables.people, people),
         consents=_add(connection, tables.consents, agreed),
         interactions=_add(connection, tables.interactions, [_interaction_row(act) for act in acts] + next_door),

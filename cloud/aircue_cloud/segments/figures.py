@@ -115,14 +115,16 @@ def _profile(name: str, cells: Mapping[str, frozenset[str]], told: list[frozense
     """Adds to told what may be concluded from what is shown."""
     known = profiles.profile(name)
     assert known is not None
-    everybody = frozenset().union(*cells.values())
+    everybody: frozenset[str] = frozenset().union(*cells.values())
+    if len(everybody) < K:  # the very names would tell of them
+        return ProfileShown(name=name, title=known.title, parts=known.parts, people=None, segments=[])
     counts = _parts(cells) if known.parts else _several(cells, everybody)
     told += [cells[one] for one, count in counts.items() if count is not None]
     return ProfileShown(
         name=name,
         title=known.title,
         parts=known.parts,
-        people=about(len(everybody) if len(everybody) >= K else None),
+        people=about(len(everybody)),
         segments=[SegmentShown(name=one, people=about(count)) for one, count in counts.items()],
     )
 
@@ -186,7 +188,7 @@ def _drift(name: str, old: People, new: People, begin: str, end: str) -> DriftSh
         end=end,
         psi=None if moved is None else round(moved.psi, 4),
         verdict="not told" if moved is None else drifts.verdict(moved.psi),
-        segments=_before_after(name, old, new, parts=known.parts),
+        segments=_before_after(name, old, new, parts=known.parts) if max(sizes) >= K else [],
         flows=[] if moved is None else list(_flows(moved.flows)),
     )
 

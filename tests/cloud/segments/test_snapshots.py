@@ -163,6 +163,15 @@ def test_no_figure_is_of_fewer_than_20_people(town: Cloud) -> None:
     assert shown(town).people == 100
 
 
+def test_of_a_profile_of_few_not_even_the_names_are_told(town: Cloud) -> None:
+    with db.writing(town.engine) as connection:
+        gone = [person(n) for n in range(19, crowd.COUNT)]
+        connection.execute(delete(tables.segment_snapshots).where(tables.segment_snapshots.c.person.in_(gone)))
+    assert {one.name: (one.people, one.segments) for one in shown(town).profiles}["region"] == (None, [])
+    assert shown(town).people is None
+    assert all(one.segments == [] for one in drifted(town, "2026-11-21", "2026-11-21").values())
+
+
 def test_figures_are_in_tens_so_that_two_days_do_not_tell_of_one_person(town: Cloud) -> None:
     before = cells(town, "region")
     withdraw(town, 0, "sensor")

@@ -140,7 +140,7 @@ def _profile(one: ProfileShown) -> Listing:
         caption=one.title,
         columns=("Segment", Column(label="People", number=True)),
         rows=[[segment.name, _people(segment.people)] for segment in one.segments],
-        empty=_EMPTY,
+        empty=f"Fewer than {K} people are in it, so nothing is told.",
         note=f"of people: {_people(one.people).text}{several}",
     )
 
@@ -167,7 +167,7 @@ def _drift(one: DriftShown) -> Listing:
         caption=f"{one.title}: what has changed",
         columns=["Segment", *numbers((one.begin, one.end))],
         rows=[[row.name, _people(row.before), _people(row.after)] for row in one.segments],
-        empty="Nobody was in it on either day.",
+        empty=f"Fewer than {K} people were in it, so nothing is told.",
         note=f"{one.verdict}{index}",
     )
 

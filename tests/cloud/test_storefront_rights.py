@@ -150,6 +150,11 @@ def test_agreement_to_a_browser_alone_brings_no_offer_and_the_page_says_so(shop:
     assert "No offers will come while your household does not agree" in ada.get("/offers")
 
 
+def test_no_offer_comes_without_personalisation_and_the_page_says_so(shop: Cloud, ada: Shopper) -> None:
+    ada.post("/me/personalisation", personalised="off")
+    assert "No offers will come while personalisation is switched off" in ada.get("/offers")
+
+
 def test_the_earliest_time_is_the_first_minute_at_which_the_policy_lets_one_through() -> None:
     draw = random.Random(5)
     zones = ["UTC", "Europe/London", "Asia/Kathmandu", "America/New_York"]

@@ -79,8 +79,9 @@ def _theirs(connection: Connection, who: Visitor, push: str) -> Any:
 def _next(connection: Connection, page: Page) -> str:
     """As a sentence."""
     who, store = page.visitor, config().pushes
-    agreed = visitor.gets_offers(connection, who.household, policy.CHANNEL)
-    if not agreed or not who.personalised:
+    if not who.personalised:
+        return page.t("inbox.next_off")
+    if not visitor.gets_offers(connection, who.household, policy.CHANNEL):
         return page.t("inbox.next_not_agreed")
     wishes = visitor.wishes(connection, who.household, who.person)
     place = wishes.place(visitor.home_zone(connection, who.household), store)

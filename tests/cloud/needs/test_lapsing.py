@@ -128,6 +128,18 @@ def test_what_is_told_later_may_end_it_earlier(home: Cloud) -> None:
     assert rain(home) == (False, NOW + 2 * HOUR, False)
 
 
+def test_one_that_has_ended_never_was_where_it_turns_out_that_no_hour_was_wet(home: Cloud) -> None:
+    weather(home, {-1: {}, 0: WET})
+    turn(home)
+    pass_time(home, 2 * HOUR)
+    weather(home, {-1: {}, 0: {}})
+    turn(home)
+    assert rain(home) == (False, NOW + 2 * HOUR, False)
+    weather(home, {-2: {}})
+    turn(home)
+    assert rain(home) == (False, NOW + 2 * HOUR, True)
+
+
 def test_it_ends_the_same_when_everything_is_derived_anew(home: Cloud) -> None:
     weather(home, {-1: {}, 0: WET})
     turn(home)

@@ -430,6 +430,13 @@ def test_what_was_offered_because_it_is_used_up_ends_with_the_word_for_shopping(
     assert [push["withdrawn_at"] for push in pushes(home)] == [NOW]
 
 
+def test_a_device_speaks_only_for_a_home_that_never_bought_what_it_uses_up(home: Cloud) -> None:
+    buy(home, "device", 400)
+    buy(home, "a-filter", 10)
+    assert turn(home) == []
+    assert episodes(home, "filter-due") == []
+
+
 def test_nothing_is_due_of_who_said_no_to_it(home: Cloud) -> None:
     buy(home, "a-softener-salt", 56)
     agree(home, "behaviour", granted=False)

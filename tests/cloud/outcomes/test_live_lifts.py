@@ -185,6 +185,21 @@ def test_a_version_is_made_when_it_is_due_and_none_where_nothing_changed(
     assert stand.version == first
 
 
+def test_only_the_latest_versions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learnt, "VERSIONS", 3)
+    engine = opened(tmp_path)
+    channel = {"channel": "email", "received": 40, "turned_to": 4}
+    document = {"lifts": [], "products": [], "channels": [channel]}
+    rows = [{"as_of": live.BEGIN, "checked_at": live.BEGIN, "document": document} for _ in range(5)]
+    with db.writing(engine) as connection:
+        connection.execute(tables.learnt.insert(), rows)
+    newest = learnt.refresh(engine, live.decided_about(NEED), Spans(now=live.BEGIN))
+    with db.reading(engine) as connection:
+        kept = connection.execute(select(tables.learnt.c.id).order_by(tables.learnt.c.id)).scalars().all()
+    assert kept == [newest - 2, newest - 1, newest]
+    engine.dispose()
+
+
 def test_whoever_decides_sees_a_new_version_within_seconds_and_until_then_the_one_before(tmp_path: Path) -> None:
     engine = opened(tmp_path)
     live.run(engine, Terms(need=NEED, lifts=TRUE, homes=120, waves=1))

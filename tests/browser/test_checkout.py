@@ -55,8 +55,9 @@ def courier(cloud: Cloud) -> Iterator[Courier]:
 
 
 def main(browser: WebDriver) -> str:
-    """What stands on the page, "" while there is none: a page gives way to the next by itself here."""
-    return str(browser.execute_script("return document.querySelector('main')?.innerText ?? ''"))
+    """What stands on the page once all of it is there, its style too: a page gives way to the next by itself here."""
+    told = "return document.readyState === 'complete' ? document.querySelector('main').innerText : ''"
+    return str(browser.execute_script(told))
 
 
 def shows(browser: WebDriver, text: str) -> None:

@@ -322,9 +322,9 @@ def mine() -> Response:
 
 
 def author() -> str:
-    """Whoever acts, as in the audit log."""
+    """Whoever acts, as in the audit log; "this machine" while nobody signs in."""
     actor = who()
-    return f"{actor.kind} {actor.name}".strip()
+    return f"{actor.kind} {actor.name}" if actor.name else "this machine"
 
 
 def _acted(conversation: str, what: str) -> Response:

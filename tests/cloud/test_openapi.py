@@ -75,15 +75,17 @@ def operations(app: Flask) -> Iterator[Any]:
 
 # What stands in a path and is known, so that more than refusals is looked at.
 KNOWN = {"household": "ada", "person": "ada-1", "site": "home-1", "product": "lamp", "need": "damp-air"}
+KNOWN |= {"language": "en", "article": "returns"}
 # What no drawn request can have right, or few: a code, a pass and its page, the bytes of a batch, an object that was
-# uploaded, names in a body or a query, the id of a parcel, a partner or an order, what a carrier or a partner signs,
-# the document of a need or an audience, days with a snapshot, a channel or a provider that is not switched on,
+# uploaded, names in a body or a query, the id of a parcel, a partner, an order or a conversation, what a carrier or a
+# partner signs, the document of a need or an audience, days with a snapshot, a channel or a provider that is not on,
 # a currency with its own exponent. What removes is asked about nobody and nothing there: others would miss it.
 UNREACHABLE = {
     "DELETE /api/v1/households/{household}": {404},
     "DELETE /api/v1/people/{person}": {404},
     "DELETE /api/v1/products/{product}": {404},
     "DELETE /api/v1/needs/{need}": {404},
+    "DELETE /api/v1/support/articles/{language}/{article}": {404},
     "POST /api/v1/parcels": {422},
     "PUT /api/v1/partners/{partner}": {422},
     "GET /api/v1/partners/{partner}": {404},
@@ -114,6 +116,11 @@ UNREACHABLE = {
     "POST /api/v1/orders/{order}/refunds": {404},
     "POST /api/v1/payments/{provider}/callback": {404},
     "POST /api/v1/payments/{provider}/callback/{store}": {404},
+    "GET /api/v1/support/conversations/{conversation}": {404},
+    "POST /api/v1/support/conversations/{conversation}/take": {404},
+    "POST /api/v1/support/conversations/{conversation}/hand-back": {404},
+    "POST /api/v1/support/conversations/{conversation}/solve": {404},
+    "POST /api/v1/support/conversations/{conversation}/messages": {404, 422},
     "GET /api/v1/me/push-key": {404},
     "POST /api/v1/me/addresses": {422},
     "POST /api/v1/people/{person}/addresses": {422},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, abort
 from msgspec import Meta, Struct, field
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from aircue_cloud import db, texts
 from aircue_cloud.errors import SettingsError
 from aircue_cloud.fields import Body
+from aircue_cloud.needs.stored import LONGEST_NOTE
 from aircue_cloud.routes import wire
 from aircue_cloud.routes.access import by_shopper, requires, shopper, who
 from aircue_cloud.routes.described import LIMIT, Argument, Operation, described
@@ -23,7 +24,9 @@ from aircue_cloud.support.conversations import Conversation, Message, Refused
 blueprint = Blueprint("support", __name__, url_prefix="/api/v1")
 READ, WRITE = "support:read", "support:write"
 
-Said = Annotated[str, Meta(pattern=r"^[^\x00]*[^\x00\s][^\x00]*$", min_length=1, max_length=conversations.LONGEST)]
+_WORDS = r"^[^\x00]*[^\x00\s][^\x00]*$"
+Said = Annotated[str, Meta(pattern=_WORDS, min_length=1, max_length=conversations.LONGEST)]
+Asked = Annotated[str, Meta(pattern=_WORDS, min_length=1, max_length=articles.LONGEST["question"])]
 Language = Annotated[str, Meta(pattern=f"^({'|'.join(texts.LANGUAGES)})$", max_length=8)]
 _STATE = Argument(name="state", about="only those", schema={"type": "string", "enum": list(states.STATES)})
 
@@ -32,11 +35,11 @@ class ArticleDocument(Body):
     """questions: as people ask for it. does: orders, why or person, what the bot looks up beside the text. note: why it
     was changed, for those who read the history."""
 
-    title: str
-    body: str
-    questions: list[str] = field(default_factory=list)
-    does: str = ""
-    note: str = ""
+    title: Annotated[str, Meta(pattern=_WORDS, min_length=1, max_length=articles.LONGEST["title"])]
+    body: Annotated[str, Meta(pattern=_WORDS, min_length=1, max_length=articles.LONGEST["body"])]
+    questions: Annotated[list[Asked], Meta(max_length=articles.MOST_QUESTIONS)] = field(default_factory=list)
+    does: Literal["", "orders", "why", "person"] = ""
+    note: Annotated[str, Meta(pattern=r"^[^\x00]*$", max_length=LONGEST_NOTE)] = ""
 
 
 class ArticleShown(Struct, kw_only=True, frozen=True):
@@ -145,15 +148,15 @@ def listed() -> Response:
     return wire.reply(ArticleList(articles=[_shown(one) for one in found]))
 
 
-@blueprint.get("/support/articles/<language>/<name>")
+@blueprint.get("/support/articles/<language>/<article>")
 @requires(READ)
 @described(Operation(summary="An article", replies={200: ArticleShown}, refusals=(404,)))
-def get(language: str, name: str) -> Response:
+def get(language: str, article: str) -> Response:
     with db.reading(services().engine) as connection:
-        return wire.reply(_shown(_known(connection, (language, name))))
+        return wire.reply(_shown(_known(connection, (language, article))))
 
 
-@blueprint.put("/support/articles/<language>/<name>")
+@blueprint.put("/support/articles/<language>/<article>")
 @requires(WRITE)
 @described(
     Operation(
@@ -163,33 +166,33 @@ def get(language: str, name: str) -> Response:
         refusals=(413, 415, 422),
     )
 )
-def put(language: str, name: str) -> Response:
+def put(language: str, article: str) -> Response:
     said = wire.body(ArticleDocument)
     document = {"title": said.title, "body": said.body, "questions": said.questions, "does": said.does}
     with db.writing(services().engine) as connection:
         now = services().intake.clock()
-        saved = _fitting(lambda: articles.save(connection, (language, name), document, author(), said.note, now))
+        saved = _fitting(lambda: articles.save(connection, (language, article), document, author(), said.note, now))
     return wire.reply(_shown(saved))
 
 
-@blueprint.delete("/support/articles/<language>/<name>")
+@blueprint.delete("/support/articles/<language>/<article>")
 @requires(WRITE)
 @described(Operation(summary="Take an article away; saved again it is back", replies={204: None}, refusals=(404,)))
-def delete(language: str, name: str) -> Response:
+def delete(language: str, article: str) -> Response:
     with db.writing(services().engine) as connection:
-        _known(connection, (language, name))
-        articles.retire(connection, (language, name), author(), "", services().intake.clock())
+        _known(connection, (language, article))
+        articles.retire(connection, (language, article), author(), "", services().intake.clock())
     return Response(status=204)
 
 
-@blueprint.get("/support/articles/<language>/<name>/history")
+@blueprint.get("/support/articles/<language>/<article>/history")
 @requires(READ)
 @described(Operation(summary="Every version of an article", replies={200: ArticleHistory}, refusals=(404,)))
-def history(language: str, name: str) -> Response:
+def history(language: str, article: str) -> Response:
     with db.reading(services().engine) as connection:
-        versions = articles.history(connection, (language, name))
+        versions = articles.history(connection, (language, article))
         if not versions:
-            _known(connection, (language, name))
+            _known(connection, (language, article))
     kept = [{key: value for key, value in vars(one).items() if key not in ("language", "name")} for one in versions]
     return wire.reply(ArticleHistory(versions=[ArticleVersion(**one) for one in kept]))
 
@@ -319,9 +322,9 @@ def mine() -> Response:
 
 
 def author() -> str:
-    """Whoever acts, as in the audit log."""
+    """Whoever acts, as in the audit log; "this machine" while nobody signs in."""
     actor = who()
-    return f"{actor.kind} {actor.name}".strip()
+    return f"{actor.kind} {actor.name}" if actor.name else "this machine"
 
 
 def _acted(conversation: str, what: str) -> Response:

@@ -25,7 +25,7 @@ ENTRIES = (
     Entry(name="Decisions", endpoint="console_decisions.page", permission="decisions:read", key="d", group=WATCH),
     Entry(name="Orders", endpoint="console_orders.page", permission="orders:read", key="m", group=WATCH),
     Entry(name="Parcels", endpoint="console_parcels.page", permission="parcels:read", key="k", group=WATCH),
-    Entry(name="Support", endpoint="console_support.page", permission="support:read", key="t", group=WATCH),
+    Entry(name="Support", endpoint="console_support.page", permission="support:read", key="q", group=WATCH),
     Entry(name="Needs", endpoint="console_needs.page", permission="needs:read", key="e", group=SHAPE),
     Entry(name="Policy", endpoint="console_policy.page", permission="decisions:read", key="o", group=SHAPE),
     Entry(name="Sales", endpoint="console_sales.page", permission="events:read", key="s", group=MEASURE),

@@ -37,8 +37,12 @@ def upload(browser: WebDriver, file: Path, mode: str = "") -> None:
 
 
 def fits(browser: WebDriver) -> bool:
-    """Whether the page is as wide as the window, and no wider."""
-    return bool(browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"))
+    """Whether the page is no wider than the window, and no field of a form either."""
+    script = """
+        const fields = [...document.querySelectorAll('main input, main select, main button')]
+        const widest = Math.max(...fields.map(one => one.getBoundingClientRect().right))
+        return document.documentElement.scrollWidth <= innerWidth && widest <= innerWidth"""
+    return bool(browser.execute_script(script))
 
 
 @pytest.mark.parametrize(("width", "height"), [DESKTOP, PHONE])
@@ -52,6 +56,7 @@ def test_a_bad_feed_is_uploaded_read_mended_and_taken(
     browser.get(f"{serve(shop).url}/console/partners")
     browser.find_element(By.LINK_TEXT, "Acme").send_keys(Keys.ENTER)
     wait(browser, lambda page: page.find_elements(By.ID, "feed"))
+    assert fits(browser)
     upload(browser, bad)
     wait(browser, lambda page: texts(page, ".said") == [
         "Refused: nothing of it was taken, and what was on sale stays as it is."

@@ -41,6 +41,11 @@ def both(bare: Cloud) -> Iterator[Cloud]:
         tables.interactions, {**did, "product": f"{SECRET}-drymax", "kind": "click", "weight": 1.0, "event": SECRET}
     )
     bare.add(tables.observations, {**did, "id": SECRET, "kind": "steps", "device": SECRET, "value": 1.0})
+    parcel = {"id": f"{SECRET}-p", "person": f"{SECRET}-ada", "carrier": "sandbox", "tracking_number": SECRET}
+    times = {"tracked_at": NOW, "heard_at": NOW}
+    bare.add(tables.parcels, {**parcel, **times, "contents": {f"{SECRET}-drymax": 1}, "state": "Pending"})
+    account = {"id": f"{SECRET}-acme", "name": SECRET, "contact": SECRET, "status": "active", "assumed_stock": 5}
+    bare.add(tables.partners, {**account, "added_at": NOW})
     assert bare.post(batch(humidity(DAMP, site=SITE, node=NODE))).status_code == 200
     assert SECRET in str(bare.get("feed"))
     stores.add(config(bare), "other")
@@ -94,7 +99,14 @@ PROOFS = {
 
 def known_ids(cloud: Cloud) -> dict[str, list[str]]:
     """Values of the first store, by the names that routes give to what stands in their paths."""
-    return {"household": [HOME], "person": [f"{SECRET}-ada"], "site": [SITE], "node": [NODE], "store": ["main"]} | {
+    return {
+        "household": [HOME],
+        "person": [f"{SECRET}-ada"],
+        "site": [SITE],
+        "node": [NODE],
+        "store": ["main"],
+        "carrier": ["aftership"],
+    } | {
         name: found
         for name, table in singular(tables.metadata.tables)
         if (found := [str(row[0]) for row in rows(cloud, table)])

@@ -37,10 +37,17 @@ def of_month(connection: Connection, partner: str, month: str, now: datetime) ->
     found = connection.execute(select(table.c.document).where(table.c.name == name, table.c.month == month)).scalar()
     if found is None:
         cells = _cells(connection, partner, start, end)
-        found = {"people": small_groups.total(cells), "people_by": small_groups.shown(cells)}
+        found = _document(cells)
         row = {"name": name, "month": month, "made_at": now, "document": found}
         connection.execute(db.insert_absent(connection, table), [row])
     return Results(partner=partner, month=month, at_least=small_groups.K, **found)
+
+
+def _document(cells: Mapping[str, int]) -> dict[str, Any]:
+    """Of few people nothing is told, not even that none of them did something."""
+    people = small_groups.total(cells)
+    by: Mapping[str, int | None] = dict.fromkeys(cells) if people is None else small_groups.shown(cells)
+    return {"people": people, "people_by": by}
 
 
 def _cells(connection: Connection, partner: str, start: datetime, end: datetime) -> Mapping[str, int]:

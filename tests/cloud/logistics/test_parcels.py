@@ -365,6 +365,19 @@ def test_the_console_shows_parcels_and_their_course_and_moves_simulated_ones(clo
     assert "OutForDelivery" in browser.get("/console/parcels?format=csv").text
 
 
+def test_an_orders_parcel_is_tracked_in_the_console_by_the_orders_number(cloud: Cloud) -> None:
+    order(cloud)
+    browser, own = cloud.app.test_client(), {"Origin": "http://localhost"}
+    form = {"order": "1001", "carrier": "sandbox", "tracking_number": "S-00001"}
+    answer = browser.post("/console/parcels", data=form, headers=own, follow_redirects=True)
+    assert "Parcel S-00001" in answer.text
+    assert [row["contents"] for row in cloud.rows(tables.parcels)] == [{"drymax": 2}]
+    for wrong in ({"order": "9"}, {"order": "x"}, {"tracking_number": "<b>"}, {"carrier": "/"}):
+        refused = browser.post("/console/parcels", data={**form, **wrong}, headers=own)
+        assert (refused.status_code, "Not tracked" in refused.text) == (422, True), wrong
+    assert len(cloud.rows(tables.parcels)) == 1
+
+
 def test_moving_on_is_one_transaction_that_a_second_one_finds_done(cloud: Cloud) -> None:
     track(cloud, "S-00001", "sandbox")
     for _ in range(2):

@@ -1,9 +1,12 @@
 """Recordings of devices held against profiles, by the code that gateways run."""
 
+import io
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.cloud.stage import Cloud
+from werkzeug.test import TestResponse
 
 from aircue_cloud import cli
 from aircue_cloud.errors import CommandError, SettingsError
@@ -115,3 +118,19 @@ def test_the_command_line_says_whether_a_recording_conforms(tmp_path: Path) -> N
 def test_a_profile_that_is_nowhere_is_named() -> None:
     with pytest.raises(CommandError, match="no such file"):
         conformance.profile("acme-9000")
+
+
+def test_a_recording_is_tested_in_the_console(cloud: Cloud) -> None:
+    browser, own = cloud.app.test_client(), {"Origin": "http://localhost"}
+    assert "Zigbee2MQTT" in browser.get("/console/devices-of-partners").text
+
+    def test(content: bytes, profile: str = "zigbee2mqtt-climate") -> TestResponse:
+        form = {"profile": profile, "recording": (io.BytesIO(content), "recording.txt")}
+        return browser.post("/console/devices-of-partners", data=form, headers=own)
+
+    assert "It conforms." in test(RECORDINGS["zigbee2mqtt-climate"].encode()).text
+    bad = test(b'zigbee2mqtt/bath {"temperature":95}').text
+    assert "It does not conform. No line tells humidity." in bad
+    assert "expected -20 to 60" in bad
+    assert test(b"\xff").status_code == 422
+    assert test(b"x", "/etc/passwd").status_code == 422

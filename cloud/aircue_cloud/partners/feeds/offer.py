@@ -129,11 +129,8 @@ def _faults(fields: Mapping[str, str], cost: tuple[int, str] | None, kind: str, 
     if not _is_https(get("image_link", "")):
         yield "image_link", "an address that begins with https://", "serve the picture over HTTPS"
     if cost is None:
-        yield (
-            "price",
-            'an amount with a point and ISO 4217, such as "12.90 EUR", with no more decimals than the currency has',
-            "write it so",
-        )
+        expected = 'an amount and its currency, such as "12.90 EUR", with no more decimals than the currency has'
+        yield "price", expected, "write it so, with a point"
     elif cost[0] == 0:
         yield "price", "more than nothing", "leave out what is not for sale"
     if available not in AVAILABLE:

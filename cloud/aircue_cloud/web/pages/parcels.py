@@ -6,13 +6,18 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, abort, redirect, request, url_for
 from markupsafe import Markup
+from sqlalchemy import Connection, select
 
-from aircue_cloud import db
-from aircue_cloud.logistics import course, moving, parcels, reading
+from aircue_cloud import db, strict, tables
+from aircue_cloud.errors import CommandError
+from aircue_cloud.fields import Reason
+from aircue_cloud.logistics import callbacks, course, moving, parcels, reading
 from aircue_cloud.logistics.carriers import sandbox
+from aircue_cloud.logistics.parcels import Tracked
 from aircue_cloud.logistics.reading import Parcel
 from aircue_cloud.routes.access import requires, who
 from aircue_cloud.routes.services import services
+from aircue_cloud.strict import Unfit
 from aircue_cloud.web import frame, wording
 from aircue_cloud.web.listing import Cell, Column, Content, Listing, Row
 
@@ -42,6 +47,28 @@ _EMPTY = Markup(
 @blueprint.get("/parcels")
 @requires(READ)
 def page() -> Response:
+    return _page("")
+
+
+@blueprint.post("/parcels")
+@requires(WRITE)
+def track() -> Response:
+    """A parcel of an order, by the number that people know."""
+    wanted = {name: request.form.get(name, "").strip() for name in ("carrier", "tracking_number")}
+    order, now = request.form.get("order", "").strip(), services().intake.clock()
+    try:
+        with db.writing(services().engine) as connection:
+            asked = strict.convert(Tracked, {**wanted, "order": _order(connection, order)})
+            parcel = parcels.sent(connection, asked)
+            if isinstance(parcel, Reason):
+                raise CommandError(str(parcel))
+            id_, _ = parcels.track(connection, parcel, now)
+    except (CommandError, Unfit) as error:
+        return _page(f"Not tracked: {error}.", 422)
+    return _to(url_for(".parcel", parcel=id_))
+
+
+def _page(said: str, status: int = 200) -> Response:
     now, number = services().intake.clock(), request.args.get("number", "").strip()
     with db.reading(services().engine) as connection:
         found = reading.latest(connection, frame.most(), number)
@@ -49,6 +76,10 @@ def page() -> Response:
         "console/parcels.html",
         title="Parcels",
         listings=[_listing(found, now)],
+        status=status,
+        files=url_for(".page") if said else None,
+        said=said,
+        carriers=[sandbox.NAME, *callbacks.CALLERS],
         number=number,
         simulated=any(one.carrier == sandbox.NAME and one.is_coming(now) for one in found),
         may=WRITE in who().scopes,
@@ -79,7 +110,21 @@ def move() -> Response:
     """What the simulated carrier would tell by now, without waiting for the next look."""
     with db.writing(services().engine) as connection:
         moving.move(connection, services().intake.clock())
-    return redirect(url_for(".page"), 303)  # type: ignore[return-value]  # a werkzeug response; Flask serves both
+    return _to(url_for(".page"))
+
+
+def _to(path: str) -> Response:
+    return redirect(path, 303)  # type: ignore[return-value]  # a werkzeug response; Flask serves both
+
+
+def _order(connection: Connection, number: str) -> str:
+    """CommandError for a number of none."""
+    known = number.isascii() and number.isdigit() and len(number) < 10
+    query = select(tables.orders.c.id).where(tables.orders.c.number == int(number)) if known else None
+    found = None if query is None else connection.execute(query).scalar_one_or_none()
+    if found is None:
+        raise CommandError(f"order {number!r:.20} is not known: take its number from the orders")
+    return str(found)
 
 
 def _listing(found: Sequence[Parcel], now: datetime) -> Listing:

@@ -9,16 +9,18 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from aircue_cloud import db
 from aircue_cloud.errors import CommandError
-from aircue_cloud.partners import accounts, results, supplying
+from aircue_cloud.partners import accounts, conformance, results, supplying
 from aircue_cloud.partners.accounts import Account
-from aircue_cloud.partners.feeds import reading, taking
+from aircue_cloud.partners.conformance import Report
+from aircue_cloud.partners.feeds import reading as feeds_read
+from aircue_cloud.partners.feeds import taking
 from aircue_cloud.partners.feeds.offer import Problem
 from aircue_cloud.partners.feeds.taking import Feed
 from aircue_cloud.partners.results import Results
 from aircue_cloud.routes.access import requires, who
 from aircue_cloud.routes.services import services
 from aircue_cloud.web import frame, wording
-from aircue_cloud.web.listing import Cell, Column, Content, Listing, Row
+from aircue_cloud.web.listing import MOST_SHOWN, Cell, Column, Content, Listing, Row
 
 blueprint = frame.blueprint("partners", __name__)
 READ, WRITE = "partners:read", "partners:write"
@@ -45,6 +47,69 @@ def add() -> Response:
     except CommandError as error:
         return _page(f"Not added: {error}.", 422)
     return _to(url_for(".partner", partner=partner))
+
+
+@blueprint.get("/devices-of-partners")
+@requires(READ)
+def conformance_page() -> Response:
+    return _tested("", None, "")
+
+
+@blueprint.post("/devices-of-partners")
+@requires(READ)
+def hold_recording() -> Response:
+    """Nothing of the recording is kept."""
+    name, found = request.form.get("profile", ""), request.files.get("recording")
+    if name not in conformance.shipped() or found is None or not found.filename:
+        return _tested("Nothing was tested: choose a profile and a file.", None, name, 422)
+    try:
+        lines = found.read().decode().splitlines()
+    except UnicodeDecodeError:
+        return _tested("Not read: no UTF-8. Record binary payloads in hexadecimal.", None, name, 422)
+    report = conformance.check(lines, conformance.profile(name), db.to_ms(services().intake.clock()))
+    return _tested(_conforms(report), report, name)
+
+
+def _conforms(report: Report) -> str:
+    missing = f" No line tells {', '.join(report.missing)}." if report.missing else ""
+    return f"{'It conforms' if report.conforms else 'It does not conform'}.{missing}"
+
+
+def _tested(said: str, report: Report | None, name: str, status: int = 200) -> Response:
+    profiles = [(one, conformance.profile(one)) for one in conformance.shipped()]
+    return frame.page(
+        "console/conformance.html",
+        title="Devices of other brands",
+        crumbs=[("Partners", url_for(".page")), ("Devices", "")],
+        listings=[_lines(report)],
+        status=status,
+        files=url_for(".conformance_page"),
+        said=said,
+        tested=report is not None,
+        profiles=profiles,
+        chosen=name,
+    )
+
+
+def _lines(report: Report | None) -> Listing:
+    tones = {conformance.DECODED: "good", conformance.WRONG: "warn"}
+    rows: list[Row] = [
+        [
+            one.number,
+            Cell(text=one.verdict, tone=tones.get(one.verdict, "")),
+            ", ".join(f"{reading.quantity or '?'} {reading.value:g}" for reading in one.readings),
+            "; ".join(one.why),
+        ]
+        for one in (() if report is None else report.lines[:MOST_SHOWN])
+    ]
+    columns = (
+        Column(label="Line", number=True),
+        "Verdict",
+        Column(label="Read", wide=True),
+        Column(label="Why", wide=True),
+    )
+    empty = "The recording has no line with a message."
+    return Listing(name="lines", caption="Line by line", columns=columns, rows=rows, empty=empty)
 
 
 @blueprint.get("/partners/<partner>")
@@ -76,7 +141,7 @@ def upload(partner: str) -> Response:
         return _partner(partner, "The feed is larger than this page takes: aircue-cloud partners feed take.", 413)
     if found is None or not found.filename:
         return _partner(partner, "Nothing was sent: choose a file first.", 422)
-    format_ = reading.format_of(found.filename, found.mimetype or "")
+    format_ = feeds_read.format_of(found.filename, found.mimetype or "")
     if format_ is None or mode not in taking.MODES:
         return _partner(partner, "Not read: its name has to end in .csv, .tsv, .json or .xml.", 422)
     now = services().intake.clock()

@@ -121,7 +121,7 @@ def _page(draft: Draft | None, name: str, said: str, status: int) -> Response:
         status=status,
         crumbs=[("Needs", url_for("console_needs.page")), ("new", "")],
         files=url_for(".page"),
-        listings=[of_needs.episodes(one, unit, sent_by) for one in trials[-1:]],
+        listings=of_needs.trial_listings(trials, unit, sent_by),
         said=said,
         templates=list(here.needs.by_name.values()),
         base=template,

@@ -34,7 +34,7 @@ blueprint.after_request(frame.guard)
 
 
 def register(app: Flask) -> None:
-    app.jinja_env.filters["say"] = frame.say
+    app.jinja_env.filters["say"] = frame.said
     app.register_blueprint(blueprint)
     pages.register(app)
     app.register_blueprint(sign_in.blueprint)

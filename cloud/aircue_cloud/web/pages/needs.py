@@ -217,6 +217,7 @@ def _page(name: str, draft: Draft | None, said: str, status: int) -> Response:
         done=_DONE.get(request.args.get("done", "")),
         found=found,
         quantity=found.need.rule.quantity,
+        quantity_label=wording.quantity(found.need.quantity).label,
         facts=_facts(found),
         unit=unit,
         form=need_form.form(shown, unit),

@@ -114,7 +114,7 @@ def test_dragging_over_a_chart_looks_closer(browser: WebDriver, home: Cloud, ser
 
 
 PAGES = ("", "/homes", "/homes/home-1", "/devices", "/decisions", "/decisions/1", "/catalogue", "/catalogue/drymax")
-DESK = ("/search?q=a", "/audiences", "/privacy", "/audit", "/users", "/switch")
+DESK = ("/search?q=a", "/new-need", "/audiences", "/privacy", "/audit", "/users", "/switch")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

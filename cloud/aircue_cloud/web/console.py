@@ -17,6 +17,7 @@ from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
 from aircue_cloud.web import frame, funnel, page, pages, queries, sign_in, wording
 from aircue_cloud.web.funnel import Step
+from aircue_cloud.web.listing import Listing
 from aircue_cloud.web.queries import Series
 
 EPISODES = 20
@@ -33,7 +34,7 @@ blueprint.after_request(frame.guard)
 
 
 def register(app: Flask) -> None:
-    app.jinja_env.filters["say"] = frame.say
+    app.jinja_env.filters["say"] = frame.said
     app.register_blueprint(blueprint)
     pages.register(app)
     app.register_blueprint(sign_in.blueprint)
@@ -57,8 +58,49 @@ class View:
 @blueprint.get("")
 @requires("status:read")
 def console() -> Response:
-    """The whole page."""
-    return _answer("console.html", _asked())
+    """The whole page; or one of its tables as a file."""
+    return _file() if frame.as_csv() else _answer("console.html", _asked())
+
+
+def _file() -> Response:
+    known = services()
+    with db.reading(known.engine) as connection:
+        zones = {site: page.zone(name) for site, name in queries.zones(connection).items()}
+        units = {one.quantity: wording.unit(one.unit) for one in queries.series(connection)}
+        now = known.intake.clock()
+        listings = [
+            _episodes(connection, known.needs, zones, units, now),
+            _pushes(connection, zones),
+            _declined(connection, known.needs, zones),
+        ]
+    return frame.page("console.html", title="Now", listings=listings)
+
+
+Zones = Mapping[str, ZoneInfo]
+
+
+def _episodes(connection: Connection, needs: Needs, zones: Zones, units: Mapping[str, str], now: datetime) -> Listing:
+    lines = [
+        page.episode_line(row, needs, zones[row["site"]], units, now)
+        for row in queries.episodes(connection, limit=frame.most())
+    ]
+    rows = [[o.need, o.node, o.site, o.started, o.lasted, o.peak, o.standing, o.outcome, o.reason] for o in lines]
+    columns = ("Need", "Node", "Home", "Began", "Lasted", "Peak", "State", "Decision", "Why")
+    return Listing(name="episodes", caption="Episodes", columns=columns, rows=rows, empty="")
+
+
+def _pushes(connection: Connection, zones: Zones) -> Listing:
+    lines = [page.push_line(row, zones[row["site"]]) for row in queries.pushes(connection, frame.most())]
+    rows = [[o.at, o.household, o.title, o.text, o.product, o.price, o.reason, o.origin] for o in lines]
+    columns = ("Sent", "Household", "Push", "Text", "Product", "Price", "Why", "Origin")
+    return Listing(name="pushes", caption="Pushes", columns=columns, rows=rows, empty="")
+
+
+def _declined(connection: Connection, needs: Needs, zones: Zones) -> Listing:
+    lines = [page.declined_line(row, needs, zones[row["site"]]) for row in queries.declined(connection, frame.most())]
+    rows = [[o.at, o.need, o.node, o.site, o.reason] for o in lines]
+    columns = ("At", "Need", "Node", "Home", "Why")
+    return Listing(name="declined", caption="Held back", columns=columns, rows=rows, empty="")
 
 
 @blueprint.get("/live")

@@ -19,6 +19,7 @@ from aircue_cloud.web.charts import Bucket, Flagged
 
 FROM_HOURS = timedelta(days=8)
 MOST_FLAGGED = 200
+MOST_MARKS = 60  # slices of a long window in which what was flagged is marked; more would hide each other
 HOUR_MS = 3_600_000
 Key = tuple[str, str]  # node, quantity
 
@@ -61,7 +62,7 @@ def of_site(
     """By node and quantity, in about so many slices; an empty course for what has no readings there."""
     if of_hours(start_ms, end_ms):
         found = _hours(connection, site, start_ms, end_ms, buckets)
-        for series, marks in flags.of_site(connection, lake, site, start_ms, end_ms, buckets).items():
+        for series, marks in flags.of_site(connection, lake, site, start_ms, end_ms, MOST_MARKS).items():
             found[series].flagged.extend(marks)
         return found
     return _readings(connection, lake, site, start_ms, end_ms, buckets)

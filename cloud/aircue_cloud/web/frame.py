@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from aircue_cloud import texts
 from aircue_cloud.identity import sessions
@@ -40,8 +42,14 @@ def words() -> Texts:
 
 
 def say(phrase: str, /, **places: object) -> str:
-    """What a page says, known by its English; also as the filter `say` of templates."""
+    """What a page says, known by its English."""
     return words().say(phrase, **places)
+
+
+@pass_context
+def said(_: Context, phrase: str, /, **places: object) -> str:
+    """As the filter `say` of templates. With a context, or a template would keep the language it was first shown in."""
+    return say(phrase, **places)
 
 
 def guard(response: Response) -> Response:

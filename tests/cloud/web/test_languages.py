@@ -124,6 +124,18 @@ def test_sales_with_orders_are_told_in_chinese(bare: Cloud) -> None:
     assert english(page.text) == []
 
 
+def test_one_page_is_shown_in_either_language_after_the_other(cloud: Cloud) -> None:
+    cloud.post(batch(humidity([*DRY, *DAMP])))
+    for path in ("/console", "/console/homes/home-1", "/console/needs/damp-air", "/sign-in", "/console/sales"):
+        english_first, chinese, again = (
+            cloud.app.test_client().get(path, headers=headers).text for headers in ({}, CHINESE, {})
+        )
+        assert re.findall(r"[\u4e00-\u9fff]+", again) == re.findall(r"[\u4e00-\u9fff]+", english_first), path
+        assert [one for one in english(chinese) if one != "en"] == [], path
+        assert 'placeholder="搜索"' in chinese or path == "/sign-in"
+        assert 'placeholder="搜索"' not in again
+
+
 def test_a_file_has_the_same_heads_in_every_language(cloud: Cloud) -> None:
     cloud.post(batch(humidity(DRY)))
     files = [

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -212,11 +212,12 @@ def _page(name: str, draft: Draft | None, said: str, status: int) -> Response:
         status=status,
         crumbs=[("Needs", url_for(".page")), (name, "")],
         files=None if request.method == "GET" else url_for(".need", name=name),
-        listings=[_lift_list(learned), _history(past), *(episodes(one, unit, sent_by) for one in trials[-1:])],
+        listings=[_lift_list(learned), _history(past), *trial_listings(trials, unit, sent_by)],
         said=said,
         done=_DONE.get(request.args.get("done", "")),
         found=found,
         quantity=found.need.rule.quantity,
+        quantity_label=wording.quantity(found.need.quantity).label,
         facts=_facts(found),
         unit=unit,
         form=need_form.form(shown, unit),
@@ -346,6 +347,33 @@ def compared(trials: Sequence[Tried]) -> list[tuple[str, list[str]]]:
     gates = sorted({gate for one in trials for gate in one.found.held})
     rows += [(f"Held by {gate}", [wording.count(one.found.held.get(gate, 0)) for one in trials]) for gate in gates]
     return rows if trials else []
+
+
+def trial_listings(trials: Sequence[Tried], unit: str, sent_by: str) -> list[Listing]:
+    """What a trial shows, as tables. sent_by: the form that has what was tried."""
+    if not trials:
+        return []
+    return [episodes(trials[-1], unit, sent_by), _figures(trials, sent_by), *_courses(trials[-1], sent_by)]
+
+
+def _figures(trials: Sequence[Tried], sent_by: str) -> Listing:
+    columns: list[Column | str] = ["Figure", *numbers([one.label for one in trials])]
+    rows: list[list[Content]] = [[name, *values] for name, values in compared(trials)]
+    return Listing(name="compared", caption="Compared", columns=columns, rows=rows, empty="", sent_by=sent_by)
+
+
+def _courses(one: Tried, sent_by: str) -> Iterator[Listing]:
+    for panel in tried.panels(one, ""):
+        heads: list[Column | str] = ["From", *numbers(("Lowest", "Mean", "Highest", "Readings"))]
+        rows = [[each.since, each.low, each.mean, each.high, each.readings] for each in panel.table]
+        yield Listing(
+            name=f"course/{panel.node}",
+            caption=panel.node,
+            columns=heads,
+            rows=rows,
+            empty="No trusted reading in this window.",
+            sent_by=sent_by,
+        )
 
 
 def episodes(one: Tried, unit: str, sent_by: str) -> Listing:

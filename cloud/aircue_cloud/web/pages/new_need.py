@@ -15,7 +15,7 @@ from aircue_cloud.needs import stored, toml
 from aircue_cloud.needs.needs import Need
 from aircue_cloud.routes.access import requires
 from aircue_cloud.routes.services import services
-from aircue_cloud.web import frame
+from aircue_cloud.web import frame, wording
 from aircue_cloud.web.pages import needs as of_needs
 from aircue_cloud.web.pages.needs import DAYS, MOST_SITES, WRITE
 from aircue_cloud.web.views import need_form, needs_shown, tried
@@ -121,13 +121,14 @@ def _page(draft: Draft | None, name: str, said: str, status: int) -> Response:
         status=status,
         crumbs=[("Needs", url_for("console_needs.page")), ("new", "")],
         files=url_for(".page"),
-        listings=[of_needs.episodes(one, unit, sent_by) for one in trials[-1:]],
+        listings=of_needs.trial_listings(trials, unit, sent_by),
         said=said,
         templates=list(here.needs.by_name.values()),
         base=template,
         draft_begun=draft is not None,
         name_field=_name_field(name, shown.errors.get("name", "")),
         quantity=need.rule.quantity,
+        quantity_label=wording.quantity(need.quantity).label,
         unit=unit,
         form=need_form.form(shown, unit),
         text=shown.typed.get("toml", toml.written(shown.document)),

@@ -46,7 +46,8 @@ _BY_KEY = {number.key: number.name for number in NUMBERS}
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """value: as it is shown, or as it was typed. error: what was wrong with that."""
+    """value: as it is shown, or as it was typed. error: what was wrong with that. more: behind the label: a unit, a
+    number."""
 
     name: str
     label: str
@@ -54,6 +55,7 @@ class Field:
     hint: str = ""
     error: str = ""
     choices: tuple[str, ...] = ()
+    more: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,9 +244,11 @@ def form(shown: Draft, unit: str) -> Form:
     )
 
 
-def _field(shown: Draft, name: str, label: str, value: str, hint: str = "", choices: tuple[str, ...] = ()) -> Field:
+def _field(
+    shown: Draft, name: str, label: str, value: str, hint: str = "", choices: tuple[str, ...] = (), more: str = ""
+) -> Field:
     typed, error = shown.typed.get(name, value), shown.errors.get(name, "")
-    return Field(name=name, label=label, value=typed, hint=hint, error=error, choices=choices)
+    return Field(name=name, label=label, value=typed, hint=hint, error=error, choices=choices, more=more)
 
 
 def _direction(shown: Draft, condition: Mapping[str, Any]) -> Field:
@@ -255,8 +259,8 @@ def _numbers(shown: Draft, condition: Mapping[str, Any], unit: str) -> Iterator[
     for number in NUMBERS:
         value = condition.get(number.key)
         text = f"{value / number.size:g}" if isinstance(value, int | float) else ""
-        label = number.label if number.size != 1 or not unit else f"{number.label}, {unit}"
-        yield _field(shown, number.name, label, text, number.hint)
+        more = "" if number.size != 1 or not unit else f", {unit}"
+        yield _field(shown, number.name, number.label, text, number.hint, more=more)
 
 
 def _remedies(shown: Draft) -> Iterator[tuple[Field, Field]]:
@@ -267,8 +271,8 @@ def _remedies(shown: Draft) -> Iterator[tuple[Field, Field]]:
         pairs = [(name, f"{lift:g}") for name, lift in shown.document.get("remedies", {}).items()] + [("", "")] * SPARE
     for number, (category, lift) in enumerate(pairs):
         yield (
-            _field(shown, category_field(number), f"Category {number + 1}", category),
-            _field(shown, lift_field(number), f"Prior lift {number + 1}", lift),
+            _field(shown, category_field(number), "Category", category, more=f" {number + 1}"),
+            _field(shown, lift_field(number), "Prior lift", lift, more=f" {number + 1}"),
         )
 
 

@@ -1,6 +1,6 @@
 """A need tried on past readings, as a page shows it: the version that holds beside the one that is being written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,8 +16,9 @@ from aircue_cloud.needs import past
 from aircue_cloud.needs.backtest import CLEANED, RAW, TRUSTED, Backtest, Decided, Drawn, Episode, Household, watched
 from aircue_cloud.needs.backtest import backtest as run
 from aircue_cloud.needs.needs import Need
-from aircue_cloud.web import charts, wording
+from aircue_cloud.web import charts, page, wording
 from aircue_cloud.web.charts import Bucket, Chart, Flagged, Shade, Threshold
+from aircue_cloud.web.page import Slice, Window
 
 MOST_CHARTS = 6
 OUTCOMES = {SEND: "offered", GHOST: "held out"}
@@ -39,8 +40,11 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
+    """table: the figures behind the chart."""
+
     node: str
     chart: Markup
+    table: tuple[Slice, ...]
 
 
 def tried(
@@ -61,7 +65,22 @@ def _usual(settings: Settings, whose: Household) -> Settings:
 
 def panels(one: Tried, unit: str) -> list[Panel]:
     """A chart for each node, the first few."""
-    return [Panel(node=drawn.node, chart=_chart(drawn, one, unit)) for drawn in one.found.drawn[:MOST_CHARTS]]
+    return [
+        Panel(node=drawn.node, chart=_chart(drawn, one, unit), table=tuple(_table(drawn, one)))
+        for drawn in one.found.drawn[:MOST_CHARTS]
+    ]
+
+
+def _buckets(drawn: Drawn) -> list[Bucket]:
+    return coarser([Bucket(*piece) for piece in drawn.raw], charts.BUCKETS)
+
+
+def _table(drawn: Drawn, one: Tried) -> Iterable[Slice]:
+    assert one.found.first is not None
+    assert one.found.last is not None
+    shown = Window(name="", start=one.found.first, end=one.found.last)
+    decimals = wording.quantity(drawn.quantity.rpartition(".")[2]).decimals
+    return page.table(_buckets(drawn), shown, decimals, one.zone)
 
 
 def _chart(drawn: Drawn, one: Tried, unit: str) -> Markup:
@@ -78,7 +97,7 @@ def _chart(drawn: Drawn, one: Tried, unit: str) -> Markup:
         least_span=label.least_span,
         unit=unit,
         decimals=label.decimals,
-        buckets=coarser([Bucket(*piece) for piece in drawn.raw], charts.BUCKETS),
+        buckets=_buckets(drawn),
         flagged=[Flagged(round(at * 1000), value, "flagged") for at, value in drawn.flagged],
         shades=[_shade(episode, came.get(episode), one.zone, unit) for episode in episodes],
         thresholds=[Threshold(value=drawn.enter, label=f"{drawn.enter:g} {unit}".rstrip())],

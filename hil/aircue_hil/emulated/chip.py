@@ -14,7 +14,8 @@ from pathlib import Path
 
 _RUNNER = Path(__file__).parent / "on_board" / "runner.py"
 EXIT_RESET, EXIT_BOOT_LOADER, EXIT_POWER_CUT = 42, 43, 44
-_RUNS, _INTERRUPTED, _THERE, _ARE_YOU_THERE = b"\x06", b"\x15", b"\x16", b"?\n"  # on_board/runner.py
+# As on_board/runner.py says them.
+_RUNS, _END, _INTERRUPTED, _THERE, _ARE_YOU_THERE = b"\x06", b"\x04", b"\x15", b"\x16", b"?\n"
 _HEAP = "1m"
 BLOCK = 4096
 
@@ -109,11 +110,17 @@ class Chip:
         data = os.read(self.output, 4096)
         if not data:
             return self._process.wait()
-        if not self._started:
-            data = self._begin(data)
-        self._endings -= data.count(b"\x04")
+        data = self._of_what_runs(data)
+        self._endings -= data.count(_END)
         self._out(data.replace(b"\n", b"\r\n"))
         return None
+
+    def _of_what_runs(self, data: bytes) -> bytes:
+        """Without what is said between two programs, about a Ctrl-C that came too late."""
+        if self.busy and not self._started:
+            data = self._begin(data)
+        ended = data.split(_END)[:-1]
+        return data if len(ended) < self._endings else b"".join(one + _END for one in ended[: self._endings])
 
     def _begin(self, data: bytes) -> bytes:
         """Takes the byte off that says what was passed in runs now, and what an earlier Ctrl-C left before it."""

@@ -19,7 +19,7 @@ from aircue_cloud.payment.provider import ProviderDown, Refused
 from aircue_cloud.routes import pay_urls, wire
 from aircue_cloud.routes.access import by_shopper
 from aircue_cloud.routes.services import services
-from aircue_cloud.storefront import frame, ordering
+from aircue_cloud.storefront import frame, ordering, parcels
 from aircue_cloud.storefront.frame import Page
 
 MOST = 100
@@ -75,10 +75,10 @@ def order(order: str) -> Response:
         page, found = _theirs(connection, order)
         book_of_it = book.ledger(connection, found)
         payments = paying.payments_of(connection, found.id)
+        on_the_way = parcels.shown(connection, found.id, page.now)
     asked = request.args.get("said", "")
-    return frame.shown(
-        page, "order.html", order=found, said=asked if asked in _SAID else "", **_shown(book_of_it, payments)
-    )
+    said = asked if asked in _SAID else ""
+    return frame.shown(page, "order.html", order=found, said=said, parcels=on_the_way, **_shown(book_of_it, payments))
 
 
 def _shown(found: Ledger, payments: list[Any]) -> dict[str, Any]:

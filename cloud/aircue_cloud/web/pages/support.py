@@ -57,7 +57,7 @@ def page() -> Response:
         counts=[(one, _STANDS[one], counts.get(one, 0)) for one in states.STATES],
         state=state if state in states.STATES else "",
         may=WRITE in who().scopes,
-        languages=texts.LANGUAGES,
+        written_in=texts.LANGUAGES,
     )
 
 
@@ -195,7 +195,7 @@ def _editor(
         article=shown,
         questions="\n".join(shown.get("questions", ())),
         does=_DOES,
-        languages=texts.LANGUAGES,
+        written_in=texts.LANGUAGES,
         may=WRITE in who().scopes,
     )
 

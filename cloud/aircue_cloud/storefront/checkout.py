@@ -19,7 +19,7 @@ from aircue_cloud.payment.provider import ProviderDown, Refused
 from aircue_cloud.routes import pay_urls, wire
 from aircue_cloud.routes.access import by_shopper
 from aircue_cloud.routes.services import services
-from aircue_cloud.storefront import frame, ordering, parcels
+from aircue_cloud.storefront import frame, ordering, parcels, scan_code
 from aircue_cloud.storefront.frame import Page
 
 MOST = 100
@@ -82,13 +82,14 @@ def order(order: str) -> Response:
 
 
 def _shown(found: Ledger, payments: list[Any]) -> dict[str, Any]:
-    """waiting: the payment that may still come."""
+    """waiting: the payment that may still come. code: to scan, where it is paid so."""
     waiting = [one for one in payments if one.id in found.open_payments and not found.is_agreed]
     unpaid = not ledger.against_paying(found)
     return {
         "state": ledger.told_state(found),
         "is_bought": found.is_sold and not found.came_back,
         "waiting": waiting[-1] if waiting and unpaid else None,
+        "code": scan_code.drawn(waiting[-1].redirect_url) if waiting and unpaid else None,
         "may_pay": unpaid,
         "is_kept": unpaid and found.holds_stock,
         "may_cancel": not ledger.against_cancelling(found),

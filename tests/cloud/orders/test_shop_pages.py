@@ -1,12 +1,16 @@
 """Paying on the shop's pages: from the cart or an offer to a paid order, and what each page says and does not say."""
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from tests.cloud.orders.stage import STOCK, Shop, Shopper, open_shop, reference_in
 
-from aircue_cloud import tables
+from aircue_cloud import db, tables
+from aircue_cloud.storefront import scan_code
 
 
 @pytest.fixture
@@ -43,6 +47,20 @@ def test_from_the_cart_to_a_paid_order(shop: Shop, ada: Shopper) -> None:
     assert ada.client.get(f"{back}/state").get_json() != state
     assert "Paid." in ada.get("/orders")
     assert shop.acts("purchase") == [("fan", 2)]
+
+
+def test_what_a_phones_program_opens_is_a_code_to_scan(shop: Shop, ada: Shopper) -> None:
+    path = ada.post(ordered(ada), answer="leave").headers["Location"].removeprefix("http://localhost").partition("?")[0]
+    assert 'class="scan"' not in ada.get(path)
+    begun = "weixin://wxpay/bizpayurl?pr=NwY5Mz9&groupid=00"
+    with db.writing(shop.engine) as connection:
+        connection.execute(update(tables.payments).values(redirect_url=begun))
+    page = ada.get(path)
+    [code] = re.findall(r'<svg[^>]*class="scan".*?</svg>', page, re.DOTALL)
+    assert code == scan_code.drawn(begun)
+    assert 'aria-label="Code to pay with"' in page
+    assert html.escape(begun) in page, "for who reads the page on the phone itself"
+    assert scan_code.drawn("https://pay.example/1") is scan_code.drawn("") is None
 
 
 def test_a_form_that_is_sent_twice_is_one_order_and_one_payment(shop: Shop, ada: Shopper) -> None:

@@ -16,6 +16,7 @@ from aircue_cloud.needs import past
 from aircue_cloud.needs.backtest import CLEANED, RAW, TRUSTED, Backtest, Decided, Drawn, Episode, Household, watched
 from aircue_cloud.needs.backtest import backtest as run
 from aircue_cloud.needs.needs import Need
+from aircue_cloud.triggers import past as past_around
 from aircue_cloud.web import charts, page, wording
 from aircue_cloud.web.charts import Bucket, Chart, Flagged, Shade, Threshold
 from aircue_cloud.web.page import Slice, Window
@@ -54,7 +55,8 @@ def tried(
     home, nobody is held out."""
     whose = past.household_of(connection, past.site_of(connection, site))
     courses = past.from_lake(connection, lake, site, since, watched(need))
-    found = run(need, courses, settings=_usual(settings, whose), household=whose)
+    beside = past_around.beside_store(connection, site, whose, settings)
+    found = run(need, courses, settings=_usual(settings, whose), household=whose, beside=beside)
     return Tried(label=label, found=found, zone=whose.wishes.place(whose.site_zone, settings).zone)
 
 

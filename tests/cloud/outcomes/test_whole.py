@@ -118,7 +118,8 @@ def test_the_command_tells_both_kinds_of_figure_and_draws_them(tmp_path: Path) -
     shop.fill(cloud.engine, now=datetime.now(UTC))
     cloud.engine.dispose()
     config = tmp_path / "cloud.toml"
-    config.write_text(f'data_dir = "{tmp_path / "data"}"\n')
+    database = f'database_url = "{cloud.database_url}"\n' if cloud.database_url else ""
+    config.write_text(f'data_dir = "{tmp_path / "data"}"\n{database}')
     out, plot = tmp_path / "out.json", tmp_path / "plot.png"
     line = ["outcomes", "whole", "--margin", "0.3", "--per-send", "40", "--fixed-cost", "100000"]
     ran = CliRunner().invoke(main, [*line, "--plot", str(plot), "--json", str(out), "--config", str(config)])

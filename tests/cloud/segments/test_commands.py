@@ -41,6 +41,8 @@ def run(tmp_path: Path) -> Terminal:
 def town(tmp_path: Path, run: Terminal) -> Cloud:
     """A crowd whose last four weeks end today, for the commands look at the clock."""
     made = bare_cloud(tmp_path / "data")
+    if made.database_url:
+        run.config.write_text(f'{run.config.read_text()}database_url = "{made.database_url}"\n', encoding="utf-8")
     crowd.fill(made, now=datetime.now(UTC))
     return made
 

@@ -79,7 +79,8 @@ KNOWN |= {"language": "en", "article": "returns"}
 # What no drawn request can have right, or few: a code, a pass and its page, the bytes of a batch, an object that was
 # uploaded, names in a body or a query, the id of a parcel, a partner, an order or a conversation, what a carrier or a
 # partner signs, the document of a need or an audience, days with a snapshot, a channel or a provider that is not on,
-# a currency with its own exponent. What removes is asked about nobody and nothing there: others would miss it.
+# a currency with its own exponent or that something was bought in. What removes is asked about nobody and nothing
+# there: others would miss it.
 UNREACHABLE = {
     "DELETE /api/v1/households/{household}": {404},
     "DELETE /api/v1/people/{person}": {404},
@@ -111,6 +112,7 @@ UNREACHABLE = {
     "POST /api/v1/recommendations/batch": {404, 422},
     "GET /api/v1/recommendations": {400, 404},
     "GET /api/v1/why": {404},
+    "GET /api/v1/reports/effect": {400},
     "GET /api/v1/orders/{order}": {404},
     "POST /api/v1/orders": {422},
     "POST /api/v1/orders/{order}/refunds": {404},

@@ -43,7 +43,7 @@ def both(bare: Cloud) -> Iterator[Cloud]:
     bare.add(tables.observations, {**did, "id": SECRET, "kind": "steps", "device": SECRET, "value": 1.0})
     parcel = {"id": f"{SECRET}-p", "person": f"{SECRET}-ada", "carrier": "sandbox", "tracking_number": SECRET}
     times = {"tracked_at": NOW, "heard_at": NOW}
-    bare.add(tables.parcels, {**parcel, **times, "contents": {f"{SECRET}-drymax": 1}, "state": "Pending"})
+    bare.add(tables.parcels, {**parcel, **times, "contents": {f"{SECRET}-lamp": 1}, "state": "Pending"})
     account = {"id": f"{SECRET}-acme", "name": SECRET, "contact": SECRET, "status": "active", "assumed_stock": 5}
     bare.add(tables.partners, {**account, "added_at": NOW})
     assert bare.post(batch(humidity(DAMP, site=SITE, node=NODE))).status_code == 200

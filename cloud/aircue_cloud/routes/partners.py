@@ -19,7 +19,7 @@ from aircue_cloud.partners.feeds.offer import Problem
 from aircue_cloud.partners.feeds.taking import Feed
 from aircue_cloud.partners.results import Results
 from aircue_cloud.routes import wire
-from aircue_cloud.routes.access import public, requires, who
+from aircue_cloud.routes.access import Actor, public, requires, who
 from aircue_cloud.routes.described import LIMIT, Argument, Operation, described
 from aircue_cloud.routes.services import config, enter, services
 
@@ -128,7 +128,7 @@ def put(partner: str) -> Response:
 )
 def get_one(partner: str) -> Response:
     with db.reading(services().engine) as connection:
-        [document] = _documents(connection, [_known(connection, partner, "partners:read")])
+        [document] = _documents(connection, [_known(connection, who(), partner, "partners:read")])
     return wire.reply(document)
 
 
@@ -151,7 +151,7 @@ def post_feed(partner: str) -> Response:
     if mode not in taking.MODES:
         abort(400, f"query parameter mode is {mode!r:.50}, expected one of {', '.join(taking.MODES)}")
     with db.reading(services().engine) as connection:
-        account = _known(connection, partner, "partners:write")
+        account = _known(connection, who(), partner, "partners:write")
     now = services().intake.clock()
     try:
         feed = supplying.supply(
@@ -171,7 +171,7 @@ def post_feed(partner: str) -> Response:
 )
 def get_feeds(partner: str) -> Response:
     with db.reading(services().engine) as connection:
-        account = _known(connection, partner, "partners:read")
+        account = _known(connection, who(), partner, "partners:read")
         found = taking.history(connection, account.id, wire.limit())
     return wire.reply(FeedList(feeds=[_feed(one) for one in found]))
 
@@ -205,9 +205,9 @@ def get_problems(partner: str, feed: int) -> Response:
     )
 )
 def get_results(partner: str) -> Response:
-    month = wire.text_argument("month")
+    month, mine = wire.text_argument("month"), who()
     with db.writing(services().engine) as connection:
-        account = _known(connection, partner, "partners:read")
+        account = _known(connection, mine, partner, "partners:read")
         try:
             return wire.reply(results.of_month(connection, account.id, month, services().intake.clock()))
         except CommandError as error:
@@ -245,9 +245,9 @@ def webhook(partner: str) -> Response:
     return wire.reply(Taken(changed=heard.changed, duplicate=heard.duplicate))
 
 
-def _known(connection: Connection, partner: str, wider: str) -> Account:
-    """404 also for a key of another partner: it does not learn who else there is. wider: the scope that sees all."""
-    actor = who()
+def _known(connection: Connection, actor: Actor, partner: str, wider: str) -> Account:
+    """404 also for a key of another partner: it does not learn who else there is. wider: the scope that sees all.
+    actor: who asks, found before a transaction that writes, for a key that is not known is counted in its own."""
     may = actor.kind != "partner" or wider in actor.scopes or actor.name == partner
     found = accounts.find(connection, partner) if may and "\0" not in partner else None
     if found is None:
@@ -257,7 +257,7 @@ def _known(connection: Connection, partner: str, wider: str) -> Account:
 
 def _one(partner: str, feed: int) -> Feed:
     with db.reading(services().engine) as connection:
-        account = _known(connection, partner, "partners:read")
+        account = _known(connection, who(), partner, "partners:read")
         found = taking.one(connection, account.id, feed) if feed < 2**63 else None
     if found is None:
         abort(404, f"feed {feed} of partner {partner!r:.100} is not known")

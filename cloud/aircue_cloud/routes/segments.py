@@ -99,10 +99,10 @@ def drift() -> Response:
     )
 )
 def save(audience: str) -> Response:
-    said = wire.body(AudienceDocument)
+    said, author = wire.body(AudienceDocument), _author()
     try:
         with db.writing(services().engine) as connection:
-            found = saved.save(connection, audience, said.document, _author(), services().intake.clock())
+            found = saved.save(connection, audience, said.document, author, services().intake.clock())
     except SettingsError as error:
         abort(422, str(error))
     return wire.reply(AudienceSaved(name=found.name, title=found.title, document=said.document))
@@ -112,9 +112,10 @@ def save(audience: str) -> Response:
 @requires("segments:write")
 @described(Operation(summary="Take an audience away", replies={204: None}, refusals=(404,)))
 def remove(audience: str) -> Response:
+    author = _author()
     with db.writing(services().engine) as connection:
         _known(audience)
-        if not saved.retire(connection, audience, _author(), services().intake.clock()):
+        if not saved.retire(connection, audience, author, services().intake.clock()):
             abort(404, f"audience {audience!r:.80} is not known; GET /api/v1/segments lists them")
     return Response(status=204)
 

@@ -169,9 +169,9 @@ def get(language: str, article: str) -> Response:
 def put(language: str, article: str) -> Response:
     said = wire.body(ArticleDocument)
     document = {"title": said.title, "body": said.body, "questions": said.questions, "does": said.does}
+    now, by = services().intake.clock(), author()
     with db.writing(services().engine) as connection:
-        now = services().intake.clock()
-        saved = _fitting(lambda: articles.save(connection, (language, article), document, author(), said.note, now))
+        saved = _fitting(lambda: articles.save(connection, (language, article), document, by, said.note, now))
     return wire.reply(_shown(saved))
 
 
@@ -179,9 +179,10 @@ def put(language: str, article: str) -> Response:
 @requires(WRITE)
 @described(Operation(summary="Take an article away; saved again it is back", replies={204: None}, refusals=(404,)))
 def delete(language: str, article: str) -> Response:
+    by = author()
     with db.writing(services().engine) as connection:
         _known(connection, (language, article))
-        articles.retire(connection, (language, article), author(), "", services().intake.clock())
+        articles.retire(connection, (language, article), by, "", services().intake.clock())
     return Response(status=204)
 
 
